@@ -1,0 +1,39 @@
+using Microsoft.Extensions.Configuration;
+
+namespace ChatBackend.Infrastructure.Ai;
+
+/// <summary>Which models answer and embed, and how long they may take.</summary>
+internal sealed class AiOptions
+{
+    /// <summary><c>openai</c> or <c>offline</c>; null lets the environment decide (<see cref="AiFeature"/>).</summary>
+    [ConfigurationKeyName("AI_PROVIDER")]
+    public string? Provider { get; set; }
+
+    /// <summary>The key; local servers that speak the same API often need none.</summary>
+    [ConfigurationKeyName("OPENAI_API_KEY")]
+    public string? ApiKey { get; set; }
+
+    /// <summary>Another server that speaks OpenAI's API: Ollama, vLLM, OpenRouter, Gemini's compatible endpoint.</summary>
+    [ConfigurationKeyName("OPENAI_BASE_URL")]
+    public Uri? BaseUrl { get; set; }
+
+    /// <summary>The model that answers.</summary>
+    [ConfigurationKeyName("OPENAI_CHAT_MODEL")]
+    public string ChatModel { get; set; } = "gpt-4o-mini";
+
+    /// <summary>The model that answers when the first one fails; none by default.</summary>
+    [ConfigurationKeyName("OPENAI_FALLBACK_MODEL")]
+    public string? FallbackModel { get; set; }
+
+    /// <summary>The model that embeds.</summary>
+    [ConfigurationKeyName("OPENAI_EMBEDDING_MODEL")]
+    public string EmbeddingModel { get; set; } = "text-embedding-3-small";
+
+    /// <summary>Dimensions of an embedding.</summary>
+    [ConfigurationKeyName("OPENAI_EMBEDDING_DIMENSIONS")]
+    public int EmbeddingDimensions { get; set; } = 1536;
+
+    /// <summary>Seconds that one answer may take, all attempts together.</summary>
+    [ConfigurationKeyName("MODEL_TIMEOUT_SECONDS")]
+    public int TimeoutSeconds { get; set; } = 60;
+}

@@ -1,0 +1,12 @@
+namespace ChatBackend.Infrastructure.Ai;
+
+/// <summary>Turns texts into vectors.</summary>
+internal interface IEmbedder
+{
+    /// <summary>The number of dimensions of every vector.</summary>
+    int Dimensions { get; }
+
+    /// <summary>One vector a text, in the order of the texts. Batches, retries and deadlines are its own business.</summary>
+    /// <exception cref="ModelException">Every failure, whatever its cause.</exception>
+    Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken);
+}

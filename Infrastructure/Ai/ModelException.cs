@@ -1,0 +1,47 @@
+namespace ChatBackend.Infrastructure.Ai;
+
+/// <summary>A model that did not answer. Its message is ours, never the upstream's text.</summary>
+internal sealed class ModelException(ModelFailure failure, string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>What went wrong.</summary>
+    public ModelFailure Failure { get; } = failure;
+
+    /// <summary>When asking again makes sense, where that is known.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+
+    /// <summary>The stable code that callers see: <c>model_timeout</c>, <c>model_unavailable</c>…</summary>
+    public string Code => Failure switch
+    {
+        ModelFailure.Timeout => "model_timeout",
+        ModelFailure.Unavailable => "model_unavailable",
+        ModelFailure.RateLimited => "model_rate_limited",
+        ModelFailure.Refused => "model_refused",
+        ModelFailure.ContextTooLong => "model_context_too_long",
+        _ => "model_failed",
+    };
+
+    /// <summary>True when the model is known to be away for now: 503 with Retry-After, not 500.</summary>
+    public bool IsAway => Failure is ModelFailure.Unavailable or ModelFailure.RateLimited;
+}
+
+/// <summary>The kinds of model failure.</summary>
+internal enum ModelFailure
+{
+    /// <summary>It answered with an error, or with something that is no answer.</summary>
+    Failed,
+
+    /// <summary>It did not answer, or stopped, within its time.</summary>
+    Timeout,
+
+    /// <summary>The connection was refused, the service said 503, or the circuit is open.</summary>
+    Unavailable,
+
+    /// <summary>Too many requests, or the quota is spent.</summary>
+    RateLimited,
+
+    /// <summary>The model declined to answer.</summary>
+    Refused,
+
+    /// <summary>The prompt is longer than the model's context.</summary>
+    ContextTooLong,
+}

@@ -1,0 +1,62 @@
+namespace ChatBackend.Infrastructure.Search;
+
+/// <summary>The index of the book's passages: embedded in PostgreSQL, or Qdrant.</summary>
+internal interface IPassageIndex
+{
+    /// <summary>
+    /// Puts a document's passages in place of the ones it had, at once: a search sees the old set or the new, never half.
+    /// Doing it twice changes nothing.
+    /// </summary>
+    Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken);
+
+    /// <summary>Removes documents by their paths; unknown paths are ignored.</summary>
+    Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken);
+
+    /// <summary>The passages nearest to a query, best first.</summary>
+    Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken);
+
+    /// <summary>Passages by id (those that exist), in no particular order.</summary>
+    Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken);
+}
+
+/// <summary>A document cut into passages, ready for the index.</summary>
+/// <param name="Path">The document's path in the book, with forward slashes: <c>module-1/01-nodes.md</c>.</param>
+/// <param name="Title">The page's title.</param>
+/// <param name="Url">The page's address, as Docusaurus makes it: <c>/docs/module-1/nodes</c>.</param>
+/// <param name="ContentHash">SHA-256 of the source and the chunker's version, in hexadecimal.</param>
+internal sealed record IndexedDocument(string Path, string Title, string Url, string ContentHash, IReadOnlyList<Chunk> Chunks);
+
+/// <summary>A piece of a document under one heading.</summary>
+/// <param name="Position">Its place in the document, from 0, without gaps.</param>
+/// <param name="HeadingPath">The headings above it, outermost first, the page's title not included; empty before the first heading.</param>
+/// <param name="Anchor">The heading's anchor without <c>#</c>; null before the first heading.</param>
+/// <param name="Text">Its Markdown, as a model should read it (imports and JSX wrappers gone, code kept).</param>
+internal sealed record Chunk(int Position, IReadOnlyList<string> HeadingPath, string? Anchor, string Text);
+
+/// <summary>What to search for.</summary>
+/// <param name="Text">The question, with what gives it context.</param>
+/// <param name="Limit">How many passages at most.</param>
+internal sealed record PassageQuery(string Text, int Limit = 6)
+{
+    /// <summary>Text that the reader marked on the page: passages that hold it, and their neighbours, come first.</summary>
+    public string? SelectedText { get; init; }
+
+    /// <summary>The page the reader is on; its passages get a lift.</summary>
+    public string? PageUrl { get; init; }
+}
+
+/// <summary>A passage as a search gives it.</summary>
+/// <param name="Id">UUIDv5 of the document's path, the position and the content.</param>
+/// <param name="Heading">The innermost heading, or the page's title where there is none.</param>
+/// <param name="HeadingPath">Title and headings, outermost first.</param>
+/// <param name="Url">The page's address with the heading's anchor.</param>
+/// <param name="Score">The index's own measure, higher is better; comparable within one answer only.</param>
+internal sealed record Passage(
+    Guid Id, string DocumentPath, int Position, string Title, string Heading, IReadOnlyList<string> HeadingPath, string Url, string Text, double Score)
+{
+    /// <summary>The share, 0 to 1, of the query's weight (by inverse document frequency) that this passage's words cover.</summary>
+    public double Coverage { get; init; }
+
+    /// <summary>True when the passage holds the reader's selected text.</summary>
+    public bool HoldsSelection { get; init; }
+}
