@@ -1,11 +1,9 @@
-using Microsoft.Extensions.Configuration;
-
 namespace ChatBackend.Infrastructure.Ai;
 
 /// <summary>Which models answer and embed, and how long they may take.</summary>
 internal sealed class AiOptions
 {
-    /// <summary><c>openai</c> or <c>offline</c>; null lets the environment decide (<see cref="AiFeature"/>).</summary>
+    /// <summary><c>openai</c> or <c>offline</c>; null lets the environment decide.</summary>
     [ConfigurationKeyName("AI_PROVIDER")]
     public string? Provider { get; set; }
 

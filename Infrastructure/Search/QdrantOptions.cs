@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Configuration;
-
 namespace ChatBackend.Infrastructure.Search;
 
 /// <summary>Where Qdrant is; without a URL the embedded index in PostgreSQL serves.</summary>

@@ -1,5 +1,3 @@
-using Microsoft.Extensions.Configuration;
-
 namespace ChatBackend.Infrastructure.Search;
 
 /// <summary>Where the book is published: what citations link to.</summary>

@@ -1,0 +1,37 @@
+using ChatBackend.Infrastructure.Http;
+using Dapper;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace ChatBackend.Infrastructure.Database;
+
+/// <summary>PostgreSQL: one data source for the process, migrated before the first request.</summary>
+internal static class DatabaseFeature
+{
+    public static void AddDatabase(this WebApplicationBuilder builder)
+    {
+        DefaultTypeMap.MatchNamesWithUnderscores = true;
+
+        builder.Services.Configure<DatabaseOptions>(builder.Configuration);
+        builder.Services.AddSingleton<LocalPostgres>();
+        builder.Services.AddSingleton(services => DatabaseUrl.Parse(
+            services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Url
+            ?? services.GetRequiredService<LocalPostgres>().ConnectionString));
+        builder.Services.AddSingleton(services =>
+            new NpgsqlDataSourceBuilder(services.GetRequiredService<NpgsqlConnectionStringBuilder>().ConnectionString)
+                .UseLoggerFactory(services.GetRequiredService<ILoggerFactory>())
+                .Build());
+        builder.Services.AddSingleton<Migrator>();
+        builder.Services.AddSingleton<DatabaseStart>();
+        // Hosted services start in order, the web server last: the database is there when the first request is.
+        builder.Services.AddHostedService(services => services.GetRequiredService<DatabaseStart>());
+        builder.Services.AddSingleton(services => new Dependency("database", IsRequired: true, async cancellationToken =>
+        {
+            await using var connection = await services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync(cancellationToken);
+            await connection.ExecuteScalarAsync<int>(new("select 1", cancellationToken: cancellationToken));
+            return services.GetRequiredService<DatabaseStart>().IsMigrated
+                ? "migrated"
+                : throw new InvalidOperationException("The migrations have not run yet.");
+        }));
+    }
+}

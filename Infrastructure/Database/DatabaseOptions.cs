@@ -1,0 +1,9 @@
+namespace ChatBackend.Infrastructure.Database;
+
+/// <summary>Where PostgreSQL is.</summary>
+internal sealed class DatabaseOptions
+{
+    /// <summary>A <c>postgres://</c> URI or Npgsql keywords; null in development starts a private server.</summary>
+    [ConfigurationKeyName("DATABASE_URL")]
+    public string? Url { get; set; }
+}

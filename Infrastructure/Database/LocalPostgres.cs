@@ -1,0 +1,217 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Security.Cryptography;
+using Dapper;
+using Npgsql;
+
+namespace ChatBackend.Infrastructure.Database;
+
+/// <summary>
+/// A private PostgreSQL for development and tests, from the binaries that the distribution installed: its own folder,
+/// its own port on 127.0.0.1, its own password. It outlives a kill of this process; the next start takes it over.
+/// </summary>
+/// <param name="folder">Where the server keeps its files; <c>postgres/</c> below it is the data directory.</param>
+/// <param name="extraOptions">More <c>-c name=value</c> options for the server.</param>
+internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnlyList<string> extraOptions)
+{
+    private const string User = "chatbackend";
+
+    private readonly string _data = Path.Combine(folder, "postgres");
+    private readonly string _passwordFile = Path.Combine(folder, "postgres.password");
+    private readonly string _ownerFile = Path.Combine(folder, "postgres.owner");
+    private string? _connectionString;
+    private bool _isOwner;
+
+    /// <summary>The server of a service in development: <c>.data/</c> beside its code.</summary>
+    public LocalPostgres(IHostEnvironment environment, ILogger<LocalPostgres> log)
+        : this(Path.Combine(environment.ContentRootPath, ".data"), log)
+    {
+    }
+
+    /// <summary>Npgsql keywords for the database; there once <see cref="StartAsync"/> has run.</summary>
+    public string ConnectionString => _connectionString ?? throw new InvalidOperationException("The private PostgreSQL has not been started.");
+
+    /// <summary>Starts the server, or takes over one that runs on the folder already. The first time it makes the folder.</summary>
+    /// <exception cref="LocalPostgresException">There are no binaries, or the server does not start; the message says what to do.</exception>
+    public async Task StartAsync(CancellationToken cancellationToken)
+    {
+        Directory.CreateDirectory(folder);
+        var password = await PasswordAsync(cancellationToken);
+        if (!File.Exists(Path.Combine(_data, "PG_VERSION")))
+            await InitializeAsync(cancellationToken);
+
+        if (await PostgresAsync("pg_ctl", ["-D", _data, "status"], cancellationToken) is { Code: 0 })
+        {
+            _isOwner = !IsOwnerAlive();
+            log.LogInformation("Using the private PostgreSQL that already runs on {Folder}", _data);
+        }
+        else
+        {
+            _isOwner = true;
+            await StartServerAsync(cancellationToken);
+        }
+
+        if (_isOwner)
+            await File.WriteAllTextAsync(_ownerFile, Environment.ProcessId.ToString(), cancellationToken);
+
+        // The fourth line of postmaster.pid is the port (PostgreSQL source, miscadmin.h).
+        var port = int.Parse((await File.ReadAllLinesAsync(Path.Combine(_data, "postmaster.pid"), cancellationToken))[3]);
+        var settings = new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = port, Username = User, Password = password, Database = "postgres" };
+        await CreateDatabaseAsync(settings.ConnectionString, cancellationToken);
+        settings.Database = User;
+        _connectionString = settings.ConnectionString;
+    }
+
+    /// <summary>Stops the server, unless another live process started it.</summary>
+    public async Task StopAsync()
+    {
+        if (!_isOwner)
+            return;
+        await PostgresAsync("pg_ctl", ["-D", _data, "-m", "fast", "-w", "stop"], CancellationToken.None);
+        File.Delete(_ownerFile);
+        _isOwner = false;
+    }
+
+    /// <summary>The folder that holds PostgreSQL's binaries, the newest version first, or null where there is none.</summary>
+    public static string? FindBinaries()
+    {
+        IEnumerable<string> candidates =
+        [
+            .. Versions("/usr/lib/postgresql"), .. Versions("/usr/local/opt"), .. Versions("/opt/homebrew/opt"), .. Versions("/usr"),
+            .. (Environment.GetEnvironmentVariable("PATH") ?? "").Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries),
+        ];
+        return candidates.FirstOrDefault(f => File.Exists(Path.Combine(f, "initdb")) && File.Exists(Path.Combine(f, "pg_ctl")));
+
+        static IEnumerable<string> Versions(string root) => Directory.Exists(root)
+            ? Directory.EnumerateDirectories(root)
+                .OrderByDescending(f => int.TryParse(new string([.. Path.GetFileName(f).Where(char.IsDigit)]), out var version) ? version : 0)
+                .Select(f => Path.Combine(f, "bin"))
+            : [];
+    }
+
+    private async Task<string> PasswordAsync(CancellationToken cancellationToken)
+    {
+        if (!File.Exists(_passwordFile))
+        {
+            await File.WriteAllTextAsync(_passwordFile, RandomNumberGenerator.GetHexString(32, lowercase: true), cancellationToken);
+            if (!OperatingSystem.IsWindows())
+                File.SetUnixFileMode(_passwordFile, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        }
+
+        return await File.ReadAllTextAsync(_passwordFile, cancellationToken);
+    }
+
+    private async Task InitializeAsync(CancellationToken cancellationToken)
+    {
+        log.LogInformation("Making a private PostgreSQL in {Folder}", _data);
+        // Made aside and moved into place when whole: a kill in the middle leaves nothing that looks like a server.
+        var making = _data + ".making";
+        if (Directory.Exists(making))
+            Directory.Delete(making, recursive: true);
+        Directory.CreateDirectory(making);
+        var passwordCopy = making + ".password";
+        File.Copy(_passwordFile, passwordCopy, overwrite: true);
+        if (Environment.IsPrivilegedProcess)
+            Require(await RunAsync("chown", [ServerUser, making, passwordCopy], cancellationToken), "chown");
+
+        Require(
+            await PostgresAsync(
+                "initdb",
+                ["-D", making, "-U", User, "--pwfile", passwordCopy, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C.UTF-8", "--no-instructions"],
+                cancellationToken),
+            "initdb");
+        File.Delete(passwordCopy);
+        Directory.Move(making, _data);
+    }
+
+    private async Task StartServerAsync(CancellationToken cancellationToken)
+    {
+        // Another process may take the free port between the look and the start: then the next one is tried.
+        for (var attempt = 1; ; attempt++)
+        {
+            string[] options = ["listen_addresses=127.0.0.1", $"port={FreePort()}", "unix_socket_directories=", .. extraOptions];
+            var started = await PostgresAsync(
+                "pg_ctl",
+                ["-D", _data, "-w", "-t", "60", "-l", Path.Combine(_data, "server.log"), "-o", string.Join(' ', options.Select(o => $"-c {o}")), "start"],
+                cancellationToken);
+            if (started.Code == 0)
+                return;
+            if (attempt == 3)
+                throw new LocalPostgresException($"The private PostgreSQL does not start; {Path.Combine(_data, "server.log")} says why. {started.Output}");
+        }
+    }
+
+    private static async Task CreateDatabaseAsync(string connectionString, CancellationToken cancellationToken)
+    {
+        await using var connection = new NpgsqlConnection(connectionString);
+        await connection.OpenAsync(cancellationToken);
+        var exists = await connection.ExecuteScalarAsync<bool>(new(
+            "select exists (select from pg_database where datname = @User)", new { User }, cancellationToken: cancellationToken));
+        if (!exists)
+            await connection.ExecuteAsync(new("create database chatbackend", cancellationToken: cancellationToken));
+    }
+
+    private bool IsOwnerAlive()
+    {
+        if (!File.Exists(_ownerFile) || !int.TryParse(File.ReadAllText(_ownerFile), out var owner) || owner == Environment.ProcessId)
+            return false;
+        try
+        {
+            using var process = Process.GetProcessById(owner);
+            return !process.HasExited;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    /// <summary>PostgreSQL refuses to run as root; its distribution package made a user for it.</summary>
+    private static string ServerUser =>
+        File.Exists("/etc/passwd") && File.ReadLines("/etc/passwd").Any(l => l.StartsWith("postgres:", StringComparison.Ordinal)) ? "postgres" : "nobody";
+
+    private async Task<(int Code, string Output)> PostgresAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        var binaries = FindBinaries() ?? throw new LocalPostgresException(
+            "PostgreSQL is not installed. ./dev run installs it (Debian: apt-get install postgresql), or set DATABASE_URL to a server of yours.");
+        var command = Path.Combine(binaries, program);
+        if (!Environment.IsPrivilegedProcess)
+            return await RunAsync(command, arguments, cancellationToken);
+
+        string[] asServer = ["--reuid", ServerUser, "--regid", ServerUser, "--clear-groups"];
+        var reaches = await RunAsync("setpriv", [.. asServer, "test", "-x", folder], cancellationToken);
+        // Below a home that only root may enter (/root is 0700), the server gets the one capability to pass through.
+        string[] pass = reaches.Code == 0 ? [] : ["--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"];
+        return await RunAsync("setpriv", [.. asServer, .. pass, command, .. arguments], cancellationToken);
+    }
+
+    private static async Task<(int Code, string Output)> RunAsync(string program, IReadOnlyList<string> arguments, CancellationToken cancellationToken)
+    {
+        using var process = new Process
+        {
+            StartInfo = new(program, arguments) { UseShellExecute = false, RedirectStandardOutput = true, RedirectStandardError = true, WorkingDirectory = "/" },
+        };
+        process.Start();
+        var output = process.StandardOutput.ReadToEndAsync(cancellationToken);
+        var errors = process.StandardError.ReadToEndAsync(cancellationToken);
+        await process.WaitForExitAsync(cancellationToken);
+        return (process.ExitCode, (await output + await errors).Trim());
+    }
+
+    private static void Require((int Code, string Output) run, string program)
+    {
+        if (run.Code != 0)
+            throw new LocalPostgresException($"{program} failed: {run.Output}");
+    }
+}
+
+/// <summary>The private PostgreSQL cannot be had; the message tells a developer what to do.</summary>
+internal sealed class LocalPostgresException(string message) : Exception(message);

@@ -1,0 +1,32 @@
+using Microsoft.AspNetCore.Cors.Infrastructure;
+
+namespace ChatBackend.Infrastructure.Http;
+
+/// <summary>Which pages may call us from a browser (CORS, the Fetch standard).</summary>
+internal static class CrossOrigin
+{
+    /// <summary>Where Docusaurus' own development server runs: always allowed.</summary>
+    public const string Docusaurus = "http://localhost:3000";
+
+    /// <summary>Allows the origins of <c>FRONTEND_URL</c>; all in development where it is not set, and for <c>*</c>.</summary>
+    public static void AddCrossOrigin(this WebApplicationBuilder builder)
+    {
+        var origins = (builder.Configuration["FRONTEND_URL"] ?? (builder.Environment.IsDevelopment() ? "*" : ""))
+            .Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)
+            .Select(o => o.TrimEnd('/'))
+            .ToArray();
+
+        builder.Services.AddCors(cors => cors.AddDefaultPolicy(policy =>
+        {
+            Allow(policy, origins)
+                .WithMethods("GET", "POST", "PUT", "PATCH", "DELETE")
+                .WithHeaders("Content-Type", "Authorization", "Accept", "Idempotency-Key", "Last-Event-ID", "If-Match", "If-None-Match")
+                .WithExposedHeaders("ETag", "Location", "Retry-After")
+                .SetPreflightMaxAge(TimeSpan.FromHours(2));
+        }));
+    }
+
+    // No cookies are used, so no credentials are allowed, and any origin may be allowed safely.
+    private static CorsPolicyBuilder Allow(CorsPolicyBuilder policy, string[] origins) =>
+        origins.Contains("*") ? policy.AllowAnyOrigin() : policy.WithOrigins([Docusaurus, .. origins]);
+}

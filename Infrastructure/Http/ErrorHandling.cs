@@ -1,0 +1,123 @@
+using System.Diagnostics;
+using System.Text.Json;
+using ChatBackend.Infrastructure.Ai;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Mvc;
+using Npgsql;
+
+namespace ChatBackend.Infrastructure.Http;
+
+/// <summary>
+/// Makes every failure a problem+json: what handlers throw, what the framework refuses before a handler runs, and
+/// bare statuses such as the 404 of an unknown route.
+/// </summary>
+internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<ErrorHandling> log) : IExceptionHandler
+{
+    /// <summary>How long a caller should wait when a dependency is away and nothing better is known.</summary>
+    private static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(2);
+
+    public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellationToken)
+    {
+        if (context.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody is left to read an answer; 499 is what the access log shows (nginx's convention).
+            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            return true;
+        }
+
+        var details = Describe(exception);
+        if (details.Status >= StatusCodes.Status500InternalServerError)
+            log.LogError(exception, "Request failed with {Code}", details.Extensions["code"]);
+
+        if (details.Status == StatusCodes.Status503ServiceUnavailable)
+        {
+            var wait = (exception as ModelException)?.RetryAfter ?? DefaultRetryAfter;
+            context.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString();
+        }
+
+        context.Response.StatusCode = details.Status!.Value;
+        return await problems.TryWriteAsync(new() { HttpContext = context, ProblemDetails = details });
+    }
+
+    /// <summary>The problem that an exception is to a caller. Never holds text of the exception or of an upstream.</summary>
+    public static ProblemDetails Describe(Exception exception) => exception switch
+    {
+        BadHttpRequestException e => DescribeBadRequest(e),
+        ModelException e => Problems.Details(
+            e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
+        // 57014 is our own time limit, 42P01 a table that the migrations, still waiting for the database, have yet to make.
+        PostgresException { IsTransient: true } or PostgresException { SqlState: PostgresErrorCodes.UndefinedTable } =>
+            DatabaseUnavailable(),
+        PostgresException => Problems.Details(
+            StatusCodes.Status500InternalServerError, "database_error", "The database refused the operation."),
+        NpgsqlException => DatabaseUnavailable(),
+        _ => Problems.Details(
+            StatusCodes.Status500InternalServerError, "internal_error", "Something went wrong on our side. The trace_id finds it in the logs."),
+    };
+
+    private static ProblemDetails DatabaseUnavailable() => Problems.Details(
+        StatusCodes.Status503ServiceUnavailable, "database_unavailable", "The database cannot be reached at the moment. Try again shortly.");
+
+    private static ProblemDetails DescribeBadRequest(BadHttpRequestException exception) => exception switch
+    {
+        { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problems.Details(
+            StatusCodes.Status413PayloadTooLarge, "body_too_large", "The body is larger than this endpoint takes."),
+        { StatusCode: StatusCodes.Status415UnsupportedMediaType } => Problems.Details(
+            StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "Send JSON with content-type: application/json."),
+        { StatusCode: StatusCodes.Status408RequestTimeout } => Problems.Details(
+            StatusCodes.Status408RequestTimeout, "request_timeout", "The body did not arrive in time."),
+        { InnerException: JsonException json } => DescribeJson(json),
+        _ => Problems.Details(exception.StatusCode, Problems.CodeOf(exception.StatusCode), "The request cannot be read."),
+    };
+
+    /// <summary>A wrong type names its field; JSON that does not parse at all names the place.</summary>
+    private static ProblemDetails DescribeJson(JsonException exception)
+    {
+        var field = exception.Path?.TrimStart('$').TrimStart('.');
+        // The reader's own exception inside means that the text is not JSON; anything else, that a value did not fit its field.
+        if (!string.IsNullOrEmpty(field) && exception.InnerException is not JsonException)
+        {
+            var details = Problems.InvalidDetails(new Dictionary<string, string[]> { [field] = ["has a value of the wrong type or form."] });
+            details.Detail = $"The field {field} has a value of the wrong type or form.";
+            return details;
+        }
+
+        return Problems.Details(
+            StatusCodes.Status400BadRequest, "malformed_json",
+            exception.LineNumber is { } line
+                ? $"The body is not well-formed JSON (line {line + 1}, byte {exception.BytePositionInLine + 1})."
+                : "The body is not well-formed JSON.");
+    }
+
+    /// <summary>Registers problem details whose every instance has a type, a code, an instance and a trace id.</summary>
+    public static void AddErrorHandling(IServiceCollection services)
+    {
+        services.AddExceptionHandler<ErrorHandling>();
+        services.AddProblemDetails(options => options.CustomizeProblemDetails = problem =>
+        {
+            var details = problem.ProblemDetails;
+            var status = details.Status ?? problem.HttpContext.Response.StatusCode;
+            details.Instance ??= problem.HttpContext.Request.Path;
+            if (!details.Extensions.TryGetValue("code", out var code))
+            {
+                code = details.Extensions["code"] = Problems.CodeOf(status);
+                details.Detail ??= BareDetail(status, problem.HttpContext);
+            }
+            details.Type = Problems.TypeOf((string)code!);
+            details.Extensions.Remove("traceId");
+            details.Extensions["trace_id"] = TraceId(problem.HttpContext);
+        });
+    }
+
+    /// <summary>The trace id (W3C Trace Context) under which the logs know this request.</summary>
+    public static string TraceId(HttpContext context) =>
+        Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
+
+    private static string? BareDetail(int status, HttpContext context) => status switch
+    {
+        StatusCodes.Status404NotFound => $"There is nothing at {context.Request.Path}. GET /openapi/v1.json lists what there is.",
+        StatusCodes.Status405MethodNotAllowed => $"{context.Request.Path} does not take {context.Request.Method}; the Allow header says what it takes.",
+        StatusCodes.Status415UnsupportedMediaType => "Send JSON with content-type: application/json.",
+        _ => null,
+    };
+}

@@ -1,0 +1,63 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using FluentValidation;
+using Microsoft.AspNetCore.Http.Json;
+
+namespace ChatBackend.Infrastructure.Http;
+
+/// <summary>What holds for every endpoint: JSON, errors, limits, CORS, health.</summary>
+internal static class HttpFeature
+{
+    /// <summary>The largest body of an endpoint that does not say otherwise: 256 KiB.</summary>
+    public const int DefaultBodyBytes = 256 * 1024;
+
+    /// <summary>Registers the rules.</summary>
+    public static void AddHttpRules(this WebApplicationBuilder builder)
+    {
+        builder.WebHost.ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Limits.MaxRequestBodySize = DefaultBodyBytes;
+            // Half a body and then silence: cut off after the grace period instead of holding the connection.
+            kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
+            kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
+        });
+
+        builder.Services.ConfigureHttpJsonOptions(ConfigureJson);
+        builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
+        // 45 s of draining: as long as an answer may take, below the platform's 60 s (README, deploy).
+        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(45));
+        ValidatorOptions.Global.LanguageManager.Enabled = false;
+
+        ErrorHandling.AddErrorHandling(builder.Services);
+        builder.AddCrossOrigin();
+        builder.Services.AddSingleton(TimeProvider.System);
+        builder.Services.AddSingleton<Readiness>();
+    }
+
+    /// <summary>The order matters: errors wrap all else, and CORS must mark even a refusal, or a browser hides it.</summary>
+    public static void UseHttpRules(this WebApplication app)
+    {
+        app.UseExceptionHandler();
+        app.UseStatusCodePages();
+        app.UseCors();
+        app.Use((context, next) =>
+        {
+            context.Response.Headers.XContentTypeOptions = "nosniff";
+            return next(context);
+        });
+    }
+
+    /// <summary>snake_case both ways; numbers are numbers; unknown fields are ignored.</summary>
+    private static void ConfigureJson(JsonOptions options)
+    {
+        var json = options.SerializerOptions;
+        json.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
+        json.DictionaryKeyPolicy = null;
+        json.NumberHandling = JsonNumberHandling.Strict;
+        json.DefaultIgnoreCondition = JsonIgnoreCondition.Never;
+        json.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
+        json.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));
+        json.Converters.Add(new UtcTimeConverter());
+    }
+}

@@ -1,0 +1,80 @@
+using System.Diagnostics;
+
+namespace ChatBackend.Infrastructure.Http;
+
+/// <summary>A dependency that <c>/health/ready</c> reports.</summary>
+/// <param name="Name">Its name in the report.</param>
+/// <param name="IsRequired">Whether the service is out of order without it.</param>
+/// <param name="CheckAsync">Answers with a word about its state, or throws.</param>
+internal sealed record Dependency(string Name, bool IsRequired, Func<CancellationToken, Task<string>> CheckAsync);
+
+/// <summary>The state of one dependency.</summary>
+/// <param name="Status"><c>healthy</c> or <c>unhealthy</c>.</param>
+/// <param name="Detail">A word about it: <c>migrated</c>, <c>offline</c>, <c>unreachable</c>.</param>
+/// <param name="LatencyMs">How long the check took, in milliseconds.</param>
+internal sealed record DependencyState(string Status, string Detail, double LatencyMs);
+
+/// <summary>The report of <c>/health/ready</c>.</summary>
+internal sealed record ReadinessResponse(string Status, IReadOnlyDictionary<string, DependencyState> Dependencies)
+{
+    /// <summary>True when every required dependency answered.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public bool IsReady => Status == "ready";
+}
+
+/// <summary>
+/// Asks each dependency how it is. The answer is kept for some seconds, so that probes cannot keep a sleeping
+/// database awake or load a busy one.
+/// </summary>
+internal sealed class Readiness(IEnumerable<Dependency> dependencies, TimeProvider time) : IDisposable
+{
+    private static readonly TimeSpan Kept = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan CheckTimeout = TimeSpan.FromSeconds(3);
+
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private ReadinessResponse? _last;
+    private long _lastAt;
+
+    /// <summary>The newest report, at most two seconds old.</summary>
+    public async Task<ReadinessResponse> CheckAsync(CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            if (_last is null || time.GetElapsedTime(_lastAt) > Kept)
+            {
+                var states = await Task.WhenAll(dependencies.Select(async d => (d, State: await CheckAsync(d, cancellationToken))));
+                var isReady = states.All(s => !s.d.IsRequired || s.State.Status == "healthy");
+                _last = new(isReady ? "ready" : "unavailable", states.ToDictionary(s => s.d.Name, s => s.State));
+                _lastAt = time.GetTimestamp();
+            }
+
+            return _last;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    private static async Task<DependencyState> CheckAsync(Dependency dependency, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(CheckTimeout);
+        try
+        {
+            var detail = await dependency.CheckAsync(timeout.Token);
+            return new("healthy", detail, Elapsed());
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Why it is away is in the log of whoever needed it; a public page says only that it is.
+            return new("unhealthy", timeout.IsCancellationRequested ? "timeout" : "unreachable", Elapsed());
+        }
+
+        double Elapsed() => Math.Round(Stopwatch.GetElapsedTime(started).TotalMilliseconds, 1);
+    }
+
+    public void Dispose() => _one.Dispose();
+}

@@ -1,0 +1,57 @@
+using System.Text.Json;
+using FluentValidation;
+
+namespace ChatBackend.Infrastructure.Http;
+
+/// <summary>Runs a request's validator before its handler.</summary>
+internal static class ValidationFilter
+{
+    /// <summary>
+    /// Answers 400 with the field errors when the handler's <typeparamref name="T"/> argument breaks its
+    /// <see cref="IValidator{T}"/>. A handler without that argument is a mistake that fails the first request.
+    /// </summary>
+    public static RouteHandlerBuilder Validate<T>(this RouteHandlerBuilder route) => route
+        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .AddEndpointFilterFactory((handler, next) =>
+        {
+            var index = Array.FindIndex(handler.MethodInfo.GetParameters(), p => p.ParameterType == typeof(T));
+            if (index < 0)
+                throw new InvalidOperationException($"{handler.MethodInfo.DeclaringType?.Name} has no {typeof(T).Name} to validate.");
+
+            return async call =>
+            {
+                var validator = call.HttpContext.RequestServices.GetRequiredService<IValidator<T>>();
+                var result = await validator.ValidateAsync(call.GetArgument<T>(index), call.HttpContext.RequestAborted);
+                return result.IsValid
+                    ? await next(call)
+                    : Problems.Invalid(result.ToDictionary().ToDictionary(e => SnakeCase(e.Key), e => e.Value));
+            };
+        });
+
+    /// <summary>
+    /// Refuses what PostgreSQL cannot store: U+0000, and halves of surrogate pairs.
+    /// </summary>
+    public static IRuleBuilderOptions<T, string?> StorableText<T>(this IRuleBuilder<T, string?> rule) => rule
+        .Must(IsStorable)
+        .WithMessage("must not hold U+0000 or half a surrogate pair.");
+
+    /// <summary>True for text that PostgreSQL can store and UTF-8 can carry.</summary>
+    public static bool IsStorable(string? text)
+    {
+        for (var i = 0; i < text?.Length; i++)
+        {
+            if (text[i] == '\0')
+                return false;
+            if (!char.IsSurrogate(text[i]))
+                continue;
+            if (i + 1 >= text.Length || !char.IsSurrogatePair(text[i], text[i + 1]))
+                return false;
+            i++;
+        }
+
+        return true;
+    }
+
+    private static string SnakeCase(string path) =>
+        string.Join('.', path.Split('.').Select(JsonNamingPolicy.SnakeCaseLower.ConvertName));
+}

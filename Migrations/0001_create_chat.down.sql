@@ -1,0 +1,5 @@
+drop table messages;
+drop table turns;
+drop table chat_sessions;
+drop type turn_state;
+drop type message_role;

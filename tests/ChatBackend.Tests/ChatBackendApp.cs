@@ -1,0 +1,108 @@
+using System.Text.Json;
+using Dapper;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Mvc.Testing;
+using Npgsql;
+
+namespace ChatBackend.Tests;
+
+/// <summary>
+/// The whole service on Kestrel (127.0.0.1, a free port) and an empty database of its own, which is dropped with it.
+/// Settings are given before the first use: <c>new ChatBackendApp { ["RATE_LIMIT_CHAT"] = "1" }</c>.
+/// </summary>
+public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
+{
+    private readonly Dictionary<string, string?> _settings = [];
+
+    public ChatBackendApp() => UseKestrel(0);
+
+    /// <summary>A setting, by the name of its environment variable.</summary>
+    public string? this[string setting]
+    {
+        get => _settings.GetValueOrDefault(setting);
+        set => _settings[setting] = value;
+    }
+
+    /// <summary>The environment: Development by default, with the offline model.</summary>
+    public string Environment { get; init; } = "Development";
+
+    /// <summary>Npgsql keywords for the application's own database.</summary>
+    public string Database { get; private set; } = "";
+
+    /// <summary>A client of the running service; the first use starts it.</summary>
+    public HttpClient Client => field ??= CreateHttpClient();
+
+    /// <summary>Where the service listens.</summary>
+    public Uri Address => Client.BaseAddress!;
+
+    public virtual async ValueTask InitializeAsync() => Database = await PostgresServer.CreateDatabaseAsync();
+
+    /// <summary>A connection to the application's database, to look at the rows.</summary>
+    public async Task<NpgsqlConnection> OpenDatabaseAsync()
+    {
+        var connection = new NpgsqlConnection(Database);
+        await connection.OpenAsync();
+        return connection;
+    }
+
+    /// <summary>One value from the application's database.</summary>
+    public async Task<T?> ScalarAsync<T>(string sql, object? parameters = null)
+    {
+        await using var connection = await OpenDatabaseAsync();
+        return await connection.ExecuteScalarAsync<T>(sql, parameters);
+    }
+
+    /// <summary>Runs a statement on the application's database.</summary>
+    public async Task ExecuteAsync(string sql, object? parameters = null)
+    {
+        await using var connection = await OpenDatabaseAsync();
+        await connection.ExecuteAsync(sql, parameters);
+    }
+
+    public override async ValueTask DisposeAsync()
+    {
+        await base.DisposeAsync();
+        await PostgresServer.DropDatabaseAsync(Database);
+        GC.SuppressFinalize(this);
+    }
+
+    protected override void ConfigureWebHost(IWebHostBuilder builder)
+    {
+        builder.UseEnvironment(Environment);
+        builder.UseSetting("DATABASE_URL", Database);
+        // Tests measure nothing by accident: limits and the sample book are on only where a test asks for them.
+        builder.UseSetting("RATE_LIMIT_CHAT", "0");
+        builder.UseSetting("RATE_LIMIT_TRANSLATE", "0");
+        builder.UseSetting("RATE_LIMIT_SEARCH", "0");
+        builder.UseSetting("SAMPLE_BOOK", "off");
+        foreach (var (name, value) in _settings)
+            builder.UseSetting(name, value);
+    }
+
+    private HttpClient CreateHttpClient()
+    {
+        StartServer();
+        return new HttpClient { BaseAddress = ClientOptions.BaseAddress };
+    }
+}
+
+/// <summary>What tests do with answers.</summary>
+internal static class Answers
+{
+    /// <summary>The body as JSON.</summary>
+    public static async Task<JsonElement> JsonAsync(this HttpResponseMessage response) =>
+        JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
+
+    /// <summary>Fails unless the answer is a problem+json of this status and code, with a trace id; returns its body.</summary>
+    public static async Task<JsonElement> ProblemAsync(this HttpResponseMessage response, int status, string code)
+    {
+        var text = await response.Content.ReadAsStringAsync();
+        Assert.True(status == (int)response.StatusCode, $"{(int)response.StatusCode} instead of {status}: {text}");
+        Assert.Equal("application/problem+json", response.Content.Headers.ContentType?.MediaType);
+        var body = JsonDocument.Parse(text).RootElement;
+        Assert.Equal(code, body.GetProperty("code").GetString());
+        Assert.Equal(status, body.GetProperty("status").GetInt32());
+        Assert.False(string.IsNullOrEmpty(body.GetProperty("trace_id").GetString()));
+        return body;
+    }
+}

@@ -1,0 +1,97 @@
+using ChatBackend.Infrastructure.Database;
+using Dapper;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+
+namespace ChatBackend.Tests.Infrastructure.Database;
+
+public sealed class MigratorTests : IAsyncLifetime
+{
+    private static readonly string[] Names = [.. Migrator.Scripts.Select(s => s.Name)];
+
+    private readonly Migrator _migrator = new(NullLogger<Migrator>.Instance);
+    private NpgsqlConnectionStringBuilder _database = [];
+
+    public async ValueTask InitializeAsync() => _database = new(await PostgresServer.CreateDatabaseAsync()) { Pooling = false };
+
+    public async ValueTask DisposeAsync() => await PostgresServer.DropDatabaseAsync(_database.ConnectionString);
+
+    [Fact]
+    public async Task Up_then_down_then_up_leaves_what_up_left()
+    {
+        await _migrator.UpAsync(_database, TestContext.Current.CancellationToken);
+        var first = await ShapeAsync();
+        await _migrator.DownAsync(_database, null, TestContext.Current.CancellationToken);
+        var empty = await ShapeAsync();
+        await _migrator.UpAsync(_database, TestContext.Current.CancellationToken);
+
+        Assert.NotEmpty(first);
+        Assert.All(empty, line => Assert.StartsWith("schemaversions.", line));
+        Assert.Equal(first, await ShapeAsync());
+    }
+
+    [Fact]
+    public async Task Eight_replicas_that_start_at_once_run_each_script_once()
+    {
+        var applied = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => _migrator.UpAsync(_database, default))));
+
+        Assert.Equal(Names, applied.SelectMany(a => a).Order(StringComparer.Ordinal));
+        await using var connection = new NpgsqlConnection(_database.ConnectionString);
+        Assert.Equal(Names, await connection.QueryAsync<string>("select scriptname from schemaversions order by schemaversionsid"));
+    }
+
+    [Fact]
+    public async Task A_journal_that_DbUp_wrote_is_gone_on_with()
+    {
+        await _migrator.UpAsync(_database, default);
+        await using var connection = new NpgsqlConnection(_database.ConnectionString);
+        // DbUp's own statement, and its local time without a zone.
+        await connection.ExecuteAsync(
+            "delete from schemaversions; insert into schemaversions (scriptname, applied) select unnest(@Names), now()::timestamp", new { Names });
+
+        Assert.Empty(await _migrator.UpAsync(_database, default));
+    }
+
+    [Fact]
+    public void Every_script_is_numbered_without_gaps_and_can_be_taken_back()
+    {
+        Assert.NotEmpty(Migrator.Scripts);
+        Assert.All(Migrator.Scripts.Select((script, i) => (script, i)), s =>
+        {
+            Assert.Matches($"^{s.i + 1:0000}_[a-z0-9_]+\\.sql$", s.script.Name);
+            Assert.NotEmpty(s.script.Down);
+        });
+    }
+
+    [Fact]
+    public async Task Every_foreign_key_is_indexed()
+    {
+        await _migrator.UpAsync(_database, default);
+        await using var connection = new NpgsqlConnection(_database.ConnectionString);
+        var unindexed = await connection.QueryAsync<string>(
+            """
+            select c.conrelid::regclass || ' (' || a.attname || ')'
+            from pg_constraint c
+            join pg_attribute a on a.attrelid = c.conrelid and a.attnum = c.conkey[1]
+            where c.contype = 'f'
+              and not exists (select from pg_index i where i.indrelid = c.conrelid and i.indkey[0] = c.conkey[1])
+            """);
+
+        Assert.True(await connection.ExecuteScalarAsync<int>("select count(*) from pg_constraint where contype = 'f'") > 0);
+        Assert.Empty(unindexed);
+    }
+
+    private async Task<IReadOnlyList<string>> ShapeAsync()
+    {
+        await using var connection = new NpgsqlConnection(_database.ConnectionString);
+        var lines = await connection.QueryAsync<string>(
+            """
+            select table_name || '.' || column_name || ' ' || data_type || ' ' || is_nullable || ' ' || coalesce(column_default, '')
+            from information_schema.columns where table_schema = 'public'
+            union all
+            select tablename || '.' || indexdef from pg_indexes where schemaname = 'public'
+            order by 1
+            """);
+        return [.. lines];
+    }
+}

@@ -1,0 +1,113 @@
+using System.Diagnostics;
+using ChatBackend.Infrastructure.Database;
+using Dapper;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+
+[assembly: AssemblyFixture(typeof(ChatBackend.Tests.PostgresServer))]
+
+namespace ChatBackend.Tests;
+
+/// <summary>
+/// The one PostgreSQL server of a test run: <c>TEST_DATABASE_URL</c> where it is set, else a throw-away one from the
+/// installed binaries, else one from the <c>docker</c> command. Tests share the server and never rows: each application
+/// has a database of its own.
+/// </summary>
+public sealed class PostgresServer : IAsyncLifetime
+{
+    private static readonly SemaphoreSlim Starting = new(1, 1);
+    private static string? _connectionString;
+
+    private readonly string _folder = Path.Combine(Path.GetTempPath(), $"chatbackend-tests-{Environment.ProcessId}");
+    private LocalPostgres? _local;
+    private string? _container;
+
+    public async ValueTask InitializeAsync()
+    {
+        await Starting.WaitAsync();
+        try
+        {
+            if (Environment.GetEnvironmentVariable("TEST_DATABASE_URL") is { Length: > 0 } url)
+            {
+                _connectionString = DatabaseUrl.Parse(url).ConnectionString;
+            }
+            else if (LocalPostgres.FindBinaries() is not null)
+            {
+                // Nobody needs these rows after a crash: without fsync the suite runs in half the time.
+                _local = new(_folder, NullLogger.Instance, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=400");
+                await _local.StartAsync(CancellationToken.None);
+                _connectionString = _local.ConnectionString;
+            }
+            else
+            {
+                _connectionString = await StartContainerAsync();
+            }
+        }
+        finally
+        {
+            Starting.Release();
+        }
+    }
+
+    /// <summary>A new, empty database on the server; the caller drops it.</summary>
+    public static async Task<string> CreateDatabaseAsync()
+    {
+        var settings = new NpgsqlConnectionStringBuilder(_connectionString);
+        await using var connection = new NpgsqlConnection(settings.ConnectionString);
+        await connection.OpenAsync();
+        settings.Database = $"test_{Guid.NewGuid():N}";
+        await connection.ExecuteAsync($"create database {settings.Database}");
+        return settings.ConnectionString;
+    }
+
+    /// <summary>Drops a database that <see cref="CreateDatabaseAsync"/> made, whoever is still connected.</summary>
+    public static async Task DropDatabaseAsync(string connectionString)
+    {
+        var name = new NpgsqlConnectionStringBuilder(connectionString).Database;
+        await using var connection = new NpgsqlConnection(_connectionString);
+        await connection.OpenAsync();
+        await connection.ExecuteAsync($"drop database if exists {name} with (force)");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        NpgsqlConnection.ClearAllPools();
+        if (_local is not null)
+        {
+            await _local.StopAsync();
+            Directory.Delete(_folder, recursive: true);
+        }
+
+        if (_container is not null)
+            await DockerAsync("rm", "--force", _container);
+    }
+
+    private async Task<string> StartContainerAsync()
+    {
+        _container = await DockerAsync("run", "--detach", "--publish", "127.0.0.1::5432", "--env", "POSTGRES_PASSWORD=postgres", "postgres:17", "-c", "max_connections=400");
+        var port = (await DockerAsync("port", _container, "5432/tcp")).Split(':')[^1];
+        var connectionString = $"Host=127.0.0.1;Port={port};Username=postgres;Password=postgres;Database=postgres";
+        await Until.TrueAsync(async () =>
+        {
+            try
+            {
+                await using var connection = new NpgsqlConnection(connectionString);
+                await connection.OpenAsync();
+                return true;
+            }
+            catch (NpgsqlException)
+            {
+                return false;
+            }
+        }, "PostgreSQL in Docker did not start");
+        return connectionString;
+    }
+
+    private static async Task<string> DockerAsync(params string[] arguments)
+    {
+        using var process = Process.Start(new ProcessStartInfo("docker", arguments) { UseShellExecute = false, RedirectStandardOutput = true })!;
+        var output = await process.StandardOutput.ReadToEndAsync();
+        await process.WaitForExitAsync();
+        return process.ExitCode == 0 ? output.Trim() : throw new InvalidOperationException("There is neither PostgreSQL nor Docker. ./dev test installs PostgreSQL.");
+    }
+}

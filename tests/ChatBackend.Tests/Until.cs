@@ -1,0 +1,23 @@
+using System.Diagnostics;
+
+namespace ChatBackend.Tests;
+
+/// <summary>Waits on a condition, which is what tests do instead of sleeping.</summary>
+internal static class Until
+{
+    /// <summary>Returns once the condition holds; fails with the reason after the time limit (30 s).</summary>
+    public static async Task TrueAsync(Func<Task<bool>> condition, string otherwise, TimeSpan? within = null)
+    {
+        var started = Stopwatch.GetTimestamp();
+        while (!await condition())
+        {
+            if (Stopwatch.GetElapsedTime(started) > (within ?? TimeSpan.FromSeconds(30)))
+                Assert.Fail(otherwise);
+            await Task.Delay(10);
+        }
+    }
+
+    /// <inheritdoc cref="TrueAsync(Func{Task{bool}}, string, TimeSpan?)"/>
+    public static Task TrueAsync(Func<bool> condition, string otherwise, TimeSpan? within = null) =>
+        TrueAsync(() => Task.FromResult(condition()), otherwise, within);
+}
