@@ -50,9 +50,14 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         return new(source.Path, pageTitle, source.Url, source.Hash, [.. chunks]);
     }
 
-    /// <summary>The content hash that <see cref="Document"/> would give, without the work of cutting.</summary>
+    /// <summary>The content hash that <see cref="Document"/> would give, and whether Docusaurus leaves the page out, without the work of cutting.</summary>
     /// <exception cref="DocumentException">It cannot be read.</exception>
-    public string ContentHash(string path, string content, string? title = null, string? url = null) => Read(path, content, title, url).Hash;
+    public (string ContentHash, bool IsDraft) Inspect(string path, string content, string? title = null, string? url = null)
+    {
+        var source = Read(path, content, title, url);
+
+        return (source.Hash, source.FrontMatter.Draft);
+    }
 
     private Source Read(string path, string content, string? title, string? url)
     {
@@ -65,7 +70,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         var (frontMatter, body) = FrontMatter.Split(text);
         var address = url ?? DocusaurusPaths.Url(normalPath, frontMatter, site.Value);
 
-        // The path is in the hash through its title: a page without any other title has its name.
+        // The path and a title given from outside decide the page's title; its own is in the text.
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', Version, normalPath, title, address, text)));
 
         return new(normalPath, frontMatter, body, address, Convert.ToHexStringLower(hash));
