@@ -33,6 +33,7 @@ builder.AddTelemetry();
 builder.AddDatabase();
 builder.AddHttpRules();
 builder.AddRateLimits();
+builder.AddOpenApiDocument();
 builder.AddAudits();
 
 var app = builder.Build();
@@ -41,6 +42,7 @@ app.UseMiddleware<RequestLog>();
 app.UseHttpRules();
 app.UseRateLimiter();
 app.MapHealth();
+app.MapOpenApiDocument();
 app.MapAudits();
 
 await app.RunAsync();
