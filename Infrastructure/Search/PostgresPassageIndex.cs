@@ -11,7 +11,7 @@ namespace ChatBackend.Infrastructure.Search;
 internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
 {
     /// <summary>How often the title and the headings count against the text's once.</summary>
-    private const int HeadingWeight = 1;
+    private const int HeadingWeight = 2;
 
     /// <summary>A question's terms beyond this many only cost time: whole words are kept first, then the longest.</summary>
     private const int MaxQueryTerms = 128;
@@ -269,12 +269,23 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
         }
     }
 
-    /// <summary>A row of a search.</summary>
-    /// <param name="Holds">How much of the selection it seems to hold, in thousandths; null: it does not.</param>
-    internal sealed record Found(
-        Guid Id, string DocumentPath, int Position, string Title, string Heading, string[] HeadingPath, string Url, string Text,
-        double Score, double Coverage, int? Holds)
+    /// <summary>A row of a search. Properties and no constructor: Npgsql calls an array column's type System.Array, which fits none.</summary>
+    internal sealed record Found
     {
+        public required Guid Id { get; init; }
+        public required string DocumentPath { get; init; }
+        public required int Position { get; init; }
+        public required string Title { get; init; }
+        public required string Heading { get; init; }
+        public required string[] HeadingPath { get; init; }
+        public required string Url { get; init; }
+        public required string Text { get; init; }
+        public required double Score { get; init; }
+        public required double Coverage { get; init; }
+
+        /// <summary>How much of the selection it seems to hold, in thousandths; null: it does not.</summary>
+        public int? Holds { get; init; }
+
         public Passage ToPassage(bool holdsSelection) =>
             new(Id, DocumentPath, Position, Title, Heading, HeadingPath, Url, Text, Score)
             {
