@@ -1,5 +1,6 @@
 using System.Globalization;
 using ChatBackend.Features.Audits;
+using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
@@ -31,6 +32,7 @@ catch (SettingsException e)
 builder.AddLogging();
 builder.AddTelemetry();
 builder.AddDatabase();
+builder.AddAi();
 builder.AddHttpRules();
 builder.AddRateLimits();
 builder.AddOpenApiDocument();
