@@ -1,4 +1,5 @@
 using System.Globalization;
+using ChatBackend.Features.Audits;
 using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
@@ -32,6 +33,7 @@ builder.AddTelemetry();
 builder.AddDatabase();
 builder.AddHttpRules();
 builder.AddRateLimits();
+builder.AddAudits();
 
 var app = builder.Build();
 
@@ -39,6 +41,7 @@ app.UseMiddleware<RequestLog>();
 app.UseHttpRules();
 app.UseRateLimiter();
 app.MapHealth();
+app.MapAudits();
 
 await app.RunAsync();
 return 0;

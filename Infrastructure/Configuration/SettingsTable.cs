@@ -23,6 +23,7 @@ internal static class SettingsTable
         new("FRONTEND_URL", "allowed origins, comma-separated, beside http://localhost:3000; * for all", "development: all", Origins),
         new("SITE_BASE_URL", "where the book is published, for citations", "relative addresses", HttpUrl),
         new("DOCS_ROUTE", "Docusaurus' routeBasePath of the docs", "/docs", Route),
+        new("BOOK_LANGUAGE", "the book's language (BCP 47), for questions in another", "en", Language),
         new("AUTH_ISSUER", "who signs the readers' tokens (iss)", "development: dotnet user-jwts", NoProblem),
         new("AUTH_AUDIENCE", "whom the tokens are for (aud)", "development: dotnet user-jwts", NoProblem),
         new("AUTH_JWKS_URL", "the signer's public keys (EdDSA, ES256, RS256)", "none", HttpsUrl),
@@ -95,6 +96,11 @@ internal static class SettingsTable
             ? null
             : "an origin is a scheme, a host and perhaps a port, such as https://book.example.org, without a path";
     }
+
+    private static string? Language(string value) =>
+        value.Split('-') is [{ Length: 2 or 3 }, ..] parts && parts.All(p => p.Length is >= 2 and <= 8 && p.All(char.IsAsciiLetterOrDigit))
+            ? null
+            : "it is not a language tag such as en or ur";
 
     private static string? Route(string value) => value.StartsWith('/') ? null : "it does not start with /";
 

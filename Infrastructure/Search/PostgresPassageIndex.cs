@@ -1,0 +1,296 @@
+using System.Text.RegularExpressions;
+using Dapper;
+using Npgsql;
+
+namespace ChatBackend.Infrastructure.Search;
+
+/// <summary>
+/// The passage index embedded in PostgreSQL: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009)
+/// over an inverted index in tables. Every operation is one round trip.
+/// </summary>
+internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
+{
+    /// <summary>How often the title and the headings count against the text's once.</summary>
+    private const int HeadingWeight = 2;
+
+    /// <summary>A question's terms beyond this many only cost time: whole words are kept first, then the longest.</summary>
+    private const int MaxQueryTerms = 128;
+
+    /// <summary>What being on the reader's page is worth: it decides between near equals and never lifts a poor match over a good one.</summary>
+    private const double PageLift = 1.15;
+
+    public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken)
+    {
+        var title = StoredText.Clean(document.Title);
+        var rows = document.Chunks.Select(chunk => PassageRow.Of(document, title, chunk)).ToArray();
+        var terms = rows.SelectMany(row => row.Terms.Frequencies.Select(term => (row.Position, Term: term.Key, Frequency: term.Value))).ToArray();
+
+        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        // A batch without BEGIN is one transaction and one round trip. now() stands still within it, so updated_at = now()
+        // holds exactly where the first statement wrote: for an unchanged document the other three find nothing to do.
+        await using var batch = new NpgsqlBatch(connection);
+        Add(batch,
+            """
+            insert into documents (id, path, title, url, content_hash, analyzer_version, passage_count, term_count, created_at, updated_at)
+            values (@id, @path, @title, @url, @hash, @analyzer, @passages, @terms, now(), now())
+            on conflict (path) do update set
+                title = excluded.title, url = excluded.url, content_hash = excluded.content_hash, analyzer_version = excluded.analyzer_version,
+                passage_count = excluded.passage_count, term_count = excluded.term_count, updated_at = excluded.updated_at
+            where (documents.content_hash, documents.analyzer_version, documents.title, documents.url)
+                is distinct from (excluded.content_hash, excluded.analyzer_version, excluded.title, excluded.url)
+            """,
+            ("id", Guid.CreateVersion7()), ("path", StoredText.Clean(document.Path)), ("title", title), ("url", StoredText.Clean(document.Url)),
+            ("hash", document.ContentHash), ("analyzer", TextAnalyzer.Version), ("passages", rows.Length), ("terms", rows.Sum(r => (long)r.Terms.Length)));
+        Add(batch,
+            "delete from passages where document_id = (select id from documents where path = @path and updated_at = now())",
+            ("path", StoredText.Clean(document.Path)));
+        // Arrays of arrays must be rectangular, so a heading path travels as one string.
+        Add(batch,
+            """
+            insert into passages (id, document_id, position, heading, heading_path, url, text, term_count)
+            select p.id, d.id, p.position, p.heading, string_to_array(p.heading_path, @separator), p.url, p.text, p.term_count
+            from unnest(@ids, @positions, @headings, @heading_paths, @urls, @texts, @term_counts)
+                as p (id, position, heading, heading_path, url, text, term_count)
+            join documents d on d.path = @path and d.updated_at = now()
+            """,
+            ("path", StoredText.Clean(document.Path)), ("separator", StoredText.Separator.ToString()),
+            ("ids", rows.Select(r => r.Id).ToArray()), ("positions", rows.Select(r => r.Position).ToArray()),
+            ("headings", rows.Select(r => r.HeadingPath[^1]).ToArray()),
+            ("heading_paths", rows.Select(r => string.Join(StoredText.Separator, r.HeadingPath)).ToArray()),
+            ("urls", rows.Select(r => r.Url).ToArray()), ("texts", rows.Select(r => r.Text).ToArray()),
+            ("term_counts", rows.Select(r => r.Terms.Length).ToArray()));
+        Add(batch,
+            """
+            insert into passage_terms (term, passage_number, frequency, passage_length)
+            select t.term, p.number, t.frequency, p.term_count
+            from unnest(@positions, @terms, @frequencies) as t (position, term, frequency)
+            join documents d on d.path = @path and d.updated_at = now()
+            join passages p on p.document_id = d.id and p.position = t.position
+            """,
+            ("path", StoredText.Clean(document.Path)), ("positions", terms.Select(t => t.Position).ToArray()),
+            ("terms", terms.Select(t => t.Term).ToArray()), ("frequencies", terms.Select(t => t.Frequency).ToArray()));
+        await batch.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    public async Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken)
+    {
+        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        await connection.ExecuteAsync(new(
+            "delete from documents where path = any(@paths)",
+            new { paths = paths.Select(StoredText.Clean).ToArray() }, cancellationToken: cancellationToken));
+    }
+
+    public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
+    {
+        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        var found = await connection.QueryAsync<Found>(new(
+            """
+            select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
+                0::float8 as score, 0::float8 as coverage, null::integer as holds
+            from passages p join documents d on d.id = p.document_id
+            where p.id = any(@ids)
+            """,
+            new { ids = ids.ToArray() }, cancellationToken: cancellationToken));
+        return [.. found.Select(f => f.ToPassage(holdsSelection: false))];
+    }
+
+    public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
+    {
+        var terms = QueryTerms(query.Text);
+        var selection = Selection.Of(query.SelectedText);
+        if (query.Limit <= 0 || (terms.Length == 0 && selection is null))
+            return [];
+
+        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        var found = (await connection.QueryAsync<Found>(new(
+            selection is null ? RankSql : RankWithSelectionSql,
+            new
+            {
+                terms = terms.Select(t => t.Term).ToArray(),
+                weights = terms.Select(t => t.Frequency).ToArray(),
+                // Twice the limit and some: near-duplicates are cut afterwards, without a second question.
+                candidates = (2 * query.Limit) + 10,
+                pages = PageUrls(query.PageUrl),
+                pageLift = PageLift,
+                windows = selection?.Windows.SelectMany((w, i) => w.Select(_ => i)).ToArray() ?? [],
+                windowTerms = selection?.Windows.SelectMany(w => w).ToArray() ?? [],
+            },
+            cancellationToken: cancellationToken))).AsList();
+
+        var ranked = selection is null
+            ? found.Select(f => f.ToPassage(holdsSelection: false))
+            : selection.Order(found, query.Limit);
+        return NearDuplicates.Cut(ranked, query.Limit);
+    }
+
+    private static (string Term, int Frequency)[] QueryTerms(string text) =>
+        [.. TextAnalyzer.AnalyzeQuery(text).Frequencies
+            .OrderBy(t => t.Key[0] == TextAnalyzer.GramPrefix).ThenByDescending(t => t.Key.Length)
+            .Take(MaxQueryTerms).Select(t => (t.Key, t.Value))];
+
+    /// <summary>
+    /// The addresses under which the index may know the reader's page: the widget sends an absolute one, the index may
+    /// hold relative ones, and a site's base path may stand before them.
+    /// </summary>
+    private static string[] PageUrls(string? pageUrl)
+    {
+        if (string.IsNullOrWhiteSpace(pageUrl))
+            return [];
+        var page = StoredText.Clean(pageUrl.Trim());
+        if (page.IndexOfAny(['#', '?']) is >= 0 and var end)
+            page = page[..end];
+        page = page.TrimEnd('/');
+        var path = Origin().Replace(page, "", 1);
+        var urls = new List<string> { page };
+        for (var slash = path.IndexOf('/'); slash >= 0 && urls.Count < 16; slash = path.IndexOf('/', slash + 1))
+            urls.Add(path[slash..]);
+        return [.. urls.Where(u => u.Length > 1).Distinct()];
+    }
+
+    [GeneratedRegex("^[a-z][a-z0-9+.-]*://[^/]*", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Origin();
+
+    private static void Add(NpgsqlBatch batch, string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
+    {
+        var command = new NpgsqlBatchCommand(sql);
+        foreach (var (name, value) in parameters)
+            command.Parameters.AddWithValue(name, value);
+        batch.BatchCommands.Add(command);
+    }
+
+    // k1 = 1.2 and b = 0.75 (DESIGN §6). A term that no passage has still counts in the coverage, and most of all:
+    // that the book does not know the word is what makes a passage's coverage low.
+    private const string Ranking =
+        """
+        with corpus as materialized (
+            select coalesce(sum(passage_count), 0)::float8 as passages,
+                   coalesce(sum(term_count)::float8 / nullif(sum(passage_count), 0), 1) as mean_length
+            from documents
+        ),
+        query as materialized (
+            select q.place, q.term, q.weight from unnest(@terms, @weights) with ordinality as q (term, weight, place)
+        ),
+        postings as materialized (
+            select q.place, t.passage_number, t.frequency, t.passage_length
+            from query q join passage_terms t on t.term = q.term
+        ),
+        weights as materialized (
+            select q.place, q.weight * w.idf * 2.2 as weight, w.idf, 1.2 * 0.25 as k_fixed, 1.2 * 0.75 / c.mean_length as k_length
+            from query q
+            left join (select place, count(*)::float8 as passages from postings group by place) f on f.place = q.place
+            cross join corpus c
+            cross join lateral (
+                select ln(1 + (c.passages - coalesce(f.passages, 0) + 0.5) / (coalesce(f.passages, 0) + 0.5)) as idf
+            ) w
+        ),
+        scored as materialized (
+            select p.passage_number,
+                   sum(w.weight * p.frequency / (p.frequency + w.k_fixed + w.k_length * p.passage_length)) as score,
+                   sum(w.idf) as covered
+            from postings p join weights w on w.place = p.place
+            group by p.passage_number
+        ),
+        best as (
+            select passage_number, score, covered from scored order by score desc, passage_number limit @candidates
+        ),
+        page as materialized (
+            select id from documents where rtrim(url, '/') = any(@pages) order by length(url) desc, id limit 1
+        )
+        """;
+
+    private const string RankSql = Ranking +
+        """
+
+        select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
+            b.score * case when d.id = (select id from page) then @pageLift else 1 end as score,
+            b.covered / (select sum(idf) from weights) as coverage, null::integer as holds
+        from best b
+        join passages p on p.number = b.passage_number
+        join documents d on d.id = p.document_id
+        order by score desc, d.path, p.position
+        """;
+
+    // A passage may hold the selection when it has nearly all terms of one of its windows; which of these few really
+    // hold it, the caller sees from their text. Their neighbours come along, to be there without a second question.
+    private const string RankWithSelectionSql = Ranking +
+        """
+        ,
+        marked as materialized (
+            select w.number, w.term from unnest(@windows, @windowTerms) as w (number, term)
+        ),
+        window_sizes as (
+            select number, count(*)::float8 as terms from marked group by number
+        ),
+        window_cover as (
+            select m.number, t.passage_number, count(*)::float8 as terms
+            from marked m join passage_terms t on t.term = m.term
+            group by m.number, t.passage_number
+        ),
+        holding as (
+            select c.passage_number, max(c.terms / s.terms) as share
+            from window_cover c join window_sizes s on s.number = c.number
+            where c.terms >= 0.8 * s.terms
+            group by c.passage_number
+        ),
+        holders as materialized (
+            select p.id, p.document_id, p.position, (1000 * h.share)::integer as holds
+            from holding h
+            join passages p on p.number = h.passage_number
+            left join scored s on s.passage_number = h.passage_number
+            order by coalesce(p.document_id = (select id from page), false) desc, h.share desc, s.score desc nulls last, p.number
+            limit 12
+        ),
+        chosen as (
+            select p.number from best b join passages p on p.number = b.passage_number
+            union
+            select p.number from holders h join passages p on p.document_id = h.document_id and p.position between h.position - 1 and h.position + 1
+        )
+        select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
+            coalesce(s.score, 0) * case when d.id = (select id from page) then @pageLift else 1 end as score,
+            coalesce(s.covered / (select nullif(sum(idf), 0) from weights), 0) as coverage, h.holds
+        from chosen c
+        join passages p on p.number = c.number
+        join documents d on d.id = p.document_id
+        left join scored s on s.passage_number = c.number
+        left join holders h on h.id = p.id
+        order by coalesce(d.id = (select id from page), false) desc, score desc, d.path, p.position
+        """;
+
+    /// <summary>A chunk as it is stored.</summary>
+    private sealed record PassageRow(Guid Id, int Position, string[] HeadingPath, string Url, string Text, AnalyzedText Terms)
+    {
+        public static PassageRow Of(IndexedDocument document, string title, Chunk chunk)
+        {
+            var text = StoredText.Clean(chunk.Text);
+            string[] headingPath = [.. chunk.HeadingPath.Select(StoredText.Clean).Prepend(title)];
+            var url = StoredText.Clean(chunk.Anchor is null ? document.Url : $"{document.Url}#{chunk.Anchor}");
+            var terms = PassageTerms.Of(headingPath, text, HeadingWeight);
+            return new(PassageId.Of(document.Path, chunk), chunk.Position, headingPath, url, text, terms);
+        }
+    }
+
+    /// <summary>A row of a search. Properties and no constructor: Npgsql calls an array column's type System.Array, which fits none.</summary>
+    internal sealed record Found
+    {
+        public required Guid Id { get; init; }
+        public required string DocumentPath { get; init; }
+        public required int Position { get; init; }
+        public required string Title { get; init; }
+        public required string Heading { get; init; }
+        public required string[] HeadingPath { get; init; }
+        public required string Url { get; init; }
+        public required string Text { get; init; }
+        public required double Score { get; init; }
+        public required double Coverage { get; init; }
+
+        /// <summary>How much of the selection it seems to hold, in thousandths; null: it does not.</summary>
+        public int? Holds { get; init; }
+
+        public Passage ToPassage(bool holdsSelection) =>
+            new(Id, DocumentPath, Position, Title, Heading, HeadingPath, Url, Text, Score)
+            {
+                Coverage = Math.Clamp(Coverage, 0, 1),
+                HoldsSelection = holdsSelection,
+            };
+    }
+}

@@ -1,0 +1,3 @@
+drop table passage_terms;
+drop table passages;
+drop table documents;

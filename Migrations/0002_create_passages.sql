@@ -1,0 +1,51 @@
+-- The book: its documents, the passages they were cut into, and the inverted index over the passages' terms.
+
+create table documents (
+    id               uuid primary key,
+    -- With forward slashes, as in the book's folder.
+    path             text not null,
+    title            text not null,
+    url              text not null,
+    -- SHA-256 of the source and the chunker's version.
+    content_hash     text not null,
+    -- Another analyzer gives other terms: its passages have to be indexed anew.
+    analyzer_version integer not null,
+    -- Sums over the passages: the corpus' size and mean length are read from here, a row a document.
+    passage_count    integer not null,
+    term_count       bigint not null,
+    created_at       timestamptz not null default now(),
+    updated_at       timestamptz not null default now(),
+    constraint documents_path unique (path)
+);
+
+create table passages (
+    -- UUIDv5 of path, position and content.
+    id           uuid primary key,
+    -- The short name that the index knows the passage by: 4 bytes a posting instead of 16.
+    number       integer generated always as identity,
+    document_id  uuid not null references documents (id) on delete cascade,
+    position     integer not null,
+    heading      text not null,
+    heading_path text[] not null,
+    url          text not null,
+    text         text not null,
+    term_count   integer not null,
+    created_at   timestamptz not null default now(),
+    constraint passages_number unique (number),
+    constraint passages_document_position unique (document_id, position)
+);
+
+create table passage_terms (
+    -- "C": terms are only ever compared for equality, and bytes compare fastest.
+    term           text collate "C" not null,
+    passage_number integer not null references passages (number) on delete cascade,
+    frequency      integer not null,
+    -- The passage's term_count again, so that ranking reads this index and nothing else.
+    passage_length integer not null,
+    constraint passage_terms_pkey primary key (term, passage_number) include (frequency, passage_length)
+) with (
+    -- Index-only scans need the visibility map that vacuum keeps: after 2% of change instead of 20%.
+    autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02
+);
+
+create index passage_terms_passage_number on passage_terms (passage_number);
