@@ -80,6 +80,16 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
             new { paths = paths.Select(StoredText.Clean).ToArray() }, cancellationToken: cancellationToken));
     }
 
+    public async Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        // A document indexed by another analyzer counts as changed, whatever its text.
+        var documents = await connection.QueryAsync<(string Path, string ContentHash)>(new(
+            "select path, case when analyzer_version = @Version then content_hash else '' end from documents",
+            new { TextAnalyzer.Version }, cancellationToken: cancellationToken));
+        return documents.ToDictionary(d => d.Path, d => d.ContentHash, StringComparer.Ordinal);
+    }
+
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {
         await using var connection = await db.OpenConnectionAsync(cancellationToken);
@@ -263,7 +273,7 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
         {
             var text = StoredText.Clean(chunk.Text);
             string[] headingPath = [.. chunk.HeadingPath.Select(StoredText.Clean).Prepend(title)];
-            var url = StoredText.Clean(chunk.Anchor is null ? document.Url : $"{document.Url}#{chunk.Anchor}");
+            var url = StoredText.Clean(DocusaurusPaths.WithAnchor(document.Url, chunk.Anchor));
             var terms = PassageTerms.Of(headingPath, text, HeadingWeight);
             return new(PassageId.Of(document.Path, chunk), chunk.Position, headingPath, url, text, terms);
         }
