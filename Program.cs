@@ -1,3 +1,4 @@
+using ChatBackend.Features.Search;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 
@@ -5,10 +6,12 @@ var builder = WebApplication.CreateBuilder(args);
 
 builder.AddDatabase();
 builder.AddHttpRules();
+builder.AddSearch();
 
 var app = builder.Build();
 
 app.UseHttpRules();
 app.MapHealth();
+app.MapSearch();
 
 await app.RunAsync();
