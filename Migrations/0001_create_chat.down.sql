@@ -1,3 +1,4 @@
+drop table message_feedback;
 drop table messages;
 drop table turns;
 drop table chat_sessions;

@@ -25,7 +25,8 @@ create table turns (
     number            integer not null,
     state             turn_state not null default 'running',
     -- What was asked, whole, so that any process can answer it: message, selected_text, page_url.
-    request           jsonb not null,
+    -- (json, not jsonb, here and below: what is stored is given back to the byte.)
+    request           json not null,
     -- Whose keys they are: two clients may choose the same one.
     idempotency_scope text,
     idempotency_key   text,
@@ -35,9 +36,9 @@ create table turns (
     lease_until       timestamptz,
     attempt           integer not null default 1,
     -- What the running attempt has written so far, for readers on other replicas.
-    partial           jsonb,
-    response          jsonb,
-    error             jsonb,
+    partial           json,
+    response          json,
+    error             json,
     grounding         text,
     model             text,
     input_tokens      integer,
@@ -61,9 +62,17 @@ create table messages (
     position   integer not null,
     role       message_role not null,
     content    text not null,
-    citations  jsonb not null default '[]',
+    citations  json not null default '[]',
     created_at timestamptz not null default now(),
     constraint messages_session_position unique (session_id, position)
 );
 
 create index messages_turn_id on messages (turn_id);
+
+create table message_feedback (
+    message_id uuid primary key references messages (id) on delete cascade,
+    rating     text not null check (rating in ('up', 'down')),
+    comment    text,
+    created_at timestamptz not null default now(),
+    updated_at timestamptz not null default now()
+);

@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Search;
 using FluentValidation;
 using Npgsql;
@@ -9,14 +10,13 @@ internal static class SearchFeature
 {
     public static void AddSearch(this WebApplicationBuilder builder)
     {
-        builder.Services.Configure<SiteOptions>(builder.Configuration);
         builder.Services.AddSingleton<IPassageIndex>(services => new PostgresPassageIndex(services.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<IValidator<SearchPassagesRequest>, SearchPassagesValidator>();
     }
 
     public static void MapSearch(this IEndpointRouteBuilder routes)
     {
-        var search = routes.MapGroup("/search").WithTags("Search");
+        var search = routes.MapGroup("/search").WithTags("Search").RequireRateLimiting(RateLimits.Search);
 
         search.MapSearchPassages();
     }

@@ -59,5 +59,6 @@ internal static class HttpFeature
         json.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         json.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));
         json.Converters.Add(new UtcTimeConverter());
+        json.Converters.Add(new UtcTimeConverter.OfDateTime());
     }
 }

@@ -1,5 +1,7 @@
 using System.Text.Json;
 using FluentValidation;
+using FluentValidation.Results;
+using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace ChatBackend.Infrastructure.Http;
 
@@ -22,11 +24,13 @@ internal static class ValidationFilter
             {
                 var validator = call.HttpContext.RequestServices.GetRequiredService<IValidator<T>>();
                 var result = await validator.ValidateAsync(call.GetArgument<T>(index), call.HttpContext.RequestAborted);
-                return result.IsValid
-                    ? await next(call)
-                    : Problems.Invalid(result.ToDictionary().ToDictionary(e => SnakeCase(e.Key), e => e.Value));
+                return result.IsValid ? await next(call) : Invalid(result);
             };
         });
+
+    /// <summary>The 400 for what a validator found.</summary>
+    public static ProblemHttpResult Invalid(ValidationResult result) =>
+        Problems.Invalid(result.ToDictionary().ToDictionary(e => SnakeCase(e.Key), e => e.Value));
 
     /// <summary>
     /// Refuses what PostgreSQL cannot store: U+0000, and halves of surrogate pairs.

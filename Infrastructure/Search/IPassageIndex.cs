@@ -12,6 +12,9 @@ internal interface IPassageIndex
     /// <summary>Removes documents by their paths; unknown paths are ignored.</summary>
     Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken);
 
+    /// <summary>The documents in the index: the content hash of each by its path. Tells an ingest what is unchanged and what to prune.</summary>
+    Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken);
+
     /// <summary>The passages nearest to a query, best first.</summary>
     Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken);
 

@@ -1,0 +1,37 @@
+using ChatBackend.Infrastructure.Http;
+using FluentValidation;
+
+namespace ChatBackend.Features.Audits;
+
+/// <summary>What an audit may hold.</summary>
+internal sealed class AuditRules : AbstractValidator<AuditRequest>
+{
+    /// <summary>The longest title, in code points.</summary>
+    public const int TitleLength = 200;
+
+    /// <summary>The longest summary, in code points.</summary>
+    public const int SummaryLength = 2000;
+
+    private static readonly string[] Statuses = ["pending", "in_progress", "completed", "failed"];
+
+    public AuditRules()
+    {
+        RuleFor(r => r.Title).NotEmpty().Must(t => Length(t) <= TitleLength).WithMessage($"must be {TitleLength} characters or fewer.").StorableText();
+        RuleFor(r => r.Status).Must(IsStatus).WithMessage($"must be one of {string.Join(", ", Statuses)}.");
+        RuleFor(r => r.Score).InclusiveBetween(0, 100);
+        RuleFor(r => r.Summary).Must(s => Length(s) <= SummaryLength).WithMessage($"must be {SummaryLength} characters or fewer.").StorableText();
+        RuleFor(r => r.Details).Custom((details, context) =>
+        {
+            if (details is { } json && AuditDetails.Fault(json) is { } fault)
+                context.AddFailure(fault);
+        });
+    }
+
+    /// <summary>True for a status, and for none.</summary>
+    public static bool IsStatus(string? status) => status is null || Statuses.Contains(status);
+
+    /// <summary>A title as it is sorted and searched: NFC, lower case, in code point order whatever the server's locale.</summary>
+    public static string KeyOf(string title) => title.Normalize().ToLowerInvariant();
+
+    private static int Length(string? text) => text?.EnumerateRunes().Count() ?? 0;
+}

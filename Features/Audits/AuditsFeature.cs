@@ -1,0 +1,44 @@
+using ChatBackend.Infrastructure.Http;
+using Dapper;
+using FluentValidation;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace ChatBackend.Features.Audits;
+
+/// <summary>Audit records: the slice to read first, with one file for each use case.</summary>
+internal static class AuditsFeature
+{
+    public static void AddAudits(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<IValidator<AuditRequest>, AuditRules>();
+        builder.Services.AddSingleton<IValidator<ListAuditsRequest>, ListAuditsRules>();
+        builder.Services.AddSingleton<AuditSummarizer>();
+    }
+
+    public static void MapAudits(this IEndpointRouteBuilder routes)
+    {
+        // Public, and without a rate limit: DESIGN §2.
+        var audits = routes.MapGroup("/audits").WithTags("Audits").ProducesProblem(StatusCodes.Status400BadRequest);
+        audits.MapCreateAudit();
+        audits.MapListAudits();
+
+        var audit = audits.MapGroup("/{id}").RequireUuid().ProducesProblem(StatusCodes.Status404NotFound);
+        audit.MapGetAudit();
+        audit.MapReplaceAudit();
+        audit.MapPatchAudit();
+        audit.MapDeleteAudit();
+        audit.MapSummarizeAudit();
+    }
+
+    /// <summary>There is no such record.</summary>
+    public static ProblemHttpResult Unknown() => Problems.NotFound("audit_not_found", "There is no audit with this id.");
+
+    /// <summary>Why a guarded statement found no row: there is none, or it is of another version.</summary>
+    public static async Task<ProblemHttpResult> UnknownOrChangedAsync(
+        NpgsqlConnection connection, string id, int[]? versions, CancellationToken cancellationToken) =>
+        versions is not null && await connection.ExecuteScalarAsync<bool>(new(
+            "select exists (select from audit where id = @id::uuid)", new { id }, cancellationToken: cancellationToken))
+            ? IfMatch.Failed()
+            : Unknown();
+}

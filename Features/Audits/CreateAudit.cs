@@ -1,0 +1,34 @@
+using ChatBackend.Infrastructure.Http;
+using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace ChatBackend.Features.Audits;
+
+/// <summary>POST /audits.</summary>
+internal static class CreateAudit
+{
+    public static void MapCreateAudit(this IEndpointRouteBuilder audits) => audits
+        .MapPost("", HandleAsync)
+        .WithName(nameof(CreateAudit))
+        .Validate<AuditRequest>();
+
+    /// <summary>Create an audit record</summary>
+    /// <response code="201">The record, its address in Location and its version in ETag.</response>
+    /// <response code="400">A field is not valid; <c>errors</c> names it.</response>
+    internal static async Task<Created<AuditResponse>> HandleAsync(
+        AuditRequest request, NpgsqlDataSource db, HttpResponse response, CancellationToken cancellationToken)
+    {
+        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        var audit = await connection.QuerySingleAsync<AuditResponse>(new(
+            """
+            insert into audit (id, title, title_key, status, score, summary, details)
+            values (@Id, @Title, @TitleKey, @Status::audit_status, @Score, @Summary, @Details::jsonb)
+            returning
+            """ + " " + AuditResponse.Columns,
+            request.ToParameters(Guid.CreateVersion7()), cancellationToken: cancellationToken));
+
+        response.SetVersion(audit.Version);
+        return TypedResults.Created($"/audits/{audit.Id}", audit);
+    }
+}

@@ -1,0 +1,36 @@
+using ChatBackend.Infrastructure.Http;
+using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Npgsql;
+
+namespace ChatBackend.Features.Audits;
+
+/// <summary>DELETE /audits/{id}.</summary>
+internal static class DeleteAudit
+{
+    public static void MapDeleteAudit(this IEndpointRouteBuilder audit) => audit
+        .MapDelete("", HandleAsync)
+        .WithName(nameof(DeleteAudit))
+        .ProducesProblem(StatusCodes.Status412PreconditionFailed);
+
+    /// <summary>Delete an audit record</summary>
+    /// <param name="id">The record's id.</param>
+    /// <param name="ifMatch">The ETag that the caller has read; without it, whatever version there is goes.</param>
+    /// <response code="204">The record is gone.</response>
+    /// <response code="404">There is no such record.</response>
+    /// <response code="412">The record has changed since; it is still there.</response>
+    internal static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(
+        string id, [FromHeader(Name = "If-Match")] string? ifMatch, NpgsqlDataSource db, CancellationToken cancellationToken)
+    {
+        var versions = IfMatch.Versions(ifMatch);
+        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        var deleted = await connection.ExecuteAsync(new(
+            "delete from audit where id = @id::uuid and (@versions::integer[] is null or version = any (@versions))",
+            new { id, versions }, cancellationToken: cancellationToken));
+
+        return deleted == 0
+            ? await AuditsFeature.UnknownOrChangedAsync(connection, id, versions, cancellationToken)
+            : TypedResults.NoContent();
+    }
+}

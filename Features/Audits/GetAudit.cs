@@ -1,0 +1,32 @@
+using ChatBackend.Infrastructure.Http;
+using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace ChatBackend.Features.Audits;
+
+/// <summary>GET /audits/{id}.</summary>
+internal static class GetAudit
+{
+    public static void MapGetAudit(this IEndpointRouteBuilder audit) => audit
+        .MapGet("", HandleAsync)
+        .WithName(nameof(GetAudit));
+
+    /// <summary>Read an audit record</summary>
+    /// <param name="id">The record's id.</param>
+    /// <response code="200">The record, its version in ETag.</response>
+    /// <response code="404">There is no such record.</response>
+    internal static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> HandleAsync(
+        string id, NpgsqlDataSource db, HttpResponse response, CancellationToken cancellationToken)
+    {
+        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        var audit = await connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
+            "select " + AuditResponse.Columns + " from audit where id = @id::uuid",
+            new { id }, cancellationToken: cancellationToken));
+        if (audit is null)
+            return AuditsFeature.Unknown();
+
+        response.SetVersion(audit.Version);
+        return TypedResults.Ok(audit);
+    }
+}

@@ -1,0 +1,49 @@
+using ChatBackend.Infrastructure.Http;
+using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace ChatBackend.Features.Audits;
+
+/// <summary>A page of audits.</summary>
+/// <param name="Items">The records of this page.</param>
+/// <param name="Total" example="137">Records that match, on all pages.</param>
+/// <param name="Page" example="1">The page asked for.</param>
+/// <param name="PageSize" example="20">Records on a page.</param>
+/// <param name="Pages" example="7">Pages there are; 0 when nothing matches.</param>
+internal sealed record ListAuditsResponse(IReadOnlyList<AuditResponse> Items, long Total, int Page, int PageSize, long Pages);
+
+/// <summary>GET /audits.</summary>
+internal static class ListAudits
+{
+    public static void MapListAudits(this IEndpointRouteBuilder audits) => audits
+        .MapGet("", HandleAsync)
+        .WithName(nameof(ListAudits))
+        .Validate<ListAuditsRequest>();
+
+    /// <summary>List audit records</summary>
+    /// <remarks>Newest first where no order is asked for. The total is exact, and of the same instant as the page.</remarks>
+    /// <response code="200">The page.</response>
+    /// <response code="400">A parameter is not valid; <c>errors</c> names it.</response>
+    internal static async Task<Results<Ok<ListAuditsResponse>, ProblemHttpResult>> HandleAsync(
+        [AsParameters] ListAuditsRequest request, NpgsqlDataSource db, CancellationToken cancellationToken)
+    {
+        var page = int.Parse(request.Page ?? "1");
+        var size = int.Parse(request.PageSize ?? "20");
+        var text = AuditRules.KeyOf(request.Q?.Trim() ?? "");
+
+        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        var total = 0L;
+        var items = await connection.QueryAsync<long, AuditResponse?, AuditResponse?>(new(
+            text.Length == 0 ? AuditPages.AllSql : AuditPages.SearchSql,
+            new { request.Status, Sort = request.Sort ?? "-created_at", Skip = (page - 1L) * size, Size = size, Text = text },
+            cancellationToken: cancellationToken),
+            (count, audit) =>
+            {
+                total = count;
+                return audit;
+            });
+
+        return TypedResults.Ok(new ListAuditsResponse([.. items.OfType<AuditResponse>()], total, page, size, (total + size - 1) / size));
+    }
+}

@@ -1,0 +1,72 @@
+using System.Text.Json;
+using ChatBackend.Infrastructure.Http;
+using Dapper;
+using FluentValidation;
+using Microsoft.AspNetCore.Http.HttpResults;
+using JsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace ChatBackend.Features.Audits;
+
+/// <summary>PATCH /audits/{id}.</summary>
+internal static class PatchAudit
+{
+    public static void MapPatchAudit(this IEndpointRouteBuilder audit) => audit
+        .MapPatch("", HandleAsync)
+        .WithName(nameof(PatchAudit))
+        .Accepts<AuditRequest>(MergePatch.MediaType, "application/json")
+        .ProducesProblem(StatusCodes.Status412PreconditionFailed);
+
+    /// <summary>Change parts of an audit record</summary>
+    /// <remarks>
+    /// A JSON merge patch (RFC 7396): what is left out stays, null removes (or sets the default), objects in details are
+    /// merged member by member.
+    /// </remarks>
+    /// <param name="id">The record's id.</param>
+    /// <param name="ifMatch">The ETag that the caller has read.</param>
+    /// <response code="200">The record, its new version in ETag.</response>
+    /// <response code="400">The patch is no object, or a field would not be valid; <c>errors</c> names it.</response>
+    /// <response code="404">There is no such record.</response>
+    /// <response code="412">The record has changed since; nothing was written.</response>
+    internal static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> HandleAsync(
+        string id, JsonElement patch, [FromHeader(Name = "If-Match")] string? ifMatch,
+        NpgsqlDataSource db, IValidator<AuditRequest> rules, IOptions<JsonOptions> json, HttpResponse response, CancellationToken cancellationToken)
+    {
+        if (MergePatch.Fault(patch) is { } fault)
+            return Problems.Invalid("body", fault);
+        var versions = IfMatch.Versions(ifMatch);
+        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+
+        // Whoever writes between our reading and our writing makes us merge again, so changes to other parts survive.
+        while (true)
+        {
+            var before = await connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
+                "select " + AuditResponse.Columns + " from audit where id = @id::uuid", new { id }, cancellationToken: cancellationToken));
+            if (before is null)
+                return AuditsFeature.Unknown();
+            if (versions?.Contains(before.Version) is false)
+                return IfMatch.Failed();
+
+            var request = MergePatch.Apply<AuditResponse, AuditRequest>(before, patch, json.Value.SerializerOptions);
+            if (await rules.ValidateAsync(request, cancellationToken) is { IsValid: false } result)
+                return ValidationFilter.Invalid(result);
+
+            var audit = await connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
+                """
+                update audit
+                set title = @Title, title_key = @TitleKey, status = @Status::audit_status, score = @Score, summary = @Summary,
+                    details = @Details::jsonb, version = version + 1, updated_at = now()
+                where id = @Id::uuid and version = any (@Versions)
+                returning
+                """ + " " + AuditResponse.Columns,
+                request.ToParameters(id, [before.Version]), cancellationToken: cancellationToken));
+            if (audit is null)
+                continue;
+
+            response.SetVersion(audit.Version);
+            return TypedResults.Ok(audit);
+        }
+    }
+}

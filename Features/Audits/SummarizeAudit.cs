@@ -1,0 +1,37 @@
+using ChatBackend.Infrastructure.Http;
+using Microsoft.AspNetCore.Http.HttpResults;
+
+namespace ChatBackend.Features.Audits;
+
+/// <summary>POST /audits/{id}/summary.</summary>
+internal static class SummarizeAudit
+{
+    public static void MapSummarizeAudit(this IEndpointRouteBuilder audit) => audit
+        .MapPost("/summary", HandleAsync)
+        .WithName(nameof(SummarizeAudit))
+        .ProducesProblem(StatusCodes.Status409Conflict);
+
+    /// <summary>Have a model summarize an audit record</summary>
+    /// <remarks>
+    /// The model reads title and details; its summary, to 2,000 characters, is stored in the record. Those who ask while
+    /// it reads get the same summary: it is asked once. Without a model the summary lists the details' values.
+    /// </remarks>
+    /// <param name="id">The record's id.</param>
+    /// <response code="200">The record with its new summary, its new version in ETag.</response>
+    /// <response code="404">There is no such record.</response>
+    /// <response code="409">The details were changed while the model read them; nothing was written.</response>
+    /// <response code="500">The model failed; nothing was written.</response>
+    /// <response code="503">The model or the database is away; nothing was written.</response>
+    internal static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> HandleAsync(
+        string id, AuditSummarizer summarizer, HttpResponse response, CancellationToken cancellationToken)
+    {
+        var (outcome, audit) = await summarizer.SummarizeAsync(Guid.Parse(id), cancellationToken);
+        if (outcome is SummaryOutcome.Unknown)
+            return AuditsFeature.Unknown();
+        if (outcome is SummaryOutcome.DetailsChanged)
+            return Problems.Problem(StatusCodes.Status409Conflict, "audit_changed", "The details were changed while the model read them. Ask again.");
+
+        response.SetVersion(audit!.Version);
+        return TypedResults.Ok(audit);
+    }
+}

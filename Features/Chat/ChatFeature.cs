@@ -1,0 +1,31 @@
+using FluentValidation;
+
+namespace ChatBackend.Features.Chat;
+
+/// <summary>Conversations about the book.</summary>
+internal static class ChatFeature
+{
+    public static void AddChat(this WebApplicationBuilder builder)
+    {
+        builder.Services.Configure<ChatOptions>(builder.Configuration);
+        builder.Services.AddSingleton<IValidator<ChatRequest>, ChatRequestValidator>();
+        builder.Services.AddSingleton<IValidator<FeedbackRequest>, FeedbackRequestValidator>();
+        builder.Services.AddSingleton<Retrieval>();
+        builder.Services.AddSingleton<TurnAnswer>();
+        builder.Services.AddSingleton<TurnFollower>();
+        builder.Services.AddSingleton<TurnRunner>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<TurnRunner>());
+    }
+
+    public static void MapChat(this IEndpointRouteBuilder routes)
+    {
+        var chat = routes.MapGroup("/chat").WithTags("Chat");
+
+        chat.MapPostChat();
+        chat.MapGetTurn();
+        chat.MapGetTurnEvents();
+        chat.MapListMessages();
+        chat.MapDeleteSession();
+        chat.MapPutFeedback();
+    }
+}

@@ -1,0 +1,57 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Http;
+using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace ChatBackend.Features.Chat;
+
+/// <summary>A turn, to come back to.</summary>
+/// <param name="State">running, completed or failed.</param>
+/// <param name="Response">The answer, as <c>POST /chat</c> gave it; null until the turn is completed.</param>
+/// <param name="Error">Why there is no answer, as a problem; null unless the turn failed. The same Idempotency-Key tries again.</param>
+/// <param name="EndedAt">When the turn ended; null while it runs.</param>
+internal sealed record TurnResponse(
+    Guid TurnId, Guid SessionId, string State, JsonNode? Response, JsonNode? Error, DateTime CreatedAt, DateTime? EndedAt);
+
+internal static class GetTurn
+{
+    public static void MapGetTurn(this IEndpointRouteBuilder chat) => chat
+        .MapGet("/turns/{id}", HandleAsync)
+        .WithName(nameof(GetTurn));
+
+    /// <summary>A turn's state and, once it is done, its answer.</summary>
+    /// <param name="id">The turn's id, from <c>POST /chat</c> or its stream.</param>
+    /// <response code="200">The turn.</response>
+    /// <response code="404">There is no such turn, or it belongs to somebody else.</response>
+    internal static async Task<Results<Ok<TurnResponse>, ProblemHttpResult>> HandleAsync(
+        string id, CurrentReader reader, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken)
+    {
+        var row = !KeyId.TryParse(id, out var turnId) ? null : await database.RetryAsync(
+            connection => connection.QuerySingleOrDefaultAsync<Row>(new(
+                """
+                select t.session_id, t.state::text as state, t.response::text as response, t.error::text as error, t.created_at, t.ended_at,
+                       t.state = 'running' and t.lease_until < now() as is_left_behind
+                from turns as t
+                join chat_sessions as s on s.id = t.session_id
+                where t.id = @turnId and (s.user_id is null or s.user_id = @Subject)
+                """,
+                new { turnId, reader.Subject }, cancellationToken: cancellationToken)),
+            cancellationToken);
+        if (row is null)
+            return Problems.NotFound("turn_not_found", "There is no such turn.");
+
+        if (row.IsLeftBehind)
+            runner.Nudge();
+        var error = row.Error is null ? null : TurnResult.Describe(TurnJson.Read<TurnFailure>(row.Error), turnId);
+        return TypedResults.Ok(new TurnResponse(
+            turnId, row.SessionId, row.State, row.Response is null ? null : JsonNode.Parse(row.Response),
+            error is null ? null : JsonSerializer.SerializeToNode(error, TurnJson.Options), row.CreatedAt, row.EndedAt));
+    }
+
+    private sealed record Row(
+        Guid SessionId, string State, string? Response, string? Error, DateTime CreatedAt, DateTime? EndedAt, bool IsLeftBehind);
+}

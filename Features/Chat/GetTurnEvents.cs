@@ -1,0 +1,50 @@
+using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Http;
+using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Npgsql;
+
+namespace ChatBackend.Features.Chat;
+
+internal static class GetTurnEvents
+{
+    public static void MapGetTurnEvents(this IEndpointRouteBuilder chat) => chat
+        .MapGet("/turns/{id}/events", HandleAsync)
+        .WithName(nameof(GetTurnEvents));
+
+    /// <summary>A turn's stream, from the start or from where the reader was.</summary>
+    /// <remarks>
+    /// The events of <c>POST /chat</c>, also for a turn that another replica answers (in larger pieces) or that ended long ago.
+    /// A <c>turn</c> event with a higher <c>attempt</c> means that the answer begins again.
+    /// </remarks>
+    /// <param name="id">The turn's id.</param>
+    /// <param name="lastEventId">The id of the last event that the reader had; browsers send it by themselves.</param>
+    /// <response code="200">The stream.</response>
+    /// <response code="204">The reader has had it all: an EventSource stops asking.</response>
+    /// <response code="404">There is no such turn, or it belongs to somebody else.</response>
+    internal static async Task<Results<ServerSentEvents, NoContent, ProblemHttpResult>> HandleAsync(
+        string id, [FromHeader(Name = "Last-Event-ID")] string? lastEventId,
+        CurrentReader reader, NpgsqlDataSource database, TurnFollower follower, CancellationToken cancellationToken)
+    {
+        var turn = !KeyId.TryParse(id, out var turnId) ? null : await database.RetryAsync(
+            connection => connection.QuerySingleOrDefaultAsync<Row>(new(
+                """
+                select t.attempt, t.state <> 'running' as is_ended
+                from turns as t
+                join chat_sessions as s on s.id = t.session_id
+                where t.id = @turnId and (s.user_id is null or s.user_id = @Subject)
+                """,
+                new { turnId, reader.Subject }, cancellationToken: cancellationToken)),
+            cancellationToken);
+        if (turn is null)
+            return Problems.NotFound("turn_not_found", "There is no such turn.");
+
+        return turn.IsEnded && lastEventId == StreamCursor.EndOf(turn.Attempt)
+            ? TypedResults.NoContent()
+            : new ServerSentEvents(follower.FollowAsync(turnId, lastEventId, cancellationToken));
+    }
+
+    private sealed record Row(int Attempt, bool IsEnded);
+}

@@ -1,0 +1,78 @@
+using System.Text.Json.Nodes;
+using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Http;
+using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace ChatBackend.Features.Chat;
+
+/// <summary>A message of a conversation.</summary>
+/// <param name="Position">Its place, from 1, without gaps.</param>
+/// <param name="Role">user, assistant, or system: a note in the place of an answer that failed.</param>
+/// <param name="Citations">What an answer cites, as it was shown.</param>
+/// <param name="Rating">The reader's feedback on an answer: up, down, or null.</param>
+internal sealed record MessageResponse(
+    Guid MessageId, Guid TurnId, int Position, string Role, string Content, JsonNode Citations, string? Rating, DateTime CreatedAt);
+
+/// <summary>A page of a conversation.</summary>
+/// <param name="Items">Messages in the order of the conversation; the first page holds the newest.</param>
+/// <param name="NextCursor">Send it as <c>cursor</c> for the messages before these; null when there are none.</param>
+internal sealed record MessagesResponse(IReadOnlyList<MessageResponse> Items, string? NextCursor);
+
+internal static class ListMessages
+{
+    private const int MaxLimit = 100;
+
+    public static void MapListMessages(this IEndpointRouteBuilder chat) => chat
+        .MapGet("/sessions/{id}/messages", HandleAsync)
+        .WithName(nameof(ListMessages));
+
+    /// <summary>The conversation, newest page first.</summary>
+    /// <param name="id">The session's id.</param>
+    /// <param name="cursor">From the page before; absent for the newest messages.</param>
+    /// <param name="limit">Messages a page, 1 to 100.</param>
+    /// <response code="200">A page.</response>
+    /// <response code="400">The cursor or the limit is not valid.</response>
+    /// <response code="404">There is no such session, or it belongs to somebody else.</response>
+    internal static async Task<Results<Ok<MessagesResponse>, ProblemHttpResult>> HandleAsync(
+        string id, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken, string? cursor = null, int limit = 50)
+    {
+        if (limit is < 1 or > MaxLimit)
+            return Problems.Invalid("limit", $"must be from 1 to {MaxLimit}.");
+        var before = int.MaxValue;
+        if (cursor is not null && (!int.TryParse(cursor, out before) || before < 1))
+            return Problems.Invalid("cursor", "must be a next_cursor of this conversation.");
+
+        // The left join keeps one row for a session without messages: no row at all is an unknown session.
+        var rows = !KeyId.TryParse(id, out var sessionId) ? [] : (await database.RetryAsync(
+            connection => connection.QueryAsync<Row>(new(
+                """
+                select m.id, m.turn_id, m.position, m.role::text as role, m.content, m.citations::text as citations, f.rating, m.created_at
+                from chat_sessions as s
+                left join lateral (
+                    select * from messages
+                    where session_id = s.id and position < @before
+                    order by position desc
+                    limit @limit + 1
+                ) as m on true
+                left join message_feedback as f on f.message_id = m.id
+                where s.id = @sessionId and (s.user_id is null or s.user_id = @Subject)
+                order by m.position desc
+                """,
+                new { sessionId, reader.Subject, before, limit }, cancellationToken: cancellationToken)),
+            cancellationToken)).AsList();
+        if (rows.Count == 0)
+            return Problems.NotFound("session_not_found", "There is no such session.");
+
+        var page = rows.Where(r => r.Id is not null).Take(limit).Reverse().ToArray();
+        return TypedResults.Ok(new MessagesResponse(
+            [.. page.Select(r => new MessageResponse(
+                r.Id!.Value, r.TurnId!.Value, r.Position!.Value, r.Role!, r.Content!, JsonNode.Parse(r.Citations!)!, r.Rating, r.CreatedAt!.Value))],
+            rows.Count > limit ? page[0].Position.ToString() : null));
+    }
+
+    private sealed record Row(
+        Guid? Id, Guid? TurnId, int? Position, string? Role, string? Content, string? Citations, string? Rating, DateTime? CreatedAt);
+}

@@ -1,0 +1,140 @@
+using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Observability;
+using FluentValidation;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace ChatBackend.Features.Chat;
+
+/// <summary>A question to the book.</summary>
+/// <param name="Message">The question: 1 to 4,000 characters after trimming.</param>
+/// <param name="SessionId">The conversation to go on with; absent begins a new one. A client may choose the id itself (a random UUID).</param>
+/// <param name="SelectedText">Text that the reader marked on the page, to 8,000 characters: the question is about it.</param>
+/// <param name="PageUrl">The page the reader is on: its passages are preferred.</param>
+internal sealed record ChatRequest(string Message, string? SessionId = null, string? SelectedText = null, string? PageUrl = null);
+
+internal sealed class ChatRequestValidator : AbstractValidator<ChatRequest>
+{
+    public ChatRequestValidator()
+    {
+        RuleFor(r => r.Message)
+            .Must(m => Length(m?.Trim()) is > 0 and <= ChatOptions.MaxMessageLength)
+            .WithMessage($"must hold 1 to {ChatOptions.MaxMessageLength} characters after trimming.")
+            .StorableText();
+        RuleFor(r => r.SessionId)
+            .Must(id => id is null || KeyId.TryParse(id, out _))
+            .WithMessage("must be a UUID in lower case with hyphens, or absent.");
+        RuleFor(r => r.SelectedText)
+            .Must(t => Length(t) <= ChatOptions.MaxSelectedTextLength)
+            .WithMessage($"must hold at most {ChatOptions.MaxSelectedTextLength} characters.")
+            .StorableText();
+        RuleFor(r => r.PageUrl)
+            .Must(u => Length(u) <= ChatOptions.MaxPageUrlLength)
+            .WithMessage($"must hold at most {ChatOptions.MaxPageUrlLength} characters.")
+            .StorableText();
+    }
+
+    // Characters as readers count them: an emoji outside the basic plane is one.
+    private static int Length(string? text) => text?.EnumerateRunes().Count() ?? 0;
+}
+
+internal static class PostChat
+{
+    public static void MapPostChat(this IEndpointRouteBuilder chat) => chat
+        .MapPost("", HandleAsync)
+        .WithName(nameof(PostChat))
+        .Validate<ChatRequest>()
+        .RequireRateLimiting(RateLimits.Chat);
+
+    /// <summary>Ask the book a question.</summary>
+    /// <remarks>
+    /// The question is stored before the model is asked, and the turn ends on the server whatever the client does. With
+    /// `Accept: text/event-stream` the answer streams as `turn`, `citations`, `delta`…, `completed` or `error`.
+    /// </remarks>
+    /// <param name="idempotencyKey">The same key and body gives the same turn, never a second one. A failed turn is tried again.</param>
+    /// <response code="200">The answer, with the passages that it cites.</response>
+    /// <response code="404">The session belongs to somebody else.</response>
+    /// <response code="422">The key was used before with another body.</response>
+    /// <response code="500">The model failed or timed out; the turn is kept as failed.</response>
+    /// <response code="503">The database or the model is away for now.</response>
+    internal static async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> HandleAsync(
+        ChatRequest request,
+        [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey,
+        CurrentReader reader,
+        HttpContext context,
+        NpgsqlDataSource database,
+        TurnRunner runner,
+        TurnFollower follower,
+        IOptions<ChatOptions> options,
+        CancellationToken cancellationToken)
+    {
+        var sessionId = request.SessionId is null ? Guid.NewGuid() : Guid.Parse(request.SessionId);
+        context.Items[RequestLog.SessionKey] = sessionId;
+
+        IdempotencyKey? key = null;
+        if (idempotencyKey is not null)
+        {
+            if (KeyOf(idempotencyKey) is not { } text)
+                return Problems.Invalid("idempotency-key", "must be 1 to 255 visible ASCII characters.");
+            key = new(ScopeOf(request, reader, context), text);
+        }
+
+        var question = new Question(request.Message.Trim(), NullIfBlank(request.SelectedText), NullIfBlank(request.PageUrl));
+        // Not the request's token: once the question may be stored, the turn is begun even if the client is gone by then.
+        var opening = await OpenTurn.RunAsync(
+            database, options.Value, runner.Process, sessionId, reader.Subject, question, key, CancellationToken.None);
+
+        switch (opening)
+        {
+            case TurnOpening.SessionNotFound:
+                return Problems.NotFound("session_not_found", "There is no such session.");
+            case TurnOpening.KeyReused:
+                return Problems.Problem(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key was used before with another body.");
+            case TurnOpening.Claimed claimed:
+                runner.Start(claimed.Turn, claimed.Context);
+                return await AnswerAsync(claimed.Turn.Id, claimed.Turn.SessionId);
+            case TurnOpening.Repeated repeated:
+                return await AnswerAsync(repeated.TurnId, repeated.SessionId);
+            default:
+                throw new InvalidOperationException($"Unknown opening {opening.GetType().Name}.");
+        }
+
+        async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> AnswerAsync(Guid turnId, Guid session)
+        {
+            context.Items[RequestLog.SessionKey] = session;
+            return WantsEvents(context.Request)
+                ? new ServerSentEvents(follower.FollowAsync(turnId, lastEventId: null, cancellationToken))
+                : new TurnResult(await follower.WaitAsync(turnId, cancellationToken), turnId);
+        }
+    }
+
+    /// <summary>True when the client accepts a stream at least as gladly as JSON.</summary>
+    private static bool WantsEvents(HttpRequest request)
+    {
+        var accepted = request.GetTypedHeaders().Accept;
+        return Quality("text/event-stream") is > 0 and var events && events >= Quality("application/json");
+
+        double Quality(string type) => accepted
+            .Where(a => a.MediaType.Equals(type, StringComparison.OrdinalIgnoreCase))
+            .Select(a => a.Quality ?? 1)
+            .DefaultIfEmpty(0)
+            .Max();
+    }
+
+    /// <summary>The key's text: a quoted string as the IETF draft has it, or the bare characters that most clients send.</summary>
+    private static string? KeyOf(string header)
+    {
+        var text = header.Length >= 2 && header[0] == '"' && header[^1] == '"' ? header[1..^1] : header;
+        return text.Length is > 0 and <= 255 && text.All(c => c is > ' ' and <= '~') ? text : null;
+    }
+
+    private static string ScopeOf(ChatRequest request, CurrentReader reader, HttpContext context) =>
+        request.SessionId is { } session ? $"session:{session}"
+        : reader.Subject is { } subject ? $"user:{subject}"
+        : $"address:{ClientAddress.Of(context)}";
+
+    private static string? NullIfBlank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
+}

@@ -1,0 +1,59 @@
+using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Http;
+using Dapper;
+using FluentValidation;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace ChatBackend.Features.Chat;
+
+/// <summary>What a reader thinks of an answer.</summary>
+/// <param name="Rating">up or down.</param>
+/// <param name="Comment">Why, to 2,000 characters.</param>
+internal sealed record FeedbackRequest(string Rating, string? Comment = null);
+
+/// <summary>The feedback as it is stored.</summary>
+internal sealed record FeedbackResponse(Guid MessageId, string Rating, string? Comment, DateTime UpdatedAt);
+
+internal sealed class FeedbackRequestValidator : AbstractValidator<FeedbackRequest>
+{
+    public FeedbackRequestValidator()
+    {
+        RuleFor(r => r.Rating).Must(r => r is "up" or "down").WithMessage("must be up or down.");
+        RuleFor(r => r.Comment).MaximumLength(2_000).WithMessage("must hold at most 2000 characters.").StorableText();
+    }
+}
+
+internal static class PutFeedback
+{
+    public static void MapPutFeedback(this IEndpointRouteBuilder chat) => chat
+        .MapPut("/messages/{id}/feedback", HandleAsync)
+        .WithName(nameof(PutFeedback))
+        .Validate<FeedbackRequest>();
+
+    /// <summary>Rate an answer. Once a message; the last word counts.</summary>
+    /// <param name="id">The answer's message_id.</param>
+    /// <response code="200">Stored.</response>
+    /// <response code="404">There is no such answer, or it belongs to somebody else.</response>
+    internal static async Task<Results<Ok<FeedbackResponse>, ProblemHttpResult>> HandleAsync(
+        string id, FeedbackRequest request, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        var updatedAt = !KeyId.TryParse(id, out var messageId) ? null : await database.RetryAsync(
+            connection => connection.ExecuteScalarAsync<DateTime?>(new(
+                """
+                insert into message_feedback (message_id, rating, comment)
+                select m.id, @Rating, @Comment
+                from messages as m
+                join chat_sessions as s on s.id = m.session_id
+                where m.id = @messageId and m.role = 'assistant' and (s.user_id is null or s.user_id = @Subject)
+                on conflict (message_id) do update set rating = excluded.rating, comment = excluded.comment, updated_at = now()
+                returning updated_at
+                """,
+                new { messageId, request.Rating, request.Comment, reader.Subject }, cancellationToken: cancellationToken)),
+            cancellationToken);
+        return updatedAt is null
+            ? Problems.NotFound("message_not_found", "There is no such answer.")
+            : TypedResults.Ok(new FeedbackResponse(messageId, request.Rating, request.Comment, updatedAt.Value));
+    }
+}

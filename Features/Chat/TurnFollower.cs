@@ -1,0 +1,149 @@
+using System.Runtime.CompilerServices;
+using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Http;
+using Dapper;
+using Npgsql;
+
+namespace ChatBackend.Features.Chat;
+
+/// <summary>Where a reader of a turn's stream is; its text is the id of the last event it had.</summary>
+/// <param name="Attempt">The attempt whose events it had; 0 before the first.</param>
+/// <param name="Sources">0 before the citations event; then one more than the citations it had.</param>
+/// <param name="Offset">How much of the answer it had, in UTF-16 code units.</param>
+internal sealed record StreamCursor(int Attempt, int Sources, int Offset)
+{
+    /// <summary>The id of an attempt's last event.</summary>
+    public static string EndOf(int attempt) => $"{attempt}.end";
+
+    public override string ToString() => $"{Attempt}.{Sources}.{Offset}";
+
+    /// <summary>The place that an id names; the beginning for any other text.</summary>
+    public static StreamCursor Parse(string? id) =>
+        id?.Split('.') is [var a, var s, var o]
+        && int.TryParse(a, out var attempt) && int.TryParse(s, out var sources) && int.TryParse(o, out var offset)
+        && attempt >= 0 && sources >= 0 && offset >= 0
+            ? new(attempt, sources, offset)
+            : new(0, 0, 0);
+}
+
+/// <summary>
+/// Follows a turn to its end: through memory where this process answers it, else through the database, where its owner saves
+/// what it has written every second.
+/// </summary>
+internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner, TimeProvider time)
+{
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
+
+    /// <summary>Waits for a turn's end. Null when the turn is gone: its session was deleted.</summary>
+    public async Task<TurnEnd?> WaitAsync(Guid turnId, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            if (runner.Find(turnId) is { } live && await live.WaitForEndAsync(cancellationToken) is var end && end != TurnEnd.Lost)
+                return end;
+            if (await ReadAsync(turnId, cancellationToken) is not { } snapshot)
+                return null;
+            if (snapshot.End is { } ended)
+                return ended;
+            await Task.Delay(Poll, time, cancellationToken);
+        }
+    }
+
+    /// <summary>The turn's events from its start, or from the one after <paramref name="lastEventId"/>.</summary>
+    public async IAsyncEnumerable<ServerSentEvent> FollowAsync(
+        Guid turnId, string? lastEventId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var cursor = StreamCursor.Parse(lastEventId);
+        while (true)
+        {
+            var live = runner.Find(turnId);
+            var changed = live?.Changed;
+            var snapshot = live?.Snapshot() ?? await ReadAsync(turnId, cancellationToken);
+            if (snapshot is null)
+            {
+                yield return Error(cursor.Attempt, SessionGone(), turnId);
+                yield break;
+            }
+
+            if (cursor.Attempt != snapshot.Attempt)
+            {
+                cursor = new(snapshot.Attempt, 0, 0);
+                yield return new(cursor.ToString(), "turn", TurnJson.Write(new TurnEvent(turnId, snapshot.SessionId, snapshot.Attempt)));
+            }
+
+            if (snapshot.Retrieved is not null && (cursor.Sources == 0 || snapshot.Citations.Count >= cursor.Sources))
+            {
+                cursor = cursor with { Sources = snapshot.Citations.Count + 1 };
+                yield return new(cursor.ToString(), "citations", TurnJson.Write(new CitationsEvent(snapshot.Citations, snapshot.Retrieved)));
+            }
+
+            if (snapshot.Text.Length > cursor.Offset)
+            {
+                var text = snapshot.Text[cursor.Offset..];
+                cursor = cursor with { Offset = snapshot.Text.Length };
+                yield return new(cursor.ToString(), "delta", TurnJson.Write(new DeltaEvent(text)));
+            }
+
+            switch (snapshot.End)
+            {
+                case { ResponseJson: { } response }:
+                    yield return new(StreamCursor.EndOf(snapshot.Attempt), "completed", response);
+                    yield break;
+                case { Failure: { } failure }:
+                    yield return Error(snapshot.Attempt, failure, turnId);
+                    yield break;
+            }
+
+            // Lost to another process: the database knows more from here on.
+            if (changed is null || snapshot.End is not null)
+                await Task.Delay(Poll, time, cancellationToken);
+            else
+                await changed.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>A session that was deleted while its question was being answered.</summary>
+    public static TurnFailure SessionGone() =>
+        new(StatusCodes.Status404NotFound, "session_not_found", "The session was deleted before the answer was there.", null, []);
+
+    /// <summary>The turn as the database has it, or null when there is none.</summary>
+    private async Task<TurnSnapshot?> ReadAsync(Guid turnId, CancellationToken cancellationToken)
+    {
+        var row = await database.RetryAsync(
+            connection => connection.QuerySingleOrDefaultAsync<TurnRow>(new(
+                """
+                select session_id, attempt, partial::text as partial, response::text as response, error::text as error,
+                       state = 'running' and lease_until < now() as is_left_behind
+                from turns
+                where id = @turnId
+                """,
+                new { turnId }, cancellationToken: cancellationToken)),
+            cancellationToken);
+        if (row is null)
+            return null;
+        if (row.IsLeftBehind)
+            runner.Nudge();
+
+        if (row.Response is not null)
+        {
+            var response = TurnJson.Read<ChatResponse>(row.Response);
+            return new(row.SessionId, row.Attempt, [], response.Citations, response.Response, new(row.Response, null));
+        }
+
+        var end = row.Error is null ? null : new TurnEnd(null, TurnJson.Read<TurnFailure>(row.Error));
+        return row.Partial is null
+            ? new(row.SessionId, row.Attempt, end?.Failure?.Retrieved, [], "", end)
+            : TurnJson.Read<TurnPartial>(row.Partial) is var partial ? new(row.SessionId, row.Attempt, partial.Retrieved, partial.Citations, partial.Text, end) : null;
+    }
+
+    private static ServerSentEvent Error(int attempt, TurnFailure failure, Guid turnId) =>
+        new(StreamCursor.EndOf(attempt), "error", TurnJson.Write(TurnResult.Describe(failure, turnId)));
+
+    private sealed record TurnRow(Guid SessionId, int Attempt, string? Partial, string? Response, string? Error, bool IsLeftBehind);
+
+    private sealed record TurnEvent(Guid TurnId, Guid SessionId, int Attempt);
+
+    private sealed record CitationsEvent(IReadOnlyList<Citation> Citations, IReadOnlyList<RetrievedPassage> Retrieved);
+
+    private sealed record DeltaEvent(string Text);
+}

@@ -1,0 +1,35 @@
+namespace ChatBackend.Infrastructure.Configuration;
+
+/// <summary><c>ChatBackend check</c>: each setting and its state, and whether the service would start.</summary>
+internal static class CheckCommand
+{
+    /// <summary>Prints a line a setting (name, state, value or default), then what is wrong.</summary>
+    /// <returns>The exit code: 1 when the service would not start.</returns>
+    public static int Run(IConfiguration configuration, bool isDevelopment, TextWriter output)
+    {
+        var problems = SettingsTable.Problems(configuration, isDevelopment);
+        foreach (var setting in SettingsTable.All)
+        {
+            var (state, value) = Describe(setting, configuration[setting.Name], problems);
+            output.WriteLine($"{setting.Name,-28} {state,-10} {value}");
+        }
+
+        output.WriteLine();
+        foreach (var problem in problems)
+            output.WriteLine(problem);
+        var settings = isDevelopment ? "development" : "production";
+        output.WriteLine(problems.Count == 0 ? $"The service would start, with {settings} settings." : $"The service would not start, with {settings} settings.");
+        return problems.Count == 0 ? 0 : 1;
+    }
+
+    private static (string State, string Value) Describe(Setting setting, string? value, IReadOnlyList<string> problems) => value switch
+    {
+        null when problems.Any(p => p.StartsWith($"{setting.Name} is missing", StringComparison.Ordinal)) => ("missing", setting.Meaning),
+        null => ("defaulted", setting.Default),
+        _ when setting.Problem(value) is not null => ("malformed", setting.IsSecret ? "***" : value),
+        _ => ("set", setting.IsSecret ? Masked(value) : value),
+    };
+
+    // Enough to tell two keys apart, too little to use one; an address may hold a password anywhere.
+    private static string Masked(string value) => value.Length >= 24 && !value.Contains("://") && !value.Contains('=') ? $"***{value[^4..]}" : "***";
+}

@@ -1,0 +1,115 @@
+using ChatBackend.Infrastructure.Database;
+
+namespace ChatBackend.Infrastructure.Configuration;
+
+/// <summary>Every environment variable that an operator may set, in the order in which the README tells them.</summary>
+internal static class SettingsTable
+{
+    public static IReadOnlyList<Setting> All { get; } =
+    [
+        new("DATABASE_URL", "PostgreSQL: a postgres:// URI or Npgsql keywords", "development: a private PostgreSQL under .data/", DatabaseProblem) { IsSecret = true },
+        new("AI_PROVIDER", "openai, or offline to run without a model on purpose", "openai; development without a key: offline", OneOf("openai", "offline")),
+        new("OPENAI_API_KEY", "the key of OpenAI, or of what speaks its API", "development: the offline model", NoProblem) { IsSecret = true },
+        new("OPENAI_BASE_URL", "another server that speaks OpenAI's API", "https://api.openai.com/v1", HttpUrl),
+        new("OPENAI_CHAT_MODEL", "the model that answers", "gpt-4o-mini", NoProblem),
+        new("OPENAI_FALLBACK_MODEL", "the model that answers when the first one fails", "none", NoProblem),
+        new("OPENAI_EMBEDDING_MODEL", "the model that embeds (with Qdrant)", "text-embedding-3-small", NoProblem),
+        new("OPENAI_EMBEDDING_DIMENSIONS", "dimensions of an embedding", "1536", Number(1, 16_384)),
+        new("MODEL_TIMEOUT_SECONDS", "seconds that one answer may take, all attempts together", "60", Number(1, 600)),
+        new("MODEL_CONTEXT_TOKENS", "tokens of history and passages that a prompt may hold", "12000", Number(1_000, 1_000_000)),
+        new("QDRANT_URL", "Qdrant's REST address", "the embedded index in PostgreSQL", HttpUrl),
+        new("QDRANT_API_KEY", "Qdrant's key", "none", NoProblem) { IsSecret = true },
+        new("QDRANT_COLLECTION", "the collection that holds the book", "textbook", NoProblem),
+        new("FRONTEND_URL", "allowed origins, comma-separated, beside http://localhost:3000; * for all", "development: all", Origins),
+        new("SITE_BASE_URL", "where the book is published, for citations", "relative addresses", HttpUrl),
+        new("DOCS_ROUTE", "Docusaurus' routeBasePath of the docs", "/docs", Route),
+        new("BOOK_LANGUAGE", "the book's language (BCP 47), for questions in another", "en", Language),
+        new("AUTH_ISSUER", "who signs the readers' tokens (iss)", "development: dotnet user-jwts", NoProblem),
+        new("AUTH_AUDIENCE", "whom the tokens are for (aud)", "development: dotnet user-jwts", NoProblem),
+        new("AUTH_JWKS_URL", "the signer's public keys (EdDSA, ES256, RS256)", "none", HttpsUrl),
+        new("AUTH_SECRET", "a secret shared with the signer (HS256), 32 bytes or more", "none", AtLeast32Bytes) { IsSecret = true },
+        new("INGEST_API_KEY", "who may ingest and read insights", "development: open on loopback; else closed", NoProblem) { IsSecret = true },
+        new("RATE_LIMIT_CHAT", "chat requests a minute per client; 0 is off", "30", Number(0, 1_000_000)),
+        new("RATE_LIMIT_TRANSLATE", "translations a minute per client; 0 is off", "10", Number(0, 1_000_000)),
+        new("RATE_LIMIT_SEARCH", "searches a minute per client; 0 is off", "120", Number(0, 1_000_000)),
+        new("SAMPLE_BOOK", "on: ingest sample-book/ at the first start; off: don't", "development: on; else off", OneOf("on", "off")),
+        new("PORT", "the port, on every interface", "8000", Number(1, 65_535)),
+        new("OTEL_EXPORTER_OTLP_ENDPOINT", "where traces and metrics go (OTLP)", "off", HttpUrl),
+    ];
+
+    /// <summary>
+    /// What keeps the service from starting, one sentence each, all at once; empty when it may start.
+    /// </summary>
+    /// <param name="configuration">Where the values are.</param>
+    /// <param name="isDevelopment">Whether what is missing has a stand-in on a developer's machine.</param>
+    public static IReadOnlyList<string> Problems(IConfiguration configuration, bool isDevelopment)
+    {
+        var problems = new List<string>();
+        if (!isDevelopment)
+        {
+            if (configuration["DATABASE_URL"] is null)
+                problems.Add("DATABASE_URL is missing: set it to a postgres:// URI.");
+            if (configuration["OPENAI_API_KEY"] is null && configuration["OPENAI_BASE_URL"] is null && configuration["AI_PROVIDER"] != "offline")
+                problems.Add("OPENAI_API_KEY is missing: set it, or OPENAI_BASE_URL for another server, or AI_PROVIDER=offline to run without a model.");
+        }
+
+        if (isDevelopment && configuration["AI_PROVIDER"] == "openai" && configuration["OPENAI_API_KEY"] is null && configuration["OPENAI_BASE_URL"] is null)
+            problems.Add("AI_PROVIDER is openai, but neither OPENAI_API_KEY nor OPENAI_BASE_URL is set.");
+
+        problems.AddRange(
+            from setting in All
+            let value = configuration[setting.Name]
+            where value is not null
+            let problem = setting.Problem(value)
+            where problem is not null
+            select $"{setting.Name} is malformed: {problem}.");
+        return problems;
+    }
+
+    private static string? NoProblem(string value) => null;
+
+    private static string? DatabaseProblem(string value)
+    {
+        try
+        {
+            DatabaseUrl.Parse(value);
+            return null;
+        }
+        catch (FormatException e)
+        {
+            return e.Message;
+        }
+    }
+
+    private static string? HttpUrl(string value) =>
+        Uri.TryCreate(value, UriKind.Absolute, out var url) && url.Scheme is "http" or "https" ? null : "it is not an http:// or https:// address";
+
+    private static string? HttpsUrl(string value) =>
+        Uri.TryCreate(value, UriKind.Absolute, out var url) && (url.Scheme == "https" || (url.Scheme == "http" && url.IsLoopback))
+            ? null
+            : "it is not an https:// address (http:// only on this machine)";
+
+    private static string? Origins(string value)
+    {
+        var origins = value.Split(',', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        return origins.All(o => o == "*" || (HttpUrl(o) is null && new Uri(o) is { PathAndQuery: "/" }))
+            ? null
+            : "an origin is a scheme, a host and perhaps a port, such as https://book.example.org, without a path";
+    }
+
+    private static string? Language(string value) =>
+        value.Split('-') is [{ Length: 2 or 3 }, ..] parts && parts.All(p => p.Length is >= 2 and <= 8 && p.All(char.IsAsciiLetterOrDigit))
+            ? null
+            : "it is not a language tag such as en or ur";
+
+    private static string? Route(string value) => value.StartsWith('/') ? null : "it does not start with /";
+
+    private static string? AtLeast32Bytes(string value) =>
+        System.Text.Encoding.UTF8.GetByteCount(value) >= 32 ? null : "it is shorter than 32 bytes (RFC 7518, 3.2)";
+
+    private static Func<string, string?> OneOf(params string[] words) =>
+        value => words.Contains(value) ? null : $"it is neither {string.Join(" nor ", words)}";
+
+    private static Func<string, string?> Number(int from, int to) =>
+        value => int.TryParse(value, out var number) && number >= from && number <= to ? null : $"it is not a number from {from} to {to}";
+}

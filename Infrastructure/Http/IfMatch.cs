@@ -1,0 +1,31 @@
+using Microsoft.Net.Http.Headers;
+
+namespace ChatBackend.Infrastructure.Http;
+
+/// <summary>Entity tags made of a row's version, and the If-Match header that guards against lost updates (RFC 9110, 13.1.1).</summary>
+internal static class IfMatch
+{
+    /// <summary>Puts a strong entity tag on the answer.</summary>
+    public static void SetVersion(this HttpResponse response, int version) =>
+        response.Headers.ETag = $"\"{version}\"";
+
+    /// <summary>
+    /// The versions that the header allows: null for any (no header, or <c>*</c>), empty for none (weak tags never match,
+    /// nor do tags that are not ours).
+    /// </summary>
+    public static int[]? Versions(string? header)
+    {
+        if (string.IsNullOrWhiteSpace(header) || header.Trim() == "*")
+            return null;
+
+        // A header that cannot be read allows nothing: to ignore it would be to lose the update it guards.
+        return EntityTagHeaderValue.TryParseList([header], out var tags)
+            ? [.. tags.Where(t => !t.IsWeak).Select(t => int.TryParse(t.Tag.AsSpan().Trim('"'), out var version) ? version : 0).Where(v => v > 0)]
+            : [];
+    }
+
+    /// <summary>The record has changed since the caller read it.</summary>
+    public static Microsoft.AspNetCore.Http.HttpResults.ProblemHttpResult Failed() => Problems.Problem(
+        StatusCodes.Status412PreconditionFailed, "precondition_failed",
+        "It has changed since you read it: If-Match names another version. Read it again, then repeat the change.");
+}

@@ -1,0 +1,11 @@
+namespace ChatBackend.Infrastructure.Http;
+
+/// <summary>
+/// The id of a session, a turn or a message, which is its own key. One spelling only, lower-case with hyphens:
+/// five spellings of one key would pass limits and caches as five keys.
+/// </summary>
+internal static class KeyId
+{
+    public static bool TryParse(string? text, out Guid id) =>
+        Guid.TryParseExact(text, "D", out id) && id.ToString("D") == text;
+}

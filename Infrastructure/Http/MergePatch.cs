@@ -1,0 +1,69 @@
+using System.Buffers;
+using System.Text.Json;
+
+namespace ChatBackend.Infrastructure.Http;
+
+/// <summary>JSON merge patch (RFC 7396).</summary>
+internal static class MergePatch
+{
+    /// <summary>The media type of a merge patch.</summary>
+    public const string MediaType = "application/merge-patch+json";
+
+    /// <summary>What makes the patch unusable, to follow the word "body"; null when nothing does.</summary>
+    public static string? Fault(JsonElement patch) =>
+        patch.ValueKind is not JsonValueKind.Object ? "must be a JSON object: a merge patch (RFC 7396)."
+        : !JsonText.IsStorable(patch) ? JsonText.NotStorable
+        : null;
+
+    /// <summary>A record with the patch applied, as the request that would write it.</summary>
+    /// <exception cref="BadHttpRequestException">A value is of the wrong type; the inner exception has its path.</exception>
+    public static TRequest Apply<TRecord, TRequest>(TRecord record, JsonElement patch, JsonSerializerOptions json)
+    {
+        try
+        {
+            return Apply(JsonSerializer.SerializeToElement(record, json), patch).Deserialize<TRequest>(json)!;
+        }
+        catch (JsonException e)
+        {
+            throw new BadHttpRequestException("The patch does not fit.", StatusCodes.Status400BadRequest, e);
+        }
+    }
+
+    /// <summary>
+    /// The target with the patch applied: objects are merged, null removes, all else replaces. Numbers keep their
+    /// spelling, as they would not in a <see cref="System.Text.Json.Nodes.JsonNode"/> made of doubles.
+    /// </summary>
+    public static JsonElement Apply(JsonElement target, JsonElement patch)
+    {
+        var buffer = new ArrayBufferWriter<byte>();
+        using (var writer = new Utf8JsonWriter(buffer))
+            Write(writer, target, patch);
+        var reader = new Utf8JsonReader(buffer.WrittenSpan);
+        return JsonElement.ParseValue(ref reader);
+    }
+
+    private static void Write(Utf8JsonWriter writer, JsonElement? target, JsonElement patch)
+    {
+        if (patch.ValueKind is not JsonValueKind.Object)
+        {
+            patch.WriteTo(writer);
+            return;
+        }
+
+        writer.WriteStartObject();
+        var before = target is { ValueKind: JsonValueKind.Object } it ? it : default(JsonElement?);
+        foreach (var member in before?.EnumerateObject() ?? default)
+        {
+            if (!patch.TryGetProperty(member.Name, out _))
+                member.WriteTo(writer);
+        }
+
+        foreach (var change in patch.EnumerateObject().Where(c => c.Value.ValueKind is not JsonValueKind.Null))
+        {
+            writer.WritePropertyName(change.Name);
+            Write(writer, before is { } old && old.TryGetProperty(change.Name, out var value) ? value : null, change.Value);
+        }
+
+        writer.WriteEndObject();
+    }
+}

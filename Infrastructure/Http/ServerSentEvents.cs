@@ -1,0 +1,75 @@
+using System.Text;
+using Microsoft.AspNetCore.Http.Features;
+
+namespace ChatBackend.Infrastructure.Http;
+
+/// <summary>One event of a stream (WHATWG HTML, 9.2).</summary>
+/// <param name="Id">Where a reader that comes back goes on from, in <c>Last-Event-ID</c>.</param>
+/// <param name="Name">The event's name.</param>
+/// <param name="Data">One line of JSON.</param>
+internal sealed record ServerSentEvent(string Id, string Name, string Data);
+
+/// <summary>Writes a stream of events, and comments that keep proxies from closing a quiet one.</summary>
+internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events) : IResult
+{
+    /// <summary>The pause after which a comment is sent: below the 30 s and more that proxies wait.</summary>
+    private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(15);
+
+    public async Task ExecuteAsync(HttpContext context)
+    {
+        var response = context.Response;
+        response.ContentType = "text/event-stream";
+        response.Headers.CacheControl = "no-cache, no-transform";
+        // nginx and those that learned from it buffer an answer unless told otherwise.
+        response.Headers["X-Accel-Buffering"] = "no";
+        context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
+
+        var gone = context.RequestAborted;
+        var time = context.RequestServices.GetRequiredService<TimeProvider>();
+        await using var source = events.GetAsyncEnumerator(gone);
+        Task<bool> next = Task.FromResult(true);
+        try
+        {
+            await response.StartAsync(gone);
+            while (true)
+            {
+                next = source.MoveNextAsync().AsTask();
+                if (!await WaitAsync(next, response, time, gone))
+                    return;
+                await WriteAsync(response, Format(source.Current), gone);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or IOException && gone.IsCancellationRequested)
+        {
+            // The reader went away; what it watched goes on without it. The source may only be disposed at rest.
+            await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static async Task<bool> WaitAsync(Task<bool> next, HttpResponse response, TimeProvider time, CancellationToken gone)
+    {
+        while (true)
+        {
+            try
+            {
+                return await next.WaitAsync(Quiet, time, gone);
+            }
+            catch (TimeoutException) when (!next.IsCompleted)
+            {
+                await WriteAsync(response, ": keep-alive\n\n", gone);
+            }
+        }
+    }
+
+    private static async Task WriteAsync(HttpResponse response, string text, CancellationToken gone)
+    {
+        await response.WriteAsync(text, gone);
+        await response.Body.FlushAsync(gone);
+    }
+
+    private static string Format(ServerSentEvent item) => new StringBuilder()
+        .Append("id: ").Append(item.Id).Append('\n')
+        .Append("event: ").Append(item.Name).Append('\n')
+        .Append("data: ").Append(item.Data).Append("\n\n")
+        .ToString();
+}

@@ -1,0 +1,43 @@
+using System.Globalization;
+using Serilog;
+using Serilog.Core;
+using Serilog.Events;
+using Serilog.Formatting.Json;
+
+namespace ChatBackend.Infrastructure.Observability;
+
+/// <summary>One line of JSON an event on standard output; docs/logging.md says which events there are.</summary>
+internal static class Logging
+{
+    public static void AddLogging(this WebApplicationBuilder builder)
+    {
+        var configuration = new LoggerConfiguration()
+            .MinimumLevel.Information()
+            .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
+            .MinimumLevel.Override("System", LogEventLevel.Warning)
+            // Statement texts and every connection: too much for a line a request, and errors reach us as exceptions.
+            .MinimumLevel.Override("Npgsql", LogEventLevel.Fatal)
+            // ErrorHandling logs what failed, once.
+            .MinimumLevel.Override("Microsoft.AspNetCore.Diagnostics", LogEventLevel.Fatal)
+            .Enrich.With<TraceIdEnricher>();
+
+        if (builder.Environment.IsDevelopment())
+            configuration.WriteTo.Console(
+                outputTemplate: "{Timestamp:HH:mm:ss} {Level:u4} {Message:lj}{NewLine}{Exception}", formatProvider: CultureInfo.InvariantCulture);
+        else
+            configuration.WriteTo.Console(new JsonFormatter(renderMessage: true));
+
+        builder.Logging.ClearProviders();
+        builder.Logging.AddSerilog(configuration.CreateLogger(), dispose: true);
+    }
+
+    /// <summary>The trace id (W3C) on every line that a request caused.</summary>
+    private sealed class TraceIdEnricher : ILogEventEnricher
+    {
+        public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
+        {
+            if (System.Diagnostics.Activity.Current is { } activity)
+                logEvent.AddPropertyIfAbsent(propertyFactory.CreateProperty("trace_id", activity.TraceId.ToString()));
+        }
+    }
+}
