@@ -34,7 +34,7 @@ internal static class ListAudits
 
         await using var connection = await db.OpenConnectionAsync(cancellationToken);
         var total = 0L;
-        var items = await connection.QueryAsync<long, AuditResponse?, AuditResponse?>(new(
+        var items = await connection.QueryAsync<long, AuditResponse?, AuditResponse?>(new CommandDefinition(
             text.Length == 0 ? AuditPages.AllSql : AuditPages.SearchSql,
             new { request.Status, Sort = request.Sort ?? "-created_at", Skip = (page - 1L) * size, Size = size, Text = text },
             cancellationToken: cancellationToken),

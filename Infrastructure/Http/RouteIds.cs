@@ -9,7 +9,7 @@ internal static class RouteIds
     /// </summary>
     public static TBuilder RequireUuid<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes
         .AddEndpointFilter(async (call, next) =>
-            call.HttpContext.GetRouteValue("id") is null or string { Length: 36 } id && Guid.TryParseExact(id, "D", out _)
+            call.HttpContext.GetRouteValue("id") is string { Length: 36 } id && Guid.TryParseExact(id, "D", out _)
                 ? await next(call)
                 : Problems.Invalid("id", "must be a UUID such as 019a7c1e-5b0e-7c3a-9f52-0d3b8a6f4e21."));
 }

@@ -1,0 +1,88 @@
+using System.Text.RegularExpressions;
+using ChatBackend.Infrastructure.Configuration;
+using Microsoft.Extensions.Configuration;
+
+namespace ChatBackend.Tests.Infrastructure.Configuration;
+
+public sealed class SettingsTests
+{
+    [Fact]
+    public void In_production_everything_that_is_missing_is_named_at_once()
+    {
+        var problems = SettingsTable.Problems(Configuration(), isDevelopment: false);
+
+        Assert.Equal(["DATABASE_URL", "OPENAI_API_KEY"], problems.Select(p => p.Split(' ')[0]));
+    }
+
+    [Fact]
+    public void In_development_nothing_is_needed() => Assert.Empty(SettingsTable.Problems(Configuration(), isDevelopment: true));
+
+    [Theory]
+    [InlineData("OPENAI_API_KEY", "sk-x")]
+    [InlineData("OPENAI_BASE_URL", "http://localhost:11434/v1")]
+    [InlineData("AI_PROVIDER", "offline")]
+    public void One_way_to_a_model_is_enough(string name, string value) =>
+        Assert.Empty(SettingsTable.Problems(Configuration(("DATABASE_URL", "postgres://u:p@h/db"), (name, value)), isDevelopment: false));
+
+    [Theory]
+    [InlineData("DATABASE_URL", "mysql://u:hunter2@h/db")]
+    [InlineData("PORT", "hunter2")]
+    [InlineData("PORT", "0")]
+    [InlineData("PORT", "65536")]
+    [InlineData("RATE_LIMIT_CHAT", "-1")]
+    [InlineData("AI_PROVIDER", "hunter2")]
+    [InlineData("OPENAI_BASE_URL", "ftp://hunter2")]
+    [InlineData("OPENAI_EMBEDDING_DIMENSIONS", "many")]
+    [InlineData("QDRANT_URL", "hunter2:6333")]
+    [InlineData("FRONTEND_URL", "https://a.example, b.example")]
+    [InlineData("FRONTEND_URL", "https://a.example/book")]
+    [InlineData("DOCS_ROUTE", "docs")]
+    [InlineData("BOOK_LANGUAGE", "the king's")]
+    [InlineData("AUTH_JWKS_URL", "http://auth.example/jwks")]
+    [InlineData("AUTH_SECRET", "hunter2")]
+    [InlineData("SAMPLE_BOOK", "yes")]
+    public void A_malformed_setting_is_named_without_its_value(string name, string value)
+    {
+        var problem = Assert.Single(SettingsTable.Problems(Configuration((name, value)), isDevelopment: true));
+
+        Assert.StartsWith($"{name} is malformed: ", problem);
+        Assert.DoesNotContain("hunter2", problem);
+    }
+
+    [Fact]
+    public void Check_shows_each_setting_and_masks_secrets()
+    {
+        var output = new StringWriter();
+        var code = CheckCommand.Run(
+            Configuration(("DATABASE_URL", "postgres://u:hunter2@h/db"), ("OPENAI_API_KEY", "sk-0123456789012345678901234567wxyz"), ("PORT", "9000")),
+            isDevelopment: false, output);
+        var lines = output.ToString().Split('\n');
+
+        Assert.Equal(0, code);
+        Assert.All(SettingsTable.All, s => Assert.Contains(lines, l => Regex.IsMatch(l, $"^{s.Name} +(set|defaulted) ", default, TimeSpan.FromSeconds(1))));
+        Assert.Contains(lines, l => Regex.IsMatch(l, "^PORT +set +9000", default, TimeSpan.FromSeconds(1)));
+        Assert.Contains(lines, l => Regex.IsMatch(l, @"^OPENAI_API_KEY +set +\*\*\*wxyz", default, TimeSpan.FromSeconds(1)));
+        Assert.DoesNotContain("hunter2", output.ToString());
+        Assert.DoesNotContain("sk-0123", output.ToString());
+    }
+
+    [Fact]
+    public void Check_fails_where_the_service_would_not_start()
+    {
+        var output = new StringWriter();
+
+        Assert.Equal(1, CheckCommand.Run(Configuration(("PORT", "x")), isDevelopment: false, output));
+        Assert.Matches("DATABASE_URL +missing", output.ToString());
+        Assert.Matches("PORT +malformed +x", output.ToString());
+        Assert.Contains("would not start", output.ToString());
+    }
+
+    [Fact]
+    public void An_env_file_is_read_as_shells_and_compose_write_it() => Assert.Equal(
+        [("A", "1"), ("B", "two words"), ("C", "x=y"), ("D", "a#b"), ("E", "v"), ("F", "")],
+        EnvironmentFile.Parse(["# comment", "", "A=1", "export B=\"two words\"", "C='x=y'", "D=a#b", " E = v # why", "F=", "no assignment", "=x"]));
+
+    private static IConfiguration Configuration(params (string Name, string Value)[] values) => new ConfigurationBuilder()
+        .AddInMemoryCollection(values.Select(v => KeyValuePair.Create(v.Name, (string?)v.Value)))
+        .Build();
+}
