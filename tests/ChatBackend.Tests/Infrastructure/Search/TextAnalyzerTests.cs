@@ -36,7 +36,7 @@ public sealed class TextAnalyzerTests
     [InlineData("أمان", "امان")]
     [InlineData("۲۰۲۴", "2024")]
     public void A_question_finds_the_other_spelling(string question, string text) =>
-        Assert.Subset([.. Terms(text)], TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys.ToHashSet());
+        Assert.Subset(Terms(text).ToHashSet(), TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys.ToHashSet());
 
     [Fact]
     public void An_acronym_is_no_stop_word()
@@ -95,7 +95,7 @@ public sealed class TextAnalyzerTests
     [Fact]
     public void Any_text_gives_terms_that_PostgreSQL_can_store()
     {
-        var property = Prop.ForAll(ArbMap.Default.GeneratorFor<char[]>().ToArbitrary(), characters =>
+        var property = Prop.ForAll(Gen.Choose(0, 0xFFFF).Select(c => (char)c).ArrayOf().ToArbitrary(), characters =>
         {
             var analyzed = TextAnalyzer.Analyze(new string(characters));
             return analyzed.Length == analyzed.Frequencies.Values.Sum()
