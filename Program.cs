@@ -1,5 +1,6 @@
 using System.Globalization;
 using ChatBackend.Features.Audits;
+using ChatBackend.Features.Search;
 using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
@@ -34,6 +35,7 @@ builder.AddDatabase();
 builder.AddHttpRules();
 builder.AddRateLimits();
 builder.AddAudits();
+builder.AddSearch();
 
 var app = builder.Build();
 
@@ -42,6 +44,7 @@ app.UseHttpRules();
 app.UseRateLimiter();
 app.MapHealth();
 app.MapAudits();
+app.MapSearch();
 
 await app.RunAsync();
 return 0;

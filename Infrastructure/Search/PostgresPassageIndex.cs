@@ -83,11 +83,11 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
     public async Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken)
     {
         await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        // A document indexed by another analyzer counts as changed, whatever its text.
-        var documents = await connection.QueryAsync<(string Path, string ContentHash)>(new(
-            "select path, case when analyzer_version = @Version then content_hash else '' end from documents",
-            new { TextAnalyzer.Version }, cancellationToken: cancellationToken));
-        return documents.ToDictionary(d => d.Path, d => d.ContentHash, StringComparer.Ordinal);
+        // What another analyzer indexed equals no source's hash, so the next ingest does it anew.
+        var documents = await connection.QueryAsync<(string Path, string Hash)>(new(
+            "select path, case when analyzer_version = @version then content_hash else '' end from documents",
+            new { version = TextAnalyzer.Version }, cancellationToken: cancellationToken));
+        return documents.ToDictionary(d => d.Path, d => d.Hash);
     }
 
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
