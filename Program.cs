@@ -1,6 +1,7 @@
 using System.Globalization;
 using ChatBackend.Features.Audits;
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Features.Search;
 using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
@@ -37,6 +38,7 @@ builder.AddHttpRules();
 builder.AddRateLimits();
 builder.AddOpenApiDocument();
 builder.AddAudits();
+builder.AddSearch();
 
 var app = builder.Build();
 
@@ -46,6 +48,7 @@ app.UseRateLimiter();
 app.MapHealth();
 app.MapOpenApiDocument();
 app.MapAudits();
+app.MapSearch();
 
 await app.RunAsync();
 return 0;
