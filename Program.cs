@@ -1,10 +1,14 @@
 using System.Globalization;
 using ChatBackend.Features.Audits;
+using ChatBackend.Features.Chat;
+using ChatBackend.Features.Ingest;
 using ChatBackend.Features.Search;
+using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Observability;
+using ChatBackend.Infrastructure.Search;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 EnvironmentFile.Load(".env", Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") == "Development");
@@ -31,20 +35,36 @@ catch (SettingsException e)
 
 builder.AddLogging();
 builder.AddTelemetry();
-builder.AddDatabase();
 builder.AddHttpRules();
 builder.AddRateLimits();
-builder.AddAudits();
+builder.AddDatabase();
+builder.AddAi();
+builder.AddPassageIndex();
+builder.AddIngest();
 builder.AddSearch();
+builder.AddChat();
+builder.AddAudits();
 
 var app = builder.Build();
+
+if (args is ["ingest", .. var rest])
+    return await IngestFolder.RunAsync(app.Services, rest, CancellationToken.None);
 
 app.UseMiddleware<RequestLog>();
 app.UseHttpRules();
 app.UseRateLimiter();
 app.MapHealth();
-app.MapAudits();
+app.MapChat();
 app.MapSearch();
+app.MapAudits();
 
-await app.RunAsync();
-return 0;
+try
+{
+    await app.RunAsync();
+    return 0;
+}
+catch (LocalPostgresException e)
+{
+    await Console.Error.WriteLineAsync(e.Message);
+    return 1;
+}

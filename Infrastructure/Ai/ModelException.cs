@@ -9,6 +9,12 @@ internal sealed class ModelException(ModelFailure failure, string message, Excep
     /// <summary>When asking again makes sense, where that is known.</summary>
     public TimeSpan? RetryAfter { get; init; }
 
+    /// <summary>True when the same model may well answer if it is asked again: busy, broken off, out of reach.</summary>
+    public bool IsTransient { get; init; }
+
+    /// <summary>True when the model's server does not work, rather than not liking what it was asked: what the circuit breaker counts.</summary>
+    public bool IsOutage { get; init; }
+
     /// <summary>The stable code that callers see: <c>model_timeout</c>, <c>model_unavailable</c>…</summary>
     public string Code => Failure switch
     {

@@ -1,0 +1,62 @@
+using System.Text;
+using ChatBackend.Infrastructure.Http;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Infrastructure.Ai;
+
+/// <summary>The model that answers and, where there is one, the model that embeds.</summary>
+internal static class AiFeature
+{
+    /// <summary>
+    /// Registers <see cref="IChatModel"/>, and <see cref="IEmbedder"/> unless offline: who needs one asks with
+    /// <c>GetService</c> and does without.
+    /// </summary>
+    public static void AddAi(this WebApplicationBuilder builder)
+    {
+        builder.Services.Configure<AiOptions>(builder.Configuration);
+        builder.Services.Configure<ModelLimits>(builder.Configuration.GetSection(nameof(ModelLimits)));
+
+        if (IsOffline(builder.Configuration.Get<AiOptions>() ?? new(), builder.Environment.IsDevelopment()))
+        {
+            builder.Services.AddSingleton<IChatModel, OfflineChatModel>();
+            builder.Services.AddSingleton(new Dependency("model", IsRequired: false, _ => Task.FromResult("offline")));
+            return;
+        }
+
+        builder.Services.AddSingleton<OpenAiClients>();
+        builder.Services.AddSingleton<ModelAttempts>();
+        builder.Services.AddSingleton<IChatModel, OpenAiChatModel>();
+        builder.Services.AddSingleton<IEmbedder, OpenAiEmbedder>();
+        // Asking the model would cost money at every probe; what the last requests saw is known.
+        builder.Services.AddSingleton(services => new Dependency("model", IsRequired: false, _ =>
+        {
+            var model = services.GetRequiredService<IOptions<AiOptions>>().Value.ChatModel;
+            return services.GetRequiredService<ModelAttempts>().IsOpen(model)
+                ? Task.FromException<string>(ModelFaults.CircuitOpen(TimeSpan.Zero))
+                : Task.FromResult("no failures");
+        }));
+    }
+
+    /// <summary>The whole answer at once.</summary>
+    /// <exception cref="ModelException">Every failure, whatever its cause.</exception>
+    public static async Task<ModelAnswer> CompleteAsync(this IChatModel model, ModelRequest request, CancellationToken cancellationToken)
+    {
+        var text = new StringBuilder();
+        ModelPiece? last = null;
+        await foreach (var piece in model.StreamAsync(request, cancellationToken))
+        {
+            text.Append(piece.Text);
+            last = piece;
+        }
+
+        return last is { Finish: { } finish } ? new(text.ToString(), finish, last.Usage, last.Model ?? model.Name) : throw ModelFaults.Truncated();
+    }
+
+    /// <summary>On purpose, or in development where nothing says which model to ask.</summary>
+    internal static bool IsOffline(AiOptions options, bool isDevelopment) => options.Provider switch
+    {
+        "offline" => true,
+        "openai" => false,
+        _ => isDevelopment && string.IsNullOrWhiteSpace(options.ApiKey) && options.BaseUrl is null,
+    };
+}

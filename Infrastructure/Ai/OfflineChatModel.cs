@@ -1,0 +1,224 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using ChatBackend.Infrastructure.Search;
+
+namespace ChatBackend.Infrastructure.Ai;
+
+/// <summary>
+/// Answers without a model: quotes the sentences that share most with the question, rare words counting more, and says
+/// where each is from. Says that the book has nothing where it has nothing.
+/// </summary>
+internal sealed class OfflineChatModel : IChatModel
+{
+    /// <summary>What is said when no passage speaks of the question.</summary>
+    public const string NotCovered = "The book does not cover this. Try other words, or ask about something else in it.";
+
+    private const int MostSentences = 4;
+    private const int MostPassages = 3;
+
+    /// <summary>The least share of the question, by weight, that one passage must speak of.</summary>
+    private const double LeastCoverage = 0.3;
+
+    /// <summary>The least that a further sentence must be worth, against the best one.</summary>
+    private const double LeastWorth = 0.45;
+
+    /// <summary>What a word is worth in a further sentence when a chosen one has it.</summary>
+    private const double Repeated = 0.35;
+
+    // A sentence that begins so leans on the one before it.
+    private static readonly HashSet<string> Leaning = new(
+        ["it", "its", "this", "that", "these", "those", "they", "their", "he", "she", "such", "both", "instead", "otherwise", "then", "so", "but", "however"],
+        StringComparer.OrdinalIgnoreCase);
+
+    private static readonly HashSet<string> AsksForCode = new(
+        ["how", "code", "example", "write", "implement", "create", "command", "script", "snippet", "show", "python", "کیسے", "مثال", "کوڈ"],
+        StringComparer.OrdinalIgnoreCase);
+
+    private static readonly HashSet<string> Defines = new(["is", "are", "means"], StringComparer.OrdinalIgnoreCase);
+
+    public string Name => "offline-extractive";
+
+    public bool IsOffline => true;
+
+    public async IAsyncEnumerable<ModelPiece> StreamAsync(ModelRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var answer = Answer(request.Question, request.Quotable);
+        for (var start = 0; start < answer.Length;)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var space = answer.IndexOfAny([' ', '\n'], start);
+            var end = space < 0 ? answer.Length : space + 1;
+            yield return new(answer[start..end]);
+            start = end;
+            // Readers of the stream get their turn between two words.
+            await Task.Yield();
+        }
+
+        yield return new("") { Finish = ModelFinish.Stop, Model = Name };
+    }
+
+    /// <summary>The whole answer, in Markdown.</summary>
+    internal static string Answer(string question, IReadOnlyList<QuotableText> quotable)
+    {
+        var asked = TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys.ToHashSet();
+        var passages = quotable.Select((text, rank) => new Passage(text, rank)).ToArray();
+        var sentences = passages.SelectMany(p => p.Sentences).ToArray();
+        var weights = asked.ToDictionary(term => term, term => Rarity(sentences.Count(s => s.Terms.Contains(term)), sentences.Length));
+        var all = weights.Values.Sum();
+
+        if (sentences.Length == 0 || !passages.Any(p => p.Terms.Where(weights.ContainsKey).Sum(t => weights[t]) >= LeastCoverage * all))
+            return NotCovered;
+
+        var words = Words(question);
+        var chosen = Choose(sentences, weights, isDefinition: words.Length > 1 && words[0].Equals("what", StringComparison.OrdinalIgnoreCase) && Defines.Contains(words[1]));
+
+        return chosen.Count == 0 ? NotCovered : Write(chosen, wantsCode: words.Any(AsksForCode.Contains));
+    }
+
+    /// <summary>BM25's weight of a term that this many of so many sentences hold.</summary>
+    private static double Rarity(int holding, int count) => Math.Log(1 + ((count - holding + 0.5) / (holding + 0.5)));
+
+    /// <summary>The best sentence, then what adds to it: a word that was quoted already is worth less.</summary>
+    private static List<Sentence> Choose(Sentence[] sentences, Dictionary<string, double> weights, bool isDefinition)
+    {
+        var chosen = new List<Sentence>();
+        var said = new HashSet<string>();
+        var best = 0.0;
+        while (chosen.Count < MostSentences)
+        {
+            var next = sentences
+                .Where(s => !chosen.Contains(s) && chosen.TrueForAll(c => c.Folded != s.Folded))
+                .Where(s => chosen.Exists(c => c.Passage == s.Passage) || chosen.DistinctBy(c => c.Passage).Count() < MostPassages)
+                .Select(s => (Sentence: s, Worth: Worth(s, weights, said, isDefinition)))
+                .MaxBy(s => s.Worth);
+            if (next.Sentence is null || next.Worth <= 0 || next.Worth < LeastWorth * best)
+                break;
+
+            best = Math.Max(best, next.Worth);
+            chosen.Add(next.Sentence);
+            said.UnionWith(next.Sentence.Terms);
+            if (Before(next.Sentence, sentences) is { } before && !chosen.Contains(before) && chosen.Count < MostSentences)
+                chosen.Add(before);
+        }
+
+        return chosen;
+    }
+
+    private static double Worth(Sentence sentence, Dictionary<string, double> weights, HashSet<string> said, bool isDefinition)
+    {
+        var own = weights.Where(w => sentence.Terms.Contains(w.Key)).Sum(w => said.Contains(w.Key) ? w.Value * Repeated : w.Value);
+        if (own <= 0)
+            return 0;
+
+        var heading = weights.Where(w => sentence.Passage.HeadingTerms.Contains(w.Key)).Sum(w => w.Value);
+        var opening = sentence.Quote is { IsFirst: true, Block: 0 } ? 1.15 : 1;
+        // "What is a node?" is answered by "A node is …".
+        var words = Words(sentence.Quote.Text);
+        var verb = Array.FindIndex(words, Defines.Contains);
+        var defining = isDefinition && verb is > 0 and < 6 && words[..verb].Any(w => TextAnalyzer.Analyze(w).Frequencies.Keys.Any(weights.ContainsKey)) ? 1.5 : 1;
+        // Much beside the point makes a sentence a worse answer; a question leads nowhere.
+        var length = 1 / (1 + (0.15 * Math.Log(1 + (sentence.Terms.Count / 12.0))));
+        var form = sentence.Quote.TableHead is not null ? 0.8 : sentence.Quote.Text.EndsWith('?') ? 0.4 : 1;
+
+        return (own + (0.5 * heading)) * opening * defining * length * form / (1 + (0.12 * sentence.Passage.Rank));
+    }
+
+    private static Sentence? Before(Sentence sentence, Sentence[] sentences)
+    {
+        if (sentence.Quote.IsFirst || sentence.Quote.TableHead is not null || Words(sentence.Quote.Text) is not [var first, ..] || !Leaning.Contains(first))
+            return null;
+
+        return Array.Find(sentences, s => s.Passage == sentence.Passage && s.Position == sentence.Position - 1);
+    }
+
+    private static string Write(List<Sentence> chosen, bool wantsCode)
+    {
+        var answer = new StringBuilder();
+        var code = wantsCode ? chosen[0].Quote.Code : null;
+        foreach (var group in chosen.GroupBy(s => s.Passage))
+        {
+            if (answer.Length > 0)
+                answer.Append("\n\n");
+            if (group.Key.Text.Heading is { Length: > 0 } heading)
+                answer.Append("From *").Append(Plain(heading)).Append("*:\n\n");
+
+            answer.Append(Quoted([.. group.OrderBy(s => s.Position)], group.Key.Text.Number is { } number ? $" [{number}]" : ""));
+            if (group.Key == chosen[0].Passage && code is not null)
+                answer.Append("\n\n").Append(code);
+        }
+
+        return answer.ToString();
+    }
+
+    /// <summary>The chosen sentences of one passage as a block quote: what is left out between them shows as an ellipsis.</summary>
+    private static string Quoted(Sentence[] sentences, string marker)
+    {
+        var text = new StringBuilder();
+        Sentence? last = null;
+        foreach (var sentence in sentences)
+        {
+            var quote = sentence.Quote;
+            if (quote.TableHead is not null)
+            {
+                var isNew = last?.Quote.TableHead is null || last.Quote.Block != quote.Block;
+                text.Append(last is null ? "" : isNew ? "\n\n" : "\n").Append(isNew ? $"{quote.TableHead}\n" : "").Append(quote.Text);
+            }
+            else
+            {
+                text.Append(last is null ? "" : last.Quote.TableHead is not null || last.Quote.List is not null ? "\n\n" : last.Position + 1 == sentence.Position ? " " : " … ");
+                text.Append(quote.Text);
+                if (quote.List is not null)
+                    text.Append("\n\n").Append(quote.List);
+            }
+
+            last = sentence;
+        }
+
+        // A marker in a table's line would be a cell.
+        text.Append(last?.Quote.TableHead is not null ? $"\n\n{marker.TrimStart()}" : marker);
+
+        return "> " + text.ToString().TrimEnd().ReplaceLineEndings("\n").Replace("\n", "\n> ", StringComparison.Ordinal).Replace("> \n", ">\n", StringComparison.Ordinal);
+    }
+
+    /// <summary>A heading cannot be taken for a citation or end its own emphasis.</summary>
+    private static string Plain(string heading) =>
+        heading.Replace('[', '(').Replace(']', ')').Replace("*", "", StringComparison.Ordinal).Replace('\n', ' ').Trim();
+
+    private static string[] Words(string text) =>
+        text.Split([' ', '\n', '\t', ',', '.', '?', '!', ':', ';', '"', '(', ')', '؟', '،', '۔'], StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>A text that may be quoted, taken apart.</summary>
+    private sealed class Passage
+    {
+        public Passage(QuotableText text, int rank)
+        {
+            (Text, Rank) = (text, rank);
+            HeadingTerms = [.. TextAnalyzer.Analyze(text.Heading).Frequencies.Keys];
+            Sentences = [.. QuotableMarkdown.Split(text.Text).Select((quote, position) => new Sentence(this, quote, position))];
+            Terms = [.. HeadingTerms, .. Sentences.SelectMany(s => s.Terms)];
+        }
+
+        public QuotableText Text { get; }
+
+        public int Rank { get; }
+
+        public HashSet<string> HeadingTerms { get; }
+
+        public Sentence[] Sentences { get; }
+
+        public HashSet<string> Terms { get; }
+    }
+
+    private sealed class Sentence(Passage passage, Quote quote, int position)
+    {
+        public Passage Passage { get; } = passage;
+
+        public Quote Quote { get; } = quote;
+
+        public int Position { get; } = position;
+
+        public HashSet<string> Terms { get; } = [.. TextAnalyzer.Analyze(quote.Text).Frequencies.Keys];
+
+        public string Folded { get; } = TextAnalyzer.Fold(quote.Text);
+    }
+}
