@@ -44,11 +44,9 @@ builder.AddIngest();
 builder.AddSearch();
 builder.AddChat();
 builder.AddAudits();
+builder.AddOpenApiDocument();
 
 var app = builder.Build();
-
-if (args is ["ingest", .. var rest])
-    return await IngestFolder.RunAsync(app.Services, rest, CancellationToken.None);
 
 app.UseMiddleware<RequestLog>();
 app.UseHttpRules();
@@ -57,9 +55,13 @@ app.MapHealth();
 app.MapChat();
 app.MapSearch();
 app.MapAudits();
+app.MapOpenApiDocument();
 
 try
 {
+    await app.StartLocalDatabaseAsync();
+    if (args is ["ingest", .. var rest])
+        return await IngestFolder.RunAsync(app.Services, rest, CancellationToken.None);
     await app.RunAsync();
     return 0;
 }
