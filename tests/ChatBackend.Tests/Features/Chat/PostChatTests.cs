@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Sockets;
 using System.Text;
-using System.Text.Json;
 using Dapper;
 
 namespace ChatBackend.Tests.Features.Chat;
@@ -229,7 +228,7 @@ public sealed class PostChatTests(ChatApp app) : IClassFixture<ChatApp>
     [InlineData(429, "insufficient_quota", 503, "model_rate_limited", 1)]
     public async Task A_model_that_fails_is_a_problem_with_what_was_found_in_the_book(int upstream, string? upstreamCode, int status, string code, int calls)
     {
-        await using var own = new ChatApp { ["ModelLimits:RetryBase"] = "00:00:00.001" };
+        await using var own = new ChatApp { ["ModelLimits:RetryMin"] = "00:00:00.001", ["ModelLimits:RetryMax"] = "00:00:00.002" };
         await own.InitializeAsync();
         own.Model.Fail(upstream, upstreamCode, times: 5);
 
