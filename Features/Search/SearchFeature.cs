@@ -1,7 +1,5 @@
 using ChatBackend.Infrastructure.Http;
-using ChatBackend.Infrastructure.Search;
 using FluentValidation;
-using Npgsql;
 
 namespace ChatBackend.Features.Search;
 
@@ -10,7 +8,6 @@ internal static class SearchFeature
 {
     public static void AddSearch(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<IPassageIndex>(services => new PostgresPassageIndex(services.GetRequiredService<NpgsqlDataSource>()));
         builder.Services.AddSingleton<IValidator<SearchPassagesRequest>, SearchPassagesValidator>();
     }
 

@@ -77,7 +77,7 @@ internal static partial class QuotableMarkdown
     {
         foreach (var block in container)
         {
-            if (block is ParagraphBlock or FencedCodeBlock or Table and not MathBlock)
+            if (block is (ParagraphBlock or FencedCodeBlock or Table) and not MathBlock)
                 yield return block;
             else if (block is ContainerBlock inner)
                 foreach (var leaf in Leaves(inner))
@@ -197,6 +197,6 @@ internal static partial class QuotableMarkdown
     [GeneratedRegex(@"^[ \t]*:::.*$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Admonition();
 
-    [GeneratedRegex(@"\[([\d ,;]+)\]", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\[(?<numbers>[\d ,;]+)\]", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex BracketedNumber();
 }
