@@ -157,11 +157,11 @@ public sealed class PostChatTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Theory]
-    [InlineData("", "malformed_json")]
+    [InlineData("", "invalid_request")]
     [InlineData("{", "malformed_json")]
     [InlineData("""{"message":"x""", "malformed_json")]
     [InlineData("""{"message":"x"} trailing""", "malformed_json")]
-    [InlineData("null", "malformed_json")]
+    [InlineData("null", "invalid_request")]
     public async Task A_body_that_is_not_JSON_is_told_so(string body, string code) =>
         await (await app.PostRawAsync(body)).ProblemAsync(400, code);
 
