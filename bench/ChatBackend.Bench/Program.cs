@@ -36,6 +36,7 @@ foreach (var scenario in scenarios.Where(s => options.Scenario is null || s.Name
         $"{result.Percentile(0.99):0.0}", $"{result.Percentile(1):0.0}", $"{result.Errors}", scenario.Target.ToString(), holds ? "[green]met[/]" : "[red]missed[/]");
 }
 
+AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, 130);
 AnsiConsole.Write(table);
 if (service.ResidentMegabytes() is { } resident)
     AnsiConsole.MarkupLineInterpolated($"The service's resident memory after the run: {resident:0} MB. {options.Clients} clients, {options.Seconds} s each, {Environment.ProcessorCount} cores shared by clients, service and database.");

@@ -60,11 +60,12 @@ internal sealed class Service : IAsyncDisposable
         var dll = Path.Combine(root, "bin", "Release", "net10.0", "ChatBackend.dll");
         if (!File.Exists(dll))
             throw new InvalidOperationException($"Build the service first: dotnet build -c Release {Path.Combine(root, "ChatBackend.csproj")}");
-        return Process.Start(new ProcessStartInfo("dotnet", [dll])
+        var process = Process.Start(new ProcessStartInfo("dotnet", [dll])
         {
             WorkingDirectory = root,
             // Its log is one line a request: written, as in production, and read by nobody.
-            RedirectStandardOutput = false,
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
             Environment =
             {
                 ["ASPNETCORE_ENVIRONMENT"] = "Production",
@@ -75,9 +76,10 @@ internal sealed class Service : IAsyncDisposable
                 ["RATE_LIMIT_CHAT"] = "0",
                 ["RATE_LIMIT_TRANSLATE"] = "0",
                 ["RATE_LIMIT_SEARCH"] = "0",
-                ["LOG_LEVEL"] = "Warning",
             },
         })!;
+        _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
+        return process;
     }
 
     private static string FindRoot()
