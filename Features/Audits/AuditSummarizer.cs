@@ -28,6 +28,11 @@ internal sealed class AuditSummarizer(NpgsqlDataSource db, IChatModel model, IOp
 
     private readonly ConcurrentDictionary<(Guid Id, int Version), Lazy<Task<(SummaryOutcome, AuditResponse?)>>> _flights = [];
 
+    private int _waiting;
+
+    /// <summary>How many calls have seen the record and wait for its summary.</summary>
+    public int Waiting => Volatile.Read(ref _waiting);
+
     /// <summary>The record with a summary that was stored after this call.</summary>
     /// <exception cref="ModelException">The model failed: nothing was written.</exception>
     public async Task<(SummaryOutcome Outcome, AuditResponse? Audit)> SummarizeAsync(Guid id, CancellationToken cancellationToken)
@@ -44,17 +49,28 @@ internal sealed class AuditSummarizer(NpgsqlDataSource db, IChatModel model, IOp
 
         // The shared task is nobody's request: whoever goes away leaves it to the others, and its summary is stored.
         var key = (id, start.Version);
-        return await _flights.GetOrAdd(key, _ => new(async () =>
+        var flight = _flights.GetOrAdd(key, _ => new(() => FlyAsync(key, start.Summaries)));
+        Interlocked.Increment(ref _waiting);
+        try
         {
-            try
-            {
-                return await RunAsync(id, start.Summaries);
-            }
-            finally
-            {
-                _flights.TryRemove(key, out var _);
-            }
-        })).Value.WaitAsync(cancellationToken);
+            return await flight.Value.WaitAsync(cancellationToken);
+        }
+        finally
+        {
+            Interlocked.Decrement(ref _waiting);
+        }
+    }
+
+    private async Task<(SummaryOutcome, AuditResponse?)> FlyAsync((Guid Id, int Version) key, int summaries)
+    {
+        try
+        {
+            return await RunAsync(key.Id, summaries);
+        }
+        finally
+        {
+            _flights.TryRemove(key, out var _);
+        }
     }
 
     private async Task<(SummaryOutcome, AuditResponse?)> RunAsync(Guid id, int summaries)

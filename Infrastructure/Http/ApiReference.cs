@@ -45,6 +45,7 @@ internal static class ApiReference
               <meta charset="utf-8">
               <meta name="viewport" content="width=device-width, initial-scale=1">
               <title>ChatBackend API</title>
+              <link rel="icon" href="data:,">
             </head>
             <body>
               <noscript>This page needs JavaScript. The description itself is at <a href="openapi/v1.json">/openapi/v1.json</a>.</noscript>

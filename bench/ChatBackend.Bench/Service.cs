@@ -1,0 +1,102 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+
+namespace ChatBackend.Bench;
+
+/// <summary>The service under load: a process of its own, as in production, or one that runs already.</summary>
+internal sealed class Service : IAsyncDisposable
+{
+    private readonly Process? _process;
+
+    private Service(HttpClient client, Process? process) => (Client, _process) = (client, process);
+
+    public HttpClient Client { get; }
+
+    public static async Task<Service> StartAsync(BenchOptions options)
+    {
+        var port = FreePort();
+        var process = options.Url is null ? Start(options, port) : null;
+        var handler = new SocketsHttpHandler { MaxConnectionsPerServer = options.Clients, PooledConnectionLifetime = Timeout.InfiniteTimeSpan };
+        var client = new HttpClient(handler) { BaseAddress = options.Url ?? new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(60) };
+        for (var started = Stopwatch.GetTimestamp(); ;)
+        {
+            try
+            {
+                if ((await client.GetAsync("/health/ready")).IsSuccessStatusCode)
+                    return new(client, process);
+            }
+            catch (HttpRequestException)
+            {
+                // Not listening yet.
+            }
+
+            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(60) || process?.HasExited is true)
+                throw new InvalidOperationException("The service did not become ready.");
+            await Task.Delay(100);
+        }
+    }
+
+    /// <summary>VmRSS of the process that was started, in MB; null where there is none.</summary>
+    public double? ResidentMegabytes()
+    {
+        _process?.Refresh();
+        return _process?.WorkingSet64 / 1e6;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        if (_process is null)
+            return;
+        _process.Kill(entireProcessTree: true);
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+    }
+
+    private static Process Start(BenchOptions options, int port)
+    {
+        var root = FindRoot();
+        var dll = Path.Combine(root, "bin", "Release", "net10.0", "ChatBackend.dll");
+        if (!File.Exists(dll))
+            throw new InvalidOperationException($"Build the service first: dotnet build -c Release {Path.Combine(root, "ChatBackend.csproj")}");
+        var process = Process.Start(new ProcessStartInfo("dotnet", [dll])
+        {
+            WorkingDirectory = root,
+            // Its log is one line a request: written, as in production, and read by nobody.
+            RedirectStandardOutput = true,
+            UseShellExecute = false,
+            Environment =
+            {
+                ["ASPNETCORE_ENVIRONMENT"] = "Production",
+                ["DATABASE_URL"] = options.Database,
+                ["AI_PROVIDER"] = "offline",
+                ["SAMPLE_BOOK"] = "off",
+                ["PORT"] = $"{port}",
+                ["RATE_LIMIT_CHAT"] = "0",
+                ["RATE_LIMIT_TRANSLATE"] = "0",
+                ["RATE_LIMIT_SEARCH"] = "0",
+            },
+        })!;
+        _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
+        return process;
+    }
+
+    private static string FindRoot()
+    {
+        for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
+        {
+            if (File.Exists(Path.Combine(folder.FullName, "ChatBackend.csproj")))
+                return folder.FullName;
+        }
+
+        throw new InvalidOperationException("The bench must run from within the repository.");
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}
