@@ -1,10 +1,14 @@
 using System.Globalization;
 using ChatBackend.Features.Audits;
+using ChatBackend.Features.Chat;
+using ChatBackend.Features.Ingest;
+using ChatBackend.Features.Search;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Observability;
+using ChatBackend.Infrastructure.Search;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 EnvironmentFile.Load(".env", Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") == "Development");
@@ -31,11 +35,16 @@ catch (SettingsException e)
 
 builder.AddLogging();
 builder.AddTelemetry();
-builder.AddDatabase();
-builder.AddAi();
 builder.AddHttpRules();
 builder.AddRateLimits();
+builder.AddDatabase();
+builder.AddAi();
+builder.AddPassageIndex();
+builder.AddIngest();
+builder.AddSearch();
+builder.AddChat();
 builder.AddAudits();
+builder.AddOpenApiDocument();
 
 var app = builder.Build();
 
@@ -43,7 +52,21 @@ app.UseMiddleware<RequestLog>();
 app.UseHttpRules();
 app.UseRateLimiter();
 app.MapHealth();
+app.MapChat();
+app.MapSearch();
 app.MapAudits();
+app.MapOpenApiDocument();
 
-await app.RunAsync();
-return 0;
+try
+{
+    await app.StartLocalDatabaseAsync();
+    if (args is ["ingest", .. var rest])
+        return await IngestFolder.RunAsync(app.Services, rest, CancellationToken.None);
+    await app.RunAsync();
+    return 0;
+}
+catch (LocalPostgresException e)
+{
+    await Console.Error.WriteLineAsync(e.Message);
+    return 1;
+}

@@ -14,13 +14,13 @@ internal static class AuditDetails
     /// <summary>The most digits after the decimal point that PostgreSQL's numeric holds (manual, 8.1.2).</summary>
     private const int MaxFractionDigits = 16383;
 
-    /// <summary>What is wrong with the details, to follow the field's name; null when nothing is.</summary>
+    /// <summary>What is wrong with the details, for a person; null when nothing is.</summary>
     public static string? Fault(JsonElement details)
     {
         if (details.ValueKind is not JsonValueKind.Object)
-            return "must be a JSON object.";
+            return "details must be a JSON object.";
         if (!JsonText.IsStorable(details))
-            return JsonText.NotStorable;
+            return $"details {JsonText.NotStorable}";
 
         // Every value but the outermost counts for the comma after it, and every container takes back its last one's.
         var bytes = -1L;
@@ -39,7 +39,7 @@ internal static class AuditDetails
                 case JsonTokenType.Number:
                     var (whole, fraction) = WrittenDigits(Encoding.ASCII.GetString(reader.ValueSpan));
                     if (fraction > MaxFractionDigits)
-                        return $"must not hold a number with more than {MaxFractionDigits} digits after the decimal point.";
+                        return $"details must not hold a number with more than {MaxFractionDigits} digits after the decimal point.";
                     bytes += whole + (fraction > 0 ? fraction + 1 : 0) + 1;
                     break;
                 default:
@@ -50,7 +50,7 @@ internal static class AuditDetails
             previous = reader.TokenType;
         }
 
-        return bytes > MaxBytes ? $"must be {MaxBytes / 1024} KiB or less, with its numbers written out." : null;
+        return bytes > MaxBytes ? $"details must be {MaxBytes / 1024} KiB or less, with its numbers written out." : null;
     }
 
     /// <summary>The bytes of a string between its quotes, escaped no more than JSON demands.</summary>

@@ -16,10 +16,10 @@ internal sealed class AuditRules : AbstractValidator<AuditRequest>
 
     public AuditRules()
     {
-        RuleFor(r => r.Title).NotEmpty().Must(t => Length(t) <= TitleLength).WithMessage($"must be {TitleLength} characters or fewer.").StorableText();
-        RuleFor(r => r.Status).Must(IsStatus).WithMessage($"must be one of {string.Join(", ", Statuses)}.");
+        RuleFor(r => r.Title).NotEmpty().Must(t => Length(t) <= TitleLength).WithMessage($"title must be {TitleLength} characters or fewer.").StorableText();
+        RuleFor(r => r.Status).Must(IsStatus).WithMessage($"status must be one of {string.Join(", ", Statuses)}.");
         RuleFor(r => r.Score).InclusiveBetween(0, 100);
-        RuleFor(r => r.Summary).Must(s => Length(s) <= SummaryLength).WithMessage($"must be {SummaryLength} characters or fewer.").StorableText();
+        RuleFor(r => r.Summary).Must(s => Length(s) <= SummaryLength).WithMessage($"summary must be {SummaryLength} characters or fewer.").StorableText();
         RuleFor(r => r.Details).Custom((details, context) =>
         {
             if (details is { } json && AuditDetails.Fault(json) is { } fault)

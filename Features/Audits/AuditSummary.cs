@@ -18,15 +18,10 @@ internal static class AuditSummary
         if (model.IsOffline)
             return Facts(audit);
 
-        var text = new StringBuilder();
-        await foreach (var piece in model.StreamAsync(PromptFor(audit), CancellationToken.None))
-        {
-            text.Append(piece.Text);
-            if (piece.Finish is ModelFinish.ContentFilter)
-                throw new ModelException(ModelFailure.Refused, "The model declined to summarize these details.");
-        }
-
-        var summary = Cut(text.ToString());
+        var answer = await model.CompleteAsync(PromptFor(audit), CancellationToken.None);
+        if (answer.Finish is ModelFinish.ContentFilter)
+            throw new ModelException(ModelFailure.Refused, "The model declined to summarize these details.");
+        var summary = Cut(answer.Text);
         return summary.Length > 0 ? summary : throw new ModelException(ModelFailure.Failed, "The model gave an empty summary.");
     }
 

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -16,12 +17,11 @@ internal static class DeleteAudit
 
     /// <summary>Delete an audit record</summary>
     /// <param name="id">The record's id.</param>
-    /// <param name="ifMatch">The ETag that the caller has read; without it, whatever version there is goes.</param>
     /// <response code="204">The record is gone.</response>
     /// <response code="404">There is no such record.</response>
     /// <response code="412">The record has changed since; it is still there.</response>
     internal static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(
-        string id, [FromHeader(Name = "If-Match")] string? ifMatch, NpgsqlDataSource db, CancellationToken cancellationToken)
+        string id, [FromHeader(Name = "If-Match"), Description(IfMatch.Description)] string? ifMatch, NpgsqlDataSource db, CancellationToken cancellationToken)
     {
         var versions = IfMatch.Versions(ifMatch);
         await using var connection = await db.OpenConnectionAsync(cancellationToken);

@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using System.Text.Json;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
@@ -16,7 +17,7 @@ internal static class PatchAudit
     public static void MapPatchAudit(this IEndpointRouteBuilder audit) => audit
         .MapPatch("", HandleAsync)
         .WithName(nameof(PatchAudit))
-        .Accepts<AuditRequest>(MergePatch.MediaType, "application/json")
+        .AcceptsMergePatch<AuditRequest>()
         .ProducesProblem(StatusCodes.Status412PreconditionFailed);
 
     /// <summary>Change parts of an audit record</summary>
@@ -25,13 +26,12 @@ internal static class PatchAudit
     /// merged member by member.
     /// </remarks>
     /// <param name="id">The record's id.</param>
-    /// <param name="ifMatch">The ETag that the caller has read.</param>
     /// <response code="200">The record, its new version in ETag.</response>
     /// <response code="400">The patch is no object, or a field would not be valid; <c>errors</c> names it.</response>
     /// <response code="404">There is no such record.</response>
     /// <response code="412">The record has changed since; nothing was written.</response>
     internal static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> HandleAsync(
-        string id, JsonElement patch, [FromHeader(Name = "If-Match")] string? ifMatch,
+        string id, JsonElement patch, [FromHeader(Name = "If-Match"), Description(IfMatch.Description)] string? ifMatch,
         NpgsqlDataSource db, IValidator<AuditRequest> rules, IOptions<JsonOptions> json, HttpResponse response, CancellationToken cancellationToken)
     {
         if (MergePatch.Fault(patch) is { } fault)

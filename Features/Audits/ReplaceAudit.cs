@@ -1,3 +1,4 @@
+using System.ComponentModel;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -18,13 +19,12 @@ internal static class ReplaceAudit
     /// <summary>Replace an audit record</summary>
     /// <remarks>What is left out gets its default. Without If-Match the last writer wins.</remarks>
     /// <param name="id">The record's id.</param>
-    /// <param name="ifMatch">The ETag that the caller has read.</param>
     /// <response code="200">The record, its new version in ETag.</response>
     /// <response code="400">A field is not valid; <c>errors</c> names it.</response>
     /// <response code="404">There is no such record; none is created.</response>
     /// <response code="412">The record has changed since; nothing was written.</response>
     internal static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> HandleAsync(
-        string id, AuditRequest request, [FromHeader(Name = "If-Match")] string? ifMatch,
+        string id, AuditRequest request, [FromHeader(Name = "If-Match"), Description(IfMatch.Description)] string? ifMatch,
         NpgsqlDataSource db, HttpResponse response, CancellationToken cancellationToken)
     {
         var versions = IfMatch.Versions(ifMatch);

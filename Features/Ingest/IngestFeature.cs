@@ -2,10 +2,16 @@ using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Features.Ingest;
 
-/// <summary>Getting a book into the index. Needs an <see cref="IPassageIndex"/> and the site's options.</summary>
+/// <summary>Getting a book into the index.</summary>
 internal static class IngestFeature
 {
-    public static IServiceCollection AddIngest(this IServiceCollection services) => services
-        .AddSingleton<MarkdownChunker>()
-        .AddSingleton<BookIngest>();
+    public static void AddIngest(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<MarkdownChunker>();
+        builder.Services.AddSingleton<BookIngest>();
+
+        var byDefault = builder.Environment.IsDevelopment() ? "on" : "off";
+        if ((builder.Configuration["SAMPLE_BOOK"] ?? byDefault) == "on")
+            builder.Services.AddHostedService<IngestSampleBook>();
+    }
 }

@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Database;
 using Spectre.Console;
 
 namespace ChatBackend.Features.Ingest;
@@ -8,11 +9,25 @@ internal static class IngestFolder
     private const string Usage = "Usage: ChatBackend ingest <folder> [--prune]";
 
     /// <summary>Runs the command.</summary>
-    /// <param name="services">The application's services; migrations have run.</param>
+    /// <param name="services">The application's services; its database is started here and stopped again.</param>
     /// <param name="args">What follows <c>ingest</c> on the command line.</param>
     /// <returns>The exit code: 0, or 1 when the folder is missing or has no pages, or any page failed.</returns>
-    public static Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken) =>
-        RunAsync(services, args, AnsiConsole.Console, cancellationToken);
+    public static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken)
+    {
+        var database = services.GetRequiredService<DatabaseStart>();
+        await database.StartAsync(cancellationToken);
+        try
+        {
+            if (database.IsMigrated)
+                return await RunAsync(services, args, AnsiConsole.Console, cancellationToken);
+            AnsiConsole.Console.WriteLine("The database cannot be reached; the lines above say why.");
+            return 1;
+        }
+        finally
+        {
+            await database.StopAsync(CancellationToken.None);
+        }
+    }
 
     internal static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, IAnsiConsole console, CancellationToken cancellationToken)
     {

@@ -1,26 +1,26 @@
+using ChatBackend.Infrastructure.Database;
+
 namespace ChatBackend.Features.Ingest;
 
-/// <summary>Gives a fresh machine something to ask: in development, the sample book goes into the index at start.</summary>
-internal static class IngestSampleBook
+/// <summary>
+/// Gives a fresh machine something to ask: <c>sample-book/</c> beside the service goes into the index at start, before the
+/// first request. Later starts find it unchanged and cost a hash a page. What fails is logged and stops nothing.
+/// </summary>
+internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database, IHostEnvironment environment, ILogger<IngestSampleBook> log)
+    : IHostedService
 {
-    /// <summary>
-    /// Ingests <c>sample-book/</c> beside the service; nothing outside development or where there is none. Later starts
-    /// find it unchanged and cost a hash a page. What fails is logged and stops nothing.
-    /// </summary>
-    public static async Task RunAsync(IServiceProvider services, CancellationToken cancellationToken)
+    public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var environment = services.GetRequiredService<IHostEnvironment>();
         var folder = Path.Combine(environment.ContentRootPath, "sample-book");
-        if (!environment.IsDevelopment() || !Directory.Exists(folder))
+        if (!Directory.Exists(folder) || !database.IsMigrated)
             return;
 
-        var summary = await services.GetRequiredService<BookIngest>().IngestAsync(folder, prune: false, progress: null, cancellationToken);
-        var logger = services.GetRequiredService<ILoggerFactory>().CreateLogger(typeof(IngestSampleBook).FullName!);
-
+        var summary = await ingest.IngestAsync(folder, prune: false, progress: null, cancellationToken);
         if (summary.Passages > 0)
-            logger.LogInformation("Ingested the sample book: {Documents} documents, {Passages} passages", summary.Documents, summary.Passages);
-
+            log.LogInformation("Ingested the sample book: {Documents} documents, {Passages} passages", summary.Documents, summary.Passages);
         foreach (var document in summary.Failed)
-            logger.LogWarning("Could not ingest {Path}: {Reason}", document.Path, document.Reason);
+            log.LogWarning("Could not ingest {Path}: {Reason}", document.Path, document.Reason);
     }
+
+    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 }

@@ -77,7 +77,7 @@ internal static partial class QuotableMarkdown
     {
         foreach (var block in container)
         {
-            if (block is ParagraphBlock or Table || block is FencedCodeBlock and not MathBlock)
+            if (block is (ParagraphBlock or FencedCodeBlock or Table) and not MathBlock)
                 yield return block;
             else if (block is ContainerBlock inner)
                 foreach (var leaf in Leaves(inner))
@@ -160,7 +160,7 @@ internal static partial class QuotableMarkdown
             {
                 case LiteralInline literal:
                     // A bracketed number of the book's would be taken for a citation.
-                    Add(BracketedNumber().Replace(literal.Content.ToString(), "(${number})"), whole: false);
+                    Add(BracketedNumber().Replace(literal.Content.ToString(), "($1)"), whole: false);
                     break;
                 case CodeInline code:
                     var ticks = new string('`', Math.Max(1, code.DelimiterCount));
@@ -197,6 +197,6 @@ internal static partial class QuotableMarkdown
     [GeneratedRegex(@"^[ \t]*:::.*$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Admonition();
 
-    [GeneratedRegex(@"\[(?<number>[\d ,;]+)\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\[(?<numbers>[\d ,;]+)\]", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex BracketedNumber();
 }

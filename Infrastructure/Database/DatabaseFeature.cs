@@ -34,4 +34,15 @@ internal static class DatabaseFeature
                 : throw new InvalidOperationException("The migrations have not run yet.");
         }));
     }
+
+    /// <summary>
+    /// Starts the private server where no <c>DATABASE_URL</c> is set. It comes before the host, which makes all its services,
+    /// and with them the data source, before it starts the first.
+    /// </summary>
+    /// <exception cref="LocalPostgresException">PostgreSQL is not installed, or does not start.</exception>
+    public static async Task StartLocalDatabaseAsync(this WebApplication app)
+    {
+        if (app.Services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Url is null)
+            await app.Services.GetRequiredService<LocalPostgres>().StartAsync(CancellationToken.None);
+    }
 }

@@ -4,9 +4,9 @@ using Npgsql;
 namespace ChatBackend.Infrastructure.Database;
 
 /// <summary>
-/// Brings the database up: the private server where none is configured, then the migrations. A database that cannot be
-/// reached does not stop the service (a platform gives up on one that keeps dying): it is tried again until it is there,
-/// and <c>/health/ready</c> tells.
+/// Runs the migrations at start, and stops the private server at the end. A database that cannot be reached does not stop
+/// the service (a platform gives up on one that keeps dying): it is tried again until it is there, and
+/// <c>/health/ready</c> tells.
 /// </summary>
 internal sealed class DatabaseStart(
     IOptions<DatabaseOptions> options, IServiceProvider services, Migrator migrator, TimeProvider time, ILogger<DatabaseStart> log)
@@ -26,9 +26,6 @@ internal sealed class DatabaseStart(
 
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        if (options.Value.Url is null)
-            await services.GetRequiredService<LocalPostgres>().StartAsync(cancellationToken);
-
         if (!await TryMigrateAsync(cancellationToken))
             _retrying = RetryAsync();
     }

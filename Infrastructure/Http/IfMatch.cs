@@ -5,6 +5,9 @@ namespace ChatBackend.Infrastructure.Http;
 /// <summary>Entity tags made of a row's version, and the If-Match header that guards against lost updates (RFC 9110, 13.1.1).</summary>
 internal static class IfMatch
 {
+    /// <summary>What the description says about the header.</summary>
+    public const string Description = "The ETag that the caller has read, or several; `*` for any. Without it the last writer wins.";
+
     /// <summary>Puts a strong entity tag on the answer.</summary>
     public static void SetVersion(this HttpResponse response, int version) =>
         response.Headers.ETag = $"\"{version}\"";

@@ -9,10 +9,18 @@ internal static class MergePatch
     /// <summary>The media type of a merge patch.</summary>
     public const string MediaType = "application/merge-patch+json";
 
-    /// <summary>What makes the patch unusable, to follow the word "body"; null when nothing does.</summary>
+    /// <summary>Tells the description what a route's patch changes.</summary>
+    internal sealed record Body(Type Type);
+
+    /// <summary>The route takes a merge patch of <typeparamref name="T"/>, as such or as plain JSON.</summary>
+    public static RouteHandlerBuilder AcceptsMergePatch<T>(this RouteHandlerBuilder route) where T : notnull => route
+        .Accepts<T>(MediaType, "application/json")
+        .WithMetadata(new Body(typeof(T)));
+
+    /// <summary>What makes the patch unusable; null when nothing does.</summary>
     public static string? Fault(JsonElement patch) =>
-        patch.ValueKind is not JsonValueKind.Object ? "must be a JSON object: a merge patch (RFC 7396)."
-        : !JsonText.IsStorable(patch) ? JsonText.NotStorable
+        patch.ValueKind is not JsonValueKind.Object ? "The body must be a JSON object: a merge patch (RFC 7396)."
+        : !JsonText.IsStorable(patch) ? $"The body {JsonText.NotStorable}"
         : null;
 
     /// <summary>A record with the patch applied, as the request that would write it.</summary>

@@ -11,5 +11,5 @@ internal static class RouteIds
         .AddEndpointFilter(async (call, next) =>
             call.HttpContext.GetRouteValue("id") is string { Length: 36 } id && Guid.TryParseExact(id, "D", out _)
                 ? await next(call)
-                : Problems.Invalid("id", "must be a UUID such as 019a7c1e-5b0e-7c3a-9f52-0d3b8a6f4e21."));
+                : Problems.Invalid("id", "id must be a UUID such as 019a7c1e-5b0e-7c3a-9f52-0d3b8a6f4e21."));
 }

@@ -109,9 +109,29 @@ internal sealed class MarkdownPieces
         return [.. Group(lines[2..], left).Select(part => $"{header}\n{part}")];
     }
 
-    private static IEnumerable<string> Group(IEnumerable<string> lines, int budget) =>
-        Pack(lines.SelectMany(line => TokenEstimate.Of(line) <= budget ? [line] : CutAnywhere(line, budget)), "\n", budget)
+    /// <summary>Parts of about the same size: a full one and a rest of two lines would read worse.</summary>
+    private static IEnumerable<string> Group(IEnumerable<string> lines, int budget)
+    {
+        List<string> fitting = [.. lines.SelectMany(line => TokenEstimate.Of(line) <= budget ? [line] : CutAnywhere(line, budget))];
+        var longest = fitting.Max(line => TokenEstimate.Of(line) + 1);
+        if (longest > budget / 2)
+            return Pack(fitting, "\n", budget).Where(part => !string.IsNullOrWhiteSpace(part));
+
+        var total = fitting.Sum(line => TokenEstimate.Of(line) + 1);
+        var parts = (total / (budget - longest)) + 1;
+        var before = 0;
+
+        return fitting
+            .GroupBy(line =>
+            {
+                var part = (int)((long)before * parts / total);
+                before += TokenEstimate.Of(line) + 1;
+
+                return part;
+            })
+            .Select(part => string.Join('\n', part))
             .Where(part => !string.IsNullOrWhiteSpace(part));
+    }
 
     private List<string> CutProse(string text) =>
         [.. Pack(Sentences(text).SelectMany(sentence => TokenEstimate.Of(sentence) <= _budget ? [sentence] : CutAnywhere(sentence, _budget)), "", _budget)

@@ -38,6 +38,7 @@ internal sealed partial class MdxText
     private int _allowance = 4_000_000;
     private bool _noCommentEnd;
     private bool _noHtmlCommentEnd;
+    private bool _noModuleEnd;
 
     private MdxText(string source)
     {
@@ -128,7 +129,7 @@ internal sealed partial class MdxText
     // An import or export begins a block at the margin and ends at a blank line outside its brackets.
     private bool TryModule()
     {
-        if (!IsModule(Line(_position)) || (_output.Length > 0 && !EndsWith("\n\n") && !_output.ToString(0, _output.Length).AsSpan().IsWhiteSpace()))
+        if (!IsModule(Line(_position)) || (!EndsWith("\n\n") && !IsBlankFrom(0)))
             return false;
 
         var depth = 0;
@@ -140,7 +141,7 @@ internal sealed partial class MdxText
             if (text.IsWhiteSpace() || (depth <= 0 && text.StartsWith('#')))
             {
                 firstBlank ??= line;
-                if (depth <= 0)
+                if (depth <= 0 || _noModuleEnd)
                 {
                     _position = line;
                     return true;
@@ -151,6 +152,7 @@ internal sealed partial class MdxText
                 depth += character is '(' or '[' or '{' ? 1 : character is ')' or ']' or '}' ? -1 : 0;
         }
 
+        _noModuleEnd = depth > 0;
         _position = depth <= 0 ? _source.Length : firstBlank ?? _source.Length;
 
         return true;
@@ -381,8 +383,9 @@ internal sealed partial class MdxText
             _output.Append(indentation);
             Nest(tag, indent);
         }
-        else if (!isInline || tag.Name is "br")
+        else if (tag.Name is "br" || (!isInline && tag.Name.Length > 0 && char.IsAsciiLetterLower(tag.Name[0])))
         {
+            // Cells and items that share a line; a component stands in a sentence.
             _output.Append(' ');
         }
 

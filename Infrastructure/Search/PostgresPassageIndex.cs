@@ -80,6 +80,16 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
             new { paths = paths.Select(StoredText.Clean).ToArray() }, cancellationToken: cancellationToken));
     }
 
+    public async Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        // What another analyzer indexed equals no source's hash, so the next ingest does it anew.
+        var documents = await connection.QueryAsync<(string Path, string Hash)>(new(
+            "select path, case when analyzer_version = @version then content_hash else '' end from documents",
+            new { version = TextAnalyzer.Version }, cancellationToken: cancellationToken));
+        return documents.ToDictionary(d => d.Path, d => d.Hash);
+    }
+
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {
         await using var connection = await db.OpenConnectionAsync(cancellationToken);
@@ -263,7 +273,7 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
         {
             var text = StoredText.Clean(chunk.Text);
             string[] headingPath = [.. chunk.HeadingPath.Select(StoredText.Clean).Prepend(title)];
-            var url = StoredText.Clean(chunk.Anchor is null ? document.Url : $"{document.Url}#{chunk.Anchor}");
+            var url = StoredText.Clean(DocusaurusPaths.WithAnchor(document.Url, chunk.Anchor));
             var terms = PassageTerms.Of(headingPath, text, HeadingWeight);
             return new(PassageId.Of(document.Path, chunk), chunk.Position, headingPath, url, text, terms);
         }

@@ -1,20 +1,24 @@
 using ChatBackend.Features.Ingest;
 using ChatBackend.Infrastructure.Search;
+using ChatBackend.Tests.Infrastructure.Search;
 using Microsoft.Extensions.DependencyInjection;
 using Spectre.Console;
 
 namespace ChatBackend.Tests.Features.Ingest;
 
-public sealed class IngestFolderTests : IDisposable
+public sealed class IngestFolderTests : IAsyncLifetime
 {
     private readonly string _folder = Directory.CreateTempSubdirectory("book").FullName;
-    private readonly ListIndex _index = new();
+    private readonly SearchDatabase _database = new();
     private readonly StringWriter _output = new();
 
-    public void Dispose()
+    public ValueTask InitializeAsync() => _database.InitializeAsync();
+
+    public async ValueTask DisposeAsync()
     {
+        await _database.DisposeAsync();
+        await _output.DisposeAsync();
         Directory.Delete(_folder, recursive: true);
-        _output.Dispose();
     }
 
     [Fact]
@@ -26,7 +30,7 @@ public sealed class IngestFolderTests : IDisposable
         Write("04-draft.md", "---\ndraft: true\n---\nText.");
 
         Assert.Equal(1, await RunAsync(_folder));
-        Assert.Equal(["01-a.md", "03-c.md"], _index.Replaced);
+        Assert.Equal(["01-a.md", "03-c.md"], await PathsAsync());
         Assert.Contains("3 documents: 2 ingested (2 passages), 0 unchanged, 1 failed.", _output.ToString());
         Assert.Contains("failed: 02-broken.md: The front matter is not valid YAML", _output.ToString());
 
@@ -34,8 +38,19 @@ public sealed class IngestFolderTests : IDisposable
         Write("03-c.md", "# C\n\nOther text.");
 
         Assert.Equal(0, await RunAsync(_folder));
-        Assert.Equal(["01-a.md", "03-c.md", "03-c.md"], _index.Replaced);
+        Assert.Equal(["01-a.md", "03-c.md"], await PathsAsync());
         Assert.Contains("2 documents: 1 ingested (1 passages), 1 unchanged, 0 failed.", _output.ToString());
+    }
+
+    [Fact]
+    public async Task A_document_that_another_analyzer_indexed_is_indexed_again()
+    {
+        Write("a.md", "Text.");
+        await RunAsync(_folder);
+        await _database.ScalarAsync<int>("update documents set analyzer_version = analyzer_version - 1 returning 1");
+
+        Assert.Equal(0, await RunAsync(_folder));
+        Assert.Contains("1 documents: 1 ingested (1 passages), 0 unchanged", _output.ToString()[(_output.ToString().Length / 2)..]);
     }
 
     [Fact]
@@ -50,10 +65,10 @@ public sealed class IngestFolderTests : IDisposable
         Write("c.md", "---\nopen");
 
         Assert.Equal(1, await RunAsync(_folder));
-        Assert.Equal(["a.md", "b.md", "c.md"], _index.Paths);
+        Assert.Equal(["a.md", "b.md", "c.md"], await PathsAsync());
 
         Assert.Equal(1, await RunAsync("--prune", _folder));
-        Assert.Equal(["a.md", "c.md"], _index.Paths);
+        Assert.Equal(["a.md", "c.md"], await PathsAsync());
     }
 
     [Fact]
@@ -67,52 +82,22 @@ public sealed class IngestFolderTests : IDisposable
         Assert.Equal(1, await RunAsync(Path.Combine(_folder, "none"), "--prune"));
         Assert.Equal(1, await RunAsync());
         Assert.Equal(1, await RunAsync(_folder, "--force"));
-        Assert.Equal(["a.md"], _index.Paths);
+        Assert.Equal(["a.md"], await PathsAsync());
         Assert.Contains("There is no folder", _output.ToString());
         Assert.Contains("Usage:", _output.ToString());
     }
 
     private async Task<int> RunAsync(params string[] args)
     {
-        await using var services = new ServiceCollection().AddOptions().AddSingleton<IPassageIndex>(_index).AddIngest().BuildServiceProvider();
+        await using var services = new ServiceCollection().AddOptions().AddSingleton<IPassageIndex>(_database.Index).AddIngest().BuildServiceProvider();
         var console = AnsiConsole.Create(new() { Ansi = AnsiSupport.No, Interactive = InteractionSupport.No, Out = new AnsiConsoleOutput(_output) });
         console.Profile.Width = 400;
 
         return await IngestFolder.RunAsync(services, args, console, TestContext.Current.CancellationToken);
     }
 
+    private async Task<IEnumerable<string>> PathsAsync() =>
+        (await _database.Index.GetDocumentsAsync(TestContext.Current.CancellationToken)).Keys.Order(StringComparer.Ordinal);
+
     private void Write(string path, string text) => File.WriteAllText(Path.Combine(_folder, path), text);
-
-    /// <summary>Holds documents in memory: what is tested is what the ingest asks of an index.</summary>
-    private sealed class ListIndex : IPassageIndex
-    {
-        private readonly SortedDictionary<string, IndexedDocument> _documents = new(StringComparer.Ordinal);
-
-        public List<string> Replaced { get; } = [];
-
-        public IEnumerable<string> Paths => _documents.Keys;
-
-        public Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken)
-        {
-            Replaced.Add(document.Path);
-            _documents[document.Path] = document;
-
-            return Task.CompletedTask;
-        }
-
-        public Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken)
-        {
-            foreach (var path in paths)
-                _documents.Remove(path);
-
-            return Task.CompletedTask;
-        }
-
-        public Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken) =>
-            Task.FromResult<IReadOnlyDictionary<string, string>>(_documents.ToDictionary(document => document.Key, document => document.Value.ContentHash));
-
-        public Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken) => throw new NotSupportedException();
-
-        public Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) => throw new NotSupportedException();
-    }
 }
