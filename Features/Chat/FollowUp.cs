@@ -40,7 +40,7 @@ internal static class FollowUp
 
         var telling = words.Count(w => !Empty.Contains(w));
         return telling == 0
-            || (telling <= FewWords && words.Any(Pointing.Contains))
+            || (telling <= FewWords && words.FindIndex(Pointing.Contains) is >= 0 and var points && points < words.FindIndex(w => !Empty.Contains(w)))
             || (telling <= FewWords && words is ["and" or "but" or "so", ..])
             || (telling <= 2 && words is ["what" or "how", "about", ..]);
     }

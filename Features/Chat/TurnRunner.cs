@@ -96,12 +96,6 @@ internal sealed class TurnRunner(
         }
     }
 
-    public override void Dispose()
-    {
-        _abort.Dispose();
-        base.Dispose();
-    }
-
     private async Task RenewAsync(CancellationToken cancellationToken)
     {
         var turns = _live.Values.ToArray();

@@ -9,12 +9,11 @@ namespace ChatBackend.Infrastructure.Database;
 /// <c>/health/ready</c> tells.
 /// </summary>
 internal sealed class DatabaseStart(
-    IOptions<DatabaseOptions> options, IServiceProvider services, Migrator migrator, TimeProvider time, ILogger<DatabaseStart> log)
-    : IHostedService, IDisposable
+    IOptions<DatabaseOptions> options, IServiceProvider services, Migrator migrator, IHostApplicationLifetime lifetime, TimeProvider time, ILogger<DatabaseStart> log)
+    : IHostedService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    private readonly CancellationTokenSource _stopping = new();
     private readonly TaskCompletionSource _migrated = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private Task _retrying = Task.CompletedTask;
 
@@ -32,7 +31,8 @@ internal sealed class DatabaseStart(
 
     public async Task StopAsync(CancellationToken cancellationToken)
     {
-        await _stopping.CancelAsync();
+        // Said again for the commands that use the database without the host.
+        lifetime.StopApplication();
         await _retrying;
         if (options.Value.Url is null)
         {
@@ -46,10 +46,10 @@ internal sealed class DatabaseStart(
         try
         {
             do
-                await Task.Delay(Pause, time, _stopping.Token);
-            while (!await TryMigrateAsync(_stopping.Token));
+                await Task.Delay(Pause, time, lifetime.ApplicationStopping);
+            while (!await TryMigrateAsync(lifetime.ApplicationStopping));
         }
-        catch (OperationCanceledException) when (_stopping.IsCancellationRequested)
+        catch (OperationCanceledException) when (lifetime.ApplicationStopping.IsCancellationRequested)
         {
             // The service stops before the database came.
         }
@@ -70,6 +70,4 @@ internal sealed class DatabaseStart(
             return false;
         }
     }
-
-    public void Dispose() => _stopping.Dispose();
 }

@@ -67,7 +67,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         { StatusCode: StatusCodes.Status408RequestTimeout } => Problems.Details(
             StatusCodes.Status408RequestTimeout, "request_timeout", "The body did not arrive in time."),
         { InnerException: JsonException json } => DescribeJson(json),
-        _ => Problems.Details(exception.StatusCode, Problems.CodeOf(exception.StatusCode), "The request cannot be read."),
+        _ => Problems.Details(exception.StatusCode, Problems.CodeOf(exception.StatusCode), "The request cannot be read: its body or a parameter is missing or has the wrong form."),
     };
 
     /// <summary>A wrong type names its field; JSON that does not parse at all names the place.</summary>

@@ -191,9 +191,9 @@ public sealed class AuditRecordTests(ChatBackendApp app) : IClassFixture<ChatBac
     [Fact]
     public async Task A_patch_cannot_make_details_larger_than_a_post_could()
     {
-        var (path, before) = await app.Client.CreateAuditAsync($$"""{"title":"T","details":{"a":"{{new string('x', 40_000)}}"}}""");
+        var (path, before) = await app.Client.CreateAuditAsync($$$"""{"title":"T","details":{"a":"{{{new string('x', 40_000)}}}"}}""");
 
-        await (await app.Client.SendAsync(HttpMethod.Patch, path, $$"""{"details":{"b":"{{new string('x', 40_000)}}"}}""")).InvalidAsync("details");
+        await (await app.Client.SendAsync(HttpMethod.Patch, path, $$$"""{"details":{"b":"{{{new string('x', 40_000)}}}"}}""")).InvalidAsync("details");
 
         Assert.Equal(before.GetRawText(), (await app.Client.GetJsonAsync(path)).GetRawText());
     }

@@ -15,7 +15,7 @@ public sealed class ListAuditsTests(ListAuditsTests.SeededApp app) : IClassFixtu
         {
             await base.InitializeAsync();
             for (var i = 0; i < 47; i++)
-                await Client.CreateAuditAsync($$"""{"title":"{{Words[i % 6]}} {{i % 9}}","status":"{{Statuses[i * 7 % 11 % 4]}}","details":{"n":{{i}}}}""");
+                await Client.CreateAuditAsync($$$"""{"title":"{{{Words[i % 6]}}} {{{i % 9}}}","status":"{{{Statuses[i * 7 % 11 % 4]}}}","details":{"n":{{{i}}}}}""");
             await ExecuteAsync("update audit set created_at = date_trunc('minute', created_at) + make_interval(mins => (details->>'n')::int / 3)");
         }
     }

@@ -89,7 +89,7 @@ public sealed class IngestFolderTests : IAsyncLifetime
 
     private async Task<int> RunAsync(params string[] args)
     {
-        await using var services = new ServiceCollection().AddOptions().AddSingleton<IPassageIndex>(_database.Index).AddIngest().BuildServiceProvider();
+        await using var services = new ServiceCollection().AddOptions().AddSingleton<IPassageIndex>(_database.Index).AddSingleton<MarkdownChunker>().AddSingleton<BookIngest>().BuildServiceProvider();
         var console = AnsiConsole.Create(new() { Ansi = AnsiSupport.No, Interactive = InteractionSupport.No, Out = new AnsiConsoleOutput(_output) });
         console.Profile.Width = 400;
 
