@@ -16,11 +16,20 @@ internal sealed class OfflineChatModel : IChatModel
     private const int MostSentences = 4;
     private const int MostPassages = 3;
 
-    /// <summary>The least share of the question, by weight, that one passage must speak of.</summary>
-    private const double LeastCoverage = 0.3;
+    /// <summary>The best sentence is followed by what comes after it until there are so many.</summary>
+    private const int EnoughSentences = 3;
 
-    /// <summary>The least that a further sentence must be worth, against the best one.</summary>
+    /// <summary>The least share of the question, by weight, that one passage must speak of.</summary>
+    private const double LeastCoverage = 0.45;
+
+    /// <summary>The same where the question carries marked text, of which one passage holds but a part.</summary>
+    private const double LeastCoverageOfMuch = 0.2;
+
+    private const int MuchTerms = 12;
+
+    /// <summary>The least that a further sentence of a chosen passage, or one of another passage, must be worth against the best one.</summary>
     private const double LeastWorth = 0.45;
+    private const double LeastWorthElsewhere = 0.6;
 
     /// <summary>What a word is worth in a further sentence when a chosen one has it.</summary>
     private const double Repeated = 0.35;
@@ -35,6 +44,12 @@ internal sealed class OfflineChatModel : IChatModel
         StringComparer.OrdinalIgnoreCase);
 
     private static readonly HashSet<string> Defines = new(["is", "are", "means"], StringComparer.OrdinalIgnoreCase);
+
+    // The analyzer keeps them, for nothing is lost by them in a search; a share of the question they are not.
+    private static readonly HashSet<string> UrduFunctionWords =
+    [
+        .. TextAnalyzer.Analyze("کیا کیوں کیسے کیسی کیسا کون کب کہاں کس کسی کتنا کتنے کتنی ہے ہیں ہو ہوتا ہوتی ہوتے تھا تھی تھے کا کی کے کو سے میں پر نے اور یا جو یہ وہ اس ان تو بھی نہیں کر کرتا کرتی کرتے کریں بتائیں").Frequencies.Keys,
+    ];
 
     public string Name => "offline-extractive";
 
@@ -60,13 +75,14 @@ internal sealed class OfflineChatModel : IChatModel
     /// <summary>The whole answer, in Markdown.</summary>
     internal static string Answer(string question, IReadOnlyList<QuotableText> quotable)
     {
-        var asked = TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys.ToHashSet();
+        var terms = TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys;
+        var asked = terms.Except(UrduFunctionWords).ToHashSet() is { Count: > 0 } telling ? telling : [.. terms];
         var passages = quotable.Select((text, rank) => new Passage(text, rank)).ToArray();
         var sentences = passages.SelectMany(p => p.Sentences).ToArray();
         var weights = asked.ToDictionary(term => term, term => Rarity(sentences.Count(s => s.Terms.Contains(term)), sentences.Length));
-        var all = weights.Values.Sum();
+        var least = weights.Values.Sum() * (asked.Count > MuchTerms ? LeastCoverageOfMuch : LeastCoverage);
 
-        if (sentences.Length == 0 || !passages.Any(p => p.Terms.Where(weights.ContainsKey).Sum(t => weights[t]) >= LeastCoverage * all))
+        if (sentences.Length == 0 || !passages.Any(p => p.Terms.Where(weights.ContainsKey).Sum(t => weights[t]) >= least))
             return NotCovered;
 
         var words = Words(question);
@@ -90,8 +106,11 @@ internal sealed class OfflineChatModel : IChatModel
                 .Where(s => !chosen.Contains(s) && chosen.TrueForAll(c => c.Folded != s.Folded))
                 .Where(s => chosen.Exists(c => c.Passage == s.Passage) || chosen.DistinctBy(c => c.Passage).Count() < MostPassages)
                 .Select(s => (Sentence: s, Worth: Worth(s, weights, said, isDefinition)))
-                .MaxBy(s => s.Worth);
-            if (next.Sentence is null || next.Worth <= 0 || next.Worth < LeastWorth * best)
+                .OrderByDescending(s => s.Worth)
+                .FirstOrDefault();
+            if (next.Sentence is null || next.Worth <= 0)
+                break;
+            if (next.Worth < best * (chosen.Exists(c => c.Passage == next.Sentence.Passage) ? LeastWorth : LeastWorthElsewhere))
                 break;
 
             best = Math.Max(best, next.Worth);
@@ -99,6 +118,14 @@ internal sealed class OfflineChatModel : IChatModel
             said.UnionWith(next.Sentence.Terms);
             if (Before(next.Sentence, sentences) is { } before && !chosen.Contains(before) && chosen.Count < MostSentences)
                 chosen.Add(before);
+        }
+
+        // The first one chosen is the best.
+        for (var after = chosen.FirstOrDefault(); after is not null && chosen.Count < EnoughSentences;)
+        {
+            after = Array.Find(sentences, s => s.Passage == after.Passage && s.Position == after.Position + 1 && s.Quote.Block == after.Quote.Block);
+            if (after is not null && !chosen.Contains(after))
+                chosen.Add(after);
         }
 
         return chosen;
@@ -111,7 +138,7 @@ internal sealed class OfflineChatModel : IChatModel
             return 0;
 
         var heading = weights.Where(w => sentence.Passage.HeadingTerms.Contains(w.Key)).Sum(w => w.Value);
-        var opening = sentence.Quote is { IsFirst: true, Block: 0 } ? 1.15 : 1;
+        var opening = sentence.Quote is { IsFirst: true, Block: 0 } ? 1.25 : 1;
         // "What is a node?" is answered by "A node is …".
         var words = Words(sentence.Quote.Text);
         var verb = Array.FindIndex(words, Defines.Contains);

@@ -27,7 +27,7 @@ internal sealed record Quote(string Text, int Block, bool IsFirst)
 /// <summary>Takes a passage apart into what can be quoted from it. Code, tables and formulas stay whole.</summary>
 internal static partial class QuotableMarkdown
 {
-    private const int LongestCode = 16;
+    private const int LongestCode = 30;
     private const int LongestList = 8;
 
     private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder().UsePipeTables().UseMathematics().Build();
@@ -41,7 +41,7 @@ internal static partial class QuotableMarkdown
         var source = Admonition().Replace(markdown.ReplaceLineEndings("\n"), "");
         var lines = source.Split('\n');
         var quotes = new List<Quote>();
-        var blocks = Leaves(Markdown.Parse(source, Pipeline)).ToList();
+        var blocks = Leaves(Parse(source)).ToList();
         for (var i = 0; i < blocks.Count; i++)
         {
             var next = i + 1 < blocks.Count ? blocks[i + 1] : null;
@@ -64,12 +64,25 @@ internal static partial class QuotableMarkdown
                     var head = $"{lines[table.Line].Trim()}\n{lines[table.Line + 1].Trim()}";
                     quotes.AddRange(table.OfType<TableRow>()
                         .Where(row => !row.IsHeader && row.Line < lines.Length)
-                        .Select(row => new Quote(lines[row.Line].Trim(), i, IsFirst: false) { TableHead = head }));
+                        .Select(row => new Quote(CleanRow(lines[row.Line].Trim()), i, IsFirst: false) { TableHead = head }));
                     break;
             }
         }
 
         return quotes;
+    }
+
+    private static MarkdownDocument Parse(string source)
+    {
+        try
+        {
+            return Markdown.Parse(source, Pipeline);
+        }
+        catch (ArgumentException)
+        {
+            // Markdig's way to say that it is nested too deeply: nobody wrote that to be read.
+            return [];
+        }
     }
 
     /// <summary>Paragraphs (those in lists and quotes too), code and tables; headings and formulas of their own quote nothing.</summary>
@@ -107,6 +120,7 @@ internal static partial class QuotableMarkdown
         var isWhole = new List<bool>();
         if (paragraph.Inline is { } inline)
             Write(inline, text, isWhole);
+        Clean(text, isWhole);
 
         var start = 0;
         for (var i = 0; i < text.Length; i++)
@@ -159,8 +173,7 @@ internal static partial class QuotableMarkdown
             switch (inline)
             {
                 case LiteralInline literal:
-                    // A bracketed number of the book's would be taken for a citation.
-                    Add(BracketedNumber().Replace(literal.Content.ToString(), "($1)"), whole: false);
+                    Add(literal.Content.ToString(), whole: false);
                     break;
                 case CodeInline code:
                     var ticks = new string('`', Math.Max(1, code.DelimiterCount));
@@ -197,6 +210,34 @@ internal static partial class QuotableMarkdown
     [GeneratedRegex(@"^[ \t]*:::.*$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Admonition();
 
-    [GeneratedRegex(@"\[(?<numbers>[\d ,;]+)\]", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex BracketedNumber();
+    /// <summary>The prose between code and formulas, cleaned; what belongs together there came from several literals.</summary>
+    private static void Clean(StringBuilder text, List<bool> isWhole)
+    {
+        for (var end = text.Length; end > 0;)
+        {
+            var start = end - 1;
+            while (start > 0 && isWhole[start - 1] == isWhole[start])
+                start--;
+            var prose = text.ToString(start, end - start);
+            if (!isWhole[start] && Clean(prose) is var clean && clean != prose)
+            {
+                text.Remove(start, prose.Length).Insert(start, clean);
+                isWhole.RemoveRange(start, prose.Length);
+                isWhole.InsertRange(start, Enumerable.Repeat(false, clean.Length));
+            }
+
+            end = start;
+        }
+    }
+
+    /// <summary>A table's row, whose code stands between backticks.</summary>
+    private static string CleanRow(string row) =>
+        string.Join('`', row.Split('`').Select((part, i) => i % 2 == 0 ? Clean(part) : part));
+
+    /// <summary>Takes away what the answer's reader would take for a citation: brackets around numbers, references to footnotes.</summary>
+    private static string Clean(string text) =>
+        Brackets().Replace(text, match => match.Groups["number"].Success ? $"({match.Groups["number"].Value})" : "");
+
+    [GeneratedRegex(@"\[\^[^\[\]\s]+\]|\[(?<number>[\d ,;]+)\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Brackets();
 }

@@ -37,9 +37,10 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
 
     public virtual async ValueTask InitializeAsync() => Database = await PostgresServer.CreateDatabaseAsync();
 
-    /// <summary>A connection to the application's database, to look at the rows.</summary>
+    /// <summary>A connection to the application's database, to look at the rows; the service has migrated it.</summary>
     public async Task<NpgsqlConnection> OpenDatabaseAsync()
     {
+        _ = Client;
         var connection = new NpgsqlConnection(Database);
         await connection.OpenAsync();
         return connection;
