@@ -34,7 +34,7 @@ export default defineRailway(() => {
       PORT: "8000",
       DATABASE_URL: db.env.DATABASE_URL,
       QDRANT_URL: "http://${{qdrant.RAILWAY_PRIVATE_DOMAIN}}:6333",
-      // Set these in the dashboard or with `railway variables --set`; they stay as they are there.
+      // Set with `railway variable set`; what is set there stays. A variable that isn't named here, the next apply removes.
       OPENAI_API_KEY: preserve(),
       INGEST_API_KEY: preserve(),
       FRONTEND_URL: preserve(),
