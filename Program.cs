@@ -48,6 +48,7 @@ builder.AddOpenApiDocument();
 
 var app = builder.Build();
 
+app.UseWelcome();
 app.UseMiddleware<RequestLog>();
 app.UseHttpRules();
 app.UseRateLimiter();

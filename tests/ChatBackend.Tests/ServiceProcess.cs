@@ -1,0 +1,119 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using System.Runtime.InteropServices;
+
+namespace ChatBackend.Tests;
+
+/// <summary>The built program as a process of its own, as an operator runs it; killed with the test.</summary>
+internal sealed class ServiceProcess : IAsyncDisposable
+{
+    private const int Terminate = 15;
+
+    private readonly Process _process;
+    private readonly List<string> _output = [];
+
+    private ServiceProcess(Process process, int port)
+    {
+        _process = process;
+        Client = new() { BaseAddress = new($"http://127.0.0.1:{port}") };
+    }
+
+    public HttpClient Client { get; }
+
+    /// <summary>Both outputs so far.</summary>
+    public string Output
+    {
+        get
+        {
+            lock (_output)
+                return string.Join('\n', _output);
+        }
+    }
+
+    /// <summary>Starts the program with these settings and nothing else of ours in its environment.</summary>
+    /// <param name="arguments">A command such as <c>check</c>; none serves.</param>
+    public static ServiceProcess Start(Dictionary<string, string> settings, params string[] arguments)
+    {
+        var port = FreePort();
+        var program = Path.Combine(AppContext.BaseDirectory, "ChatBackend.dll");
+        var start = new ProcessStartInfo("dotnet", [program, .. arguments])
+        {
+            UseShellExecute = false,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            WorkingDirectory = Repository.Root,
+        };
+        start.Environment["PORT"] = port.ToString();
+        foreach (var (name, value) in settings)
+            start.Environment[name] = value;
+
+        var process = new Process { StartInfo = start };
+        var service = new ServiceProcess(process, port);
+        process.OutputDataReceived += service.Keep;
+        process.ErrorDataReceived += service.Keep;
+        process.Start();
+        process.BeginOutputReadLine();
+        process.BeginErrorReadLine();
+        return service;
+    }
+
+    /// <summary>Waits until the service answers.</summary>
+    public Task WaitUntilReadyAsync() => Until.TrueAsync(
+        async () =>
+        {
+            Assert.False(_process.HasExited, $"The service ended:\n{Output}");
+            try
+            {
+                return (await Client.GetAsync("/health/ready")).StatusCode == HttpStatusCode.OK;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        },
+        $"The service did not start:\n{Output}",
+        TimeSpan.FromSeconds(60));
+
+    /// <summary>SIGKILL: nothing is tidied up.</summary>
+    public void Kill() => _process.Kill();
+
+    /// <summary>SIGTERM: what platforms send.</summary>
+    public void Stop() => Assert.Equal(0, SendSignal(_process.Id, Terminate));
+
+    /// <summary>Waits for the end; its exit code.</summary>
+    public async Task<int> WaitForExitAsync()
+    {
+        await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
+        return _process.ExitCode;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (!_process.HasExited)
+            _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        Client.Dispose();
+    }
+
+    [DllImport("libc", EntryPoint = "kill", SetLastError = true)]
+    [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
+    private static extern int SendSignal(int process, int signal);
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+
+    private void Keep(object sender, DataReceivedEventArgs line)
+    {
+        lock (_output)
+        {
+            if (line.Data is not null)
+                _output.Add(line.Data);
+        }
+    }
+}

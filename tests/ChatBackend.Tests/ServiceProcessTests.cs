@@ -1,0 +1,106 @@
+using System.Net;
+using System.Net.Http.Json;
+using System.Text.Json;
+using System.Text.RegularExpressions;
+using ChatBackend.Infrastructure.Configuration;
+
+namespace ChatBackend.Tests;
+
+public sealed class ServiceProcessTests : IAsyncLifetime
+{
+    private string _database = "";
+
+    public async ValueTask InitializeAsync() => _database = await PostgresServer.CreateDatabaseAsync();
+
+    public async ValueTask DisposeAsync() => await PostgresServer.DropDatabaseAsync(_database);
+
+    [Fact]
+    public async Task The_built_program_answers_the_READMEs_question_from_the_sample_book_and_stops_on_SIGTERM()
+    {
+        await using var service = Start("Production", ("SAMPLE_BOOK", "on"), ("AI_PROVIDER", "offline"));
+        await service.WaitUntilReadyAsync();
+
+        var response = await service.Client.PostAsJsonAsync("/chat", new { message = "How do two ROS 2 nodes talk to each other?" });
+
+        var answer = await response.JsonAsync();
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.EndsWith("/docs/ros2/nodes-and-topics#how-nodes-talk", answer.GetProperty("citations")[0].GetProperty("url").GetString());
+        Assert.StartsWith("offline", answer.GetProperty("model").GetString());
+        Assert.Contains("topic", answer.GetProperty("response").GetString(), StringComparison.OrdinalIgnoreCase);
+
+        service.Stop();
+        Assert.Equal(0, await service.WaitForExitAsync());
+    }
+
+    [Fact]
+    public async Task Production_logs_one_JSON_line_a_request_and_no_question()
+    {
+        await using var service = Start("Production", ("AI_PROVIDER", "offline"));
+        await service.WaitUntilReadyAsync();
+        var canary = $"canary{Guid.NewGuid():N}";
+        var answer = await (await service.Client.PostAsJsonAsync("/chat", new { message = $"What is {canary}?", selected_text = canary })).JsonAsync();
+        await service.Client.GetAsync($"/search?q={canary}");
+        service.Stop();
+        await service.WaitForExitAsync();
+
+        var requests = service.Output.Split('\n').Where(l => l.Contains("RequestLog")).Select(l => JsonDocument.Parse(l).RootElement.GetProperty("Properties")).ToArray();
+        var chat = Assert.Single(requests, r => r.GetProperty("route").GetString()!.StartsWith("/chat", StringComparison.Ordinal));
+        Assert.Equal("POST", chat.GetProperty("method").GetString());
+        Assert.Equal(200, chat.GetProperty("status").GetInt32());
+        Assert.True(chat.GetProperty("duration_ms").GetDouble() > 0);
+        Assert.Matches("^[0-9a-f]{32}$", chat.GetProperty("trace_id").GetString());
+        Assert.Equal(answer.GetProperty("session_id").GetString()![..8], chat.GetProperty("session").GetString());
+        Assert.DoesNotContain(canary, service.Output);
+        Assert.DoesNotContain(answer.GetProperty("session_id").GetString()!, service.Output);
+    }
+
+    [Fact]
+    public async Task Without_the_mandatory_settings_it_does_not_start_and_names_them_all()
+    {
+        await using var service = ServiceProcess.Start(new() { ["ASPNETCORE_ENVIRONMENT"] = "Production" });
+
+        Assert.Equal(1, await service.WaitForExitAsync());
+        Assert.Contains("DATABASE_URL is missing", service.Output);
+        Assert.Contains("OPENAI_API_KEY is missing", service.Output);
+    }
+
+    [Theory]
+    [InlineData("offline", 0)]
+    [InlineData("nonsense", 1)]
+    public async Task Check_exits_with_whether_the_service_would_start(string provider, int code)
+    {
+        await using var check = ServiceProcess.Start(
+            new() { ["ASPNETCORE_ENVIRONMENT"] = "Production", ["DATABASE_URL"] = "postgres://u:hunter2@h/db", ["AI_PROVIDER"] = provider }, "check");
+
+        Assert.Equal(code, await check.WaitForExitAsync());
+        Assert.DoesNotContain("hunter2", check.Output);
+    }
+
+    [Fact]
+    public async Task Health_exits_with_whether_a_service_answers()
+    {
+        await using var health = ServiceProcess.Start([], "health");
+
+        Assert.Equal(1, await health.WaitForExitAsync());
+    }
+
+    [Fact]
+    public async Task The_README_has_every_setting_with_its_default()
+    {
+        var rows = Regex.Matches(
+            await File.ReadAllTextAsync(Path.Combine(Repository.Root, "README.md")), @"^\| `(?<name>[A-Z_]+)` \| (?<meaning>[^|]+) \| (?<default>[^|]+) \|$",
+            RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5));
+
+        Assert.Equal(
+            SettingsTable.All.Select(s => (s.Name, s.Meaning, s.Default)),
+            rows.Select(r => (r.Groups["name"].Value, r.Groups["meaning"].Value, r.Groups["default"].Value)));
+    }
+
+    private ServiceProcess Start(string environment, params (string Name, string Value)[] settings)
+    {
+        var all = settings.ToDictionary(s => s.Name, s => s.Value);
+        all["ASPNETCORE_ENVIRONMENT"] = environment;
+        all["DATABASE_URL"] = _database;
+        return ServiceProcess.Start(all);
+    }
+}
