@@ -20,12 +20,11 @@ internal static class GetTurnEvents
     /// A <c>turn</c> event with a higher <c>attempt</c> means that the answer begins again.
     /// </remarks>
     /// <param name="id">The turn's id.</param>
-    /// <param name="lastEventId">The id of the last event that the reader had; browsers send it by themselves.</param>
     /// <response code="200">The stream.</response>
     /// <response code="204">The reader has had it all: an EventSource stops asking.</response>
     /// <response code="404">There is no such turn, or it belongs to somebody else.</response>
     internal static async Task<Results<ServerSentEvents, NoContent, ProblemHttpResult>> HandleAsync(
-        string id, [FromHeader(Name = "Last-Event-ID")] string? lastEventId,
+        string id, [FromHeader(Name = "Last-Event-ID"), System.ComponentModel.Description("The id of the last event that the caller has seen; the stream goes on after it.")] string? lastEventId,
         CurrentReader reader, NpgsqlDataSource database, TurnFollower follower, CancellationToken cancellationToken)
     {
         var turn = !KeyId.TryParse(id, out var turnId) ? null : await database.RetryAsync(

@@ -54,7 +54,6 @@ internal static class PostChat
     /// The question is stored before the model is asked, and the turn ends on the server whatever the client does. With
     /// `Accept: text/event-stream` the answer streams as `turn`, `citations`, `delta`…, `completed` or `error`.
     /// </remarks>
-    /// <param name="idempotencyKey">The same key and body gives the same turn, never a second one. A failed turn is tried again.</param>
     /// <response code="200">The answer, with the passages that it cites.</response>
     /// <response code="404">The session belongs to somebody else.</response>
     /// <response code="422">The key was used before with another body.</response>
@@ -62,7 +61,7 @@ internal static class PostChat
     /// <response code="503">The database or the model is away for now.</response>
     internal static async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> HandleAsync(
         ChatRequest request,
-        [FromHeader(Name = "Idempotency-Key")] string? idempotencyKey,
+        [FromHeader(Name = "Idempotency-Key"), System.ComponentModel.Description("Makes a repeated request give the same turn, never a second one.")] string? idempotencyKey,
         CurrentReader reader,
         HttpContext context,
         NpgsqlDataSource database,

@@ -97,6 +97,10 @@ internal static class OpenApi
             OpenApiProblems.Add(operation, 401, "There is no token, or it is not valid.");
         }
 
+        if (operation.Parameters?.Any(p => p.In is ParameterLocation.Path) is true)
+            OpenApiProblems.Add(operation, 404, "There is nothing with this id, or it belongs to somebody else.");
+        if (operation.RequestBody is not null)
+            OpenApiProblems.Add(operation, 400, "The body is not valid; `errors` names its fields.");
         // The health probe touches nothing that could fail.
         if (context.Description.RelativePath is not "health")
             OpenApiProblems.Add(operation, 500, "Something failed on our side; nothing was changed. `code` tells what.");
