@@ -1,0 +1,153 @@
+using System.Net;
+using System.Net.Http.Json;
+using ChatBackend.Tests.Infrastructure.Ai;
+using Dapper;
+using Npgsql;
+
+namespace ChatBackend.Tests.Features.Chat;
+
+/// <summary>Two copies of the built program on one database, as two replicas behind a load balancer are.</summary>
+public sealed class ReplicaTests : IAsyncLifetime
+{
+    private const string Question = "How do two ROS 2 nodes talk to each other?";
+
+    private string _database = "";
+    private StubOpenAi _model = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _database = await PostgresServer.CreateDatabaseAsync();
+        _model = await StubOpenAi.StartAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _model.DisposeAsync();
+        await PostgresServer.DropDatabaseAsync(_database);
+    }
+
+    [Fact]
+    public async Task A_turn_whose_process_is_killed_in_the_middle_is_ended_by_the_other()
+    {
+        await using var doomed = Start();
+        await using var other = Start();
+        await Task.WhenAll(doomed.WaitUntilReadyAsync(), other.WaitUntilReadyAsync());
+        var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
+        var gate = _model.AnswerInTwo("Half an", "answer.");
+        var lost = AskAsync(doomed, session, key);
+        await gate.WhenReached;
+        _model.Answer("The whole answer.");
+
+        doomed.Kill();
+
+        await Assert.ThrowsAnyAsync<HttpRequestException>(() => lost);
+        await Until.TrueAsync(
+            async () => await ScalarAsync<string>("select state::text from turns where session_id = @session", new { session }) == "completed",
+            $"Nobody ended the turn:\n{other.Output}", TimeSpan.FromSeconds(60));
+        var answer = await (await AskAsync(other, session, key)).JsonAsync();
+        Assert.Equal("The whole answer.", answer.GetProperty("response").GetString());
+        Assert.Equal(2, _model.Requests.Count);
+        Assert.Equal(2, await ScalarAsync<int>("select count(*) from messages where session_id = @session", new { session }));
+    }
+
+    [Fact]
+    public async Task A_reader_at_the_other_replica_sees_the_running_turn_and_its_end()
+    {
+        await using var one = Start();
+        await using var two = Start();
+        await Task.WhenAll(one.WaitUntilReadyAsync(), two.WaitUntilReadyAsync());
+        var gate = _model.AnswerInTwo("Half an", "answer.");
+        var session = Guid.NewGuid();
+        var asking = AskAsync(one, session, key: null);
+        await gate.WhenReached;
+        var turn = await ScalarAsync<Guid>("select id from turns where session_id = @session", new { session });
+
+        using var response = await two.Client.GetAsync($"/chat/turns/{turn}/events", HttpCompletionOption.ResponseHeadersRead);
+        using var stream = new EventStream(response);
+        Assert.Equal("turn", (await stream.NextAsync())!.Name);
+        Assert.Equal("citations", (await stream.NextAsync())!.Name);
+        var delta = await stream.NextAsync();
+        gate.Open();
+        var rest = await stream.AllAsync();
+
+        Assert.Equal("Half an", delta!.Data.GetProperty("text").GetString());
+        Assert.Equal("completed", rest[^1].Name);
+        Assert.Equal(await (await asking).Content.ReadAsStringAsync(), rest[^1].Data.GetRawText());
+        Assert.Equal("Half ananswer.", "Half an" + EventStream.Text(rest));
+    }
+
+    [Fact]
+    public async Task Turns_of_one_session_keep_their_order_across_replicas_and_one_key_is_one_turn()
+    {
+        await using var one = Start();
+        await using var two = Start();
+        await Task.WhenAll(one.WaitUntilReadyAsync(), two.WaitUntilReadyAsync());
+        _model.Default = request => $"Answer to: {request.Messages[^1].Content}";
+        var session = Guid.NewGuid();
+
+        var answers = await Task.WhenAll(Enumerable.Range(0, 16).Select(i => AskAsync(i % 2 == 0 ? one : two, session, $"key-{i / 4}", $"Question {i / 4} on ROS 2 nodes?")));
+
+        Assert.All(answers, a => Assert.Equal(HttpStatusCode.OK, a.StatusCode));
+        Assert.Equal(4, _model.Requests.Count);
+        await using var connection = new NpgsqlConnection(_database);
+        var messages = (await connection.QueryAsync<(int Position, string Content)>(
+            "select position, content from messages where session_id = @session order by position", new { session })).AsList();
+        Assert.Equal(Enumerable.Range(1, 8), messages.Select(m => m.Position));
+        Assert.All(messages.Chunk(2), pair => Assert.Equal($"Answer to: {pair[0].Content}", pair[1].Content));
+    }
+
+    [Fact]
+    public async Task On_SIGTERM_a_running_turn_still_ends_and_its_client_gets_the_answer()
+    {
+        await using var service = Start();
+        await service.WaitUntilReadyAsync();
+        var gate = _model.AnswerInTwo("Half an", "answer.");
+        var asking = AskAsync(service, Guid.NewGuid(), key: null);
+        await gate.WhenReached;
+
+        service.Stop();
+        await Until.TrueAsync(() => RefusesAsync(service), "The service still takes new connections.");
+        gate.Open();
+
+        Assert.Equal("Half ananswer.", (await (await asking).JsonAsync()).GetProperty("response").GetString());
+        Assert.Equal(0, await service.WaitForExitAsync());
+    }
+
+    private static async Task<bool> RefusesAsync(ServiceProcess service)
+    {
+        using var client = new HttpClient { BaseAddress = service.Client.BaseAddress };
+        try
+        {
+            await client.GetAsync("/health");
+            return false;
+        }
+        catch (HttpRequestException)
+        {
+            return true;
+        }
+    }
+
+    private static Task<HttpResponseMessage> AskAsync(ServiceProcess service, Guid session, string? key, string question = Question)
+    {
+        var request = new HttpRequestMessage(HttpMethod.Post, "/chat") { Content = JsonContent.Create(new { message = question, session_id = session }) };
+        if (key is not null)
+            request.Headers.Add("Idempotency-Key", key);
+        return service.Client.SendAsync(request, TestContext.Current.CancellationToken);
+    }
+
+    private async Task<T?> ScalarAsync<T>(string sql, object parameters)
+    {
+        await using var connection = new NpgsqlConnection(_database);
+        return await connection.ExecuteScalarAsync<T>(sql, parameters);
+    }
+
+    private ServiceProcess Start() => ServiceProcess.Start(new()
+    {
+        ["ASPNETCORE_ENVIRONMENT"] = "Production",
+        ["DATABASE_URL"] = _database,
+        ["OPENAI_BASE_URL"] = _model.BaseUrl,
+        // A shorter lease than in production, so that the tests need not wait for it.
+        ["Lease"] = "00:00:03",
+        ["RATE_LIMIT_CHAT"] = "0",
+    });
+}
