@@ -31,7 +31,8 @@ internal sealed class AuditRules : AbstractValidator<AuditRequest>
     public static bool IsStatus(string? status) => status is null || Statuses.Contains(status);
 
     /// <summary>A title as it is sorted and searched: NFC, lower case, in code point order whatever the server's locale.</summary>
-    public static string KeyOf(string title) => title.Normalize().ToLowerInvariant();
+    /// <remarks>.NET will not normalize U+FFFE, a code point that PostgreSQL and JSON allow.</remarks>
+    public static string KeyOf(string title) => title.Replace('\uFFFE', '\uFFFD').Normalize().ToLowerInvariant();
 
     private static int Length(string? text) => text?.EnumerateRunes().Count() ?? 0;
 }

@@ -62,7 +62,7 @@ internal static class TextAnalyzer
         return folded.ToString();
     }
 
-    /// <summary>NFKC, with halves of surrogate pairs (which normalization refuses) replaced and heaps of marks cut.</summary>
+    /// <summary>NFKC, with what .NET's normalization refuses (halves of surrogate pairs, U+FFFE) replaced and heaps of marks cut.</summary>
     private static string Normalize(string text)
     {
         if (Ascii.IsValid(text))
@@ -74,7 +74,7 @@ internal static class TextAnalyzer
         {
             marks = Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark ? marks + 1 : 0;
             if (marks <= MaxMarks)
-                clean.Append(rune);
+                clean.Append(rune.Value == 0xFFFE ? Rune.ReplacementChar : rune);
         }
 
         return clean.ToString().Normalize(NormalizationForm.FormKC);
