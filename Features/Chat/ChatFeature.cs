@@ -27,5 +27,6 @@ internal static class ChatFeature
         chat.MapListMessages();
         chat.MapDeleteSession();
         chat.MapPutFeedback();
+        chat.MapGetInsights();
     }
 }
