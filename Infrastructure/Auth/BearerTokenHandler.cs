@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Text.Encodings.Web;
 using ChatBackend.Infrastructure.Http;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
 
@@ -12,8 +13,9 @@ namespace ChatBackend.Infrastructure.Auth;
 /// <c>Authentication:Schemes:Bearer</c> is the same.
 /// </summary>
 internal sealed class BearerTokenHandler(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logs, UrlEncoder encoder, TokenVerifier verifier, IOptions<AuthOptions> auth)
-    : AuthenticationHandler<AuthenticationSchemeOptions>(options, logs, encoder)
+    IOptionsMonitor<AuthenticationSchemeOptions> options, UrlEncoder encoder, TokenVerifier verifier, IOptions<AuthOptions> auth)
+    // The framework would log three lines a refusal; the request's own line and the answer's detail tell enough.
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, NullLoggerFactory.Instance, encoder)
 {
     public const string Name = "Bearer";
 

@@ -5,6 +5,7 @@ using System.Text;
 using System.Text.Encodings.Web;
 using ChatBackend.Infrastructure.Http;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Auth;
@@ -14,8 +15,9 @@ namespace ChatBackend.Infrastructure.Auth;
 /// without a key, whoever is on this machine is the operator.
 /// </summary>
 internal sealed class IngestKeyHandler(
-    IOptionsMonitor<AuthenticationSchemeOptions> options, ILoggerFactory logs, UrlEncoder encoder, IOptions<AuthOptions> auth, IHostEnvironment environment)
-    : AuthenticationHandler<AuthenticationSchemeOptions>(options, logs, encoder)
+    IOptionsMonitor<AuthenticationSchemeOptions> options, UrlEncoder encoder, IOptions<AuthOptions> auth, IHostEnvironment environment)
+    // The framework would log three lines a refusal; the request's own line and the answer's detail tell enough.
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, NullLoggerFactory.Instance, encoder)
 {
     public const string Name = "IngestKey";
 
