@@ -281,6 +281,9 @@ public sealed class BearerTokenTests : IAsyncLifetime
         await host.ExpectSubjectAsync(Token("dotnet-user-jwts", "http://localhost:8000"));
         await host.ExpectInvalidAsync($"Bearer {Token(AuthHost.Issuer, "http://localhost:8000")}", "the site's issuer under a developer's key");
         await host.ExpectInvalidAsync($"Bearer {Token("dotnet-user-jwts", "http://localhost:9")}", "another audience");
+        // Any time, but a time: where no lifetime is too long, infinity still is none.
+        var endless = host.Claims(("iss", "dotnet-user-jwts"), ("aud", "http://localhost:8000"), ("exp", null)).TrimEnd('}') + ",\"exp\":1e400}";
+        await host.ExpectInvalidAsync($"Bearer {developer.Token(endless)}", "exp 1e400");
     }
 
     private static string Der(string claims)
