@@ -20,6 +20,13 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
     /// <summary>A passage that covers this much of the question's weight answers it.</summary>
     private const double Strong = 0.6;
 
+    /// <summary>
+    /// The same two lines for nearness of meaning (cosine of text-embedding-3): a question in other words than the book's, or
+    /// in another language, shares none with the passage that answers it.
+    /// </summary>
+    private const double RelatedMeaning = 0.4;
+    private const double StrongMeaning = 0.55;
+
     /// <summary>The marked text joins the search with its beginning; the index matches all of it separately.</summary>
     private const int SelectedTextInSearch = 600;
 
@@ -51,9 +58,10 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
         var holdsSelection = found.Any(p => p.HoldsSelection);
         var best = found.Select(p => p.Coverage).DefaultIfEmpty(0).Max();
         // Where the marked text was found, what stands around it belongs to the question whatever its words are.
-        if (!holdsSelection && best < Related)
+        var nearest = found.Select(p => p.Similarity ?? 0).DefaultIfEmpty(0).Max();
+        if (!holdsSelection && best < Related && nearest < RelatedMeaning)
             return new(search, [], IsStrong: false);
-        return new(search, found, holdsSelection || best >= Strong);
+        return new(search, found, holdsSelection || best >= Strong || nearest >= StrongMeaning);
     }
 
     /// <summary>The question as one query that stands alone, in the book's language; null where no model can tell.</summary>

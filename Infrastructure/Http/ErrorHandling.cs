@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Search;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Mvc;
 using Npgsql;
@@ -31,12 +32,18 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
 
         if (details.Status == StatusCodes.Status503ServiceUnavailable)
         {
-            var wait = (exception as ModelException)?.RetryAfter ?? DefaultRetryAfter;
-            context.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString();
+            context.Response.Headers.RetryAfter = RetryAfterSeconds(exception).ToString();
         }
 
         context.Response.StatusCode = details.Status!.Value;
         return await problems.TryWriteAsync(new() { HttpContext = context, ProblemDetails = details });
+    }
+
+    /// <summary>After how many seconds asking again makes sense, for what is a 503.</summary>
+    public static int RetryAfterSeconds(Exception exception)
+    {
+        var wait = (exception as ModelException)?.RetryAfter ?? (exception as SearchException)?.RetryAfter ?? DefaultRetryAfter;
+        return Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
     }
 
     /// <summary>The problem that an exception is to a caller. Never holds text of the exception or of an upstream.</summary>
@@ -44,6 +51,8 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     {
         BadHttpRequestException e => DescribeBadRequest(e),
         ModelException e => Problems.Details(
+            e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
+        SearchException e => Problems.Details(
             e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
         // 57014 is our own time limit, 42P01 a table that the migrations, still waiting for the database, have yet to make.
         PostgresException { IsTransient: true } or PostgresException { SqlState: PostgresErrorCodes.UndefinedTable } =>

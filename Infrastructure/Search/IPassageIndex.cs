@@ -60,6 +60,9 @@ internal sealed record Passage(
     /// <summary>The share, 0 to 1, of the query's weight (by inverse document frequency) that this passage's words cover.</summary>
     public double Coverage { get; init; }
 
+    /// <summary>How near the passage's meaning is to the query's (cosine); null where no model says, or one whose numbers mean nothing to us.</summary>
+    public double? Similarity { get; init; }
+
     /// <summary>True when the passage holds the reader's selected text.</summary>
     public bool HoldsSelection { get; init; }
 }

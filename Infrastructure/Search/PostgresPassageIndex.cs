@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using Dapper;
 using Npgsql;
 
@@ -8,14 +7,8 @@ namespace ChatBackend.Infrastructure.Search;
 /// The passage index embedded in PostgreSQL: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009)
 /// over an inverted index in tables. Every operation is one round trip.
 /// </summary>
-internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
+internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
 {
-    /// <summary>How often the title and the headings count against the text's once.</summary>
-    private const int HeadingWeight = 2;
-
-    /// <summary>A question's terms beyond this many only cost time: whole words are kept first, then the longest.</summary>
-    private const int MaxQueryTerms = 128;
-
     /// <summary>What being on the reader's page is worth: it decides between near equals and never lifts a poor match over a good one.</summary>
     private const double PageLift = 1.15;
 
@@ -93,7 +86,7 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {
         await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        var found = await connection.QueryAsync<Found>(new(
+        var found = await connection.QueryAsync<Candidate>(new(
             """
             select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
                 0::float8 as score, 0::float8 as coverage, null::integer as holds
@@ -106,13 +99,13 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
 
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
     {
-        var terms = QueryTerms(query.Text);
+        var terms = QueryTerms.Of(query.Text);
         var selection = Selection.Of(query.SelectedText);
         if (query.Limit <= 0 || (terms.Length == 0 && selection is null))
             return [];
 
         await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        var found = (await connection.QueryAsync<Found>(new(
+        var found = (await connection.QueryAsync<Candidate>(new(
             selection is null ? RankSql : RankWithSelectionSql,
             new
             {
@@ -120,7 +113,7 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
                 weights = terms.Select(t => t.Frequency).ToArray(),
                 // Twice the limit and some: near-duplicates are cut afterwards, without a second question.
                 candidates = (2 * query.Limit) + 10,
-                pages = PageUrls(query.PageUrl),
+                pages = ReaderPage.Urls(query.PageUrl),
                 pageLift = PageLift,
                 windows = selection?.Windows.SelectMany((w, i) => w.Select(_ => i)).ToArray() ?? [],
                 windowTerms = selection?.Windows.SelectMany(w => w).ToArray() ?? [],
@@ -132,33 +125,6 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
             : selection.Order(found, query.Limit);
         return NearDuplicates.Cut(ranked, query.Limit);
     }
-
-    private static (string Term, int Frequency)[] QueryTerms(string text) =>
-        [.. TextAnalyzer.AnalyzeQuery(text).Frequencies
-            .OrderBy(t => t.Key[0] == TextAnalyzer.GramPrefix).ThenByDescending(t => t.Key.Length)
-            .Take(MaxQueryTerms).Select(t => (t.Key, t.Value))];
-
-    /// <summary>
-    /// The addresses under which the index may know the reader's page: the widget sends an absolute one, the index may
-    /// hold relative ones, and a site's base path may stand before them.
-    /// </summary>
-    private static string[] PageUrls(string? pageUrl)
-    {
-        if (string.IsNullOrWhiteSpace(pageUrl))
-            return [];
-        var page = StoredText.Clean(pageUrl.Trim());
-        if (page.IndexOfAny(['#', '?']) is >= 0 and var end)
-            page = page[..end];
-        page = page.TrimEnd('/');
-        var path = Origin().Replace(page, "", 1);
-        var urls = new List<string> { page };
-        for (var slash = path.IndexOf('/'); slash >= 0 && urls.Count < 16; slash = path.IndexOf('/', slash + 1))
-            urls.Add(path[slash..]);
-        return [.. urls.Where(u => u.Length > 1).Distinct()];
-    }
-
-    [GeneratedRegex("^[a-z][a-z0-9+.-]*://[^/]*", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex Origin();
 
     private static void Add(NpgsqlBatch batch, string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
     {
@@ -274,33 +240,8 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
             var text = StoredText.Clean(chunk.Text);
             string[] headingPath = [.. chunk.HeadingPath.Select(StoredText.Clean).Prepend(title)];
             var url = StoredText.Clean(DocusaurusPaths.WithAnchor(document.Url, chunk.Anchor));
-            var terms = PassageTerms.Of(headingPath, text, HeadingWeight);
+            var terms = PassageTerms.Of(headingPath, text);
             return new(PassageId.Of(document.Path, chunk), chunk.Position, headingPath, url, text, terms);
         }
-    }
-
-    /// <summary>A row of a search. Properties and no constructor: Npgsql calls an array column's type System.Array, which fits none.</summary>
-    internal sealed record Found
-    {
-        public required Guid Id { get; init; }
-        public required string DocumentPath { get; init; }
-        public required int Position { get; init; }
-        public required string Title { get; init; }
-        public required string Heading { get; init; }
-        public required string[] HeadingPath { get; init; }
-        public required string Url { get; init; }
-        public required string Text { get; init; }
-        public required double Score { get; init; }
-        public required double Coverage { get; init; }
-
-        /// <summary>How much of the selection it seems to hold, in thousandths; null: it does not.</summary>
-        public int? Holds { get; init; }
-
-        public Passage ToPassage(bool holdsSelection) =>
-            new(Id, DocumentPath, Position, Title, Heading, HeadingPath, Url, Text, Score)
-            {
-                Coverage = Math.Clamp(Coverage, 0, 1),
-                HoldsSelection = holdsSelection,
-            };
     }
 }
