@@ -390,6 +390,7 @@ internal sealed class StubCollection(JsonObject parameters)
     private const double RankConstant = 2;
 
     private readonly JsonObject _parameters = parameters.DeepClone().AsObject();
+    private readonly Dictionary<string, int> _sparse = [];
     private readonly Dictionary<(string Vector, uint Index), Dictionary<Guid, float>> _postings = [];
 
     public SortedDictionary<Guid, StubPoint> Points { get; } = [];
@@ -421,8 +422,11 @@ internal sealed class StubCollection(JsonObject parameters)
         Remove(point.Id);
         Points[point.Id] = point;
         foreach (var (name, vector) in point.Sparse)
+        {
+            _sparse[name] = _sparse.GetValueOrDefault(name) + 1;
             foreach (var (index, value) in vector)
                 (_postings.TryGetValue((name, index), out var posting) ? posting : _postings[(name, index)] = [])[point.Id] = value;
+        }
     }
 
     public void Remove(Guid id)
@@ -430,8 +434,11 @@ internal sealed class StubCollection(JsonObject parameters)
         if (!Points.Remove(id, out var point))
             return;
         foreach (var (name, vector) in point.Sparse)
+        {
+            _sparse[name]--;
             foreach (var index in vector.Keys)
                 _postings[(name, index)].Remove(id);
+        }
     }
 
     public IEnumerable<StubPoint> Where(JsonNode? filter)
@@ -490,7 +497,7 @@ internal sealed class StubCollection(JsonObject parameters)
         if (_parameters["sparse_vectors"]?[name] is not { } known)
             throw new StubRefusal(400, $"Wrong input: Not existing vector name error: {name}");
         var isIdf = (string?)known["modifier"] == "idf";
-        var all = Points.Values.Count(p => p.Sparse.ContainsKey(name));
+        var all = _sparse.GetValueOrDefault(name);
         var scores = new Dictionary<Guid, double>();
         foreach (var (index, weight) in query)
         {
