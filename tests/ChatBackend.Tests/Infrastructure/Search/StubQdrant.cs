@@ -94,6 +94,13 @@ internal sealed class StubQdrant : IAsyncDisposable
                 change(point.Payload);
     }
 
+    /// <summary>Drops a collection behind the service's back.</summary>
+    public void Drop(string collection)
+    {
+        lock (_lock)
+            _collections.Remove(collection);
+    }
+
     public async ValueTask DisposeAsync()
     {
         await _closing.CancelAsync();
@@ -122,7 +129,10 @@ internal sealed class StubQdrant : IAsyncDisposable
 
             if (fault is { IsSilent: true })
                 await Task.Delay(Timeout.Infinite, aborted.Token);
+            request.PointsLeft = fault?.DiesAfter ?? int.MaxValue;
             var result = await AnswerAsync(request);
+            if (fault?.DiesAfter is not null)
+                throw new StubRefusal(500, "as scripted");
             await WriteAsync(context, 200, new JsonObject { ["time"] = 0.001, ["status"] = "ok", ["result"] = fault?.UpdateStatus is { } status2 ? Restate(result, status2) : result });
         }
         catch (StubRefusal refusal)
@@ -239,17 +249,17 @@ internal sealed class StubQdrant : IAsyncDisposable
         lock (_lock)
             foreach (var point in points)
                 Find(request).Check(point);
-        await EachAsync(points, point => Find(request).Put(point));
+        await EachAsync(request, points, point => Find(request).Put(point));
     }
 
     private async Task SetPayloadAsync(StubQdrantRequest request, JsonNode body) =>
-        await EachAsync(Selected(request, body), point =>
+        await EachAsync(request, Selected(request, body), point =>
         {
             foreach (var (name, value) in body["payload"]!.AsObject())
                 point.Payload[name] = value?.DeepClone();
         });
 
-    private async Task DeleteAsync(StubQdrantRequest request, JsonNode body) => await EachAsync(Selected(request, body), point => Find(request).Remove(point.Id));
+    private async Task DeleteAsync(StubQdrantRequest request, JsonNode body) => await EachAsync(request, Selected(request, body), point => Find(request).Remove(point.Id));
 
     private StubPoint[] Selected(StubQdrantRequest request, JsonNode body)
     {
@@ -262,10 +272,12 @@ internal sealed class StubQdrant : IAsyncDisposable
         }
     }
 
-    private async Task EachAsync(IEnumerable<StubPoint> points, Action<StubPoint> change)
+    private async Task EachAsync(StubQdrantRequest request, IEnumerable<StubPoint> points, Action<StubPoint> change)
     {
         foreach (var point in points)
         {
+            if (request.PointsLeft-- == 0)
+                throw new StubRefusal(500, "as scripted");
             lock (_lock)
                 change(point);
             await Task.Yield();
@@ -294,6 +306,9 @@ internal sealed record StubFault
     /// <summary>The write is done and reported with this status: <c>acknowledged</c>, <c>wait_timeout</c>.</summary>
     public string? UpdateStatus { get; init; }
 
+    /// <summary>The write changes this many points (all, where there are fewer), then an error: what a crash or a lost answer leaves.</summary>
+    public int? DiesAfter { get; init; }
+
     public static StubFault Error(int status, params (string Name, string Value)[] headers) => new() { Status = status, Headers = headers };
 
     public static StubFault Silence { get; } = new() { IsSilent = true };
@@ -303,7 +318,11 @@ internal sealed record StubFault
 
 /// <summary>One request that the stub received.</summary>
 /// <param name="Operation">What follows the collection in the path, without a leading slash.</param>
-internal sealed record StubQdrantRequest(string Method, string Collection, string Operation, string Query, JsonNode? Body);
+internal sealed record StubQdrantRequest(string Method, string Collection, string Operation, string Query, JsonNode? Body)
+{
+    /// <summary>How many points it may still change before the stub breaks off.</summary>
+    public int PointsLeft { get; set; } = int.MaxValue;
+}
 
 internal sealed class StubRefusal(int status, string message) : Exception(message)
 {
@@ -371,6 +390,7 @@ internal sealed class StubCollection(JsonObject parameters)
     private const double RankConstant = 2;
 
     private readonly JsonObject _parameters = parameters.DeepClone().AsObject();
+    private readonly Dictionary<string, int> _sparse = [];
     private readonly Dictionary<(string Vector, uint Index), Dictionary<Guid, float>> _postings = [];
 
     public SortedDictionary<Guid, StubPoint> Points { get; } = [];
@@ -402,8 +422,11 @@ internal sealed class StubCollection(JsonObject parameters)
         Remove(point.Id);
         Points[point.Id] = point;
         foreach (var (name, vector) in point.Sparse)
+        {
+            _sparse[name] = _sparse.GetValueOrDefault(name) + 1;
             foreach (var (index, value) in vector)
                 (_postings.TryGetValue((name, index), out var posting) ? posting : _postings[(name, index)] = [])[point.Id] = value;
+        }
     }
 
     public void Remove(Guid id)
@@ -411,8 +434,11 @@ internal sealed class StubCollection(JsonObject parameters)
         if (!Points.Remove(id, out var point))
             return;
         foreach (var (name, vector) in point.Sparse)
+        {
+            _sparse[name]--;
             foreach (var index in vector.Keys)
                 _postings[(name, index)].Remove(id);
+        }
     }
 
     public IEnumerable<StubPoint> Where(JsonNode? filter)
@@ -471,7 +497,7 @@ internal sealed class StubCollection(JsonObject parameters)
         if (_parameters["sparse_vectors"]?[name] is not { } known)
             throw new StubRefusal(400, $"Wrong input: Not existing vector name error: {name}");
         var isIdf = (string?)known["modifier"] == "idf";
-        var all = Points.Values.Count(p => p.Sparse.ContainsKey(name));
+        var all = _sparse.GetValueOrDefault(name);
         var scores = new Dictionary<Guid, double>();
         foreach (var (index, weight) in query)
         {
