@@ -28,6 +28,8 @@ internal static class ChatFeature
         chat.MapListMessages();
         chat.MapDeleteSession();
         chat.MapPutFeedback();
-        chat.MapGetInsights();
+
+        // For the authors, not the readers: their key takes the place of a reader's token.
+        routes.MapGroup("/chat").WithTags("Chat").MapGetInsights();
     }
 }

@@ -29,7 +29,7 @@ public sealed class ModelFaultTests
     [MemberData(nameof(Faults))]
     public async Task A_fault_is_a_problem_with_the_headings_that_were_found_and_the_turn_ends(string fault, int status, string code, int calls)
     {
-        await using var app = await StartAsync(a => a["MODEL_TIMEOUT_SECONDS"] = "20");
+        await using var app = await StartAsync(a => a["ModelLimits:FirstPiece"] = fault == "hang" ? "00:00:00.500" : "00:00:20");
         Script(app, fault);
 
         var response = await app.AskAsync(new { message = Question });
@@ -75,7 +75,7 @@ public sealed class ModelFaultTests
     [InlineData("error in the stream")]
     public async Task After_the_first_delta_nothing_is_asked_again_and_the_part_is_kept(string fault)
     {
-        await using var app = await StartAsync();
+        await using var app = await StartAsync(a => a["ModelLimits:Gap"] = fault == "silence" ? "00:00:00.500" : "00:00:20");
         _ = fault switch
         {
             "truncated" => app.Model.TruncateAfter("Half an answer [1]"),
@@ -166,8 +166,6 @@ public sealed class ModelFaultTests
         {
             ["ModelLimits:RetryMin"] = "00:00:00.001",
             ["ModelLimits:RetryMax"] = "00:00:00.005",
-            ["ModelLimits:FirstPiece"] = "00:00:00.500",
-            ["ModelLimits:Gap"] = "00:00:00.500",
             ["ModelLimits:BreakerMinimum"] = "1000",
         };
         settings?.Invoke(app);

@@ -44,7 +44,7 @@ public sealed class OfflineChatModelTests
         """
         From *Nodes › How nodes talk*:
 
-        > Two ROS 2 nodes talk to each other by exchanging typed messages. With a topic, one node publishes, e.g. an image, and others subscribe. Services are in the next chapter. [1]
+        > Two ROS 2 nodes talk to each other by exchanging typed messages. With a topic, one node publishes, e.g. an image, and others subscribe. Services are in the next chapter. Sensors are not the subject here. [1]
         """,
         OfflineChatModel.Answer("How do two ROS 2 nodes talk to each other?", Book));
 

@@ -82,7 +82,7 @@ public sealed class OpenAiEmbedderTests
     {
         await using var stub = await StubOpenAi.StartAsync();
         stub.HangEmbeddings(times: 3);
-        using var tested = new ModelUnderTest(stub.BaseUrl, limits => limits.Embed = TimeSpan.FromMilliseconds(300));
+        using var tested = new ModelUnderTest(stub.BaseUrl, limits => limits.Embed = TimeSpan.FromSeconds(1));
         var started = Stopwatch.GetTimestamp();
 
         var failure = await Assert.ThrowsAsync<ModelException>(() => tested.Embedder.EmbedAsync(["text"], CancellationToken.None));

@@ -1,6 +1,8 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
+using System.Text.Json;
 using ChatBackend.Tests.Infrastructure.Ai;
+using ChatBackend.Tests.Infrastructure.Auth;
 using Dapper;
 using Npgsql;
 
@@ -9,12 +11,13 @@ namespace ChatBackend.Tests.Infrastructure.Observability;
 /// <summary>What must never be in logs, traces, metrics or problems, however a turn fails: each has a canary in it.</summary>
 public sealed class LeakTests : IAsyncLifetime
 {
-    private readonly Dictionary<string, string> _canaries = new[] { "question", "selection", "answer", "page", "comment", "apikey", "bearer", "repeat", "password", "path" }
+    private readonly Dictionary<string, string> _canaries = new[] { "question", "selection", "answer", "page", "comment", "apikey", "subject", "secret", "repeat", "password", "path" }
         .ToDictionary(name => name, name => $"canary-{name}-{Guid.NewGuid():N}");
 
     private readonly List<string> _ids = [];
     private readonly List<string> _problems = [];
     private int _asked;
+    private string _token = "";
     private string _database = "";
     private StubOpenAi _model = null!;
     private StubCollector _collector = null!;
@@ -94,11 +97,17 @@ public sealed class LeakTests : IAsyncLifetime
         var all = settings.ToDictionary(s => s.Name, s => s.Value);
         all["ASPNETCORE_ENVIRONMENT"] = "Production";
         all["OPENAI_BASE_URL"] = _model.BaseUrl;
+        all["AUTH_SECRET"] = _canaries["secret"];
         all["OTEL_EXPORTER_OTLP_ENDPOINT"] = _collector.Endpoint;
         return ServiceProcess.Start(all);
     }
 
-    private void Prepare(HttpClient client) => client.DefaultRequestHeaders.Authorization = new("Bearer", _canaries["bearer"]);
+    private void Prepare(HttpClient client)
+    {
+        var expires = DateTimeOffset.UtcNow.AddMinutes(5).ToUnixTimeSeconds();
+        _token = SigningKey.Secret(_canaries["secret"]).Token(JsonSerializer.Serialize(new { sub = _canaries["subject"], exp = expires }));
+        client.DefaultRequestHeaders.Authorization = new("Bearer", _token);
+    }
 
     private async Task<HttpResponseMessage> AskAsync(ServiceProcess service)
     {
@@ -123,12 +132,12 @@ public sealed class LeakTests : IAsyncLifetime
         _problems.Add(body);
     }
 
-    private void Remember(System.Text.Json.JsonElement answer, params string[] members) =>
+    private void Remember(JsonElement answer, params string[] members) =>
         _ids.AddRange(members.Select(m => answer.GetProperty(m).GetString()!));
 
     private void AssertNoLeak(string output)
     {
         var told = string.Join('\n', [output, _collector.Traces, _collector.Metrics, .. _problems]);
-        Assert.All([.. _canaries.Values, .. _ids, .. _ids.Select(i => i.Replace("-", "")), StubOpenAi.UpstreamText], secret => Assert.DoesNotContain(secret, told));
+        Assert.All([_token, .. _canaries.Values, .. _ids, .. _ids.Select(i => i.Replace("-", "")), StubOpenAi.UpstreamText], secret => Assert.DoesNotContain(secret, told));
     }
 }
