@@ -102,10 +102,14 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     public static void AddErrorHandling(IServiceCollection services)
     {
         services.AddExceptionHandler<ErrorHandling>();
+        // Before the framework's own: the first writer that can, writes.
+        services.AddSingleton<IProblemDetailsWriter, ProblemWriter>();
         services.AddProblemDetails(options => options.CustomizeProblemDetails = problem =>
         {
             var details = problem.ProblemDetails;
             var status = details.Status ?? problem.HttpContext.Response.StatusCode;
+            details.Status ??= status;
+            details.Title ??= Problems.TitleOf(status);
             details.Instance ??= problem.HttpContext.Request.Path;
             if (!details.Extensions.TryGetValue("code", out var code))
             {

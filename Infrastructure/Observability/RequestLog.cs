@@ -20,6 +20,7 @@ internal sealed class RequestLog(RequestDelegate next, ILogger<RequestLog> log)
         {
             // The route's template, not the path: ids in paths are keys, and templates can be counted.
             var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "unmatched";
+            Telemetry.Describe(context, route);
             var level = context.Response.StatusCode >= 500 ? LogLevel.Error
                 : route.StartsWith("/health", StringComparison.Ordinal) ? LogLevel.Debug
                 : LogLevel.Information;

@@ -25,7 +25,7 @@ internal static class Bm25Vector
     }
 
     /// <summary>A question: how often it has each term.</summary>
-    public static QdrantSparse OfQuery(IEnumerable<(string Term, int Frequency)> terms) => Of(terms.Select(t => (t.Term, (double)t.Frequency)));
+    public static QdrantSparse OfQuery(IEnumerable<QueryTerm> terms) => Of(terms.Select(t => (t.Term, (double)t.Frequency)));
 
     /// <summary>The place of a term: FNV-1a over its UTF-8, the same in every process and version.</summary>
     public static uint IndexOf(string term) =>

@@ -111,6 +111,8 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
             {
                 terms = terms.Select(t => t.Term).ToArray(),
                 weights = terms.Select(t => t.Frequency).ToArray(),
+                shares = terms.Select(t => t.Share).ToArray(),
+                elsewhere = QueryTerms.Elsewhere,
                 // Twice the limit and some: near-duplicates are cut afterwards, without a second question.
                 candidates = (2 * query.Limit) + 10,
                 pages = ReaderPage.Urls(query.PageUrl),
@@ -135,7 +137,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
     }
 
     // k1 = 1.2 and b = 0.75 (DESIGN §6). A term that no passage has still counts in the coverage, and most of all:
-    // that the book does not know the word is what makes a passage's coverage low.
+    // that the book does not know the word is what makes a passage's coverage low (QueryTerms.Elsewhere).
     private const string Ranking =
         """
         with corpus as materialized (
@@ -144,14 +146,14 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
             from documents
         ),
         query as materialized (
-            select q.place, q.term, q.weight from unnest(@terms, @weights) with ordinality as q (term, weight, place)
+            select q.place, q.term, q.weight, q.share from unnest(@terms, @weights, @shares) with ordinality as q (term, weight, share, place)
         ),
         postings as materialized (
             select q.place, t.passage_number, t.frequency, t.passage_length
             from query q join passage_terms t on t.term = q.term
         ),
         weights as materialized (
-            select q.place, q.weight * w.idf * 2.2 as weight, w.idf, 1.2 * 0.25 as k_fixed, 1.2 * 0.75 / c.mean_length as k_length
+            select q.place, q.weight * w.idf * 2.2 as weight, q.share * w.idf as worth, f.place is not null as is_known, 1.2 * 0.25 as k_fixed, 1.2 * 0.75 / c.mean_length as k_length
             from query q
             left join (select place, count(*)::float8 as passages from postings group by place) f on f.place = q.place
             cross join corpus c
@@ -162,9 +164,12 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         scored as materialized (
             select p.passage_number,
                    sum(w.weight * p.frequency / (p.frequency + w.k_fixed + w.k_length * p.passage_length)) as score,
-                   sum(w.idf) as covered
+                   sum(w.worth) as covered
             from postings p join weights w on w.place = p.place
             group by p.passage_number
+        ),
+        question as materialized (
+            select coalesce(sum(worth) filter (where is_known), 0) as known, coalesce(sum(worth) filter (where not is_known), 0) as unknown from weights
         ),
         best as (
             select passage_number, score, covered from scored order by score desc, passage_number limit @candidates
@@ -179,8 +184,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
 
         select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
             b.score * case when d.id = (select id from page) then @pageLift else 1 end as score,
-            b.covered / (select sum(idf) from weights) as coverage, null::integer as holds
+            b.covered / ((1 - @elsewhere) * b.covered + @elsewhere * q.known + q.unknown) as coverage, null::integer as holds
         from best b
+        cross join question q
         join passages p on p.number = b.passage_number
         join documents d on d.id = p.document_id
         order by score desc, d.path, p.position
@@ -223,8 +229,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         )
         select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
             coalesce(s.score, 0) * case when d.id = (select id from page) then @pageLift else 1 end as score,
-            coalesce(s.covered / (select nullif(sum(idf), 0) from weights), 0) as coverage, h.holds
+            coalesce(s.covered / ((1 - @elsewhere) * s.covered + @elsewhere * q.known + q.unknown), 0) as coverage, h.holds
         from chosen c
+        cross join question q
         join passages p on p.number = c.number
         join documents d on d.id = p.document_id
         left join scored s on s.passage_number = c.number

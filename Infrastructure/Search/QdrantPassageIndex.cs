@@ -134,7 +134,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
 
         var weighed = search.Weighed.Select(term => (term, Place: Add(new()
         {
-            Query = Bm25Vector.OfQuery([(term, 1)]),
+            Query = Bm25Vector.OfQuery([new(term, 1, 1)]),
             Using = Sparse,
             Limit = 1,
             WithPayload = false,
@@ -169,7 +169,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     /// <summary>Passages with the most of a window's terms: of the whole book, and of the reader's page.</summary>
     private static IEnumerable<QdrantQuery> WindowQueries(string[] window, string[] pages)
     {
-        var query = new QdrantQuery { Query = Bm25Vector.OfQuery(window.Select(term => (term, 1))), Using = Sparse, Limit = MaxHolders, WithPayload = true };
+        var query = new QdrantQuery { Query = Bm25Vector.OfQuery((IEnumerable<QueryTerm>)window.Select(term => (term, 1))), Using = Sparse, Limit = MaxHolders, WithPayload = true };
         yield return query;
         if (pages.Length > 0)
             yield return query with { Filter = new([QdrantFilter.IsAny(QdrantFields.PageUrl, pages)]) };
@@ -247,9 +247,9 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     }
 
     /// <summary>What one search looks for.</summary>
-    private sealed record Search((string Term, int Frequency)[] Terms, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
+    private sealed record Search(QueryTerm[] Terms, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
     {
-        private Dictionary<string, double> _weights = [];
+        private Dictionary<string, (double Worth, bool IsKnown)> _weights = [];
 
         public IEnumerable<string> Weighed => Terms.Take(MaxWeighed).Select(t => t.Term);
 
@@ -261,16 +261,18 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         public void Weigh(IEnumerable<(string Term, IReadOnlyList<QdrantRecord<QdrantPassage>> Best)> terms, double passages)
         {
             var unknown = Math.Log(1 + ((passages + 0.5) / 0.5));
+            var shares = Terms.ToDictionary(t => t.Term, t => t.Share);
             _weights = terms.ToDictionary(t => t.Term, t => t.Best is [{ Vector: { } vectors } best] && ValueOf(t.Term, vectors) is > 0 and var value
-                ? best.Score / value
-                : unknown);
+                ? (shares[t.Term] * best.Score / value, true)
+                : (shares[t.Term] * unknown, false));
         }
 
         /// <summary>The share of the question's weight that a passage's terms cover.</summary>
         public double Cover(IEnumerable<string> terms)
         {
-            var all = _weights.Values.Sum();
-            return all > 0 ? terms.Sum(t => _weights.GetValueOrDefault(t)) / all : 0;
+            var covered = terms.Sum(t => _weights.GetValueOrDefault(t).Worth);
+            var all = _weights.Values.Sum(w => w.IsKnown ? QueryTerms.Elsewhere * w.Worth : w.Worth) + ((1 - QueryTerms.Elsewhere) * covered);
+            return all > 0 ? covered / all : 0;
         }
 
         /// <summary>The address of the reader's page, where any hit is on it.</summary>
