@@ -169,7 +169,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     /// <summary>Passages with the most of a window's terms: of the whole book, and of the reader's page.</summary>
     private static IEnumerable<QdrantQuery> WindowQueries(string[] window, string[] pages)
     {
-        var query = new QdrantQuery { Query = Bm25Vector.OfQuery((IEnumerable<QueryTerm>)window.Select(term => (term, 1))), Using = Sparse, Limit = MaxHolders, WithPayload = true };
+        var query = new QdrantQuery { Query = Bm25Vector.OfQuery(window.Select(term => new QueryTerm(term, 1, 1))), Using = Sparse, Limit = MaxHolders, WithPayload = true };
         yield return query;
         if (pages.Length > 0)
             yield return query with { Filter = new([QdrantFilter.IsAny(QdrantFields.PageUrl, pages)]) };
