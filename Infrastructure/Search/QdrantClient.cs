@@ -88,10 +88,6 @@ internal sealed class QdrantClient : IDisposable
     public Task UpsertAsync(IReadOnlyCollection<QdrantPoint> points, CancellationToken cancellationToken) =>
         WriteAsync(HttpMethod.Put, "/points?wait=true", new { Points = points }, cancellationToken);
 
-    /// <summary>Writes members of the payload of the points that a filter takes.</summary>
-    public Task SetPayloadAsync(object payload, QdrantFilter filter, CancellationToken cancellationToken) =>
-        WriteAsync(HttpMethod.Post, "/points/payload?wait=true", new { Payload = payload, Filter = filter }, cancellationToken);
-
     /// <summary>Several writes, one after the other.</summary>
     public async Task UpdateBatchAsync(IReadOnlyCollection<QdrantOperation> operations, CancellationToken cancellationToken)
     {

@@ -44,7 +44,7 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         var path = StoredText.Clean(document.Path);
         var generation = UuidVersion5.Create(
             Namespace, string.Join('\n', path, document.ContentHash, document.Title, document.Url, TextAnalyzer.Version, Model)).ToString();
-        var turn = _turns[(uint)path.GetHashCode(StringComparison.Ordinal) % _turns.Length];
+        var turn = _turns[TurnOf(path)];
         await turn.WaitAsync(cancellationToken);
         try
         {
@@ -87,23 +87,24 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
     {
         foreach (var some in paths.Select(StoredText.Clean).Distinct().Chunk(MaxPathsInFilter))
         {
-            var ofPaths = QdrantFilter.IsAny(QdrantFields.Path, some);
-            var documents = new QdrantFilter([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document), ofPaths]);
-            var passages = new QdrantFilter([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage), ofPaths]);
+            // Always in the same order, so that two removals cannot wait for each other.
+            var turns = some.Select(TurnOf).Distinct().Order().Select(number => _turns[number]).ToArray();
+            var taken = 0;
             try
             {
-                await client.UpdateBatchAsync(
-                    [
-                        new() { SetPayload = new { Payload = new { Generation = "", Revision = Guid.NewGuid(), ContentHash = "" }, Filter = documents } },
-                        new() { Delete = new { Filter = passages } },
-                        new() { Delete = new { Filter = documents } },
-                    ],
-                    cancellationToken);
+                for (; taken < turns.Length; taken++)
+                    await turns[taken].WaitAsync(cancellationToken);
+                await RemoveSomeAsync(some, cancellationToken);
             }
             catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
             {
                 // No collection: there is nothing to remove.
                 return;
+            }
+            finally
+            {
+                foreach (var turn in turns.Take(taken))
+                    turn.Release();
             }
         }
     }
@@ -164,6 +165,22 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
             turn.Dispose();
         _creating.Dispose();
     }
+
+    private async Task RemoveSomeAsync(string[] paths, CancellationToken cancellationToken)
+    {
+        var ofPaths = QdrantFilter.IsAny(QdrantFields.Path, paths);
+        var documents = new QdrantFilter([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document), ofPaths]);
+        var passages = new QdrantFilter([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage), ofPaths]);
+        await client.UpdateBatchAsync(
+            [
+                new() { SetPayload = new { Payload = new { Generation = "", Revision = Guid.NewGuid(), ContentHash = "" }, Filter = documents } },
+                new() { Delete = new { Filter = passages } },
+                new() { Delete = new { Filter = documents } },
+            ],
+            cancellationToken);
+    }
+
+    private int TurnOf(string path) => (int)((uint)path.GetHashCode(StringComparison.Ordinal) % _turns.Length);
 
     private static Guid IdOf(string path) => UuidVersion5.Create(Namespace, path);
 

@@ -212,6 +212,20 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         Assert.Empty(Stub.Ids(SearchQdrant.Collection));
     }
 
+    [Fact]
+    public async Task A_removal_and_a_replacement_at_once_leave_the_whole_page_or_none()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            await Task.WhenAll(
+                PutAsync(_qdrant.Index, "both/a.md", $"A walrus {round}.", "Another walrus."), _qdrant.Index.RemoveAsync(["both/a.md", "both/b.md"], None),
+                PutAsync(_qdrant.Index, "both/b.md", $"A tapir {round}."));
+
+            var isListed = (await _qdrant.Index.GetDocumentsAsync(None)).ContainsKey("both/a.md");
+            Assert.Equal(isListed ? 2 : 0, (await _qdrant.Index.SearchAsync(new("walrus"), None)).Count);
+        }
+    }
+
     [Theory]
     [InlineData("acknowledged")]
     [InlineData("wait_timeout")]
