@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -32,18 +33,17 @@ internal static class ListAudits
         var size = int.Parse(request.PageSize ?? "20");
         var text = AuditRules.KeyOf(request.Q?.Trim() ?? "");
 
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        var total = 0L;
-        var items = await connection.QueryAsync<long, AuditResponse?, AuditResponse?>(new CommandDefinition(
-            text.Length == 0 ? AuditPages.AllSql : AuditPages.SearchSql,
-            new { request.Status, Sort = request.Sort ?? "-created_at", Skip = (page - 1L) * size, Size = size, Text = text },
-            cancellationToken: cancellationToken),
-            (count, audit) =>
-            {
-                total = count;
-                return audit;
-            });
+        // A page beyond the last one is a row of the total and no record.
+        var rows = (await db.RetryAsync(
+            connection => connection.QueryAsync<long, AuditResponse?, (long Total, AuditResponse? Audit)>(
+                new CommandDefinition(
+                    text.Length == 0 ? ListAuditsSql.All : ListAuditsSql.Search,
+                    new { request.Status, Sort = request.Sort ?? "-created_at", Skip = (page - 1L) * size, Size = size, Text = text },
+                    cancellationToken: cancellationToken),
+                (total, audit) => (total, audit)),
+            cancellationToken)).AsList();
 
-        return TypedResults.Ok(new ListAuditsResponse([.. items.OfType<AuditResponse>()], total, page, size, (total + size - 1) / size));
+        var total = rows[0].Total;
+        return TypedResults.Ok(new ListAuditsResponse([.. rows.Select(r => r.Audit).OfType<AuditResponse>()], total, page, size, (total + size - 1) / size));
     }
 }
