@@ -26,7 +26,7 @@ internal static class AuditsFeature
         audits.MapCreateAudit();
         audits.MapListAudits();
 
-        var audit = audits.MapGroup("/{id}").RequireUuid().ProducesProblem(StatusCodes.Status404NotFound);
+        var audit = audits.MapGroup("/{id}").RequireUuid().FailsWith(StatusCodes.Status404NotFound, "audit_not_found");
         audit.MapGetAudit();
         audit.MapReplaceAudit();
         audit.MapPatchAudit();

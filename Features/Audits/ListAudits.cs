@@ -8,10 +8,11 @@ namespace ChatBackend.Features.Audits;
 
 /// <summary>A page of audits.</summary>
 /// <param name="Items">The records of this page.</param>
-/// <param name="Total" example="137">Records that match, on all pages.</param>
-/// <param name="Page" example="1">The page asked for.</param>
-/// <param name="PageSize" example="20">Records on a page.</param>
-/// <param name="Pages" example="7">Pages there are; 0 when nothing matches.</param>
+/// <param name="Total">Records that match, on all pages.</param>
+/// <param name="Page">The page asked for.</param>
+/// <param name="PageSize">Records on a page.</param>
+/// <param name="Pages">Pages there are; 0 when nothing matches.</param>
+[Example("""{"total":137,"page":1,"page_size":20,"pages":7}""")]
 internal sealed record ListAuditsResponse(IReadOnlyList<AuditResponse> Items, long Total, int Page, int PageSize, long Pages);
 
 /// <summary>GET /audits.</summary>

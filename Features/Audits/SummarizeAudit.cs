@@ -9,7 +9,7 @@ internal static class SummarizeAudit
     public static void MapSummarizeAudit(this IEndpointRouteBuilder audit) => audit
         .MapPost("/summary", HandleAsync)
         .WithName(nameof(SummarizeAudit))
-        .ProducesProblem(StatusCodes.Status409Conflict);
+        .FailsWith(StatusCodes.Status409Conflict, "audit_changed");
 
     /// <summary>Have a model summarize an audit record</summary>
     /// <remarks>
