@@ -2,7 +2,6 @@ using System.Diagnostics;
 using System.Text.Json;
 using ChatBackend.Infrastructure.Ai;
 using Microsoft.AspNetCore.Diagnostics;
-using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
 using Npgsql;
@@ -29,8 +28,8 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
             return true;
         }
 
-        var details = exception is BadHttpRequestException { InnerException: null } && IsBodyMissing(context)
-            ? Problems.InvalidDetails(new Dictionary<string, string[]> { ["body"] = ["is missing: send JSON."] })
+        var details = exception is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest, InnerException: null } && TakesBody(context)
+            ? NoObject()
             : Describe(exception);
         if (details.Status >= StatusCodes.Status500InternalServerError)
             log.LogError(exception, "Request failed with {Code}", details.Extensions["code"]);
@@ -83,9 +82,9 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         if (exception.Path is { } path && exception.InnerException is not JsonException)
         {
             var field = path.TrimStart('$').TrimStart('.');
-            return Problems.InvalidDetails(field.Length == 0
-                ? new Dictionary<string, string[]> { ["body"] = ["must be a JSON object."] }
-                : new Dictionary<string, string[]> { [field] = ["has a value of the wrong type or form."] });
+            return field.Length == 0
+                ? NoObject()
+                : Problems.InvalidDetails(new Dictionary<string, string[]> { [field] = ["has a value of the wrong type or form."] });
         }
 
         return Problems.Details(
@@ -119,10 +118,12 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     public static string TraceId(HttpContext context) =>
         Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
 
-    /// <summary>True when the route takes a body and the request has none.</summary>
-    private static bool IsBodyMissing(HttpContext context) =>
-        context.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.Metadata.GetMetadata<IAcceptsMetadata>() is { IsOptional: false }
-        && context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is false;
+    /// <summary>True when the route takes a body. Its parameters are text that a validator reads, so what cannot be bound is a body that is missing or null.</summary>
+    private static bool TakesBody(HttpContext context) =>
+        context.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.Metadata.GetMetadata<IAcceptsMetadata>() is { IsOptional: false };
+
+    private static ProblemDetails NoObject() =>
+        Problems.InvalidDetails(new Dictionary<string, string[]> { ["body"] = ["must be a JSON object."] });
 
     private static string? BareDetail(int status, HttpContext context) => status switch
     {

@@ -99,6 +99,8 @@ public sealed class AuditRecordTests(ChatBackendApp app) : IClassFixture<ChatBac
 
     [Theory]
     [InlineData("POST", "", "body")]
+    [InlineData("POST", "null", "body")]
+    [InlineData("PUT", "null", "body")]
     [InlineData("POST", "[]", "body")]
     [InlineData("POST", "7", "body")]
     [InlineData("PATCH", "", "body")]
