@@ -69,16 +69,10 @@ internal static class AuditDetails
     private static (long Whole, long Fraction) WrittenDigits(string number)
     {
         var mark = number.AsSpan().IndexOfAny('e', 'E');
-        var exponent = 0L;
-        // An exponent that no long holds is as good as the largest that can be told from it.
-        if (mark >= 0 && !long.TryParse(number.AsSpan(mark + 1), out exponent))
-            exponent = number[mark + 1] == '-' ? int.MinValue : int.MaxValue;
-        exponent = Math.Clamp(exponent, int.MinValue, int.MaxValue);
-
-        var mantissa = mark < 0 ? number : number[..mark];
-        var point = mantissa.IndexOf('.');
-        var whole = point < 0 ? mantissa.Length : point;
-        var fraction = point < 0 ? 0 : mantissa.Length - point - 1;
-        return (Math.Max(1, whole + exponent), Math.Max(0, fraction - exponent));
+        // Read as a double, as no integer holds every exponent; far beyond any size that is allowed, one is as good as another.
+        var exponent = mark < 0 ? 0 : (long)Math.Clamp(double.Parse(number.AsSpan(mark + 1)), int.MinValue, int.MaxValue);
+        var digits = (mark < 0 ? number : number[..mark]).Split('.');
+        var fraction = digits is [_, var decimals] ? decimals.Length : 0;
+        return (Math.Max(1, digits[0].Length + exponent), Math.Max(0, fraction - exponent));
     }
 }

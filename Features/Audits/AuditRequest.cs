@@ -12,7 +12,7 @@ internal sealed record AuditRequest
     [Required, StringLength(AuditRules.TitleLength, MinimumLength = 1)]
     public string? Title { get; init; }
 
-    /// <summary>How far it is; <c>pending</c> where it is left out.</summary>
+    /// <summary>How far it is; <c>pending</c> by default.</summary>
     /// <example>completed</example>
     [AllowedValues("pending", "in_progress", "completed", "failed")]
     [DefaultValue("pending")]
@@ -29,7 +29,7 @@ internal sealed record AuditRequest
     public string? Summary { get; init; }
 
     /// <summary>
-    /// Any JSON object, to 64 KiB with its numbers written out; <c>{}</c> where it is left out. Its values come back the
+    /// Any JSON object, to 64 KiB with its numbers written out; <c>{}</c> by default. Its values come back the
     /// same, numbers with every digit. The order of keys is not kept, and of duplicate keys the last one counts.
     /// </summary>
     /// <example>{"joint":"knee_left","torque_nm":[41.2,40.9],"firmware":"2.4.1"}</example>

@@ -26,11 +26,11 @@ internal sealed record AuditResponse
 
     /// <summary>The result, from 0 to 100.</summary>
     /// <example>92.5</example>
-    public decimal? Score { get; init; }
+    public required decimal? Score { get; init; }
 
     /// <summary>The result in words, by whoever wrote the record or by a model.</summary>
     /// <example>All joints hold their torque; the left knee runs warm.</example>
-    public string? Summary { get; init; }
+    public required string? Summary { get; init; }
 
     /// <summary>Any JSON object.</summary>
     /// <example>{"joint":"knee_left","torque_nm":[41.2,40.9],"firmware":"2.4.1"}</example>

@@ -14,12 +14,20 @@ internal sealed class AuditRules : AbstractValidator<AuditRequest>
 
     private static readonly string[] Statuses = ["pending", "in_progress", "completed", "failed"];
 
+    /// <summary>What to say where <see cref="IsStatus"/> says no.</summary>
+    public static readonly string StatusMessage = $"status must be one of {string.Join(", ", Statuses)}.";
+
     public AuditRules()
     {
-        RuleFor(r => r.Title).NotEmpty().Must(t => Length(t) <= TitleLength).WithMessage($"title must be {TitleLength} characters or fewer.").StorableText();
-        RuleFor(r => r.Status).Must(IsStatus).WithMessage($"status must be one of {string.Join(", ", Statuses)}.");
-        RuleFor(r => r.Score).InclusiveBetween(0, 100);
-        RuleFor(r => r.Summary).Must(s => Length(s) <= SummaryLength).WithMessage($"summary must be {SummaryLength} characters or fewer.").StorableText();
+        RuleFor(r => r.Title)
+            .NotEmpty().WithMessage("title must not be empty.")
+            .Must(t => Length(t) <= TitleLength).WithMessage($"title must be {TitleLength} characters or fewer.")
+            .StorableText();
+        RuleFor(r => r.Status).Must(IsStatus).WithMessage(StatusMessage);
+        RuleFor(r => r.Score).InclusiveBetween(0, 100).WithMessage("score must be from 0 to 100.");
+        RuleFor(r => r.Summary)
+            .Must(s => Length(s) <= SummaryLength).WithMessage($"summary must be {SummaryLength} characters or fewer.")
+            .StorableText();
         RuleFor(r => r.Details).Custom((details, context) =>
         {
             if (details is { } json && AuditDetails.Fault(json) is { } fault)
@@ -34,5 +42,6 @@ internal sealed class AuditRules : AbstractValidator<AuditRequest>
     /// <remarks>.NET will not normalize U+FFFE, a code point that PostgreSQL and JSON allow.</remarks>
     public static string KeyOf(string title) => title.Replace('\uFFFE', '\uFFFD').Normalize().ToLowerInvariant();
 
-    private static int Length(string? text) => text?.EnumerateRunes().Count() ?? 0;
+    /// <summary>Code points: an emoji is one.</summary>
+    public static int Length(string? text) => text?.EnumerateRunes().Count() ?? 0;
 }

@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
 using FluentValidation;
@@ -13,6 +14,8 @@ internal static class AuditsFeature
     {
         builder.Services.AddSingleton<IValidator<AuditRequest>, AuditRules>();
         builder.Services.AddSingleton<IValidator<ListAuditsRequest>, ListAuditsRules>();
+        builder.Services.AddSingleton<AuditSummaryLease>();
+        builder.Services.AddSingleton<AuditSummaryRun>();
         builder.Services.AddSingleton<AuditSummarizer>();
     }
 
@@ -23,7 +26,7 @@ internal static class AuditsFeature
         audits.MapCreateAudit();
         audits.MapListAudits();
 
-        var audit = audits.MapGroup("/{id}").RequireUuid().ProducesProblem(StatusCodes.Status404NotFound);
+        var audit = audits.MapGroup("/{id}").RequireUuid().FailsWith(StatusCodes.Status404NotFound, "audit_not_found");
         audit.MapGetAudit();
         audit.MapReplaceAudit();
         audit.MapPatchAudit();
@@ -36,9 +39,11 @@ internal static class AuditsFeature
 
     /// <summary>Why a guarded statement found no row: there is none, or it is of another version.</summary>
     public static async Task<ProblemHttpResult> UnknownOrChangedAsync(
-        NpgsqlConnection connection, string id, int[]? versions, CancellationToken cancellationToken) =>
-        versions is not null && await connection.ExecuteScalarAsync<bool>(new(
-            "select exists (select from audit where id = @id::uuid)", new { id }, cancellationToken: cancellationToken))
+        NpgsqlDataSource db, string id, int[]? versions, CancellationToken cancellationToken) =>
+        versions is not null && await db.RetryAsync(
+            connection => connection.ExecuteScalarAsync<bool>(new(
+                "select exists (select from audit where id = @id::uuid)", new { id }, cancellationToken: cancellationToken)),
+            cancellationToken)
             ? IfMatch.Failed()
             : Unknown();
 }

@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -19,14 +20,17 @@ internal static class CreateAudit
     internal static async Task<Created<AuditResponse>> HandleAsync(
         AuditRequest request, NpgsqlDataSource db, HttpResponse response, CancellationToken cancellationToken)
     {
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        var audit = await connection.QuerySingleAsync<AuditResponse>(new(
-            """
-            insert into audit (id, title, title_key, status, score, summary, details)
-            values (@Id, @Title, @TitleKey, @Status::audit_status, @Score, @Summary, @Details::jsonb)
-            returning
-            """ + " " + AuditResponse.Columns,
-            request.ToParameters(Guid.CreateVersion7()), cancellationToken: cancellationToken));
+        // The id is made once: a repeated statement cannot store the record twice.
+        var parameters = request.ToParameters(Guid.CreateVersion7());
+        var audit = await db.RetryAsync(
+            connection => connection.QuerySingleAsync<AuditResponse>(new(
+                """
+                insert into audit (id, title, title_key, status, score, summary, details)
+                values (@Id, @Title, @TitleKey, @Status::audit_status, @Score, @Summary, @Details::jsonb)
+                returning
+                """ + " " + AuditResponse.Columns,
+                parameters, cancellationToken: cancellationToken)),
+            cancellationToken);
 
         response.SetVersion(audit.Version);
         return TypedResults.Created($"/audits/{audit.Id}", audit);

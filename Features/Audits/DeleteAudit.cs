@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -18,19 +19,21 @@ internal static class DeleteAudit
     /// <summary>Delete an audit record</summary>
     /// <param name="id">The record's id.</param>
     /// <response code="204">The record is gone.</response>
+    /// <response code="400">The id is no UUID.</response>
     /// <response code="404">There is no such record.</response>
     /// <response code="412">The record has changed since; it is still there.</response>
     internal static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(
         string id, [FromHeader(Name = "If-Match"), Description(IfMatch.Description)] string? ifMatch, NpgsqlDataSource db, CancellationToken cancellationToken)
     {
         var versions = IfMatch.Versions(ifMatch);
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        var deleted = await connection.ExecuteAsync(new(
-            "delete from audit where id = @id::uuid and (@versions::integer[] is null or version = any (@versions))",
-            new { id, versions }, cancellationToken: cancellationToken));
+        var deleted = await db.RetryAsync(
+            connection => connection.ExecuteAsync(new(
+                "delete from audit where id = @id::uuid and (@versions::integer[] is null or version = any (@versions))",
+                new { id, versions }, cancellationToken: cancellationToken)),
+            cancellationToken);
 
         return deleted == 0
-            ? await AuditsFeature.UnknownOrChangedAsync(connection, id, versions, cancellationToken)
+            ? await AuditsFeature.UnknownOrChangedAsync(db, id, versions, cancellationToken)
             : TypedResults.NoContent();
     }
 }

@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -7,10 +8,11 @@ namespace ChatBackend.Features.Audits;
 
 /// <summary>A page of audits.</summary>
 /// <param name="Items">The records of this page.</param>
-/// <param name="Total" example="137">Records that match, on all pages.</param>
-/// <param name="Page" example="1">The page asked for.</param>
-/// <param name="PageSize" example="20">Records on a page.</param>
-/// <param name="Pages" example="7">Pages there are; 0 when nothing matches.</param>
+/// <param name="Total">Records that match, on all pages.</param>
+/// <param name="Page">The page asked for.</param>
+/// <param name="PageSize">Records on a page.</param>
+/// <param name="Pages">Pages there are; 0 when nothing matches.</param>
+[Example("""{"total":137,"page":1,"page_size":20,"pages":7}""")]
 internal sealed record ListAuditsResponse(IReadOnlyList<AuditResponse> Items, long Total, int Page, int PageSize, long Pages);
 
 /// <summary>GET /audits.</summary>
@@ -32,18 +34,17 @@ internal static class ListAudits
         var size = int.Parse(request.PageSize ?? "20");
         var text = AuditRules.KeyOf(request.Q?.Trim() ?? "");
 
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        var total = 0L;
-        var items = await connection.QueryAsync<long, AuditResponse?, AuditResponse?>(new CommandDefinition(
-            text.Length == 0 ? AuditPages.AllSql : AuditPages.SearchSql,
-            new { request.Status, Sort = request.Sort ?? "-created_at", Skip = (page - 1L) * size, Size = size, Text = text },
-            cancellationToken: cancellationToken),
-            (count, audit) =>
-            {
-                total = count;
-                return audit;
-            });
+        // A page beyond the last one is a row of the total and no record.
+        var rows = (await db.RetryAsync(
+            connection => connection.QueryAsync<long, AuditResponse?, (long Total, AuditResponse? Audit)>(
+                new CommandDefinition(
+                    text.Length == 0 ? ListAuditsSql.All : ListAuditsSql.Search,
+                    new { request.Status, Sort = request.Sort ?? "-created_at", Skip = (page - 1L) * size, Size = size, Text = text },
+                    cancellationToken: cancellationToken),
+                (total, audit) => (total, audit)),
+            cancellationToken)).AsList();
 
-        return TypedResults.Ok(new ListAuditsResponse([.. items.OfType<AuditResponse>()], total, page, size, (total + size - 1) / size));
+        var total = rows[0].Total;
+        return TypedResults.Ok(new ListAuditsResponse([.. rows.Select(r => r.Audit).OfType<AuditResponse>()], total, page, size, (total + size - 1) / size));
     }
 }

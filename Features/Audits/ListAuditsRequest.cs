@@ -38,10 +38,14 @@ internal sealed class ListAuditsRules : AbstractValidator<ListAuditsRequest>
 {
     public ListAuditsRules()
     {
-        RuleFor(r => r.Page).Must(p => p is null || int.TryParse(p, out var n) && n >= 1).WithMessage("page must be a whole number from 1.");
-        RuleFor(r => r.PageSize).Must(p => p is null || int.TryParse(p, out var n) && n is >= 1 and <= 50).WithMessage("page_size must be a whole number from 1 to 50.");
-        RuleFor(r => r.Status).Must(AuditRules.IsStatus).WithMessage("status must be one of pending, in_progress, completed, failed.");
-        RuleFor(r => r.Sort).Must(s => s is null or "created_at" or "-created_at" or "title" or "-title").WithMessage("sort must be one of created_at, -created_at, title, -title.");
-        RuleFor(r => r.Q).MaximumLength(AuditRules.TitleLength).StorableText();
+        RuleFor(r => r.Page).Must(p => p is null || int.TryParse(p, out var n) && n >= 1)
+            .WithMessage("page must be a whole number from 1.");
+        RuleFor(r => r.PageSize).Must(p => p is null || int.TryParse(p, out var n) && n is >= 1 and <= 50)
+            .WithMessage("page_size must be a whole number from 1 to 50.");
+        RuleFor(r => r.Status).Must(AuditRules.IsStatus).WithMessage(AuditRules.StatusMessage);
+        RuleFor(r => r.Sort).Must(s => s is null or "created_at" or "-created_at" or "title" or "-title")
+            .WithMessage("sort must be one of created_at, -created_at, title, -title.");
+        RuleFor(r => r.Q).Must(q => AuditRules.Length(q) <= AuditRules.TitleLength)
+            .WithMessage($"q must be {AuditRules.TitleLength} characters or fewer.").StorableText();
     }
 }

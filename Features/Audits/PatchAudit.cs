@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Text.Json;
+using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
 using FluentValidation;
@@ -27,7 +28,7 @@ internal static class PatchAudit
     /// </remarks>
     /// <param name="id">The record's id.</param>
     /// <response code="200">The record, its new version in ETag.</response>
-    /// <response code="400">The patch is no object, or a field would not be valid; <c>errors</c> names it.</response>
+    /// <response code="400">The id is no UUID, the patch is no object, or a field would not be valid; <c>errors</c> names it.</response>
     /// <response code="404">There is no such record.</response>
     /// <response code="412">The record has changed since; nothing was written.</response>
     internal static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> HandleAsync(
@@ -35,15 +36,16 @@ internal static class PatchAudit
         NpgsqlDataSource db, IValidator<AuditRequest> rules, IOptions<JsonOptions> json, HttpResponse response, CancellationToken cancellationToken)
     {
         if (MergePatch.Fault(patch) is { } fault)
-            return Problems.Invalid("body", fault);
+            return fault;
         var versions = IfMatch.Versions(ifMatch);
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
 
         // Whoever writes between our reading and our writing makes us merge again, so changes to other parts survive.
         while (true)
         {
-            var before = await connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
-                "select " + AuditResponse.Columns + " from audit where id = @id::uuid", new { id }, cancellationToken: cancellationToken));
+            var before = await db.RetryAsync(
+                connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
+                    "select " + AuditResponse.Columns + " from audit where id = @id::uuid", new { id }, cancellationToken: cancellationToken)),
+                cancellationToken);
             if (before is null)
                 return AuditsFeature.Unknown();
             if (versions?.Contains(before.Version) is false)
@@ -53,15 +55,17 @@ internal static class PatchAudit
             if (await rules.ValidateAsync(request, cancellationToken) is { IsValid: false } result)
                 return ValidationFilter.Invalid(result);
 
-            var audit = await connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
-                """
-                update audit
-                set title = @Title, title_key = @TitleKey, status = @Status::audit_status, score = @Score, summary = @Summary,
-                    details = @Details::jsonb, version = version + 1, updated_at = now()
-                where id = @Id::uuid and version = any (@Versions)
-                returning
-                """ + " " + AuditResponse.Columns,
-                request.ToParameters(id, [before.Version]), cancellationToken: cancellationToken));
+            var audit = await db.RetryAsync(
+                connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
+                    """
+                    update audit
+                    set title = @Title, title_key = @TitleKey, status = @Status::audit_status, score = @Score, summary = @Summary,
+                        details = @Details::jsonb, version = version + 1, updated_at = now()
+                    where id = @Id::uuid and version = any (@Versions)
+                    returning
+                    """ + " " + AuditResponse.Columns,
+                    request.ToParameters(id, [before.Version]), cancellationToken: cancellationToken)),
+                cancellationToken);
             if (audit is null)
                 continue;
 

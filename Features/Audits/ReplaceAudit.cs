@@ -1,4 +1,5 @@
 using System.ComponentModel;
+using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -20,7 +21,7 @@ internal static class ReplaceAudit
     /// <remarks>What is left out gets its default. Without If-Match the last writer wins.</remarks>
     /// <param name="id">The record's id.</param>
     /// <response code="200">The record, its new version in ETag.</response>
-    /// <response code="400">A field is not valid; <c>errors</c> names it.</response>
+    /// <response code="400">The id or a field is not valid; <c>errors</c> names it.</response>
     /// <response code="404">There is no such record; none is created.</response>
     /// <response code="412">The record has changed since; nothing was written.</response>
     internal static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> HandleAsync(
@@ -28,20 +29,22 @@ internal static class ReplaceAudit
         NpgsqlDataSource db, HttpResponse response, CancellationToken cancellationToken)
     {
         var versions = IfMatch.Versions(ifMatch);
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        var parameters = request.ToParameters(id, versions);
 
         // The version is compared where the row is locked: of two writers with one tag, the second matches nothing.
-        var audit = await connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
-            """
-            update audit
-            set title = @Title, title_key = @TitleKey, status = @Status::audit_status, score = @Score, summary = @Summary,
-                details = @Details::jsonb, version = version + 1, updated_at = now()
-            where id = @Id::uuid and (@Versions::integer[] is null or version = any (@Versions))
-            returning
-            """ + " " + AuditResponse.Columns,
-            request.ToParameters(id, versions), cancellationToken: cancellationToken));
+        var audit = await db.RetryAsync(
+            connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
+                """
+                update audit
+                set title = @Title, title_key = @TitleKey, status = @Status::audit_status, score = @Score, summary = @Summary,
+                    details = @Details::jsonb, version = version + 1, updated_at = now()
+                where id = @Id::uuid and (@Versions::integer[] is null or version = any (@Versions))
+                returning
+                """ + " " + AuditResponse.Columns,
+                parameters, cancellationToken: cancellationToken)),
+            cancellationToken);
         if (audit is null)
-            return await AuditsFeature.UnknownOrChangedAsync(connection, id, versions, cancellationToken);
+            return await AuditsFeature.UnknownOrChangedAsync(db, id, versions, cancellationToken);
 
         response.SetVersion(audit.Version);
         return TypedResults.Ok(audit);

@@ -9,7 +9,7 @@ internal static class SummarizeAudit
     public static void MapSummarizeAudit(this IEndpointRouteBuilder audit) => audit
         .MapPost("/summary", HandleAsync)
         .WithName(nameof(SummarizeAudit))
-        .ProducesProblem(StatusCodes.Status409Conflict);
+        .FailsWith(StatusCodes.Status409Conflict, "audit_changed");
 
     /// <summary>Have a model summarize an audit record</summary>
     /// <remarks>
@@ -18,6 +18,7 @@ internal static class SummarizeAudit
     /// </remarks>
     /// <param name="id">The record's id.</param>
     /// <response code="200">The record with its new summary, its new version in ETag.</response>
+    /// <response code="400">The id is no UUID.</response>
     /// <response code="404">There is no such record.</response>
     /// <response code="409">The details were changed while the model read them; nothing was written.</response>
     /// <response code="500">The model failed; nothing was written.</response>

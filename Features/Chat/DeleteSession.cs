@@ -11,7 +11,8 @@ internal static class DeleteSession
 {
     public static void MapDeleteSession(this IEndpointRouteBuilder chat) => chat
         .MapDelete("/sessions/{id}", HandleAsync)
-        .WithName(nameof(DeleteSession));
+        .WithName(nameof(DeleteSession))
+        .FailsWith(StatusCodes.Status404NotFound, "session_not_found");
 
     /// <summary>Forget a conversation: its messages, turns and feedback are gone from the tables.</summary>
     /// <param name="id">The session's id.</param>

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using ChatBackend.Infrastructure.Auth;
@@ -5,6 +6,7 @@ using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
 using Npgsql;
 
 namespace ChatBackend.Features.Chat;
@@ -14,14 +16,17 @@ namespace ChatBackend.Features.Chat;
 /// <param name="Response">The answer, as <c>POST /chat</c> gave it; null until the turn is completed.</param>
 /// <param name="Error">Why there is no answer, as a problem; null unless the turn failed. The same Idempotency-Key tries again.</param>
 /// <param name="EndedAt">When the turn ended; null while it runs.</param>
+[Example("""{"state":"completed","error":null}""")]
 internal sealed record TurnResponse(
-    Guid TurnId, Guid SessionId, string State, JsonNode? Response, JsonNode? Error, DateTime CreatedAt, DateTime? EndedAt);
+    Guid TurnId, Guid SessionId, [property: AllowedValues("running", "completed", "failed")] string State,
+    [property: JsonOf(typeof(ChatResponse))] JsonNode? Response, [property: JsonOf(typeof(ProblemDetails))] JsonNode? Error, DateTime CreatedAt, DateTime? EndedAt);
 
 internal static class GetTurn
 {
     public static void MapGetTurn(this IEndpointRouteBuilder chat) => chat
         .MapGet("/turns/{id}", HandleAsync)
-        .WithName(nameof(GetTurn));
+        .WithName(nameof(GetTurn))
+        .FailsWith(StatusCodes.Status404NotFound, "turn_not_found");
 
     /// <summary>A turn's state and, once it is done, its answer.</summary>
     /// <param name="id">The turn's id, from <c>POST /chat</c> or its stream.</param>

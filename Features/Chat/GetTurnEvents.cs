@@ -12,7 +12,8 @@ internal static class GetTurnEvents
 {
     public static void MapGetTurnEvents(this IEndpointRouteBuilder chat) => chat
         .MapGet("/turns/{id}/events", HandleAsync)
-        .WithName(nameof(GetTurnEvents));
+        .WithName(nameof(GetTurnEvents))
+        .FailsWith(StatusCodes.Status404NotFound, "turn_not_found");
 
     /// <summary>A turn's stream, from the start or from where the reader was.</summary>
     /// <remarks>

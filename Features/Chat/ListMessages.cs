@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
@@ -11,14 +12,18 @@ namespace ChatBackend.Features.Chat;
 /// <summary>A message of a conversation.</summary>
 /// <param name="Position">Its place, from 1, without gaps.</param>
 /// <param name="Role">user, assistant, or system: a note in the place of an answer that failed.</param>
+/// <param name="Content">Its text, in Markdown.</param>
 /// <param name="Citations">What an answer cites, as it was shown.</param>
 /// <param name="Rating">The reader's feedback on an answer: up, down, or null.</param>
+[Example("""{"position":42,"role":"assistant","content":"Over a topic: one node publishes messages, the other subscribes to them [1].","rating":null}""")]
 internal sealed record MessageResponse(
-    Guid MessageId, Guid TurnId, int Position, string Role, string Content, JsonNode Citations, string? Rating, DateTime CreatedAt);
+    Guid MessageId, Guid TurnId, int Position, [property: AllowedValues("user", "assistant", "system")] string Role, string Content,
+    [property: JsonOf(typeof(Citation[]))] JsonNode Citations, [property: AllowedValues("up", "down")] string? Rating, DateTime CreatedAt);
 
 /// <summary>A page of a conversation.</summary>
 /// <param name="Items">Messages in the order of the conversation; the first page holds the newest.</param>
 /// <param name="NextCursor">Send it as <c>cursor</c> for the messages before these; null when there are none.</param>
+[Example("""{"next_cursor":"42"}""")]
 internal sealed record MessagesResponse(IReadOnlyList<MessageResponse> Items, string? NextCursor);
 
 internal static class ListMessages
@@ -27,7 +32,9 @@ internal static class ListMessages
 
     public static void MapListMessages(this IEndpointRouteBuilder chat) => chat
         .MapGet("/sessions/{id}/messages", HandleAsync)
-        .WithName(nameof(ListMessages));
+        .WithName(nameof(ListMessages))
+        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .FailsWith(StatusCodes.Status404NotFound, "session_not_found");
 
     /// <summary>The conversation, newest page first.</summary>
     /// <param name="id">The session's id.</param>
@@ -37,7 +44,7 @@ internal static class ListMessages
     /// <response code="400">The cursor or the limit is not valid.</response>
     /// <response code="404">There is no such session, or it belongs to somebody else.</response>
     internal static async Task<Results<Ok<MessagesResponse>, ProblemHttpResult>> HandleAsync(
-        string id, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken, string? cursor = null, int limit = 50)
+        string id, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken, string? cursor = null, [Range(1, MaxLimit)] int limit = 50)
     {
         if (limit is < 1 or > MaxLimit)
             return Problems.Invalid("limit", $"must be from 1 to {MaxLimit}.");

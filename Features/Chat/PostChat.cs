@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Observability;
@@ -14,7 +15,12 @@ namespace ChatBackend.Features.Chat;
 /// <param name="SessionId">The conversation to go on with; absent begins a new one. A client may choose the id itself (a random UUID).</param>
 /// <param name="SelectedText">Text that the reader marked on the page, to 8,000 characters: the question is about it.</param>
 /// <param name="PageUrl">The page the reader is on: its passages are preferred.</param>
-internal sealed record ChatRequest(string Message, string? SessionId = null, string? SelectedText = null, string? PageUrl = null);
+[Example("""{"message":"How do two ROS 2 nodes talk to each other?","page_url":"/docs/ros2/nodes-and-topics"}""")]
+internal sealed record ChatRequest(
+    [property: StringLength(ChatOptions.MaxMessageLength, MinimumLength = 1)] string Message,
+    string? SessionId = null,
+    [property: StringLength(ChatOptions.MaxSelectedTextLength)] string? SelectedText = null,
+    [property: StringLength(ChatOptions.MaxPageUrlLength)] string? PageUrl = null);
 
 internal sealed class ChatRequestValidator : AbstractValidator<ChatRequest>
 {
@@ -47,6 +53,8 @@ internal static class PostChat
         .MapPost("", HandleAsync)
         .WithName(nameof(PostChat))
         .Validate<ChatRequest>()
+        .FailsWith(StatusCodes.Status404NotFound, "session_not_found")
+        .FailsWith(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused")
         .RequireRateLimiting(RateLimits.Chat);
 
     /// <summary>Ask the book a question.</summary>
@@ -61,7 +69,7 @@ internal static class PostChat
     /// <response code="503">The database or the model is away for now.</response>
     internal static async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> HandleAsync(
         ChatRequest request,
-        [FromHeader(Name = "Idempotency-Key"), System.ComponentModel.Description("Makes a repeated request give the same turn, never a second one.")] string? idempotencyKey,
+        [FromHeader(Name = "Idempotency-Key"), StringLength(255, MinimumLength = 1), System.ComponentModel.Description("Makes a repeated request give the same turn, never a second one.")] string? idempotencyKey,
         CurrentReader reader,
         HttpContext context,
         NpgsqlDataSource database,

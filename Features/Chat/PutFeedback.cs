@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
@@ -11,10 +12,16 @@ namespace ChatBackend.Features.Chat;
 /// <summary>What a reader thinks of an answer.</summary>
 /// <param name="Rating">up or down.</param>
 /// <param name="Comment">Why, to 2,000 characters.</param>
-internal sealed record FeedbackRequest(string Rating, string? Comment = null);
+[Example("""{"rating":"up","comment":"Just what I needed."}""")]
+internal sealed record FeedbackRequest([property: AllowedValues("up", "down")] string Rating, [property: StringLength(2_000)] string? Comment = null);
 
 /// <summary>The feedback as it is stored.</summary>
-internal sealed record FeedbackResponse(Guid MessageId, string Rating, string? Comment, DateTime UpdatedAt);
+/// <param name="MessageId">The answer's message.</param>
+/// <param name="Rating">up or down.</param>
+/// <param name="Comment">Why.</param>
+/// <param name="UpdatedAt">When it was last given.</param>
+[Example("""{"rating":"up","comment":"Just what I needed."}""")]
+internal sealed record FeedbackResponse(Guid MessageId, [property: AllowedValues("up", "down")] string Rating, string? Comment, DateTime UpdatedAt);
 
 internal sealed class FeedbackRequestValidator : AbstractValidator<FeedbackRequest>
 {
@@ -30,6 +37,7 @@ internal static class PutFeedback
     public static void MapPutFeedback(this IEndpointRouteBuilder chat) => chat
         .MapPut("/messages/{id}/feedback", HandleAsync)
         .WithName(nameof(PutFeedback))
+        .FailsWith(StatusCodes.Status404NotFound, "message_not_found")
         .Validate<FeedbackRequest>();
 
     /// <summary>Rate an answer. Once a message; the last word counts.</summary>

@@ -1,3 +1,5 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Search;
 using FluentValidation;
@@ -6,19 +8,45 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace ChatBackend.Features.Search;
 
-/// <param name="Q">What to look for: 1 to 1,000 characters after trimming.</param>
-/// <param name="Limit">How many passages at most: 1 to 20, 6 by default.</param>
-internal sealed record SearchPassagesRequest([FromQuery] string? Q, [FromQuery] string? Limit)
+/// <summary>What to look for. Attributes are what OpenAPI shows.</summary>
+internal sealed record SearchPassagesRequest
 {
     public const int MaxLength = 1000;
     public const int MaxLimit = 20;
     public const int DefaultLimit = 6;
+
+    [FromQuery(Name = "q"), Required, StringLength(MaxLength, MinimumLength = 1)]
+    [Description("What to look for: 1 to 1,000 characters after trimming.")]
+    public string? Q { get; init; }
+
+    [FromQuery(Name = "limit"), Range(1, MaxLimit), DefaultValue("6")]
+    [Description("How many passages at most.")]
+    public string? Limit { get; init; }
 }
 
+/// <summary>What was found.</summary>
+/// <param name="Query">The question, trimmed.</param>
+/// <param name="Passages">The passages, best first.</param>
+[Example("""{"query":"how do nodes talk"}""")]
 internal sealed record SearchPassagesResponse(string Query, IReadOnlyList<FoundPassage> Passages);
 
+/// <summary>A passage of the book.</summary>
+/// <param name="Id">Its id in the index.</param>
+/// <param name="Title">The page's title.</param>
+/// <param name="Heading">The heading it stands under.</param>
+/// <param name="HeadingPath">That heading and those above it, outermost first.</param>
+/// <param name="Url">The page's address, ending in the heading's anchor.</param>
+/// <param name="Text">The passage itself.</param>
 /// <param name="Score">The index's own measure, higher is better; comparable within one answer only.</param>
 /// <param name="Coverage">The share, 0 to 1, of the question's weight that the passage's words cover.</param>
+[Example(
+    """
+    {
+      "title": "Nodes and Topics", "heading": "How nodes talk to each other", "heading_path": ["Nodes and Topics", "How nodes talk to each other"],
+      "url": "/docs/ros2/nodes-and-topics#how-nodes-talk", "text": "Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.",
+      "score": 11.42, "coverage": 0.83
+    }
+    """)]
 internal sealed record FoundPassage(
     Guid Id, string Title, string Heading, IReadOnlyList<string> HeadingPath, string Url, string Text, double Score, double Coverage);
 

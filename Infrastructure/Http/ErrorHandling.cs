@@ -3,6 +3,7 @@ using System.Text.Json;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Search;
 using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
 using Npgsql;
 
@@ -17,6 +18,8 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     /// <summary>How long a caller should wait when a dependency is away and nothing better is known.</summary>
     private static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(2);
 
+    private const string TooLarge = "The body is larger than this endpoint takes.";
+
     public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellationToken)
     {
         if (context.RequestAborted.IsCancellationRequested)
@@ -26,7 +29,9 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
             return true;
         }
 
-        var details = Describe(exception);
+        var details = exception is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest, InnerException: null } && TakesBody(context)
+            ? NoObject()
+            : Describe(exception);
         if (details.Status >= StatusCodes.Status500InternalServerError)
             log.LogError(exception, "Request failed with {Code}", details.Extensions["code"]);
 
@@ -70,7 +75,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     private static ProblemDetails DescribeBadRequest(BadHttpRequestException exception) => exception switch
     {
         { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problems.Details(
-            StatusCodes.Status413PayloadTooLarge, "body_too_large", "The body is larger than this endpoint takes."),
+            StatusCodes.Status413PayloadTooLarge, "body_too_large", TooLarge),
         { StatusCode: StatusCodes.Status415UnsupportedMediaType } => Problems.Details(
             StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "Send JSON with content-type: application/json."),
         { StatusCode: StatusCodes.Status408RequestTimeout } => Problems.Details(
@@ -82,13 +87,13 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     /// <summary>A wrong type names its field; JSON that does not parse at all names the place.</summary>
     private static ProblemDetails DescribeJson(JsonException exception)
     {
-        var field = exception.Path?.TrimStart('$').TrimStart('.');
-        // The reader's own exception inside means that the text is not JSON; anything else, that a value did not fit its field.
-        if (!string.IsNullOrEmpty(field) && exception.InnerException is not JsonException)
+        // The reader's own exception inside means that the text is not JSON; anything else, that a value did not fit its place.
+        if (exception.Path is { } path && exception.InnerException is not JsonException)
         {
-            var details = Problems.InvalidDetails(new Dictionary<string, string[]> { [field] = ["has a value of the wrong type or form."] });
-            details.Detail = $"The field {field} has a value of the wrong type or form.";
-            return details;
+            var field = path.TrimStart('$').TrimStart('.');
+            return field.Length == 0
+                ? NoObject()
+                : Problems.InvalidDetails(new Dictionary<string, string[]> { [field] = ["has a value of the wrong type or form."] });
         }
 
         return Problems.Details(
@@ -126,10 +131,18 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     public static string TraceId(HttpContext context) =>
         Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
 
+    /// <summary>True when the route takes a body. Its parameters are text that a validator reads, so what cannot be bound is a body that is missing or null.</summary>
+    private static bool TakesBody(HttpContext context) =>
+        context.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.Metadata.GetMetadata<IAcceptsMetadata>() is { IsOptional: false };
+
+    private static ProblemDetails NoObject() =>
+        Problems.InvalidDetails(new Dictionary<string, string[]> { ["body"] = ["must be a JSON object."] });
+
     private static string? BareDetail(int status, HttpContext context) => status switch
     {
         StatusCodes.Status404NotFound => $"There is nothing at {context.Request.Path}. GET /openapi/v1.json lists what there is.",
         StatusCodes.Status405MethodNotAllowed => $"{context.Request.Path} does not take {context.Request.Method}; the Allow header says what it takes.",
+        StatusCodes.Status413PayloadTooLarge => TooLarge,
         StatusCodes.Status415UnsupportedMediaType => "Send JSON with content-type: application/json.",
         _ => null,
     };

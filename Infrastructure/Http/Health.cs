@@ -4,6 +4,7 @@ namespace ChatBackend.Infrastructure.Http;
 
 /// <summary>The answer of <c>/health</c>.</summary>
 /// <param name="Status">Always <c>healthy</c>: a process that cannot say so says nothing.</param>
+[Example("""{"status":"healthy"}""")]
 internal sealed record HealthResponse(string Status);
 
 /// <summary>Liveness and readiness.</summary>
@@ -13,7 +14,7 @@ internal static class Health
     {
         var health = routes.MapGroup("/health").WithTags("Health");
         health.MapGet("", Live).WithName("Health");
-        health.MapGet("/ready", ReadyAsync).WithName("Ready");
+        health.MapGet("/ready", ReadyAsync).WithName("Ready").Produces<ReadinessResponse>(StatusCodes.Status503ServiceUnavailable);
     }
 
     /// <summary>Is the process alive?</summary>

@@ -1,5 +1,8 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
+using System.Text;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace ChatBackend.Infrastructure.Http;
 
@@ -17,11 +20,19 @@ internal static class MergePatch
         .Accepts<T>(MediaType, "application/json")
         .WithMetadata(new Body(typeof(T)));
 
-    /// <summary>What makes the patch unusable; null when nothing does.</summary>
-    public static string? Fault(JsonElement patch) =>
-        patch.ValueKind is not JsonValueKind.Object ? "The body must be a JSON object: a merge patch (RFC 7396)."
-        : !JsonText.IsStorable(patch) ? $"The body {JsonText.NotStorable}"
-        : null;
+    /// <summary>The 400 for a patch that cannot be used, with its member named where one is at fault; null when it can.</summary>
+    public static ProblemHttpResult? Fault(JsonElement patch)
+    {
+        if (patch.ValueKind is not JsonValueKind.Object)
+            return Problems.Invalid("body", "body must be a JSON object: a merge patch (RFC 7396).");
+        if (JsonText.IsStorable(patch))
+            return null;
+
+        // A name as it was sent: one that holds half a surrogate pair cannot be read as text.
+        var member = patch.EnumerateObject().FirstOrDefault(m => !JsonText.IsStorable(m.Value));
+        var field = member.Value.ValueKind is JsonValueKind.Undefined ? "body" : Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8PropertyName(member));
+        return Problems.Invalid(field, $"{field} {JsonText.NotStorable}");
+    }
 
     /// <summary>A record with the patch applied, as the request that would write it.</summary>
     /// <exception cref="BadHttpRequestException">A value is of the wrong type; the inner exception has its path.</exception>

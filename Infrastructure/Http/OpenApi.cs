@@ -1,10 +1,9 @@
-using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
 using Microsoft.AspNetCore.OpenApi;
+using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Http;
@@ -22,9 +21,8 @@ internal static class OpenApi
     public static void AddOpenApiDocument(this WebApplicationBuilder builder) => builder.Services.AddOpenApi("v1", options =>
     {
         options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
-        // Free-form JSON has no name of its own.
-        options.CreateSchemaReferenceId = type => (Nullable.GetUnderlyingType(type.Type) ?? type.Type) == typeof(JsonElement) ? null : OpenApiOptions.CreateDefaultSchemaReferenceId(type);
-        options.AddSchemaTransformer(DescribeAsync);
+        options.CreateSchemaReferenceId = OpenApiSchemas.NameOf;
+        options.AddSchemaTransformer(OpenApiSchemas.DescribeAsync);
         options.AddOperationTransformer(DescribeAsync);
         options.AddDocumentTransformer(DescribeAsync);
     });
@@ -57,6 +55,7 @@ internal static class OpenApi
         document.Components.Schemas.Remove("HttpValidationProblemDetails");
         document.Components.Schemas[nameof(ProblemDetails)] = OpenApiProblems.Schema();
         document.Components.SecuritySchemes = OpenApiSecurity.Schemes();
+        OpenApiSchemas.Complete(document);
         OpenApiExamples.Add(document);
         return Task.CompletedTask;
     }
@@ -68,7 +67,8 @@ internal static class OpenApi
         {
             var schema = (OpenApiSchema)(parameter.Schema ??= new OpenApiSchema());
             var attributes = AttributesOf(context.Description, parameter.Name);
-            Apply(schema, attributes);
+            OpenApiSchemas.Apply(schema, attributes);
+            parameter.Required |= attributes.OfType<RequiredAttribute>().Any();
             if (attributes.OfType<RangeAttribute>().Any())
                 (schema.Type, schema.Default) = (JsonSchemaType.Integer, schema.Default is { } value ? int.Parse(value.ToString()) : null);
             if (parameter is { In: ParameterLocation.Path, Name: "id" })
@@ -78,23 +78,38 @@ internal static class OpenApi
         }
 
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        var path = context.Description.RelativePath?.TrimEnd('/');
+        operation.Summary = operation.Summary?.TrimEnd('.');
         operation.Responses ??= [];
         OpenApiSecurity.Add(operation, metadata.OfType<IAuthorizeData>().LastOrDefault()?.Policy, context.Document);
         if (operation.Parameters?.Any(p => p.In is ParameterLocation.Path) is true)
             OpenApiProblems.Add(operation, 404, "There is nothing with this id, or it belongs to somebody else.");
         if (operation.RequestBody is not null)
-            OpenApiProblems.Add(operation, 400, "The body is not valid; `errors` names its fields.");
-        // The health probe touches nothing that could fail.
-        if (context.Description.RelativePath is not "health")
-            OpenApiProblems.Add(operation, 500, "Something failed on our side; nothing was changed. `code` tells what.");
-        if (context.Description.RelativePath?.StartsWith("health", StringComparison.Ordinal) is false)
-            OpenApiProblems.Add(operation, 503, "The database, or the model, is away for now; Retry-After says when to come back.");
-        foreach (var (status, response) in operation.Responses)
         {
-            AddHeaders((OpenApiResponse)response);
-            OpenApiProblems.Complete(int.TryParse(status, out var number) ? number : 500, (OpenApiResponse)response, context);
+            OpenApiProblems.Add(operation, 400, "The body is not valid; `errors` names its fields.");
+            OpenApiProblems.Add(operation, 413, "The body is larger than this route takes.");
+            OpenApiProblems.Add(operation, 415, "The body is not of a content type that this route takes.");
+        }
+        else if (operation.Responses.ContainsKey("400"))
+            OpenApiProblems.Add(operation, 400, "A parameter is not valid; `errors` names it.");
+
+        if (metadata.OfType<EnableRateLimitingAttribute>().Any())
+            OpenApiProblems.Add(operation, 429, "Too many requests from this client; Retry-After says when to come back.");
+        // The probes touch nothing that could fail, or report the failure themselves.
+        if (path?.StartsWith("health", StringComparison.Ordinal) is false)
+        {
+            OpenApiProblems.Add(operation, 500, "Something failed on our side. `code` tells what.");
+            OpenApiProblems.Add(operation, 503, "The database, or the model, is away for now; Retry-After says when to come back.");
         }
 
+        foreach (var (status, response) in operation.Responses)
+        {
+            OpenApiProblems.Complete(int.TryParse(status, out var number) ? number : 500, (OpenApiResponse)response, context);
+            AddHeaders(status, (OpenApiResponse)response);
+        }
+
+        if (metadata.OfType<ServerSentEvents.Body>().Any())
+            AddStream((OpenApiResponse)operation.Responses["200"]);
         var sorted = operation.Responses.OrderBy(r => r.Key, StringComparer.Ordinal).ToArray();
         operation.Responses = [];
         foreach (var (status, response) in sorted)
@@ -103,73 +118,42 @@ internal static class OpenApi
             await DescribePatchAsync(operation, context, patch.Type, cancellationToken);
     }
 
-    /// <summary>A merge patch has the members of what it patches, and none that it must have.</summary>
+    /// <summary>A stream of events, alone or beside JSON.</summary>
+    private static void AddStream(OpenApiResponse response)
+    {
+        response.Content ??= new Dictionary<string, OpenApiMediaType>();
+        response.Content[ServerSentEvents.MediaType] = new()
+        {
+            Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = "Events (WHATWG HTML, 9.2), the data of each one line of JSON." },
+            Example = "id: 1.1.4\nevent: delta\ndata: {\"text\":\"Nodes talk over topics\"}\n\n",
+        };
+    }
+
+    /// <summary>A merge patch has the members of what it patches: none that it must have, and no defaults, as what is left out stays.</summary>
     private static async Task DescribePatchAsync(
         OpenApiOperation operation, OpenApiOperationTransformerContext context, Type type, CancellationToken cancellationToken)
     {
         var schema = await context.GetOrCreateSchemaAsync(type, cancellationToken: cancellationToken);
         schema.Required = null;
-        schema.Description = "A JSON merge patch (RFC 7396).";
+        schema.Description = "A JSON merge patch (RFC 7396): what is left out stays, null removes.";
+        foreach (var member in schema.Properties?.Values.OfType<OpenApiSchema>() ?? [])
+            member.Default = null;
+
+        var name = $"{type.Name}Patch";
+        context.Document!.AddComponent(name, schema);
         foreach (var content in operation.RequestBody!.Content!.Values.OfType<OpenApiMediaType>())
-            content.Schema = schema;
+            content.Schema = new OpenApiSchemaReference(name, context.Document);
     }
 
-    /// <summary>The headers that a response's comment names are listed as its headers.</summary>
-    private static void AddHeaders(OpenApiResponse response)
+    /// <summary>The headers that a response's comment names are listed as its headers, and Retry-After with every problem that passes.</summary>
+    private static void AddHeaders(string status, OpenApiResponse response)
     {
-        foreach (var (name, description) in Headers.Where(h => response.Description?.Contains(h.Key, StringComparison.Ordinal) is true))
+        var passes = status is "429" or "503" && response.Content?.ContainsKey("application/problem+json") is true;
+        foreach (var (name, description) in Headers.Where(h =>
+            response.Description?.Contains(h.Key, StringComparison.Ordinal) is true || (passes && h.Key is "Retry-After")))
         {
             response.Headers ??= new Dictionary<string, IOpenApiHeader>();
             response.Headers[name] = new OpenApiHeader { Description = description, Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
-        }
-    }
-
-    /// <summary>Bounds and values that the validators check, from the attributes that repeat them for readers; free-form JSON.</summary>
-    private static Task DescribeAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
-    {
-        var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
-        // The framework does not look into our converter.
-        if (type == typeof(DateTimeOffset))
-            (schema.Type, schema.Format) = (JsonSchemaType.String, "date-time");
-        // JSON that a client may fill as it likes is an object everywhere here.
-        if (type == typeof(JsonElement))
-            (schema.Type, schema.AdditionalPropertiesAllowed) = (JsonSchemaType.Object, true);
-        if (context.JsonPropertyInfo is { } property)
-        {
-            Attribute[] attributes = [.. property.AttributeProvider?.GetCustomAttributes(inherit: true).OfType<Attribute>() ?? []];
-            Apply(schema, attributes);
-            // Nullable in C#, so that a validator can say that it is missing.
-            if (attributes.OfType<RequiredAttribute>().Any())
-                schema.Type &= ~JsonSchemaType.Null;
-            else if (Nullable.GetUnderlyingType(property.PropertyType) is not null)
-                schema.Type |= JsonSchemaType.Null;
-        }
-
-        return Task.CompletedTask;
-    }
-
-    private static void Apply(OpenApiSchema schema, IReadOnlyList<Attribute> attributes)
-    {
-        foreach (var attribute in attributes)
-        {
-            switch (attribute)
-            {
-                case AllowedValuesAttribute allowed:
-                    schema.Enum = [.. allowed.Values.Select(v => JsonSerializer.SerializeToNode(v)!)];
-                    break;
-                case DefaultValueAttribute value:
-                    schema.Default = JsonSerializer.SerializeToNode(value.Value);
-                    break;
-                case RangeAttribute range:
-                    schema.Minimum = Convert.ToString(range.Minimum);
-                    // No one means int.MaxValue as a bound.
-                    schema.Maximum = range.Maximum is int.MaxValue ? null : Convert.ToString(range.Maximum);
-                    break;
-                case StringLengthAttribute length:
-                    schema.MaxLength = length.MaximumLength;
-                    schema.MinLength = length.MinimumLength > 0 ? length.MinimumLength : null;
-                    break;
-            }
         }
     }
 

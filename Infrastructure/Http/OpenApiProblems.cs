@@ -3,6 +3,7 @@ using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.ModelBinding;
 using Microsoft.AspNetCore.OpenApi;
+using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Http;
@@ -10,13 +11,21 @@ namespace ChatBackend.Infrastructure.Http;
 /// <summary>How the description tells of errors: each is a problem, with an example of its status.</summary>
 internal static class OpenApiProblems
 {
+    /// <summary>The code that a route's problem of a status has, where it is not the status's own.</summary>
+    private sealed record Code(int Status, string Text);
+
+    /// <summary>The route may end in this status with a problem of this code.</summary>
+    public static TBuilder FailsWith<TBuilder>(this TBuilder routes, int status, string code) where TBuilder : IEndpointConventionBuilder =>
+        routes.ProducesProblem(status).WithMetadata(new Code(status, code));
+
     /// <summary>Adds an error that a route may end in.</summary>
     public static void Add(OpenApiOperation operation, int status, string description)
     {
         // A comment in the handler says it better where there is one.
         if (!operation.Responses!.TryGetValue($"{status}", out var response))
             operation.Responses[$"{status}"] = response = new OpenApiResponse { Description = description };
-        response.Description ??= description;
+        if (string.IsNullOrEmpty(response.Description) || response.Description == ReasonPhrases.GetReasonPhrase(status))
+            response.Description = description;
     }
 
     /// <summary>An error without a body of its own has a problem as its body, with an example of its status.</summary>
@@ -27,12 +36,16 @@ internal static class OpenApiProblems
         if (response.Content?.Values.FirstOrDefault()?.Schema is OpenApiSchemaReference { Reference.Id: not (nameof(ProblemDetails) or "HttpValidationProblemDetails") })
             return;
 
-        var code = Problems.CodeOf(status);
-        var example = JsonSerializer.SerializeToNode(Problems.Details(status, code, response.Description!), JsonSerializerOptions.Web)!.AsObject();
+        var code = context.Description.ActionDescriptor.EndpointMetadata.OfType<Code>().LastOrDefault(c => c.Status == status)?.Text
+            ?? (status is 503 ? "database_unavailable" : Problems.CodeOf(status));
+        var field = FieldOf(context);
+        var fault = field is "id" ? "id must be a UUID such as 019a7c1e-5b0e-7c3a-9f52-0d3b8a6f4e21." : $"{field} must not be empty.";
+        var detail = status is 400 ? fault : response.Description!.Replace("`", "");
+        var example = JsonSerializer.SerializeToNode(Problems.Details(status, code, detail), JsonSerializerOptions.Web)!.AsObject();
         example["instance"] = $"/{context.Description.RelativePath?.TrimEnd('/').Replace("{id}", "019a7c1e-5b0e-7c3a-9f52-0d3b8a6f4e21")}";
         example["trace_id"] = "0af7651916cd43dd8448eb211c80319c";
         if (status is 400)
-            example["errors"] = new JsonObject { [FieldOf(context)] = new JsonArray("is not valid, and how it would be.") };
+            example["errors"] = new JsonObject { [field] = new JsonArray(fault) };
         response.Content = new Dictionary<string, OpenApiMediaType>
         {
             ["application/problem+json"] = new()
@@ -59,7 +72,7 @@ internal static class OpenApiProblems
     {
         Type = JsonSchemaType.Object,
         Description = "Problem details (RFC 9457). Every error of this service is one.",
-        Required = new HashSet<string>(StringComparer.Ordinal) { "type", "title", "status", "instance", "code", "trace_id" },
+        Required = new HashSet<string>(StringComparer.Ordinal) { "type", "title", "status", "detail", "instance", "code", "trace_id" },
         Properties = new Dictionary<string, IOpenApiSchema>
         {
             ["type"] = Text("A URN made of the code.", "urn:chatbackend:problem:invalid_request"),

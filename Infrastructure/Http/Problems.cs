@@ -43,12 +43,16 @@ internal static class Problems
     {
         var details = Details(
             StatusCodes.Status400BadRequest, "invalid_request",
-            errors.Count == 1 && errors.First() is { Value.Length: 1 } only
-                ? only.Value[0]
+            errors.Count == 1 && errors.First() is { Value: [var message] } only
+                ? Named(only.Key, message)
                 : "Some fields are not valid; errors names each.");
         details.Extensions["errors"] = errors;
         return details;
     }
+
+    /// <summary>A message that can stand without its field beside it.</summary>
+    private static string Named(string field, string message) =>
+        message.StartsWith($"{field} ", StringComparison.Ordinal) ? message : $"{field} {message}";
 
     /// <summary>A problem's type: a URN, as there is no page behind it that could go stale.</summary>
     public static string TypeOf(string code) => $"urn:chatbackend:problem:{code}";

@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Diagnostics;
 
 namespace ChatBackend.Infrastructure.Http;
@@ -12,12 +13,23 @@ internal sealed record Dependency(string Name, bool IsRequired, Func<Cancellatio
 /// <param name="Status"><c>healthy</c> or <c>unhealthy</c>.</param>
 /// <param name="Detail">A word about it: <c>migrated</c>, <c>offline</c>, <c>unreachable</c>.</param>
 /// <param name="LatencyMs">How long the check took, in milliseconds.</param>
-internal sealed record DependencyState(string Status, string Detail, double LatencyMs);
+[Example("""{"status":"healthy","detail":"migrated","latency_ms":2.1}""")]
+internal sealed record DependencyState([property: AllowedValues("healthy", "unhealthy")] string Status, string Detail, double LatencyMs);
 
 /// <summary>The report of <c>/health/ready</c>.</summary>
 /// <param name="Status"><c>ready</c>; <c>degraded</c> when something is away that it can do without; or <c>unavailable</c>.</param>
-/// <param name="Dependencies">The state of each dependency by its name.</param>
-internal sealed record ReadinessResponse(string Status, IReadOnlyDictionary<string, DependencyState> Dependencies)
+/// <param name="Dependencies">Each dependency by its name: <c>database</c>, <c>model</c>, <c>index</c>.</param>
+[Example(
+    """
+    {
+      "status": "ready",
+      "dependencies": {
+        "database": {"status": "healthy", "detail": "migrated", "latency_ms": 2.1},
+        "model": {"status": "healthy", "detail": "gpt-4o-mini", "latency_ms": 0.1}
+      }
+    }
+    """)]
+internal sealed record ReadinessResponse([property: AllowedValues("ready", "degraded", "unavailable")] string Status, IReadOnlyDictionary<string, DependencyState> Dependencies)
 {
     /// <summary>True when every required dependency answered.</summary>
     [System.Text.Json.Serialization.JsonIgnore]

@@ -1,5 +1,7 @@
+using System.Reflection;
 using System.Text;
 using Microsoft.AspNetCore.Http.Features;
+using Microsoft.AspNetCore.Http.Metadata;
 
 namespace ChatBackend.Infrastructure.Http;
 
@@ -10,15 +12,21 @@ namespace ChatBackend.Infrastructure.Http;
 internal sealed record ServerSentEvent(string Id, string Name, string Data);
 
 /// <summary>Writes a stream of events, and comments that keep proxies from closing a quiet one.</summary>
-internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events) : IResult
+internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events) : IResult, IEndpointMetadataProvider
 {
+    /// <summary>The media type of a stream of events.</summary>
+    public const string MediaType = "text/event-stream";
+
+    /// <summary>Tells the description that a route can answer with a stream.</summary>
+    internal sealed record Body;
+
     /// <summary>The pause after which a comment is sent: below the 30 s and more that proxies wait.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(15);
 
     public async Task ExecuteAsync(HttpContext context)
     {
         var response = context.Response;
-        response.ContentType = "text/event-stream";
+        response.ContentType = MediaType;
         response.Headers.CacheControl = "no-cache, no-transform";
         // nginx and those that learned from it buffer an answer unless told otherwise.
         response.Headers["X-Accel-Buffering"] = "no";
@@ -46,6 +54,14 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
             // The reader went away; what it watched goes on without it. The source may only be disposed at rest.
             await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
+    }
+
+    /// <summary>The framework keeps one type for each status: beside JSON, the description finds the stream by its own mark.</summary>
+    static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder)
+    {
+        builder.Metadata.Add(new Body());
+        if (!builder.Metadata.OfType<IProducesResponseTypeMetadata>().Any(p => p.StatusCode == StatusCodes.Status200OK))
+            builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(string), [MediaType]));
     }
 
     private static async Task<bool> WaitAsync(Task<bool> next, HttpResponse response, TimeProvider time, CancellationToken gone)

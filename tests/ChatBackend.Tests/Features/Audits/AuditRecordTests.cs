@@ -97,6 +97,29 @@ public sealed class AuditRecordTests(ChatBackendApp app) : IClassFixture<ChatBac
         await (await app.Client.SendAsync(HttpMethod.Post, "/audits", $$"""{"title":"{{new string('x', 201)}}"}""")).InvalidAsync("title");
     }
 
+    [Theory]
+    [InlineData("POST", "", "body")]
+    [InlineData("POST", "null", "body")]
+    [InlineData("PUT", "null", "body")]
+    [InlineData("POST", "[]", "body")]
+    [InlineData("POST", "7", "body")]
+    [InlineData("PATCH", "", "body")]
+    [InlineData("PATCH", "null", "body")]
+    [InlineData("POST", """{"title":""}""", "title")]
+    [InlineData("POST", """{"title":"a\u0000"}""", "title")]
+    [InlineData("POST", """{"title":1}""", "title")]
+    [InlineData("POST", """{"title":"x","score":101}""", "score")]
+    [InlineData("PATCH", """{"summary":"\u0000"}""", "summary")]
+    public async Task The_detail_of_a_single_fault_says_which_field_it_is_by_itself(string method, string json, string field)
+    {
+        var path = method == "POST" ? "/audits" : (await app.Client.CreateAuditAsync("""{"title":"T"}""")).Path;
+
+        var problem = await (await app.Client.SendAsync(new(method), path, json)).ProblemAsync(400, "invalid_request");
+
+        Assert.StartsWith($"{field} ", problem.GetProperty("detail").GetString(), StringComparison.Ordinal);
+        Assert.Equal([field], problem.GetProperty("errors").EnumerateObject().Select(e => e.Name));
+    }
+
     [Fact]
     public async Task Bytes_that_are_no_UTF8_are_refused()
     {
@@ -177,7 +200,7 @@ public sealed class AuditRecordTests(ChatBackendApp app) : IClassFixture<ChatBac
     [InlineData("""{"status":"done"}""", "status")]
     [InlineData("""{"score":"high"}""", "score")]
     [InlineData("""{"details":[1]}""", "details")]
-    [InlineData("""{"details":{"a":"\u0000"}}""", "body")]
+    [InlineData("""{"score":1,"details":{"a":["\u0000"]}}""", "details")]
     [InlineData("""{"\ud800":1}""", "body")]
     public async Task A_patch_that_does_not_fit_changes_nothing(string patch, string field)
     {
@@ -201,6 +224,24 @@ public sealed class AuditRecordTests(ChatBackendApp app) : IClassFixture<ChatBac
     [Fact]
     public async Task Another_media_type_is_a_415() =>
         await (await app.Client.SendAsync(HttpMethod.Post, "/audits", "title=x", mediaType: "application/x-www-form-urlencoded")).ProblemAsync(415, "unsupported_media_type");
+
+    [Fact]
+    public async Task A_database_that_dropped_its_connections_costs_no_request()
+    {
+        var (path, _) = await app.Client.CreateAuditAsync("""{"title":"T"}""");
+        foreach (var (method, route, json) in new (string, string, string?)[]
+        {
+            ("GET", path, null), ("GET", "/audits", null), ("POST", "/audits", """{"title":"U"}"""), ("PUT", path, """{"title":"V"}"""),
+            ("PATCH", path, """{"title":"W"}"""), ("POST", path + "/summary", null), ("DELETE", path, null),
+        })
+        {
+            await app.ExecuteAsync("select pg_terminate_backend(pid) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()");
+
+            var response = await app.Client.SendAsync(new(method), route, json);
+
+            Assert.True(response.IsSuccessStatusCode, $"{method} {route}: {await response.Content.ReadAsStringAsync()}");
+        }
+    }
 
     [Fact]
     public async Task Delete_takes_one_record_and_only_once()
