@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Database;
 using Dapper;
 using Npgsql;
 
@@ -18,7 +19,13 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         var rows = document.Chunks.Select(chunk => PassageRow.Of(document, title, chunk)).ToArray();
         var terms = rows.SelectMany(row => row.Terms.Frequencies.Select(term => (row.Position, Term: term.Key, Frequency: term.Value))).ToArray();
 
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        await db.RetryAsync(connection => ReplaceAsync(connection, document, title, rows, terms, cancellationToken), cancellationToken);
+    }
+
+    private static async Task<int> ReplaceAsync(
+        NpgsqlConnection connection, IndexedDocument document, string title, PassageRow[] rows,
+        (int Position, string Term, int Frequency)[] terms, CancellationToken cancellationToken)
+    {
         // A batch without BEGIN is one transaction and one round trip. now() stands still within it, so updated_at = now()
         // holds exactly where the first statement wrote: for an unchanged document the other three find nothing to do.
         await using var batch = new NpgsqlBatch(connection);
@@ -62,38 +69,36 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
             """,
             ("path", StoredText.Clean(document.Path)), ("positions", terms.Select(t => t.Position).ToArray()),
             ("terms", terms.Select(t => t.Term).ToArray()), ("frequencies", terms.Select(t => t.Frequency).ToArray()));
-        await batch.ExecuteNonQueryAsync(cancellationToken);
+        return await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
     public async Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken)
     {
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        await connection.ExecuteAsync(new(
-            "delete from documents where path = any(@paths)",
-            new { paths = paths.Select(StoredText.Clean).ToArray() }, cancellationToken: cancellationToken));
+        var parameters = new { paths = paths.Select(StoredText.Clean).ToArray() };
+        await db.RetryAsync(
+            connection => connection.ExecuteAsync(new("delete from documents where path = any(@paths)", parameters, cancellationToken: cancellationToken)),
+            cancellationToken);
     }
 
     public async Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
         // What another analyzer indexed equals no source's hash, so the next ingest does it anew.
-        var documents = await connection.QueryAsync<(string Path, string Hash)>(new(
+        var documents = await QueryAsync<(string Path, string Hash)>(
             "select path, case when analyzer_version = @version then content_hash else '' end from documents",
-            new { version = TextAnalyzer.Version }, cancellationToken: cancellationToken));
+            new { version = TextAnalyzer.Version }, cancellationToken);
         return documents.ToDictionary(d => d.Path, d => d.Hash);
     }
 
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        var found = await connection.QueryAsync<Candidate>(new(
+        var found = await QueryAsync<Candidate>(
             """
             select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
                 0::float8 as score, 0::float8 as coverage, null::integer as holds
             from passages p join documents d on d.id = p.document_id
             where p.id = any(@ids)
             """,
-            new { ids = ids.ToArray() }, cancellationToken: cancellationToken));
+            new { ids = ids.ToArray() }, cancellationToken);
         return [.. found.Select(f => f.ToPassage(holdsSelection: false))];
     }
 
@@ -104,8 +109,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         if (query.Limit <= 0 || (terms.Length == 0 && selection is null))
             return [];
 
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        var found = (await connection.QueryAsync<Candidate>(new(
+        var found = await QueryAsync<Candidate>(
             selection is null ? RankSql : RankWithSelectionSql,
             new
             {
@@ -120,13 +124,16 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
                 windows = selection?.Windows.SelectMany((w, i) => w.Select(_ => i)).ToArray() ?? [],
                 windowTerms = selection?.Windows.SelectMany(w => w).ToArray() ?? [],
             },
-            cancellationToken: cancellationToken))).AsList();
+            cancellationToken);
 
         var ranked = selection is null
             ? found.Select(f => f.ToPassage(holdsSelection: false))
             : selection.Order(found, query.Limit);
         return NearDuplicates.Cut(ranked, query.Limit);
     }
+
+    private Task<List<T>> QueryAsync<T>(string sql, object parameters, CancellationToken cancellationToken) => db.RetryAsync(
+        async connection => (await connection.QueryAsync<T>(new(sql, parameters, cancellationToken: cancellationToken))).AsList(), cancellationToken);
 
     private static void Add(NpgsqlBatch batch, string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
     {
