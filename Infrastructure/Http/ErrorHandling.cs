@@ -3,6 +3,7 @@ using System.Text.Json;
 using ChatBackend.Infrastructure.Ai;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace ChatBackend.Infrastructure.Http;
@@ -93,6 +94,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     public static void AddErrorHandling(IServiceCollection services)
     {
         services.AddExceptionHandler<ErrorHandling>();
+        services.AddSingleton<IProblemDetailsWriter, Writer>();
         services.AddProblemDetails(options => options.CustomizeProblemDetails = problem =>
         {
             var details = problem.ProblemDetails;
@@ -120,4 +122,23 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         StatusCodes.Status415UnsupportedMediaType => "Send JSON with content-type: application/json.",
         _ => null,
     };
+
+    /// <summary>
+    /// Writes problems whatever the caller accepts (RFC 9110, 15.5.7, lets us): the framework's own writer gives plain text,
+    /// or a problem without its members, to a caller that asked for an image or a stream.
+    /// </summary>
+    private sealed class Writer(IOptions<ProblemDetailsOptions> options, IOptions<Microsoft.AspNetCore.Http.Json.JsonOptions> json) : IProblemDetailsWriter
+    {
+        public bool CanWrite(ProblemDetailsContext context) => true;
+
+        public async ValueTask WriteAsync(ProblemDetailsContext context)
+        {
+            var (http, details) = (context.HttpContext, context.ProblemDetails);
+            details.Status ??= http.Response.StatusCode;
+            details.Title ??= Problems.TitleOf(details.Status.Value);
+            options.Value.CustomizeProblemDetails?.Invoke(context);
+            await http.Response.WriteAsJsonAsync(
+                details, details.GetType(), json.Value.SerializerOptions, "application/problem+json", http.RequestAborted);
+        }
+    }
 }

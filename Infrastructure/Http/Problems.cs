@@ -73,7 +73,8 @@ internal static class Problems
         _ => "internal_error",
     };
 
-    private static string TitleOf(int status) => status switch
+    /// <summary>The title of a status: its reason phrase, as RFC 9110 has it.</summary>
+    public static string TitleOf(int status) => status switch
     {
         StatusCodes.Status413PayloadTooLarge => "Content Too Large",
         StatusCodes.Status422UnprocessableEntity => "Unprocessable Content",
