@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Auth;
 using FluentValidation;
 
 namespace ChatBackend.Features.Chat;
@@ -19,7 +20,7 @@ internal static class ChatFeature
 
     public static void MapChat(this IEndpointRouteBuilder routes)
     {
-        var chat = routes.MapGroup("/chat").WithTags("Chat");
+        var chat = routes.MapGroup("/chat").WithTags("Chat").AcceptToken();
 
         chat.MapPostChat();
         chat.MapGetTurn();
@@ -27,5 +28,6 @@ internal static class ChatFeature
         chat.MapListMessages();
         chat.MapDeleteSession();
         chat.MapPutFeedback();
+        chat.MapGetInsights();
     }
 }

@@ -48,7 +48,8 @@ internal static class ModelFaults
         OperationCanceledException => Unreachable(),
         // Status 0 is the SDK's wrapping of a connection that failed before the headers.
         ClientResultException or HttpRequestException => Unreachable(),
-        IOException => Truncated(),
+        // An event that was cut in the middle is no JSON.
+        IOException or JsonException => Truncated(),
         AggregateException { InnerException: { } inner } => From(inner, time),
         _ => Malformed(),
     };

@@ -1,9 +1,9 @@
 using System.Diagnostics;
 using System.Text.Json;
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Search;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace ChatBackend.Infrastructure.Http;
@@ -32,12 +32,18 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
 
         if (details.Status == StatusCodes.Status503ServiceUnavailable)
         {
-            var wait = (exception as ModelException)?.RetryAfter ?? DefaultRetryAfter;
-            context.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString();
+            context.Response.Headers.RetryAfter = RetryAfterSeconds(exception).ToString();
         }
 
         context.Response.StatusCode = details.Status!.Value;
         return await problems.TryWriteAsync(new() { HttpContext = context, ProblemDetails = details });
+    }
+
+    /// <summary>After how many seconds asking again makes sense, for what is a 503.</summary>
+    public static int RetryAfterSeconds(Exception exception)
+    {
+        var wait = (exception as ModelException)?.RetryAfter ?? (exception as SearchException)?.RetryAfter ?? DefaultRetryAfter;
+        return Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
     }
 
     /// <summary>The problem that an exception is to a caller. Never holds text of the exception or of an upstream.</summary>
@@ -45,6 +51,8 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     {
         BadHttpRequestException e => DescribeBadRequest(e),
         ModelException e => Problems.Details(
+            e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
+        SearchException e => Problems.Details(
             e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
         // 57014 is our own time limit, 42P01 a table that the migrations, still waiting for the database, have yet to make.
         PostgresException { IsTransient: true } or PostgresException { SqlState: PostgresErrorCodes.UndefinedTable } =>
@@ -94,11 +102,14 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     public static void AddErrorHandling(IServiceCollection services)
     {
         services.AddExceptionHandler<ErrorHandling>();
-        services.AddSingleton<IProblemDetailsWriter, Writer>();
+        // Before the framework's own: the first writer that can, writes.
+        services.AddSingleton<IProblemDetailsWriter, ProblemWriter>();
         services.AddProblemDetails(options => options.CustomizeProblemDetails = problem =>
         {
             var details = problem.ProblemDetails;
             var status = details.Status ?? problem.HttpContext.Response.StatusCode;
+            details.Status ??= status;
+            details.Title ??= Problems.TitleOf(status);
             details.Instance ??= problem.HttpContext.Request.Path;
             if (!details.Extensions.TryGetValue("code", out var code))
             {
@@ -122,23 +133,4 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         StatusCodes.Status415UnsupportedMediaType => "Send JSON with content-type: application/json.",
         _ => null,
     };
-
-    /// <summary>
-    /// Writes problems whatever the caller accepts (RFC 9110, 15.5.7, lets us): the framework's own writer gives plain text,
-    /// or a problem without its members, to a caller that asked for an image or a stream.
-    /// </summary>
-    private sealed class Writer(IOptions<ProblemDetailsOptions> options, IOptions<Microsoft.AspNetCore.Http.Json.JsonOptions> json) : IProblemDetailsWriter
-    {
-        public bool CanWrite(ProblemDetailsContext context) => true;
-
-        public async ValueTask WriteAsync(ProblemDetailsContext context)
-        {
-            var (http, details) = (context.HttpContext, context.ProblemDetails);
-            details.Status ??= http.Response.StatusCode;
-            details.Title ??= Problems.TitleOf(details.Status.Value);
-            options.Value.CustomizeProblemDetails?.Invoke(context);
-            await http.Response.WriteAsJsonAsync(
-                details, details.GetType(), json.Value.SerializerOptions, "application/problem+json", http.RequestAborted);
-        }
-    }
 }

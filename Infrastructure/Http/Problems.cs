@@ -73,7 +73,7 @@ internal static class Problems
         _ => "internal_error",
     };
 
-    /// <summary>The title of a status: its reason phrase, as RFC 9110 has it.</summary>
+    /// <summary>A status in words.</summary>
     public static string TitleOf(int status) => status switch
     {
         StatusCodes.Status413PayloadTooLarge => "Content Too Large",

@@ -15,11 +15,13 @@ internal sealed record Dependency(string Name, bool IsRequired, Func<Cancellatio
 internal sealed record DependencyState(string Status, string Detail, double LatencyMs);
 
 /// <summary>The report of <c>/health/ready</c>.</summary>
+/// <param name="Status"><c>ready</c>; <c>degraded</c> when something is away that it can do without; or <c>unavailable</c>.</param>
+/// <param name="Dependencies">The state of each dependency by its name.</param>
 internal sealed record ReadinessResponse(string Status, IReadOnlyDictionary<string, DependencyState> Dependencies)
 {
     /// <summary>True when every required dependency answered.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
-    public bool IsReady => Status == "ready";
+    public bool IsReady => Status != "unavailable";
 }
 
 /// <summary>
@@ -45,7 +47,8 @@ internal sealed class Readiness(IEnumerable<Dependency> dependencies, TimeProvid
             {
                 var states = await Task.WhenAll(dependencies.Select(async d => (d, State: await CheckAsync(d, cancellationToken))));
                 var isReady = states.All(s => !s.d.IsRequired || s.State.Status == "healthy");
-                _last = new(isReady ? "ready" : "unavailable", states.ToDictionary(s => s.d.Name, s => s.State));
+                var isWhole = states.All(s => s.State.Status == "healthy");
+                _last = new(!isReady ? "unavailable" : isWhole ? "ready" : "degraded", states.ToDictionary(s => s.d.Name, s => s.State));
                 _lastAt = time.GetTimestamp();
             }
 

@@ -35,6 +35,7 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
         ("GET", "/chat/sessions/{session_id}/messages", ["cursor", "limit"], null),
         ("DELETE", "/chat/sessions/{session_id}", [], null),
         ("PUT", "/chat/messages/{message_id}/feedback", [], [("rating", "\"up\""), ("comment", "\"good\"")]),
+        ("GET", "/chat/insights", ["since"], null),
         ("GET", "/search", ["q", "limit"], null),
         ("GET", "/audits", ["page", "page_size", "status", "sort", "q"], null),
         ("POST", "/audits", [], Audit()),
@@ -82,7 +83,7 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
     [
         "", "0", "-1", "1", "51", "101", "1e400", "1.5", "99999999999999999999", "2147483647", "2147483648", "-2147483649", "NaN", "null", "true", "[]", "%00", "a%00b", "%", "%Z", "%ZZ",
         "%C3%28", "%ED%A0%80", "%EF%BF%BE", "%EF%BF%BF", "%EF%B7%90", "%F0%9F%BF%BE", "%FF%FE", "+", "%20", "%0A", "%0d%0a", "%E2%80%8B", "%D9%85%D8%B1%D8%AD%D8%A8%D8%A7", "%CC%81", "%EF%BB%BF",
-        "%25", "_", "%5C", "%5C%5C%25", "'", "%27%20or%201=1--", "robot%20AND%20*", ":*", "((((", "!!!", "a%26b", "created_at", "-title", "title;drop", "PENDING", "pending", "%D9%A1", "+1", "%201",
+        "%25", "_", "%5C", "%5C%5C%25", "'", "%27%20or%201=1--", "robot%20AND%20*", ":*", "((((", "!!!", "a%26b", "created_at", "-title", "title;drop", "PENDING", "pending", "%D9%A1", "+1", "%201", "2026-13-45", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59.9999999-14:00", "-infinity",
         "a", new('a', 1000), new('a', 1001), new('%', 300), new('+', 3000), new('a', 7500), string.Concat(Enumerable.Repeat("%F0%9F%A4%96", 400)), string.Concat(Enumerable.Repeat("a%20", 1500)),
     ];
 
@@ -98,7 +99,7 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
         ("Accept", ["", "*/*;q=2", "text/event-stream", "text/event-stream;q=abc", "text/event-stream;q=0", "application/json;q=0", ",,,,", "/", "*", "image/png", "text/event-stream, */*;q=-1", "\"", new('a', 5000), string.Join(',', Enumerable.Repeat("text/html", 500))]),
         ("Accept-Encoding", ["gzip;q=abc", "*;q=0", "zstd", ",", "identity;q=0"]),
         ("Accept-Language", ["xx-yy-zz;q=9", "\u00FC", ",,"]),
-        ("Authorization", ["", "Bearer", "Bearer ", "Bearer x.y.z", "bearer  a b", "Basic !!!", "Digest x", "Bearer " + new string('a', 6000), "Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer \u00E9", "Token,,"]),
+        ("Authorization", ["", "Bearer", "Bearer ", "Bearer x.y.z", "bearer  a b", "Basic !!!", "Digest x", "Bearer " + new string('a', 6000), "Bearer eyJhbGciOiJub25lIn0.e30.", "Bearer eyJhbGciOiJIUzI1NiJ9.e30.AA", "Bearer eyJhbGciOiJIUzI1NiJ9.bnVsbA.AA", "Bearer W10.W10.W10", "Bearer ..", "Bearer =.=.=", "Bearer \u00E9", "Token,,"]),
         ("Idempotency-Key", ["", " ", "\"\"", "\"", "a b", "a,b", "\u00E9", "\u00FF", new('k', 255), new('k', 256), new('k', 5000), "\"a\"b\"", "%00", "k"]),
         ("Last-Event-ID", ["", "x", "-1.0.0", "1.0.0", "0.0.0", "1.1.999999", "99999999999.1.1", "1.2147483647.2147483647", "2147483647.0.0", "1.end", "...", "1.-1.0", "\u00E9", new('1', 3000)]),
         ("If-Match", ["", "*", "\"1\"", "\"0\"", "\"-1\"", "W/\"1\"", "\"99999999999999999999\"", "\"", "1", ",,", "\"1\", \"2\", *", "\u00E9", new('"', 2001), string.Join(',', Enumerable.Repeat("\"1\"", 1000))]),

@@ -21,6 +21,8 @@ public sealed class HostileRequestsTests(ChatBackendApp app, ITestOutputHelper o
         var seed = Number("HOSTILE_SEED", DefaultSeed);
         var count = Number("HOSTILE_COUNT", DefaultCount);
         output.WriteLine($"HOSTILE_SEED={seed} HOSTILE_COUNT={count}");
+        // With a sign-in, or tokens would not be read.
+        app["AUTH_SECRET"] = new string('s', 32);
         using var client = NewClient();
         var ids = await ExistingIdsAsync();
         var complaints = new ConcurrentQueue<string>();
@@ -128,7 +130,7 @@ public sealed class HostileRequestsTests(ChatBackendApp app, ITestOutputHelper o
             return $"{status} is no problem+json but {response.Content.Headers.ContentType}: {body}";
 
         var problem = JsonDocument.Parse(body).RootElement;
-        if (Text("status") != status.ToString() || Text("code") is "" || Text("trace_id") is "")
+        if (Text("status") != status.ToString() || Text("code") is "" || Text("title") is "" || Text("trace_id") is "")
             return $"{status} lacks a member: {body}";
         // What the caller sent may come back in instance; no more than that.
         return Internals.FirstOrDefault(i => (Text("detail") + Text("title")).Contains(i, StringComparison.Ordinal)) is { } leak

@@ -55,7 +55,7 @@ public sealed class OpenAiChatModelTests
     [Fact]
     public async Task Requests_are_what_OpenAIs_own_description_allows()
     {
-        if (OpenAiDescription.Find() is not { } description)
+        if (ApiDescription.OpenAi is not { } description)
         {
             Assert.Skip("OpenAI's description (openai-openapi.yaml) is not on this machine; CHATBACKEND_SHARED can name its folder.");
             return;
