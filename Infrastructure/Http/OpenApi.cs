@@ -29,7 +29,8 @@ internal static class OpenApi
 
     public static void MapOpenApiDocument(this WebApplication app)
     {
-        app.MapOpenApi("/openapi/{documentName}.json");
+        // Only the one there is: for others the framework answers with a 404 in plain text.
+        app.MapOpenApi("/openapi/{documentName:regex(^v1$)}.json");
         app.MapApiReference();
     }
 

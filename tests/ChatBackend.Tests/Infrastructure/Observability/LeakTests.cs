@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 using System.Text.Json;
@@ -11,7 +12,7 @@ namespace ChatBackend.Tests.Infrastructure.Observability;
 /// <summary>What must never be in logs, traces, metrics or problems, however a turn fails: each has a canary in it.</summary>
 public sealed class LeakTests : IAsyncLifetime
 {
-    private readonly Dictionary<string, string> _canaries = new[] { "question", "selection", "answer", "page", "comment", "apikey", "subject", "secret", "repeat", "password", "path" }
+    private readonly Dictionary<string, string> _canaries = new[] { "question", "selection", "answer", "page", "comment", "apikey", "bearer", "subject", "secret", "repeat", "password", "path" }
         .ToDictionary(name => name, name => $"canary-{name}-{Guid.NewGuid():N}");
 
     private readonly List<string> _ids = [];
@@ -41,8 +42,6 @@ public sealed class LeakTests : IAsyncLifetime
     {
         await using var service = Start(("DATABASE_URL", _database), ("OPENAI_API_KEY", _canaries["apikey"]));
         await service.WaitUntilReadyAsync();
-        Prepare(service.Client);
-
         _model.Answer($"The answer is {_canaries["answer"]}.");
         var answer = await (await AskAsync(service)).JsonAsync();
         Remember(answer, "session_id", "turn_id", "message_id");
@@ -69,10 +68,12 @@ public sealed class LeakTests : IAsyncLifetime
         await service.Client.PostAsync("/chat", new StringContent($$"""{"message":"{{_canaries["question"]}}",,}""", new MediaTypeHeaderValue("application/json")));
         await service.Client.PostAsJsonAsync("/chat", new { message = _canaries["question"], session_id = _canaries["path"] });
         await service.Client.DeleteAsync($"/chat/sessions/{session}");
+        using var forged = new HttpRequestMessage(HttpMethod.Post, "/chat") { Content = JsonContent.Create(new { message = "x" }), Headers = { Authorization = new("Bearer", _canaries["bearer"]) } };
+        Assert.Equal(HttpStatusCode.Unauthorized, (await service.Client.SendAsync(forged)).StatusCode);
         service.Stop();
         Assert.Equal(0, await service.WaitForExitAsync());
 
-        Assert.Contains("POST /chat", _collector.Traces);
+        await Until.TrueAsync(() => _collector.Traces.Contains("POST /chat"), "No trace arrived.");
         AssertNoLeak(service.Output);
     }
 
@@ -82,8 +83,6 @@ public sealed class LeakTests : IAsyncLifetime
         await using var service = Start(("DATABASE_URL", $"postgres://reader:{_canaries["password"]}@127.0.0.1:1/book"), ("OPENAI_API_KEY", _canaries["apikey"]));
         await service.WaitUntilAliveAsync();
         await Until.TrueAsync(() => service.Output.Contains("cannot be migrated yet"), "Nothing was logged.");
-        Prepare(service.Client);
-
         await FailAsync(service);
 
         service.Stop();
