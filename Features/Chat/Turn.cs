@@ -72,10 +72,10 @@ internal enum Grounding
     /// <summary>The answer cites passages that fit the question.</summary>
     Grounded,
 
-    /// <summary>Passages were found, but they cover only some of the question, or the answer cites none of them.</summary>
+    /// <summary>The answer cites passages that cover only some of the question, or was cut before it cited one.</summary>
     Partial,
 
-    /// <summary>The book has nothing on it, and the answer says so.</summary>
+    /// <summary>The book has nothing on it, and the answer says so: it cites nothing.</summary>
     None,
 }
 

@@ -165,7 +165,7 @@ internal sealed class TurnRunner(
             {
                 // Whatever ends the process each time, it must not do so for ever.
                 await FailAsync(live, new TurnFailure(StatusCodes.Status500InternalServerError, "turn_abandoned",
-                    "The question could not be answered after several attempts.", null, []), stop);
+                    "The question could not be answered after several attempts.", null, []), started, stop);
                 return;
             }
 
@@ -179,7 +179,7 @@ internal sealed class TurnRunner(
         }
         catch (Exception e)
         {
-            await FailAsync(live, e, stop);
+            await FailAsync(live, e, started, stop);
         }
         finally
         {
@@ -208,14 +208,14 @@ internal sealed class TurnRunner(
         }
     }
 
-    private async Task FailAsync(LiveTurn live, Exception exception, CancellationToken stop)
+    private async Task FailAsync(LiveTurn live, Exception exception, long started, CancellationToken stop)
     {
         if (exception is not (ModelException or SearchException))
             log.LogError(exception, "Turn {Turn} failed", Shorten(live.Turn.Id));
         var failure = TurnFailure.From(exception, live.Snapshot().Retrieved ?? []);
         try
         {
-            await FailAsync(live, failure, stop);
+            await FailAsync(live, failure, started, stop);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -229,8 +229,11 @@ internal sealed class TurnRunner(
         }
     }
 
-    private async Task FailAsync(LiveTurn live, TurnFailure failure, CancellationToken stop) =>
-        live.Finish(await EndTurn.FailAsync(database, live.Turn, failure, stop) ? new(null, failure) : TurnEnd.Lost);
+    private async Task FailAsync(LiveTurn live, TurnFailure failure, long started, CancellationToken stop)
+    {
+        var latency = (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+        live.Finish(await EndTurn.FailAsync(database, live.Turn, failure, latency, stop) ? new(null, failure) : TurnEnd.Lost);
+    }
 
     /// <summary>Waits until the turn before has ended, here or on another replica.</summary>
     private async Task<TurnContext> WaitForPlaceAsync(ClaimedTurn turn, CancellationToken cancellationToken)
