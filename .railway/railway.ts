@@ -37,6 +37,10 @@ export default defineRailway(() => {
       // Set with `railway variable set`; what is set there stays. A variable that isn't named here, the next apply removes.
       OPENAI_API_KEY: preserve(),
       INGEST_API_KEY: preserve(),
+      AUTH_JWKS_URL: preserve(),
+      AUTH_ISSUER: preserve(),
+      AUTH_AUDIENCE: preserve(),
+      AUTH_SECRET: preserve(),
       FRONTEND_URL: preserve(),
       SITE_BASE_URL: preserve(),
     },

@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Auth;
 using FluentValidation;
 
 namespace ChatBackend.Features.Chat;
@@ -19,7 +20,7 @@ internal static class ChatFeature
 
     public static void MapChat(this IEndpointRouteBuilder routes)
     {
-        var chat = routes.MapGroup("/chat").WithTags("Chat");
+        var chat = routes.MapGroup("/chat").WithTags("Chat").AcceptToken();
 
         chat.MapPostChat();
         chat.MapGetTurn();
@@ -27,6 +28,8 @@ internal static class ChatFeature
         chat.MapListMessages();
         chat.MapDeleteSession();
         chat.MapPutFeedback();
-        chat.MapGetInsights();
+
+        // For the authors, not the readers: their key takes the place of a reader's token.
+        routes.MapGroup("/chat").WithTags("Chat").MapGetInsights();
     }
 }

@@ -1,4 +1,5 @@
 using System.Globalization;
+using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Search;
@@ -56,7 +57,8 @@ internal static class GetInsights
     public static void MapGetInsights(this IEndpointRouteBuilder chat) => chat
         .MapGet("/insights", HandleAsync)
         .WithName(nameof(GetInsights))
-        .ProducesProblem(StatusCodes.Status400BadRequest);
+        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .RequireIngestKey();
 
     /// <summary>What readers asked, how they were answered, and which questions the book left open.</summary>
     /// <param name="since">A date or a time (ISO 8601, UTC unless it says otherwise); 30 days ago by default.</param>

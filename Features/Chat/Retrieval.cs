@@ -14,11 +14,21 @@ internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passa
 /// <summary>Finds the passages of the book that a question is about.</summary>
 internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<ChatOptions> options, ILogger<Retrieval> log)
 {
-    /// <summary>A passage that covers less of the question's weight than this has nothing to do with it.</summary>
-    private const double Related = 0.34;
+    /// <summary>A passage that covers less of the question's weight than this has nothing to do with it: a model that reads is not even shown it.</summary>
+    private const double Related = 0.3;
+
+    /// <summary>The same for the offline model, which cannot tell whether what it quotes answers the question.</summary>
+    private const double RelatedOffline = 0.46;
 
     /// <summary>A passage that covers this much of the question's weight answers it.</summary>
-    private const double Strong = 0.6;
+    private const double Strong = 0.7;
+
+    /// <summary>
+    /// The same two lines for nearness of meaning (cosine of text-embedding-3): a question in other words than the book's, or
+    /// in another language, shares none with the passage that answers it.
+    /// </summary>
+    private const double RelatedMeaning = 0.4;
+    private const double StrongMeaning = 0.55;
 
     /// <summary>The marked text joins the search with its beginning; the index matches all of it separately.</summary>
     private const int SelectedTextInSearch = 600;
@@ -51,9 +61,10 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
         var holdsSelection = found.Any(p => p.HoldsSelection);
         var best = found.Select(p => p.Coverage).DefaultIfEmpty(0).Max();
         // Where the marked text was found, what stands around it belongs to the question whatever its words are.
-        if (!holdsSelection && best < Related)
+        var nearest = found.Select(p => p.Similarity ?? 0).DefaultIfEmpty(0).Max();
+        if (!holdsSelection && best < (model.IsOffline ? RelatedOffline : Related) && nearest < RelatedMeaning)
             return new(search, [], IsStrong: false);
-        return new(search, found, holdsSelection || best >= Strong);
+        return new(search, found, holdsSelection || best >= Strong || nearest >= StrongMeaning);
     }
 
     /// <summary>The question as one query that stands alone, in the book's language; null where no model can tell.</summary>

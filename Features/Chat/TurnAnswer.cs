@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 namespace ChatBackend.Features.Chat;
 
 /// <summary>Writes the answer of a turn: searches the book, asks the model, checks the citations. Touches no rows.</summary>
-internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions<ChatOptions> options, TimeProvider time)
+internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions<ChatOptions> options, IOptions<AiOptions> ai, TimeProvider time)
 {
     /// <summary>How often a prompt that was too long for the model is halved.</summary>
     private const int Halvings = 2;
@@ -62,17 +62,19 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
         IReadOnlyList<Citation> Cited() => [.. markers.Used.Select((given, i) => sources[given - 1].Cite(i + 1))];
     }
 
-    /// <summary>Asks the model; a prompt that it finds too long is asked again with half of the history's room.</summary>
+    /// <summary>Asks the model; a prompt that it finds too long is asked again with half of the history's room, within the same time.</summary>
     private async IAsyncEnumerable<ModelPiece> AskAsync(
         Question question, TurnContext context, Retrieved found, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var tokens = options.Value.ContextTokens;
+        var started = time.GetTimestamp();
         for (var attempt = 0; ; attempt++)
         {
             var messages = ChatPrompt.Build(ChatPrompt.NewFence(), question, context, found.Passages, tokens);
             var request = new ModelRequest(messages)
             {
                 Question = found.SearchText,
+                Budget = TimeSpan.FromSeconds(ai.Value.TimeoutSeconds) - time.GetElapsedTime(started),
                 Quotable = [.. found.Passages.Select((p, i) => new QuotableText(i + 1, string.Join(" › ", p.HeadingPath), p.Text))],
             };
             await using var pieces = model.StreamAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken);

@@ -3,6 +3,7 @@ using System.Diagnostics;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Search;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -165,10 +166,10 @@ internal sealed class TurnRunner(
     private async Task FailAsync(LiveTurn live, Exception exception, CancellationToken stop)
     {
         var problem = ErrorHandling.Describe(exception);
-        if (exception is not ModelException)
+        if (exception is not (ModelException or SearchException))
             log.LogError(exception, "Turn {Turn} failed", Shorten(live.Turn.Id));
         int? retryAfter = problem.Status == StatusCodes.Status503ServiceUnavailable
-            ? Math.Max(1, (int)Math.Ceiling(((exception as ModelException)?.RetryAfter ?? TimeSpan.FromSeconds(2)).TotalSeconds))
+            ? ErrorHandling.RetryAfterSeconds(exception)
             : null;
         var failure = new TurnFailure(
             problem.Status!.Value, (string)problem.Extensions["code"]!, problem.Detail!, retryAfter, live.Snapshot().Retrieved ?? []);

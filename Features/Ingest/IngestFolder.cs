@@ -1,4 +1,5 @@
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Search;
 using Spectre.Console;
 
 namespace ChatBackend.Features.Ingest;
@@ -54,7 +55,7 @@ internal static class IngestFolder
 
             return Report(console, folders[0], summary);
         }
-        catch (DirectoryNotFoundException exception)
+        catch (Exception exception) when (exception is DirectoryNotFoundException or SearchException)
         {
             console.WriteLine(exception.Message);
             return 1;

@@ -1,4 +1,5 @@
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Features.Ingest;
 
@@ -15,7 +16,17 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
         if (!Directory.Exists(folder) || !database.IsMigrated)
             return;
 
-        var summary = await ingest.IngestAsync(folder, prune: false, progress: null, cancellationToken);
+        IngestSummary summary;
+        try
+        {
+            summary = await ingest.IngestAsync(folder, prune: false, progress: null, cancellationToken);
+        }
+        catch (SearchException exception)
+        {
+            log.LogWarning("Could not ingest the sample book: {Reason}", exception.Message);
+            return;
+        }
+
         if (summary.Passages > 0)
             log.LogInformation("Ingested the sample book: {Documents} documents, {Passages} passages", summary.Documents, summary.Passages);
         foreach (var document in summary.Failed)

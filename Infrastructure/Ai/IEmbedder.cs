@@ -3,6 +3,9 @@ namespace ChatBackend.Infrastructure.Ai;
 /// <summary>Turns texts into vectors.</summary>
 internal interface IEmbedder
 {
+    /// <summary>The model's name: vectors of different models cannot be compared.</summary>
+    string Model { get; }
+
     /// <summary>The number of dimensions of every vector.</summary>
     int Dimensions { get; }
 

@@ -17,19 +17,23 @@ internal sealed class OfflineChatModel : IChatModel
     private const int MostPassages = 3;
 
     /// <summary>The best sentence is followed by what comes after it until there are so many.</summary>
-    private const int EnoughSentences = 3;
+    private const int EnoughSentences = 4;
+    private const int EnoughElsewhere = 2;
 
     /// <summary>The least share of the question, by weight, that one passage must speak of.</summary>
-    private const double LeastCoverage = 0.45;
+    private const double LeastCoverage = 0.25;
 
     /// <summary>The same where the question carries marked text, of which one passage holds but a part.</summary>
-    private const double LeastCoverageOfMuch = 0.2;
+    private const double LeastCoverageOfMuch = 0.15;
 
     private const int MuchTerms = 12;
 
     /// <summary>The least that a further sentence of a chosen passage, or one of another passage, must be worth against the best one.</summary>
     private const double LeastWorth = 0.45;
-    private const double LeastWorthElsewhere = 0.6;
+    private const double LeastWorthElsewhere = 0.5;
+
+    /// <summary>How much each place further down in the search lowers what a passage's best sentence is worth.</summary>
+    private const double LaterPassage = 0.4;
 
     /// <summary>What a word is worth in a further sentence when a chosen one has it.</summary>
     private const double Repeated = 0.35;
@@ -40,8 +44,11 @@ internal sealed class OfflineChatModel : IChatModel
         StringComparer.OrdinalIgnoreCase);
 
     private static readonly HashSet<string> AsksForCode = new(
-        ["how", "code", "example", "write", "implement", "create", "command", "script", "snippet", "show", "python", "کیسے", "مثال", "کوڈ"],
+        ["code", "example", "write", "implement", "create", "command", "script", "snippet", "show", "python", "مثال", "کوڈ"],
         StringComparer.OrdinalIgnoreCase);
+
+    // Code after a sentence that is quoted does these no harm, but they do not look for it.
+    private static readonly HashSet<string> MayWantCode = new([.. AsksForCode, "how", "کیسے"], StringComparer.OrdinalIgnoreCase);
 
     private static readonly HashSet<string> Defines = new(["is", "are", "means"], StringComparer.OrdinalIgnoreCase);
 
@@ -86,52 +93,60 @@ internal sealed class OfflineChatModel : IChatModel
             return NotCovered;
 
         var words = Words(question);
-        var chosen = Choose(sentences, weights, isDefinition: words.Length > 1 && words[0].Equals("what", StringComparison.OrdinalIgnoreCase) && Defines.Contains(words[1]));
+        var kind = new Kind(
+            IsDefinition: words.Length > 1 && words[0].Equals("what", StringComparison.OrdinalIgnoreCase) && Defines.Contains(words[1]),
+            AsksForCode: words.Any(AsksForCode.Contains));
+        var chosen = Choose(passages, weights, kind);
 
-        return chosen.Count == 0 ? NotCovered : Write(chosen, wantsCode: words.Any(AsksForCode.Contains));
+        return chosen.Count == 0 ? NotCovered : Write(chosen, wantsCode: words.Any(MayWantCode.Contains));
     }
 
     /// <summary>BM25's weight of a term that this many of so many sentences hold.</summary>
     private static double Rarity(int holding, int count) => Math.Log(1 + ((count - holding + 0.5) / (holding + 0.5)));
 
-    /// <summary>The best sentence, then what adds to it: a word that was quoted already is worth less.</summary>
-    private static List<Sentence> Choose(Sentence[] sentences, Dictionary<string, double> weights, bool isDefinition)
+    /// <summary>
+    /// From the passage with the best sentence that and what adds to it, a word that was quoted already being worth less; then
+    /// the best of the passages that say nearly as much.
+    /// </summary>
+    private static List<Sentence> Choose(Passage[] passages, Dictionary<string, double> weights, Kind kind)
     {
-        var chosen = new List<Sentence>();
         var said = new HashSet<string>();
-        var best = 0.0;
-        while (chosen.Count < MostSentences)
-        {
-            var next = sentences
-                .Where(s => !chosen.Contains(s) && chosen.TrueForAll(c => c.Folded != s.Folded))
-                .Where(s => chosen.Exists(c => c.Passage == s.Passage) || chosen.DistinctBy(c => c.Passage).Count() < MostPassages)
-                .Select(s => (Sentence: s, Worth: Worth(s, weights, said, isDefinition)))
-                .OrderByDescending(s => s.Worth)
-                .FirstOrDefault();
-            if (next.Sentence is null || next.Worth <= 0)
-                break;
-            if (next.Worth < best * (chosen.Exists(c => c.Passage == next.Sentence.Passage) ? LeastWorth : LeastWorthElsewhere))
-                break;
+        var ranked = passages
+            .Where(p => p.Sentences.Length > 0)
+            .Select(p => (Passage: p, Best: p.Sentences.Max(s => Worth(s, weights, said, kind))))
+            .OrderByDescending(p => p.Best / (1 + (LaterPassage * p.Passage.Rank)))
+            .ToArray();
 
-            best = Math.Max(best, next.Worth);
-            chosen.Add(next.Sentence);
-            said.UnionWith(next.Sentence.Terms);
-            if (Before(next.Sentence, sentences) is { } before && !chosen.Contains(before) && chosen.Count < MostSentences)
-                chosen.Add(before);
-        }
-
-        // The first one chosen is the best.
-        for (var after = chosen.FirstOrDefault(); after is not null && chosen.Count < EnoughSentences;)
+        var chosen = new List<Sentence>();
+        foreach (var (passage, best) in ranked.Where(p => p.Best > 0 && p.Best >= LeastWorthElsewhere * ranked[0].Best).Take(MostPassages))
         {
-            after = Array.Find(sentences, s => s.Passage == after.Passage && s.Position == after.Position + 1 && s.Quote.Block == after.Quote.Block);
-            if (after is not null && !chosen.Contains(after))
-                chosen.Add(after);
+            var isFirst = chosen.Count == 0;
+            var quoted = new List<Sentence>();
+            while (quoted.Count < (isFirst ? MostSentences : 1)
+                && passage.Sentences.Except(quoted).Where(s => !chosen.Exists(c => c.Folded == s.Folded)).MaxBy(s => Worth(s, weights, said, kind)) is { } next
+                && Worth(next, weights, said, kind) is > 0 and var worth && worth >= (isFirst && quoted.Count == 0 ? 0 : LeastWorth) * best)
+            {
+                quoted.Add(next);
+                said.UnionWith(next.Terms);
+                if (Before(next) is { } before && !quoted.Contains(before))
+                    quoted.Add(before);
+            }
+
+            // What comes after the best sentence explains it.
+            for (var after = quoted.FirstOrDefault(); after is not null && quoted.Count < (isFirst ? EnoughSentences : EnoughElsewhere);)
+            {
+                after = Array.Find(passage.Sentences, s => s.Position == after.Position + 1 && s.Quote.Block == after.Quote.Block);
+                if (after is not null && !quoted.Contains(after))
+                    quoted.Add(after);
+            }
+
+            chosen.AddRange(quoted);
         }
 
         return chosen;
     }
 
-    private static double Worth(Sentence sentence, Dictionary<string, double> weights, HashSet<string> said, bool isDefinition)
+    private static double Worth(Sentence sentence, Dictionary<string, double> weights, HashSet<string> said, Kind kind)
     {
         var own = weights.Where(w => sentence.Terms.Contains(w.Key)).Sum(w => said.Contains(w.Key) ? w.Value * Repeated : w.Value);
         if (own <= 0)
@@ -142,20 +157,22 @@ internal sealed class OfflineChatModel : IChatModel
         // "What is a node?" is answered by "A node is …".
         var words = Words(sentence.Quote.Text);
         var verb = Array.FindIndex(words, Defines.Contains);
-        var defining = isDefinition && verb is > 0 and < 6 && words[..verb].Any(w => TextAnalyzer.Analyze(w).Frequencies.Keys.Any(weights.ContainsKey)) ? 1.5 : 1;
+        var defining = kind.IsDefinition && verb is > 0 and < 6 && words[..verb].Any(w => TextAnalyzer.Analyze(w).Frequencies.Keys.Any(weights.ContainsKey)) ? 1.5 : 1;
         // Much beside the point makes a sentence a worse answer; a question leads nowhere.
         var length = 1 / (1 + (0.15 * Math.Log(1 + (sentence.Terms.Count / 12.0))));
         var form = sentence.Quote.TableHead is not null ? 0.8 : sentence.Quote.Text.EndsWith('?') ? 0.4 : 1;
 
-        return (own + (0.5 * heading)) * opening * defining * length * form / (1 + (0.12 * sentence.Passage.Rank));
+        var coding = kind.AsksForCode && sentence.Quote.Code is not null ? 1.5 : 1;
+
+        return (own + (0.5 * heading)) * opening * defining * length * form * coding;
     }
 
-    private static Sentence? Before(Sentence sentence, Sentence[] sentences)
+    private static Sentence? Before(Sentence sentence)
     {
         if (sentence.Quote.IsFirst || sentence.Quote.TableHead is not null || Words(sentence.Quote.Text) is not [var first, ..] || !Leaning.Contains(first))
             return null;
 
-        return Array.Find(sentences, s => s.Passage == sentence.Passage && s.Position == sentence.Position - 1);
+        return Array.Find(sentence.Passage.Sentences, s => s.Position == sentence.Position - 1);
     }
 
     private static string Write(List<Sentence> chosen, bool wantsCode)
@@ -213,6 +230,9 @@ internal sealed class OfflineChatModel : IChatModel
 
     private static string[] Words(string text) =>
         text.Split([' ', '\n', '\t', ',', '.', '?', '!', ':', ';', '"', '(', ')', '؟', '،', '۔'], StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>What a question looks for besides its words.</summary>
+    private sealed record Kind(bool IsDefinition, bool AsksForCode);
 
     /// <summary>A text that may be quoted, taken apart.</summary>
     private sealed class Passage

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text.Json;
 using Microsoft.Extensions.Options;
 using OpenAI.Chat;
 
@@ -214,6 +215,11 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         catch (OperationCanceledException) when (_silence.IsCancellationRequested)
         {
             throw ModelFaults.Silent();
+        }
+        catch (JsonException)
+        {
+            // An event that was cut in the middle is no JSON.
+            throw ModelFaults.Truncated();
         }
         catch (Exception e)
         {

@@ -17,6 +17,8 @@ internal sealed class OpenAiEmbedder(
 
     private readonly AiOptions _options = options.Value;
 
+    public string Model => _options.EmbeddingModel;
+
     public int Dimensions => _options.EmbeddingDimensions;
 
     public async Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken)

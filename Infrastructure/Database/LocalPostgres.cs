@@ -16,6 +16,9 @@ namespace ChatBackend.Infrastructure.Database;
 internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnlyList<string> extraOptions)
 {
     private const string User = "chatbackend";
+    private const int Attempts = 20;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(500);
 
     private readonly string _data = Path.Combine(folder, "postgres");
     private readonly string _passwordFile = Path.Combine(folder, "postgres.password");
@@ -41,26 +44,23 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
         if (!File.Exists(Path.Combine(_data, "PG_VERSION")))
             await InitializeAsync(cancellationToken);
 
-        if (await PostgresAsync("pg_ctl", ["-D", _data, "status"], cancellationToken) is { Code: 0 })
+        for (var attempt = 1; ; attempt++)
         {
-            _isOwner = !IsOwnerAlive();
-            log.LogInformation("Using the private PostgreSQL that already runs on {Folder}", _data);
+            try
+            {
+                _connectionString = await StartOrTakeOverAsync(password, cancellationToken);
+                return;
+            }
+            catch (NpgsqlException e) when (e.IsTransient && attempt < Attempts)
+            {
+                // A server that was just killed is about to be gone; one that just started is about to be ready.
+                await Task.Delay(Pause, cancellationToken);
+            }
+            catch (NpgsqlException e)
+            {
+                throw new LocalPostgresException($"The private PostgreSQL does not answer; {Path.Combine(_data, "server.log")} may say why. {e.Message}");
+            }
         }
-        else
-        {
-            _isOwner = true;
-            await StartServerAsync(cancellationToken);
-        }
-
-        if (_isOwner)
-            await File.WriteAllTextAsync(_ownerFile, Environment.ProcessId.ToString(), cancellationToken);
-
-        // The fourth line of postmaster.pid is the port (PostgreSQL source, miscadmin.h).
-        var port = int.Parse((await File.ReadAllLinesAsync(Path.Combine(_data, "postmaster.pid"), cancellationToken))[3]);
-        var settings = new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = port, Username = User, Password = password, Database = "postgres" };
-        await CreateDatabaseAsync(settings.ConnectionString, cancellationToken);
-        settings.Database = User;
-        _connectionString = settings.ConnectionString;
     }
 
     /// <summary>Stops the server, unless another live process started it.</summary>
@@ -88,6 +88,31 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
                 .OrderByDescending(f => int.TryParse(new string([.. Path.GetFileName(f).Where(char.IsDigit)]), out var version) ? version : 0)
                 .Select(f => Path.Combine(f, "bin"))
             : [];
+    }
+
+    private async Task<string> StartOrTakeOverAsync(string password, CancellationToken cancellationToken)
+    {
+        DeleteStalePid();
+        if (await PostgresAsync("pg_ctl", ["-D", _data, "status"], cancellationToken) is { Code: 0 })
+        {
+            _isOwner = !IsOwnerAlive();
+            log.LogInformation("Using the private PostgreSQL that already runs on {Folder}", _data);
+        }
+        else
+        {
+            _isOwner = true;
+            await StartServerAsync(cancellationToken);
+        }
+
+        if (_isOwner)
+            await File.WriteAllTextAsync(_ownerFile, Environment.ProcessId.ToString(), cancellationToken);
+
+        // The fourth line of postmaster.pid is the port (PostgreSQL source, miscadmin.h).
+        var port = int.Parse((await File.ReadAllLinesAsync(Path.Combine(_data, "postmaster.pid"), cancellationToken))[3]);
+        var settings = new NpgsqlConnectionStringBuilder { Host = "127.0.0.1", Port = port, Username = User, Password = password, Database = "postgres" };
+        await CreateDatabaseAsync(settings.ConnectionString, cancellationToken);
+        settings.Database = User;
+        return settings.ConnectionString;
     }
 
     private async Task<string> PasswordAsync(CancellationToken cancellationToken)
@@ -150,6 +175,31 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
             "select exists (select from pg_database where datname = @User)", new { User }, cancellationToken: cancellationToken));
         if (!exists)
             await connection.ExecuteAsync(new("create database chatbackend", cancellationToken: cancellationToken));
+    }
+
+    /// <summary>
+    /// After a kill or a power cut postmaster.pid may name a process that is dead but not yet reaped, or by now is another
+    /// program: PostgreSQL takes both for a server that runs. Linux tells them apart.
+    /// </summary>
+    private void DeleteStalePid()
+    {
+        var file = Path.Combine(_data, "postmaster.pid");
+        if (!OperatingSystem.IsLinux() || !File.Exists(file))
+            return;
+
+        // "246 (postgres) S 1 ...": the program's name, then its state.
+        var state = "";
+        try
+        {
+            state = File.ReadAllText($"/proc/{File.ReadLines(file).FirstOrDefault()?.Trim()}/stat");
+        }
+        catch (IOException)
+        {
+            // There is no such process.
+        }
+
+        if (!state.Contains("(postgres)", StringComparison.Ordinal) || state.Contains("(postgres) Z", StringComparison.Ordinal))
+            File.Delete(file);
     }
 
     private bool IsOwnerAlive()

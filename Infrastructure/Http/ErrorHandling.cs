@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Search;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
@@ -36,12 +37,18 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
 
         if (details.Status == StatusCodes.Status503ServiceUnavailable)
         {
-            var wait = (exception as ModelException)?.RetryAfter ?? DefaultRetryAfter;
-            context.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds)).ToString();
+            context.Response.Headers.RetryAfter = RetryAfterSeconds(exception).ToString();
         }
 
         context.Response.StatusCode = details.Status!.Value;
         return await problems.TryWriteAsync(new() { HttpContext = context, ProblemDetails = details });
+    }
+
+    /// <summary>After how many seconds asking again makes sense, for what is a 503.</summary>
+    public static int RetryAfterSeconds(Exception exception)
+    {
+        var wait = (exception as ModelException)?.RetryAfter ?? (exception as SearchException)?.RetryAfter ?? DefaultRetryAfter;
+        return Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
     }
 
     /// <summary>The problem that an exception is to a caller. Never holds text of the exception or of an upstream.</summary>
@@ -49,6 +56,8 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     {
         BadHttpRequestException e => DescribeBadRequest(e),
         ModelException e => Problems.Details(
+            e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
+        SearchException e => Problems.Details(
             e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
         // 57014 is our own time limit, 42P01 a table that the migrations, still waiting for the database, have yet to make.
         PostgresException { IsTransient: true } or PostgresException { SqlState: PostgresErrorCodes.UndefinedTable } =>
@@ -98,10 +107,14 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     public static void AddErrorHandling(IServiceCollection services)
     {
         services.AddExceptionHandler<ErrorHandling>();
+        // Before the framework's own: the first writer that can, writes.
+        services.AddSingleton<IProblemDetailsWriter, ProblemWriter>();
         services.AddProblemDetails(options => options.CustomizeProblemDetails = problem =>
         {
             var details = problem.ProblemDetails;
             var status = details.Status ?? problem.HttpContext.Response.StatusCode;
+            details.Status ??= status;
+            details.Title ??= Problems.TitleOf(status);
             details.Instance ??= problem.HttpContext.Request.Path;
             if (!details.Extensions.TryGetValue("code", out var code))
             {

@@ -2,6 +2,7 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using FluentValidation;
 using Microsoft.AspNetCore.Http.Json;
+using Microsoft.Net.Http.Headers;
 
 namespace ChatBackend.Infrastructure.Http;
 
@@ -46,6 +47,21 @@ internal static class HttpFeature
             context.Response.Headers.XContentTypeOptions = "nosniff";
             return next(context);
         });
+        app.Use(RequireUtf8);
+    }
+
+    /// <summary>JSON is UTF-8 (RFC 8259, 8.1). The framework takes no quotes around that, and fails on names it does not know.</summary>
+    private static Task RequireUtf8(HttpContext context, RequestDelegate next)
+    {
+        if (!context.Request.HasJsonContentType() || !MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) || !type.Charset.HasValue)
+            return next(context);
+
+        var charset = HeaderUtilities.RemoveQuotes(type.Charset);
+        if (charset.Length > 0 && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
+            return Problems.Problem(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "Send JSON as UTF-8.").ExecuteAsync(context);
+
+        context.Request.ContentType = type.MediaType.Value;
+        return next(context);
     }
 
     /// <summary>snake_case both ways; numbers are numbers; unknown fields are ignored.</summary>

@@ -11,9 +11,6 @@ namespace ChatBackend.Infrastructure.Http;
 /// <summary>The OpenAPI 3.1 description at <c>/openapi/v1.json</c>, made from the routes, their types and their comments.</summary>
 internal static class OpenApi
 {
-    /// <summary>The name of the bearer scheme in the description.</summary>
-    private const string Bearer = "bearer";
-
     private static readonly Dictionary<string, string> Headers = new()
     {
         ["ETag"] = "The version of the record; send it back in If-Match to guard a change.",
@@ -32,7 +29,8 @@ internal static class OpenApi
 
     public static void MapOpenApiDocument(this WebApplication app)
     {
-        app.MapOpenApi("/openapi/{documentName}.json");
+        // Only the one there is: for others the framework answers with a 404 in plain text.
+        app.MapOpenApi("/openapi/{documentName:regex(^v1$)}.json");
         app.MapApiReference();
     }
 
@@ -57,16 +55,7 @@ internal static class OpenApi
         document.Components.Schemas ??= new Dictionary<string, IOpenApiSchema>();
         document.Components.Schemas.Remove("HttpValidationProblemDetails");
         document.Components.Schemas[nameof(ProblemDetails)] = OpenApiProblems.Schema();
-        document.Components.SecuritySchemes = new Dictionary<string, IOpenApiSecurityScheme>
-        {
-            [Bearer] = new OpenApiSecurityScheme
-            {
-                Type = SecuritySchemeType.Http,
-                Scheme = Bearer,
-                BearerFormat = "JWT",
-                Description = "A token of the site's sign-in.",
-            },
-        };
+        document.Components.SecuritySchemes = OpenApiSecurity.Schemes();
         OpenApiSchemas.Complete(document);
         OpenApiExamples.Add(document);
         return Task.CompletedTask;
@@ -93,12 +82,7 @@ internal static class OpenApi
         var path = context.Description.RelativePath?.TrimEnd('/');
         operation.Summary = operation.Summary?.TrimEnd('.');
         operation.Responses ??= [];
-        if (metadata.OfType<IAuthorizeData>().Any() && !metadata.OfType<IAllowAnonymous>().Any())
-        {
-            operation.Security = [new() { [new OpenApiSecuritySchemeReference(Bearer, context.Document)] = [] }];
-            OpenApiProblems.Add(operation, 401, "There is no token, or it is not valid.");
-        }
-
+        OpenApiSecurity.Add(operation, metadata.OfType<IAuthorizeData>().LastOrDefault()?.Policy, context.Document);
         if (operation.Parameters?.Any(p => p.In is ParameterLocation.Path) is true)
             OpenApiProblems.Add(operation, 404, "There is nothing with this id, or it belongs to somebody else.");
         if (operation.RequestBody is not null)

@@ -77,7 +77,8 @@ internal static class Problems
         _ => "internal_error",
     };
 
-    private static string TitleOf(int status) => status switch
+    /// <summary>A status in words.</summary>
+    public static string TitleOf(int status) => status switch
     {
         StatusCodes.Status413PayloadTooLarge => "Content Too Large",
         StatusCodes.Status422UnprocessableEntity => "Unprocessable Content",

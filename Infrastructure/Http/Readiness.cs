@@ -17,7 +17,7 @@ internal sealed record Dependency(string Name, bool IsRequired, Func<Cancellatio
 internal sealed record DependencyState([property: AllowedValues("healthy", "unhealthy")] string Status, string Detail, double LatencyMs);
 
 /// <summary>The report of <c>/health/ready</c>.</summary>
-/// <param name="Status"><c>ready</c> or <c>unavailable</c>.</param>
+/// <param name="Status"><c>ready</c>; <c>degraded</c> when something is away that it can do without; or <c>unavailable</c>.</param>
 /// <param name="Dependencies">Each dependency by its name: <c>database</c>, <c>model</c>, <c>index</c>.</param>
 [Example(
     """
@@ -29,11 +29,11 @@ internal sealed record DependencyState([property: AllowedValues("healthy", "unhe
       }
     }
     """)]
-internal sealed record ReadinessResponse([property: AllowedValues("ready", "unavailable")] string Status, IReadOnlyDictionary<string, DependencyState> Dependencies)
+internal sealed record ReadinessResponse([property: AllowedValues("ready", "degraded", "unavailable")] string Status, IReadOnlyDictionary<string, DependencyState> Dependencies)
 {
     /// <summary>True when every required dependency answered.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
-    public bool IsReady => Status == "ready";
+    public bool IsReady => Status != "unavailable";
 }
 
 /// <summary>
@@ -59,7 +59,8 @@ internal sealed class Readiness(IEnumerable<Dependency> dependencies, TimeProvid
             {
                 var states = await Task.WhenAll(dependencies.Select(async d => (d, State: await CheckAsync(d, cancellationToken))));
                 var isReady = states.All(s => !s.d.IsRequired || s.State.Status == "healthy");
-                _last = new(isReady ? "ready" : "unavailable", states.ToDictionary(s => s.d.Name, s => s.State));
+                var isWhole = states.All(s => s.State.Status == "healthy");
+                _last = new(!isReady ? "unavailable" : isWhole ? "ready" : "degraded", states.ToDictionary(s => s.d.Name, s => s.State));
                 _lastAt = time.GetTimestamp();
             }
 

@@ -38,9 +38,9 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
         Task<bool> next = Task.FromResult(true);
         try
         {
-            // Flushed, as starting alone sends nothing: a reader of a quiet stream would wait for its first comment to hear 200.
-            await response.StartAsync(gone);
-            await response.Body.FlushAsync(gone);
+            // Something is sent at once, as starting alone sends nothing: a reader of a quiet stream would wait for its first
+            // comment to hear 200. What is sent makes a browser that lost the stream come back after a second.
+            await WriteAsync(response, "retry: 1000\n\n", gone);
             while (true)
             {
                 next = source.MoveNextAsync().AsTask();

@@ -19,7 +19,8 @@ internal static class Logging
             .MinimumLevel.Override("Npgsql", LogEventLevel.Fatal)
             // ErrorHandling logs what failed, once.
             .MinimumLevel.Override("Microsoft.AspNetCore.Diagnostics", LogEventLevel.Fatal)
-            .Enrich.With<TraceIdEnricher>();
+            .Enrich.With<TraceIdEnricher>()
+            .Enrich.With<NoPathEnricher>();
 
         if (builder.Environment.IsDevelopment())
             configuration.WriteTo.Console(
@@ -39,5 +40,11 @@ internal static class Logging
             if (System.Diagnostics.Activity.Current is { } activity)
                 logEvent.AddPropertyIfAbsent(propertyFactory.CreateProperty("trace_id", activity.TraceId.ToString()));
         }
+    }
+
+    /// <summary>Takes off the path that ASP.NET Core puts on every line of a request: ids in paths are keys.</summary>
+    private sealed class NoPathEnricher : ILogEventEnricher
+    {
+        public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory) => logEvent.RemovePropertyIfPresent("RequestPath");
     }
 }

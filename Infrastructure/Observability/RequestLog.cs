@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using ChatBackend.Infrastructure.Http;
+using Microsoft.AspNetCore.Diagnostics;
 
 namespace ChatBackend.Infrastructure.Observability;
 
@@ -19,7 +20,10 @@ internal sealed class RequestLog(RequestDelegate next, ILogger<RequestLog> log)
         finally
         {
             // The route's template, not the path: ids in paths are keys, and templates can be counted.
-            var route = (context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText ?? "unmatched";
+            // (The exception handler clears the endpoint, and keeps it.)
+            var endpoint = context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
+            var route = (endpoint as RouteEndpoint)?.RoutePattern.RawText ?? "unmatched";
+            Telemetry.Describe(context, route);
             var level = context.Response.StatusCode >= 500 ? LogLevel.Error
                 : route.StartsWith("/health", StringComparison.Ordinal) ? LogLevel.Debug
                 : LogLevel.Information;

@@ -1,4 +1,7 @@
+using System.Diagnostics;
+using Microsoft.AspNetCore.Http.Features;
 using OpenTelemetry;
+using OpenTelemetry.Exporter;
 using OpenTelemetry.Metrics;
 using OpenTelemetry.Resources;
 using OpenTelemetry.Trace;
@@ -8,22 +11,70 @@ namespace ChatBackend.Infrastructure.Observability;
 /// <summary>Traces and metrics over OTLP, where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says to; nothing at all elsewhere.</summary>
 internal static class Telemetry
 {
+    /// <summary>gRPC's port for OTLP; all else is taken for HTTP.</summary>
+    private const int GrpcPort = 4317;
+
     public static void AddTelemetry(this WebApplicationBuilder builder)
     {
-        if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is not { } endpoint)
+        if (builder.Configuration["OTEL_EXPORTER_OTLP_ENDPOINT"] is not null)
+            builder.Services.AddHostedService<Export>();
+    }
+
+    /// <summary>
+    /// What a request's span says, which ASP.NET Core leaves empty (OpenTelemetry's semantic conventions for HTTP). The
+    /// route's template stands in for the path: ids in paths are keys.
+    /// </summary>
+    public static void Describe(HttpContext context, string route)
+    {
+        if (context.Features.Get<IHttpActivityFeature>()?.Activity is not { IsAllDataRequested: true } span)
             return;
 
-        // ASP.NET Core, HttpClient and Npgsql emit their own activities and meters: naming them is all it takes.
-        var resource = ResourceBuilder.CreateDefault().AddService("chatbackend");
-        builder.Services.AddSingleton(Sdk.CreateTracerProviderBuilder()
-            .SetResourceBuilder(resource)
-            .AddSource("Microsoft.AspNetCore", "System.Net.Http", "Npgsql", "ChatBackend.Ai")
-            .AddOtlpExporter(o => o.Endpoint = new(endpoint))
-            .Build());
-        builder.Services.AddSingleton(Sdk.CreateMeterProviderBuilder()
-            .SetResourceBuilder(resource)
-            .AddMeter("Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "Npgsql", "System.Runtime", "ChatBackend")
-            .AddOtlpExporter(o => o.Endpoint = new(endpoint))
-            .Build());
+        span.DisplayName = $"{context.Request.Method} {route}";
+        span.SetTag("http.request.method", context.Request.Method);
+        span.SetTag("url.scheme", context.Request.Scheme);
+        span.SetTag("http.route", route);
+        span.SetTag("http.response.status_code", context.Response.StatusCode);
+        if (context.Response.StatusCode >= StatusCodes.Status500InternalServerError)
+            span.SetStatus(ActivityStatusCode.Error);
+    }
+
+    /// <summary>
+    /// <c>http/protobuf</c> is what the OTLP specification has SDKs default to; a port 4317 means gRPC all the same.
+    /// </summary>
+    private static OtlpExportProtocol ProtocolOf(IConfiguration configuration) => configuration["OTEL_EXPORTER_OTLP_PROTOCOL"] switch
+    {
+        "grpc" => OtlpExportProtocol.Grpc,
+        null or "" when new Uri(configuration["OTEL_EXPORTER_OTLP_ENDPOINT"]!).Port == GrpcPort => OtlpExportProtocol.Grpc,
+        _ => OtlpExportProtocol.HttpProtobuf,
+    };
+
+    /// <summary>Exports from the host's start; what is left goes out when the host is disposed, after the last request.</summary>
+    private sealed class Export(IConfiguration configuration) : IHostedService, IDisposable
+    {
+        private OpenTelemetrySdk? _sdk;
+
+        public Task StartAsync(CancellationToken cancellationToken)
+        {
+            var protocol = ProtocolOf(configuration);
+            _sdk = OpenTelemetrySdk.Create(telemetry =>
+            {
+                // The exporter reads the other OTEL_ variables itself, and appends v1/traces and v1/metrics as they say to.
+                telemetry.Services.AddSingleton(configuration);
+                telemetry
+                    .ConfigureResource(resource => resource.AddService(configuration["OTEL_SERVICE_NAME"] ?? "chatbackend"))
+                    // ASP.NET Core, HttpClient and Npgsql emit their own activities and meters: naming them is all it takes.
+                    .WithTracing(traces => traces
+                        .AddSource("Microsoft.AspNetCore", "System.Net.Http", "Npgsql", "ChatBackend.Ai")
+                        .AddOtlpExporter(o => o.Protocol = protocol))
+                    .WithMetrics(metrics => metrics
+                        .AddMeter("Microsoft.AspNetCore.Hosting", "Microsoft.AspNetCore.Server.Kestrel", "System.Net.Http", "Npgsql", "System.Runtime", "ChatBackend")
+                        .AddOtlpExporter(o => o.Protocol = protocol));
+            });
+            return Task.CompletedTask;
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        public void Dispose() => _sdk?.Dispose();
     }
 }

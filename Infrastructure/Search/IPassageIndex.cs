@@ -57,8 +57,14 @@ internal sealed record PassageQuery(string Text, int Limit = 6)
 internal sealed record Passage(
     Guid Id, string DocumentPath, int Position, string Title, string Heading, IReadOnlyList<string> HeadingPath, string Url, string Text, double Score)
 {
-    /// <summary>The share, 0 to 1, of the query's weight (by inverse document frequency) that this passage's words cover.</summary>
+    /// <summary>
+    /// The share, 0 to 1, of the query's weight (by inverse document frequency) that this passage's words cover. What the book
+    /// says elsewhere is missed less than what it does not know (<see cref="QueryTerms.Elsewhere"/>).
+    /// </summary>
     public double Coverage { get; init; }
+
+    /// <summary>How near the passage's meaning is to the query's (cosine); null where no model says, or one whose numbers mean nothing to us.</summary>
+    public double? Similarity { get; init; }
 
     /// <summary>True when the passage holds the reader's selected text.</summary>
     public bool HoldsSelection { get; init; }

@@ -1,4 +1,4 @@
-using System.Text.RegularExpressions;
+using ChatBackend.Infrastructure.Database;
 using Dapper;
 using Npgsql;
 
@@ -8,14 +8,8 @@ namespace ChatBackend.Infrastructure.Search;
 /// The passage index embedded in PostgreSQL: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009)
 /// over an inverted index in tables. Every operation is one round trip.
 /// </summary>
-internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
+internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
 {
-    /// <summary>How often the title and the headings count against the text's once.</summary>
-    private const int HeadingWeight = 2;
-
-    /// <summary>A question's terms beyond this many only cost time: whole words are kept first, then the longest.</summary>
-    private const int MaxQueryTerms = 128;
-
     /// <summary>What being on the reader's page is worth: it decides between near equals and never lifts a poor match over a good one.</summary>
     private const double PageLift = 1.15;
 
@@ -25,7 +19,13 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
         var rows = document.Chunks.Select(chunk => PassageRow.Of(document, title, chunk)).ToArray();
         var terms = rows.SelectMany(row => row.Terms.Frequencies.Select(term => (row.Position, Term: term.Key, Frequency: term.Value))).ToArray();
 
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
+        await db.RetryAsync(connection => ReplaceAsync(connection, document, title, rows, terms, cancellationToken), cancellationToken);
+    }
+
+    private static async Task<int> ReplaceAsync(
+        NpgsqlConnection connection, IndexedDocument document, string title, PassageRow[] rows,
+        (int Position, string Term, int Frequency)[] terms, CancellationToken cancellationToken)
+    {
         // A batch without BEGIN is one transaction and one round trip. now() stands still within it, so updated_at = now()
         // holds exactly where the first statement wrote: for an unchanged document the other three find nothing to do.
         await using var batch = new NpgsqlBatch(connection);
@@ -69,63 +69,62 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
             """,
             ("path", StoredText.Clean(document.Path)), ("positions", terms.Select(t => t.Position).ToArray()),
             ("terms", terms.Select(t => t.Term).ToArray()), ("frequencies", terms.Select(t => t.Frequency).ToArray()));
-        await batch.ExecuteNonQueryAsync(cancellationToken);
+        return await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
     public async Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken)
     {
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        await connection.ExecuteAsync(new(
-            "delete from documents where path = any(@paths)",
-            new { paths = paths.Select(StoredText.Clean).ToArray() }, cancellationToken: cancellationToken));
+        var parameters = new { paths = paths.Select(StoredText.Clean).ToArray() };
+        await db.RetryAsync(
+            connection => connection.ExecuteAsync(new("delete from documents where path = any(@paths)", parameters, cancellationToken: cancellationToken)),
+            cancellationToken);
     }
 
     public async Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
         // What another analyzer indexed equals no source's hash, so the next ingest does it anew.
-        var documents = await connection.QueryAsync<(string Path, string Hash)>(new(
+        var documents = await QueryAsync<(string Path, string Hash)>(
             "select path, case when analyzer_version = @version then content_hash else '' end from documents",
-            new { version = TextAnalyzer.Version }, cancellationToken: cancellationToken));
+            new { version = TextAnalyzer.Version }, cancellationToken);
         return documents.ToDictionary(d => d.Path, d => d.Hash);
     }
 
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        var found = await connection.QueryAsync<Found>(new(
+        var found = await QueryAsync<Candidate>(
             """
             select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
                 0::float8 as score, 0::float8 as coverage, null::integer as holds
             from passages p join documents d on d.id = p.document_id
             where p.id = any(@ids)
             """,
-            new { ids = ids.ToArray() }, cancellationToken: cancellationToken));
+            new { ids = ids.ToArray() }, cancellationToken);
         return [.. found.Select(f => f.ToPassage(holdsSelection: false))];
     }
 
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
     {
-        var terms = QueryTerms(query.Text);
+        var terms = QueryTerms.Of(query.Text);
         var selection = Selection.Of(query.SelectedText);
         if (query.Limit <= 0 || (terms.Length == 0 && selection is null))
             return [];
 
-        await using var connection = await db.OpenConnectionAsync(cancellationToken);
-        var found = (await connection.QueryAsync<Found>(new(
+        var found = await QueryAsync<Candidate>(
             selection is null ? RankSql : RankWithSelectionSql,
             new
             {
                 terms = terms.Select(t => t.Term).ToArray(),
                 weights = terms.Select(t => t.Frequency).ToArray(),
+                shares = terms.Select(t => t.Share).ToArray(),
+                elsewhere = QueryTerms.Elsewhere,
                 // Twice the limit and some: near-duplicates are cut afterwards, without a second question.
                 candidates = (2 * query.Limit) + 10,
-                pages = PageUrls(query.PageUrl),
+                pages = ReaderPage.Urls(query.PageUrl),
                 pageLift = PageLift,
                 windows = selection?.Windows.SelectMany((w, i) => w.Select(_ => i)).ToArray() ?? [],
                 windowTerms = selection?.Windows.SelectMany(w => w).ToArray() ?? [],
             },
-            cancellationToken: cancellationToken))).AsList();
+            cancellationToken);
 
         var ranked = selection is null
             ? found.Select(f => f.ToPassage(holdsSelection: false))
@@ -133,32 +132,8 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
         return NearDuplicates.Cut(ranked, query.Limit);
     }
 
-    private static (string Term, int Frequency)[] QueryTerms(string text) =>
-        [.. TextAnalyzer.AnalyzeQuery(text).Frequencies
-            .OrderBy(t => t.Key[0] == TextAnalyzer.GramPrefix).ThenByDescending(t => t.Key.Length)
-            .Take(MaxQueryTerms).Select(t => (t.Key, t.Value))];
-
-    /// <summary>
-    /// The addresses under which the index may know the reader's page: the widget sends an absolute one, the index may
-    /// hold relative ones, and a site's base path may stand before them.
-    /// </summary>
-    private static string[] PageUrls(string? pageUrl)
-    {
-        if (string.IsNullOrWhiteSpace(pageUrl))
-            return [];
-        var page = StoredText.Clean(pageUrl.Trim());
-        if (page.IndexOfAny(['#', '?']) is >= 0 and var end)
-            page = page[..end];
-        page = page.TrimEnd('/');
-        var path = Origin().Replace(page, "", 1);
-        var urls = new List<string> { page };
-        for (var slash = path.IndexOf('/'); slash >= 0 && urls.Count < 16; slash = path.IndexOf('/', slash + 1))
-            urls.Add(path[slash..]);
-        return [.. urls.Where(u => u.Length > 1).Distinct()];
-    }
-
-    [GeneratedRegex("^[a-z][a-z0-9+.-]*://[^/]*", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex Origin();
+    private Task<List<T>> QueryAsync<T>(string sql, object parameters, CancellationToken cancellationToken) => db.RetryAsync(
+        async connection => (await connection.QueryAsync<T>(new(sql, parameters, cancellationToken: cancellationToken))).AsList(), cancellationToken);
 
     private static void Add(NpgsqlBatch batch, string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
     {
@@ -169,7 +144,7 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
     }
 
     // k1 = 1.2 and b = 0.75 (DESIGN §6). A term that no passage has still counts in the coverage, and most of all:
-    // that the book does not know the word is what makes a passage's coverage low.
+    // that the book does not know the word is what makes a passage's coverage low (QueryTerms.Elsewhere).
     private const string Ranking =
         """
         with corpus as materialized (
@@ -178,14 +153,14 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
             from documents
         ),
         query as materialized (
-            select q.place, q.term, q.weight from unnest(@terms, @weights) with ordinality as q (term, weight, place)
+            select q.place, q.term, q.weight, q.share from unnest(@terms, @weights, @shares) with ordinality as q (term, weight, share, place)
         ),
         postings as materialized (
             select q.place, t.passage_number, t.frequency, t.passage_length
             from query q join passage_terms t on t.term = q.term
         ),
         weights as materialized (
-            select q.place, q.weight * w.idf * 2.2 as weight, w.idf, 1.2 * 0.25 as k_fixed, 1.2 * 0.75 / c.mean_length as k_length
+            select q.place, q.weight * w.idf * 2.2 as weight, q.share * w.idf as worth, f.place is not null as is_known, 1.2 * 0.25 as k_fixed, 1.2 * 0.75 / c.mean_length as k_length
             from query q
             left join (select place, count(*)::float8 as passages from postings group by place) f on f.place = q.place
             cross join corpus c
@@ -196,9 +171,12 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
         scored as materialized (
             select p.passage_number,
                    sum(w.weight * p.frequency / (p.frequency + w.k_fixed + w.k_length * p.passage_length)) as score,
-                   sum(w.idf) as covered
+                   sum(w.worth) as covered
             from postings p join weights w on w.place = p.place
             group by p.passage_number
+        ),
+        question as materialized (
+            select coalesce(sum(worth) filter (where is_known), 0) as known, coalesce(sum(worth) filter (where not is_known), 0) as unknown from weights
         ),
         best as (
             select passage_number, score, covered from scored order by score desc, passage_number limit @candidates
@@ -213,8 +191,9 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
 
         select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
             b.score * case when d.id = (select id from page) then @pageLift else 1 end as score,
-            b.covered / (select sum(idf) from weights) as coverage, null::integer as holds
+            b.covered / ((1 - @elsewhere) * b.covered + @elsewhere * q.known + q.unknown) as coverage, null::integer as holds
         from best b
+        cross join question q
         join passages p on p.number = b.passage_number
         join documents d on d.id = p.document_id
         order by score desc, d.path, p.position
@@ -257,8 +236,9 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
         )
         select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
             coalesce(s.score, 0) * case when d.id = (select id from page) then @pageLift else 1 end as score,
-            coalesce(s.covered / (select nullif(sum(idf), 0) from weights), 0) as coverage, h.holds
+            coalesce(s.covered / ((1 - @elsewhere) * s.covered + @elsewhere * q.known + q.unknown), 0) as coverage, h.holds
         from chosen c
+        cross join question q
         join passages p on p.number = c.number
         join documents d on d.id = p.document_id
         left join scored s on s.passage_number = c.number
@@ -274,33 +254,8 @@ internal sealed partial class PostgresPassageIndex(NpgsqlDataSource db) : IPassa
             var text = StoredText.Clean(chunk.Text);
             string[] headingPath = [.. chunk.HeadingPath.Select(StoredText.Clean).Prepend(title)];
             var url = StoredText.Clean(DocusaurusPaths.WithAnchor(document.Url, chunk.Anchor));
-            var terms = PassageTerms.Of(headingPath, text, HeadingWeight);
+            var terms = PassageTerms.Of(headingPath, text);
             return new(PassageId.Of(document.Path, chunk), chunk.Position, headingPath, url, text, terms);
         }
-    }
-
-    /// <summary>A row of a search. Properties and no constructor: Npgsql calls an array column's type System.Array, which fits none.</summary>
-    internal sealed record Found
-    {
-        public required Guid Id { get; init; }
-        public required string DocumentPath { get; init; }
-        public required int Position { get; init; }
-        public required string Title { get; init; }
-        public required string Heading { get; init; }
-        public required string[] HeadingPath { get; init; }
-        public required string Url { get; init; }
-        public required string Text { get; init; }
-        public required double Score { get; init; }
-        public required double Coverage { get; init; }
-
-        /// <summary>How much of the selection it seems to hold, in thousandths; null: it does not.</summary>
-        public int? Holds { get; init; }
-
-        public Passage ToPassage(bool holdsSelection) =>
-            new(Id, DocumentPath, Position, Title, Heading, HeadingPath, Url, Text, Score)
-            {
-                Coverage = Math.Clamp(Coverage, 0, 1),
-                HoldsSelection = holdsSelection,
-            };
     }
 }

@@ -1,13 +1,31 @@
+using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Http;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace ChatBackend.Infrastructure.Search;
 
-/// <summary>The index of the book's passages: embedded in PostgreSQL.</summary>
+/// <summary>The index of the book's passages: Qdrant where <c>QDRANT_URL</c> is set, else embedded in PostgreSQL.</summary>
 internal static class SearchIndexFeature
 {
     public static void AddPassageIndex(this WebApplicationBuilder builder)
     {
         builder.Services.Configure<SiteOptions>(builder.Configuration);
-        builder.Services.AddSingleton<IPassageIndex>(services => new PostgresPassageIndex(services.GetRequiredService<NpgsqlDataSource>()));
+        if (builder.Configuration.Get<QdrantOptions>() is not { Url: not null })
+        {
+            builder.Services.AddSingleton<IPassageIndex>(services => new PostgresPassageIndex(services.GetRequiredService<NpgsqlDataSource>()));
+            return;
+        }
+
+        builder.Services.Configure<QdrantOptions>(builder.Configuration);
+        builder.Services.AddSingleton<QdrantClient>();
+        // Offline there is no embedder: the words answer alone.
+        builder.Services.AddSingleton(services => new QdrantDocuments(
+            services.GetRequiredService<QdrantClient>(), services.GetService<IEmbedder>(), services.GetRequiredService<IOptions<AiOptions>>()));
+        builder.Services.AddSingleton<IPassageIndex>(services => new QdrantPassageIndex(
+            services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantDocuments>(), services.GetService<IEmbedder>(),
+            services.GetRequiredService<ILogger<QdrantPassageIndex>>()));
+        builder.Services.AddSingleton(services => new Dependency("qdrant", IsRequired: false, async cancellationToken =>
+            await services.GetRequiredService<QdrantClient>().GetCollectionInfoAsync(cancellationToken) is null ? "no book yet" : "reachable"));
     }
 }

@@ -6,6 +6,9 @@ internal sealed class Selection
     private const int WindowTerms = 12;
     private const int MaxWindows = 4;
 
+    /// <summary>A passage may hold the selection when it has this share of a window's terms.</summary>
+    public const double EnoughOfWindow = 0.8;
+
     /// <summary>From here on, common terms alone say that a passage holds the selection; shorter ones are only believed word for word.</summary>
     private const int EnoughTerms = 5;
 
@@ -39,7 +42,7 @@ internal sealed class Selection
     }
 
     /// <summary>The passages that hold the selection first (at most half of the answer), then their neighbours, then the rest by score.</summary>
-    public IEnumerable<Passage> Order(List<PostgresPassageIndex.Found> found, int limit)
+    public IEnumerable<Passage> Order(IReadOnlyList<Candidate> found, int limit)
     {
         var candidates = found.Where(f => f.Holds is not null).OrderByDescending(f => f.Holds).ToList();
         var holders = candidates.Where(HoldsText).ToList();
@@ -59,7 +62,7 @@ internal sealed class Selection
         return first.Concat(neighbours).Concat(rest).Select(f => f.ToPassage(held.Contains(f.Id)));
     }
 
-    private bool HoldsText(PostgresPassageIndex.Found found) =>
+    private bool HoldsText(Candidate found) =>
         $" {TextAnalyzer.Fold(found.Text)} ".Contains($" {_folded} ", StringComparison.Ordinal)
         || $" {TextAnalyzer.Fold(found.Heading)} ".Contains($" {_folded} ", StringComparison.Ordinal);
 }

@@ -58,22 +58,11 @@ internal sealed class ServiceProcess : IAsyncDisposable
         return service;
     }
 
-    /// <summary>Waits until the service answers.</summary>
-    public Task WaitUntilReadyAsync() => Until.TrueAsync(
-        async () =>
-        {
-            Assert.False(_process.HasExited, $"The service ended:\n{Output}");
-            try
-            {
-                return (await Client.GetAsync("/health/ready")).StatusCode == HttpStatusCode.OK;
-            }
-            catch (HttpRequestException)
-            {
-                return false;
-            }
-        },
-        $"The service did not start:\n{Output}",
-        TimeSpan.FromSeconds(60));
+    /// <summary>Waits until the service can do its work.</summary>
+    public Task WaitUntilReadyAsync() => WaitUntilAsync("/health/ready");
+
+    /// <summary>Waits until the service answers at all.</summary>
+    public Task WaitUntilAliveAsync() => WaitUntilAsync("/health");
 
     /// <summary>SIGKILL: nothing is tidied up.</summary>
     public void Kill() => _process.Kill();
@@ -107,6 +96,22 @@ internal sealed class ServiceProcess : IAsyncDisposable
         listener.Start();
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
+
+    private Task WaitUntilAsync(string path) => Until.TrueAsync(
+        async () =>
+        {
+            Assert.False(_process.HasExited, $"The service ended:\n{Output}");
+            try
+            {
+                return (await Client.GetAsync(path)).StatusCode == HttpStatusCode.OK;
+            }
+            catch (HttpRequestException)
+            {
+                return false;
+            }
+        },
+        $"The service did not start:\n{Output}",
+        TimeSpan.FromSeconds(60));
 
     private void Keep(object sender, DataReceivedEventArgs line)
     {

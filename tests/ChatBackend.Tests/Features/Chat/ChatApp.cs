@@ -15,7 +15,7 @@ public sealed class ChatApp : ChatBackendApp
     public override async ValueTask InitializeAsync()
     {
         Model = await StubOpenAi.StartAsync();
-        this["OPENAI_BASE_URL"] = Model.BaseUrl;
+        this["OPENAI_BASE_URL"] ??= Model.BaseUrl;
         await base.InitializeAsync();
         _ = Client;
         await IndexAsync("ros2/topics.md", "Topics", ("How nodes talk", "how-nodes-talk", "Two ROS 2 nodes talk to each other over topics: one publishes messages, the other subscribes."));

@@ -63,6 +63,17 @@ public sealed class GetInsightsTests
         Assert.Empty(insights.GetProperty("unanswered").EnumerateArray());
     }
 
+    [Fact]
+    public async Task Outside_development_it_takes_the_ingest_key()
+    {
+        await using var app = new ChatApp { Environment = "Production", ["INGEST_API_KEY"] = "the-authors-key" };
+        await app.InitializeAsync();
+
+        await (await app.Client.GetAsync("/chat/insights")).ProblemAsync(401, "ingest_key_required");
+        app.Client.DefaultRequestHeaders.Add("X-API-Key", "the-authors-key");
+        await InsightsAsync(app, "");
+    }
+
     private static async Task<JsonElement> InsightsAsync(ChatApp app, string query)
     {
         var response = await app.Client.GetAsync($"/chat/insights{query}");

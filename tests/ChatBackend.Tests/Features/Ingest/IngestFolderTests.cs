@@ -87,9 +87,26 @@ public sealed class IngestFolderTests : IAsyncLifetime
         Assert.Contains("Usage:", _output.ToString());
     }
 
-    private async Task<int> RunAsync(params string[] args)
+    [Fact]
+    public async Task An_index_that_is_away_is_said_in_a_line_and_exits_with_1()
     {
-        await using var services = new ServiceCollection().AddOptions().AddSingleton<IPassageIndex>(_database.Index).AddSingleton<MarkdownChunker>().AddSingleton<BookIngest>().BuildServiceProvider();
+        await using var qdrant = new SearchQdrant();
+        await qdrant.InitializeAsync();
+        qdrant.Stub.Next("", StubFault.Error(503), int.MaxValue);
+        Write("a.md", "Text.");
+
+        Assert.Equal(1, await RunAsync(qdrant.Index, _folder));
+        Assert.Contains("The book's search index cannot be reached at the moment.", _output.ToString());
+
+        qdrant.Stub.Heal();
+        Assert.Equal(0, await RunAsync(qdrant.Index, _folder));
+    }
+
+    private Task<int> RunAsync(params string[] args) => RunAsync(_database.Index, args);
+
+    private async Task<int> RunAsync(IPassageIndex index, params string[] args)
+    {
+        await using var services = new ServiceCollection().AddOptions().AddSingleton(index).AddSingleton<MarkdownChunker>().AddSingleton<BookIngest>().BuildServiceProvider();
         var console = AnsiConsole.Create(new() { Ansi = AnsiSupport.No, Interactive = InteractionSupport.No, Out = new AnsiConsoleOutput(_output) });
         console.Profile.Width = 400;
 

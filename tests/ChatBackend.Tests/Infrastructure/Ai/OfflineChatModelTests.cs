@@ -44,7 +44,7 @@ public sealed class OfflineChatModelTests
         """
         From *Nodes › How nodes talk*:
 
-        > Two ROS 2 nodes talk to each other by exchanging typed messages. With a topic, one node publishes, e.g. an image, and others subscribe. Services are in the next chapter. [1]
+        > Two ROS 2 nodes talk to each other by exchanging typed messages. With a topic, one node publishes, e.g. an image, and others subscribe. Services are in the next chapter. Sensors are not the subject here. [1]
         """,
         OfflineChatModel.Answer("How do two ROS 2 nodes talk to each other?", Book));
 
@@ -135,7 +135,7 @@ public sealed class OfflineChatModelTests
         foreach (var text in hostile)
             OfflineChatModel.Answer("e", [new(1, text, text)]);
 
-        Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(10));
+        Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(25));
     }
 
     [Fact]

@@ -55,7 +55,7 @@ public sealed class OpenAiChatModelTests
     [Fact]
     public async Task Requests_are_what_OpenAIs_own_description_allows()
     {
-        if (OpenAiDescription.Find() is not { } description)
+        if (ApiDescription.OpenAi is not { } description)
         {
             Assert.Skip("OpenAI's description (openai-openapi.yaml) is not on this machine; CHATBACKEND_SHARED can name its folder.");
             return;
@@ -129,8 +129,13 @@ public sealed class OpenAiChatModelTests
         Script(stub, fault);
         using var tested = new ModelUnderTest(stub.BaseUrl, limits =>
         {
-            if (fault is "hang" or "stall" or "stall after the finish")
-                (limits.FirstPiece, limits.Gap, limits.AfterFinish) = (TimeSpan.FromMilliseconds(400), Short, Short);
+            // Only the wait that is tested is short: a busy machine may take its time for the others.
+            if (fault == "hang")
+                limits.FirstPiece = TimeSpan.FromMilliseconds(400);
+            else if (fault == "stall")
+                limits.Gap = Short;
+            else if (fault == "stall after the finish")
+                limits.AfterFinish = Short;
         });
 
         var (shown, end, exception) = await tested.RunAsync();
@@ -273,7 +278,7 @@ public sealed class OpenAiChatModelTests
         Assert.Equal(ModelFailure.RateLimited, failure?.Failure);
         Assert.Equal(TimeSpan.FromSeconds(600), failure?.RetryAfter);
         Assert.Single(stub.Requests);
-        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(10));
+        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(25));
     }
 
     [Fact]
@@ -318,7 +323,7 @@ public sealed class OpenAiChatModelTests
 
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
         await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10));
-        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(1), $"{Stopwatch.GetElapsedTime(started)}");
+        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(1.9), $"{Stopwatch.GetElapsedTime(started)}");
         Assert.Contains("cancelled", Assert.Single(tested.Log), StringComparison.Ordinal);
     }
 
@@ -340,7 +345,7 @@ public sealed class OpenAiChatModelTests
 
         await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10));
         // The runtime alone would read on for two seconds.
-        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(1.5), $"{Stopwatch.GetElapsedTime(started)}");
+        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(1.9), $"{Stopwatch.GetElapsedTime(started)}");
     }
 
     [Fact]
@@ -460,7 +465,7 @@ public sealed class OpenAiChatModelTests
         Assert.Equal("From the second.", (await tested.RunAsync()).Text);
         Assert.Equal("Again from the second.", (await tested.RunAsync()).Text);
 
-        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(10));
+        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(15));
         Assert.Equal(["gpt-4o-mini", "second", "gpt-4o-mini", "second"], stub.Requests.Select(r => r.Model));
     }
 

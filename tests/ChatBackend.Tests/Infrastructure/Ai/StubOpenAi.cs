@@ -42,6 +42,9 @@ internal sealed class StubOpenAi : IAsyncDisposable
     /// <summary>The length of a vector when the request does not say.</summary>
     public int Dimensions { get; set; } = 1536;
 
+    /// <summary>The vector of a text, by its number of dimensions.</summary>
+    public Func<string, int, float[]> Vector { get; set; } = VectorOf;
+
     /// <summary>Whether vectors come as base64 when that is asked for; imitators send numbers all the same.</summary>
     public bool SendsBase64 { get; set; } = true;
 
@@ -352,7 +355,7 @@ internal sealed class StubOpenAi : IAsyncDisposable
         {
             @object = "list",
             model = request.Model,
-            data = request.Inputs.Select((text, index) => new { @object = "embedding", index, embedding = Encode(VectorOf(text, dimensions)) }),
+            data = request.Inputs.Select((text, index) => new { @object = "embedding", index, embedding = Encode(Vector(text, dimensions)) }),
             usage = new { prompt_tokens = 5, total_tokens = 5 },
         }), aborted);
 

@@ -252,7 +252,7 @@ public sealed class MarkdownChunkerTests
             Assert.NotEmpty(exception.Message);
         }
 
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(20), $"took {clock.Elapsed}");
+        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60), $"took {clock.Elapsed}");
     }
 
     [Theory]

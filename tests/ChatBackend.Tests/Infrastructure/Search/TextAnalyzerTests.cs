@@ -7,6 +7,9 @@ namespace ChatBackend.Tests.Infrastructure.Search;
 
 public sealed class TextAnalyzerTests
 {
+    /// <summary>What takes milliseconds takes this long only where the work grows with the square of the text.</summary>
+    private static readonly TimeSpan Unbearable = TimeSpan.FromMinutes(1);
+
     [Theory]
     [InlineData("How do two nodes communicate?", "two node communic")]
     [InlineData("The robot’s joints don't move", "robot joint move")]
@@ -126,7 +129,7 @@ public sealed class TextAnalyzerTests
         var watch = Stopwatch.StartNew();
         var analyzed = TextAnalyzer.Analyze(new(character, 1_000_000));
 
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"{watch.Elapsed}");
+        Assert.True(watch.Elapsed < Unbearable, $"{watch.Elapsed}");
         Assert.All(analyzed.Frequencies.Keys, t => Assert.InRange(t.Length, 1, TextAnalyzer.MaxTermLength));
     }
 
@@ -136,7 +139,7 @@ public sealed class TextAnalyzerTests
         var watch = Stopwatch.StartNew();
         TextAnalyzer.Analyze("a" + string.Concat(Enumerable.Repeat("\u0301\u0323", 500_000)));
 
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"{watch.Elapsed}");
+        Assert.True(watch.Elapsed < Unbearable, $"{watch.Elapsed}");
     }
 
     [Fact]
@@ -146,7 +149,7 @@ public sealed class TextAnalyzerTests
         var watch = Stopwatch.StartNew();
 
         Assert.True(TextAnalyzer.Analyze(prose).Frequencies.ContainsKey("obstacle_29999"));
-        Assert.True(watch.Elapsed < TimeSpan.FromSeconds(5), $"{watch.Elapsed}");
+        Assert.True(watch.Elapsed < Unbearable, $"{watch.Elapsed}");
     }
 
     [Theory]

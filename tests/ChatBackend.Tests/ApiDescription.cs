@@ -1,24 +1,33 @@
+using System.Collections.Concurrent;
 using System.Globalization;
 using System.Text.Json;
 using YamlDotNet.RepresentationModel;
 
-namespace ChatBackend.Tests.Infrastructure.Ai;
+namespace ChatBackend.Tests;
 
 /// <summary>
-/// OpenAI's own OpenAPI description, for checking what we send: types, required members, enums, and that no member is
-/// unknown. It is not part of the repository; whoever has it puts its folder beside the repository as <c>shared</c>.
+/// A service's own OpenAPI description, for checking what we send: types, required members, enums, and that no member is
+/// unknown. The descriptions are not part of the repository; whoever has them puts their folder beside the repository as
+/// <c>shared</c>.
 /// </summary>
-internal sealed class OpenAiDescription
+internal sealed class ApiDescription
 {
-    private static readonly Lazy<OpenAiDescription?> Read = new(() => Path() is { } path ? new(path) : null);
+    private static readonly Lazy<ApiDescription?> ReadOpenAi = new(() => Path("openai-openapi.yaml") is { } path ? FromYaml(path) : null);
+    private static readonly Lazy<ApiDescription?> ReadQdrant = new(() => Path("qdrant-openapi.json") is { } path ? FromJson(path) : null);
 
-    private readonly string[] _lines;
-    private readonly Dictionary<string, YamlMappingNode> _schemas = [];
+    private readonly Func<string, string> _textOf;
+    private readonly bool _isClosed;
+    private readonly ConcurrentDictionary<string, YamlMappingNode> _schemas = [];
 
-    private OpenAiDescription(string path) => _lines = File.ReadAllLines(path);
+    /// <param name="textOf">The text of a schema, in YAML or JSON (which is YAML).</param>
+    /// <param name="isClosed">Whether members that a schema does not name are wrong at every depth; schemas put together with allOf cannot tell.</param>
+    private ApiDescription(Func<string, string> textOf, bool isClosed) => (_textOf, _isClosed) = (textOf, isClosed);
 
-    /// <summary>The description, or null where it is absent. Read once, and only the schemas that are needed are parsed: it has three megabytes.</summary>
-    public static OpenAiDescription? Find() => Read.Value;
+    /// <summary>OpenAI's, or null where it is absent.</summary>
+    public static ApiDescription? OpenAi => ReadOpenAi.Value;
+
+    /// <summary>Qdrant's, or null where it is absent.</summary>
+    public static ApiDescription? Qdrant => ReadQdrant.Value;
 
     /// <summary>What is wrong with a body by a schema; empty when nothing is.</summary>
     public IReadOnlyList<string> Problems(string schema, JsonElement body)
@@ -30,33 +39,36 @@ internal sealed class OpenAiDescription
         return problems;
     }
 
-    private static string? Path()
+    private static string? Path(string file)
     {
-        if (Environment.GetEnvironmentVariable("CHATBACKEND_SHARED") is { Length: > 0 } folder)
-            return Existing(folder);
-        var root = new DirectoryInfo(AppContext.BaseDirectory);
-        while (root is not null && !File.Exists(System.IO.Path.Combine(root.FullName, "ChatBackend.slnx")))
-            root = root.Parent;
-        return root is null ? null : Existing(System.IO.Path.Combine(root.FullName, "..", "shared"));
+        var folder = Environment.GetEnvironmentVariable("CHATBACKEND_SHARED") is { Length: > 0 } set ? set : System.IO.Path.Combine(Repository.Root, "..", "shared");
+        return System.IO.Path.Combine(folder, file) is var path && File.Exists(path) ? path : null;
+    }
 
-        static string? Existing(string folder) =>
-            System.IO.Path.Combine(folder, "openai-openapi.yaml") is var path && File.Exists(path) ? path : null;
+    /// <summary>Only the schemas that are needed are parsed: it has three megabytes.</summary>
+    private static ApiDescription FromYaml(string path)
+    {
+        var lines = File.ReadAllLines(path);
+        // A schema is what is indented deeper than its name, which alone has this indentation.
+        return new(
+            name => string.Join('\n', lines.Skip(Array.IndexOf(lines, $"    {name}:") + 1).TakeWhile(line => line.Length == 0 || line.StartsWith("      ", StringComparison.Ordinal))),
+            isClosed: false);
+    }
+
+    private static ApiDescription FromJson(string path)
+    {
+        var schemas = JsonDocument.Parse(File.ReadAllText(path)).RootElement.GetProperty("components").GetProperty("schemas");
+        return new(name => schemas.GetProperty(name).GetRawText(), isClosed: true);
     }
 
     private static YamlMappingNode Map(YamlNode node) => (YamlMappingNode)node;
 
-    private YamlMappingNode Schema(string name)
+    private YamlMappingNode Schema(string name) => _schemas.GetOrAdd(name, _ =>
     {
-        if (_schemas.TryGetValue(name, out var known))
-            return known;
-
-        // A schema is what is indented deeper than its name, which alone has this indentation.
-        var start = Array.IndexOf(_lines, $"    {name}:");
-        var text = string.Join('\n', _lines.Skip(start + 1).TakeWhile(line => line.Length == 0 || line.StartsWith("      ", StringComparison.Ordinal)));
         var yaml = new YamlStream();
-        yaml.Load(new StringReader(text));
-        return _schemas[name] = Map(yaml.Documents[0].RootNode);
-    }
+        yaml.Load(new StringReader(_textOf(name)));
+        return Map(yaml.Documents[0].RootNode);
+    });
 
     private YamlMappingNode Resolve(YamlMappingNode schema) =>
         schema.Children.TryGetValue("$ref", out var reference) ? Resolve(Schema(((YamlScalarNode)reference).Value!.Split('/')[^1])) : schema;
@@ -76,6 +88,13 @@ internal sealed class OpenAiDescription
         schema = Resolve(schema);
         if (value.ValueKind == JsonValueKind.Null && schema.Children.TryGetValue("nullable", out var nullable) && ((YamlScalarNode)nullable).Value == "true")
             return;
+
+        // As Qdrant writes that a member may be null: { "anyOf": [ …, { "nullable": true } ] }.
+        if (schema.Children.Count == 1 && schema.Children.ContainsKey("nullable"))
+        {
+            problems.Add($"{at} is not null");
+            return;
+        }
 
         foreach (var part in Parts(schema, "allOf"))
             Check(part, value, at, problems);
@@ -102,6 +121,11 @@ internal sealed class OpenAiDescription
                 foreach (var (name, member) in Map(properties).Children)
                     if (value.TryGetProperty(((YamlScalarNode)name).Value!, out var inner))
                         Check(Map(member), inner, $"{at}.{name}", problems);
+            if (schema.Children.TryGetValue("additionalProperties", out var additional) && additional is YamlMappingNode each)
+                foreach (var member in value.EnumerateObject())
+                    Check(each, member.Value, $"{at}.{member.Name}", problems);
+            else if (_isClosed && schema.Children.ContainsKey("properties"))
+                problems.AddRange(value.EnumerateObject().Select(m => m.Name).Except(Members(schema)).Select(name => $"{at}.{name} is unknown"));
         }
 
         if (value.ValueKind == JsonValueKind.Array && schema.Children.TryGetValue("items", out var items))

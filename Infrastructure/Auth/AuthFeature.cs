@@ -1,0 +1,70 @@
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Infrastructure.Auth;
+
+/// <summary>Who may call what. A route says which of three rules holds for it; without one, credentials are not looked at.</summary>
+internal static class AuthFeature
+{
+    /// <summary>The policy of <see cref="AcceptToken"/>.</summary>
+    public const string TokenAccepted = "token_accepted";
+
+    /// <summary>The policy of <see cref="RequireToken"/>.</summary>
+    public const string TokenRequired = "token_required";
+
+    /// <summary>The policy of <see cref="RequireIngestKey"/>.</summary>
+    public const string IngestKeyRequired = "ingest_key_required";
+
+    public static void AddAuth(this WebApplicationBuilder builder)
+    {
+        builder.Services.Configure<AuthOptions>(builder.Configuration);
+        builder.Services.AddSingleton<JsonWebKeySet>();
+        builder.Services.AddSingleton<TokenVerifier>();
+        // Not AddAuthentication: it brings data protection along, which writes keys to disk that nothing here needs.
+        builder.Services.AddAuthenticationCore(schemes =>
+        {
+            schemes.AddScheme<BearerTokenHandler>(BearerTokenHandler.Name, displayName: null);
+            schemes.AddScheme<IngestKeyHandler>(IngestKeyHandler.Name, displayName: null);
+        });
+        builder.Services.AddTransient<BearerTokenHandler>();
+        builder.Services.AddTransient<IngestKeyHandler>();
+        builder.Services.AddWebEncoders();
+        builder.Services.AddAuthorizationBuilder()
+            .AddPolicy(TokenAccepted, policy => policy.AddAuthenticationSchemes(BearerTokenHandler.Name).RequireAssertion(HasNoBadTokenAsync))
+            .AddPolicy(TokenRequired, policy => policy.AddAuthenticationSchemes(BearerTokenHandler.Name).RequireAuthenticatedUser())
+            .AddPolicy(IngestKeyRequired, policy => policy.AddAuthenticationSchemes(IngestKeyHandler.Name).RequireAuthenticatedUser());
+    }
+
+    public static void UseAuth(this WebApplication app)
+    {
+        app.UseAuthorization();
+        app.Lifetime.ApplicationStarted.Register(() => Warn(
+            app.Services.GetRequiredService<IOptions<AuthOptions>>().Value, app.Environment, app.Services.GetRequiredService<ILogger<AuthOptions>>()));
+    }
+
+    /// <summary>The token is optional: none is an anonymous reader, a bad one is 401 and never taken for none.</summary>
+    public static TBuilder AcceptToken<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes.RequireAuthorization(TokenAccepted);
+
+    /// <summary>401 without a good token.</summary>
+    public static TBuilder RequireToken<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes.RequireAuthorization(TokenRequired);
+
+    /// <summary>401 without <c>INGEST_API_KEY</c>, before a body is read.</summary>
+    public static TBuilder RequireIngestKey<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes.RequireAuthorization(IngestKeyRequired);
+
+    private static async Task<bool> HasNoBadTokenAsync(AuthorizationHandlerContext authorization) =>
+        authorization.Resource is HttpContext context && (await context.AuthenticateAsync(BearerTokenHandler.Name)).Failure is null;
+
+    /// <summary>What is closed or too open for want of a setting; in development nothing is amiss.</summary>
+    private static void Warn(AuthOptions options, IHostEnvironment environment, ILogger log)
+    {
+        if (environment.IsDevelopment())
+            return;
+        if (!options.IsSignInConfigured)
+            log.LogWarning("Neither AUTH_JWKS_URL nor AUTH_SECRET is set: profiles are closed, and no token is taken");
+        else if ((options.JwksUrl ?? (object?)options.Secret) is not null && (options.Issuer is null || options.Audience is null))
+            log.LogWarning("AUTH_ISSUER or AUTH_AUDIENCE is not set: tokens that the signer made for others are taken, too");
+        if (options.IngestApiKey is null)
+            log.LogWarning("INGEST_API_KEY is not set: ingest and insights are closed");
+    }
+}

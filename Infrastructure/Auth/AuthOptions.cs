@@ -1,0 +1,56 @@
+namespace ChatBackend.Infrastructure.Auth;
+
+/// <summary>Whose tokens are believed, and the key that opens what only an operator may do.</summary>
+internal sealed class AuthOptions
+{
+    /// <summary>Who signs the readers' tokens (<c>iss</c>).</summary>
+    [ConfigurationKeyName("AUTH_ISSUER")]
+    public string? Issuer { get; set; }
+
+    /// <summary>Whom the tokens are for (<c>aud</c>).</summary>
+    [ConfigurationKeyName("AUTH_AUDIENCE")]
+    public string? Audience { get; set; }
+
+    /// <summary>Where the signer's public keys are (RFC 7517).</summary>
+    [ConfigurationKeyName("AUTH_JWKS_URL")]
+    public Uri? JwksUrl { get; set; }
+
+    /// <summary>A secret shared with the signer, for HS256.</summary>
+    [ConfigurationKeyName("AUTH_SECRET")]
+    public string? Secret { get; set; }
+
+    /// <summary>What <c>dotnet user-jwts</c> writes.</summary>
+    [ConfigurationKeyName("Authentication:Schemes:Bearer")]
+    public UserJwtsOptions UserJwts { get; set; } = new();
+
+    /// <summary>Who may ingest and read insights.</summary>
+    [ConfigurationKeyName("INGEST_API_KEY")]
+    public string? IngestApiKey { get; set; }
+
+    /// <summary>False when no token could be verified, whatever it says.</summary>
+    public bool IsSignInConfigured => JwksUrl is not null || Secret is not null || UserJwts.SigningKeys.Count > 0;
+}
+
+/// <summary>The section <c>Authentication:Schemes:Bearer</c>, as <c>dotnet user-jwts</c> writes it and JwtBearer reads it.</summary>
+internal sealed class UserJwtsOptions
+{
+    public string? ValidIssuer { get; set; }
+
+    public IList<string> ValidIssuers { get; set; } = [];
+
+    public string? ValidAudience { get; set; }
+
+    public IList<string> ValidAudiences { get; set; } = [];
+
+    public IList<UserJwtsKey> SigningKeys { get; set; } = [];
+}
+
+/// <summary>A key of <c>dotnet user-jwts</c>; it is in the user secrets.</summary>
+internal sealed class UserJwtsKey
+{
+    /// <summary>The only <c>iss</c> that this key may sign for.</summary>
+    public string? Issuer { get; set; }
+
+    /// <summary>The secret, in base64.</summary>
+    public string? Value { get; set; }
+}

@@ -1,0 +1,61 @@
+using System.Security.Claims;
+using System.Text.Encodings.Web;
+using ChatBackend.Infrastructure.Http;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+using Microsoft.Extensions.Primitives;
+
+namespace ChatBackend.Infrastructure.Auth;
+
+/// <summary>
+/// Bearer tokens (RFC 6750) of the site's sign-in. It stands in for the JwtBearer package, which may replace it: the section
+/// <c>Authentication:Schemes:Bearer</c> is the same.
+/// </summary>
+internal sealed class BearerTokenHandler(
+    IOptionsMonitor<AuthenticationSchemeOptions> options, UrlEncoder encoder, TokenVerifier verifier, IOptions<AuthOptions> auth)
+    // The framework would log three lines a refusal; the request's own line and the answer's detail tell enough.
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, NullLoggerFactory.Instance, encoder)
+{
+    public const string Name = "Bearer";
+
+    private const string Prefix = "Bearer ";
+
+    private TokenVerdict? _verdict;
+
+    protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
+    {
+        var header = Request.Headers.Authorization;
+        if (StringValues.IsNullOrEmpty(header))
+            return AuthenticateResult.NoResult();
+
+        // Whatever else stands there was meant to say who asks: it is never overlooked.
+        _verdict = header is [{ } value] && value.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
+            ? await verifier.VerifyAsync(value[Prefix.Length..].Trim(' '), Context.RequestAborted)
+            : new(null, "The Authorization header is not of the form: Bearer <token>.");
+        if (_verdict.Subject is not { } subject)
+            return AuthenticateResult.Fail(_verdict.Refusal ?? "The signer's keys cannot be had.");
+
+        // Only the subject: sign-ins put the whole user into a token, and none of it is needed here.
+        var identity = new ClaimsIdentity([new Claim("sub", subject)], Name, "sub", roleType: null);
+        return AuthenticateResult.Success(new(new ClaimsPrincipal(identity), Name));
+    }
+
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        if (_verdict is { IsUnavailable: true })
+        {
+            Response.Headers.RetryAfter = ((int)JsonWebKeySet.Pause.TotalSeconds).ToString();
+            return Problems.Problem(StatusCodes.Status503ServiceUnavailable, "sign_in_unavailable", "The keys of the sign-in cannot be fetched, so the token cannot be checked. Try again shortly.").ExecuteAsync(Context);
+        }
+
+        Response.Headers.WWWAuthenticate = _verdict is null ? "Bearer" : "Bearer error=\"invalid_token\"";
+        var (code, detail) = _verdict switch
+        {
+            _ when !auth.Value.IsSignInConfigured => ("sign_in_not_configured", "Sign-in is not set up on this server, so it takes no tokens. Its operator sets AUTH_JWKS_URL or AUTH_SECRET."),
+            null => ("token_required", "Sign in, and send the token as Authorization: Bearer <token>."),
+            { Refusal: var why } => ("invalid_token", $"The token is not valid. {why}"),
+        };
+        return Problems.Problem(StatusCodes.Status401Unauthorized, code, detail).ExecuteAsync(Context);
+    }
+}

@@ -1,0 +1,73 @@
+using System.Net;
+using System.Security.Claims;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Encodings.Web;
+using ChatBackend.Infrastructure.Http;
+using Microsoft.AspNetCore.Authentication;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Infrastructure.Auth;
+
+/// <summary>
+/// The operator's key, <c>INGEST_API_KEY</c>: sent as <c>X-API-Key: &lt;key&gt;</c> or <c>Authorization: Bearer &lt;key&gt;</c>. In development
+/// without a key, whoever is on this machine is the operator.
+/// </summary>
+internal sealed class IngestKeyHandler(
+    IOptionsMonitor<AuthenticationSchemeOptions> options, UrlEncoder encoder, IOptions<AuthOptions> auth, IHostEnvironment environment)
+    // The framework would log three lines a refusal; the request's own line and the answer's detail tell enough.
+    : AuthenticationHandler<AuthenticationSchemeOptions>(options, NullLoggerFactory.Instance, encoder)
+{
+    public const string Name = "IngestKey";
+
+    /// <summary>The header of the key.</summary>
+    public const string Header = "X-API-Key";
+
+    private const string Prefix = "Bearer ";
+
+    // What only a proxy adds: the request came from elsewhere, though its last hop is on this machine.
+    private static readonly string[] ProxyHeaders =
+        ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-IP", "X-Original-For"];
+
+    protected override Task<AuthenticateResult> HandleAuthenticateAsync() => Task.FromResult(auth.Value.IngestApiKey switch
+    {
+        null => environment.IsDevelopment() && IsFromThisMachine() ? Success() : AuthenticateResult.NoResult(),
+        _ when Given() is null => AuthenticateResult.NoResult(),
+        var key => CryptographicOperations.FixedTimeEquals(Hash(key), Hash(Given()!)) ? Success() : AuthenticateResult.Fail("The ingest key does not match."),
+    });
+
+    protected override Task HandleChallengeAsync(AuthenticationProperties properties)
+    {
+        var (code, detail) = auth.Value.IngestApiKey switch
+        {
+            null when environment.IsDevelopment() => ("ingest_key_not_configured", "Without INGEST_API_KEY this is open to this machine only. Set it, and send it as X-API-Key."),
+            null => ("ingest_key_not_configured", "This is closed on this server until its operator sets INGEST_API_KEY."),
+            _ when Given() is null => ("ingest_key_required", "Send the ingest key as X-API-Key: <key> or Authorization: Bearer <key>."),
+            _ => ("invalid_ingest_key", "The ingest key is not the right one."),
+        };
+        Response.Headers.WWWAuthenticate = code is "invalid_ingest_key" ? "Bearer realm=\"ingest\", error=\"invalid_token\"" : "Bearer realm=\"ingest\"";
+        return Problems.Problem(StatusCodes.Status401Unauthorized, code, detail).ExecuteAsync(Context);
+    }
+
+    // Of equal length, so that a comparison does not tell how long the key is.
+    private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
+
+    private static AuthenticateResult Success() => AuthenticateResult.Success(new(new ClaimsPrincipal(new ClaimsIdentity(Name)), Name));
+
+    private string? Given()
+    {
+        if (Request.Headers[Header] is [{ Length: > 0 } key])
+            return key;
+        return Request.Headers.Authorization is [{ } value] && value.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? value[Prefix.Length..].Trim(' ') : null;
+    }
+
+    /// <summary>A connection of this machine that nobody elsewhere is behind: neither a proxy nor a page in the developer's browser.</summary>
+    private bool IsFromThisMachine() =>
+        Context.Connection.RemoteIpAddress is { } peer && IPAddress.IsLoopback(peer.IsIPv4MappedToIPv6 ? peer.MapToIPv4() : peer)
+        && !ProxyHeaders.Any(Request.Headers.ContainsKey)
+        && IsLocal($"http://{Request.Host}")
+        && (Request.Headers.Origin is not [{ } origin] || IsLocal(origin));
+
+    private static bool IsLocal(string address) => Uri.TryCreate(address, UriKind.Absolute, out var url) && url.IsLoopback;
+}

@@ -1,0 +1,109 @@
+using System.Collections.Frozen;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Infrastructure.Auth;
+
+/// <summary>
+/// The signer's public keys (RFC 7517) from <c>AUTH_JWKS_URL</c>. Fetched when a token names a key that is not known, at most
+/// once in 30 s whatever the tokens name, and now and then for the keys that were withdrawn. The last good set stays while
+/// the signer is away.
+/// </summary>
+internal sealed class JsonWebKeySet : IDisposable
+{
+    /// <summary>The largest set that is read: 64 KB.</summary>
+    public const int MaxBytes = 64 * 1024;
+
+    /// <summary>Between two fetches; strangers decide how often unknown keys are named.</summary>
+    public static readonly TimeSpan Pause = TimeSpan.FromSeconds(30);
+
+    /// <summary>After this a set in use is fetched again, beside the request that finds it so old.</summary>
+    public static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(10);
+
+    private readonly Uri? _url;
+    private readonly TimeProvider _time;
+    private readonly ILogger<JsonWebKeySet> _log;
+    private readonly HttpClient _http;
+    private readonly Lock _gate = new();
+    private volatile FrozenDictionary<(string Id, string Algorithm), VerificationKey> _keys = FrozenDictionary<(string, string), VerificationKey>.Empty;
+    private Task _fetch = Task.CompletedTask;
+    private long? _fetched;
+
+    public JsonWebKeySet(IOptions<AuthOptions> options, TimeProvider time, ILogger<JsonWebKeySet> log)
+    {
+        (_url, _time, _log) = (options.Value.JwksUrl, time, log);
+        // No redirects: only the address that the operator chose is believed.
+        _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(2) })
+        {
+            MaxResponseContentBufferSize = MaxBytes,
+            Timeout = TimeSpan.FromSeconds(5),
+        };
+    }
+
+    /// <summary>True until a set was fetched: no token can be told good from bad.</summary>
+    public bool IsEmpty => _keys.Count == 0;
+
+    /// <summary>The key of this id for this algorithm, or null when the signer has none.</summary>
+    public async ValueTask<VerificationKey?> FindAsync(string id, string algorithm, CancellationToken cancellationToken)
+    {
+        if (_keys.TryGetValue((id, algorithm), out var key))
+        {
+            _ = FetchUnlessWithin(MaxAge);
+            return key;
+        }
+
+        await FetchUnlessWithin(Pause).WaitAsync(cancellationToken);
+        return _keys.GetValueOrDefault((id, algorithm));
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    /// <summary>The fetch under way, or a new one unless one began so recently.</summary>
+    private Task FetchUnlessWithin(TimeSpan pause)
+    {
+        lock (_gate)
+        {
+            if (_fetch.IsCompleted && (_fetched is not { } fetched || _time.GetElapsedTime(fetched) >= pause))
+            {
+                _fetched = _time.GetTimestamp();
+                // Not the request's: others wait for it, too.
+                _fetch = Task.Run(FetchAsync, CancellationToken.None);
+            }
+
+            return _fetch;
+        }
+    }
+
+    private async Task FetchAsync()
+    {
+        try
+        {
+            using var response = await _http.GetAsync(_url);
+            var keys = response.IsSuccessStatusCode ? Read(await response.Content.ReadAsByteArrayAsync()) : null;
+            if (keys is { Count: > 0 })
+                _keys = keys;
+            else
+                _log.LogWarning("AUTH_JWKS_URL answered {Status} without a key that can be used; the last good keys stay", (int)response.StatusCode);
+        }
+        catch (Exception e) when (e is HttpRequestException or OperationCanceledException or ObjectDisposedException)
+        {
+            _log.LogWarning("AUTH_JWKS_URL cannot be fetched ({Reason}); the last good keys stay", (e as HttpRequestException)?.HttpRequestError.ToString() ?? "Timeout");
+        }
+    }
+
+    private static FrozenDictionary<(string, string), VerificationKey>? Read(byte[] json)
+    {
+        if (SignedToken.ReadObject(json) is not { } set || !set.TryGetProperty("keys", out var members) || members.ValueKind is not JsonValueKind.Array)
+            return null;
+
+        var keys = new Dictionary<(string, string), VerificationKey>();
+        foreach (var jwk in members.EnumerateArray().Where(m => m.ValueKind is JsonValueKind.Object))
+        {
+            // A key that we cannot use does not spoil the others.
+            if (SignedToken.TryGetText(jwk, "kid", out var id) && !string.IsNullOrEmpty(id) && VerificationKey.OfJwk(jwk) is { } key)
+                keys.TryAdd((id, key.Algorithm), key);
+        }
+
+        return keys.ToFrozenDictionary();
+    }
+}

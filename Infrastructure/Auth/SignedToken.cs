@@ -1,0 +1,83 @@
+using System.Buffers.Text;
+using System.Text;
+using System.Text.Json;
+
+namespace ChatBackend.Infrastructure.Auth;
+
+/// <summary>A JWT in the compact form of a JWS (RFC 7515, 7519), read with nothing believed yet.</summary>
+/// <param name="Algorithm">Its <c>alg</c>.</param>
+/// <param name="KeyId">Its <c>kid</c>.</param>
+/// <param name="Message">What is signed.</param>
+/// <param name="Payload">The claims' JSON, to be read once the signature holds.</param>
+internal sealed record SignedToken(string Algorithm, string? KeyId, byte[] Message, byte[] Signature, byte[] Payload)
+{
+    /// <summary>The longest token that is looked at: 8 KB.</summary>
+    public const int MaxLength = 8 * 1024;
+
+    // Keys that a token brings along or points to are never used; neither are extensions that must be understood.
+    private static readonly string[] Refused = ["crit", "jwk", "jku", "x5u", "x5c", "b64", "zip"];
+
+    private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16, AllowDuplicateProperties = false };
+
+    /// <summary>The token, or null when it is not one.</summary>
+    public static SignedToken? Parse(string text)
+    {
+        if (text.Length > MaxLength || text.Split('.') is not [var head, var body, var tail])
+            return null;
+        if (Decode(body) is not { } payload || Decode(tail) is not { } signature || ReadObject(Decode(head)) is not { } header)
+            return null;
+        if (Refused.Any(name => header.TryGetProperty(name, out _)))
+            return null;
+        if (!TryGetText(header, "alg", out var algorithm) || algorithm is null || !TryGetText(header, "kid", out var keyId))
+            return null;
+        // Explicit typing (RFC 8725, 3.11): a logout token or a proof of possession is signed by the same key.
+        if (!TryGetText(header, "typ", out var type) || type?.ToUpperInvariant() is not (null or "JWT" or "AT+JWT" or "APPLICATION/AT+JWT"))
+            return null;
+
+        return new(algorithm, keyId, Encoding.ASCII.GetBytes(text, 0, head.Length + 1 + body.Length), signature, payload);
+    }
+
+    /// <summary>The bytes as a JSON object, or null when they are anything else.</summary>
+    public static JsonElement? ReadObject(byte[]? json)
+    {
+        try
+        {
+            using var document = JsonDocument.Parse(json, Strict);
+            return document.RootElement.ValueKind is JsonValueKind.Object ? document.RootElement.Clone() : null;
+        }
+        // What the reader throws besides for names that are no UTF-16: \ud800 without its other half.
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>A text of an object: null where there is none; false where it is no text.</summary>
+    public static bool TryGetText(JsonElement json, string name, out string? text)
+    {
+        text = null;
+        if (!json.TryGetProperty(name, out var value))
+            return true;
+        if (value.ValueKind is not JsonValueKind.String)
+            return false;
+
+        try
+        {
+            text = value.GetString();
+            return true;
+        }
+        catch (InvalidOperationException)
+        {
+            return false;
+        }
+    }
+
+    /// <summary>Base64url without padding in its one canonical spelling (RFC 7515, 2), or null.</summary>
+    public static byte[]? Decode(string? text)
+    {
+        if (text is null || !Base64Url.IsValid(text))
+            return null;
+        var bytes = Base64Url.DecodeFromChars(text);
+        return Base64Url.EncodeToString(bytes) == text ? bytes : null;
+    }
+}

@@ -1,0 +1,31 @@
+using System.Text.RegularExpressions;
+
+namespace ChatBackend.Infrastructure.Search;
+
+/// <summary>The page that a reader is on, as an index may know it.</summary>
+internal static partial class ReaderPage
+{
+    private const int MaxUrls = 16;
+
+    /// <summary>
+    /// The addresses under which the index may know the reader's page: the widget sends an absolute one, the index may
+    /// hold relative ones, and a site's base path may stand before them. Without query, fragment and closing slash.
+    /// </summary>
+    public static string[] Urls(string? pageUrl)
+    {
+        if (string.IsNullOrWhiteSpace(pageUrl))
+            return [];
+        var page = StoredText.Clean(pageUrl.Trim());
+        if (page.IndexOfAny(['#', '?']) is >= 0 and var end)
+            page = page[..end];
+        page = page.TrimEnd('/');
+        var path = Origin().Replace(page, "", 1);
+        var urls = new List<string> { page };
+        for (var slash = path.IndexOf('/'); slash >= 0 && urls.Count < MaxUrls; slash = path.IndexOf('/', slash + 1))
+            urls.Add(path[slash..]);
+        return [.. urls.Where(u => u.Length > 1).Distinct()];
+    }
+
+    [GeneratedRegex("^[a-z][a-z0-9+.-]*://[^/]*", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Origin();
+}

@@ -1,0 +1,53 @@
+using ChatBackend.Infrastructure.Auth;
+
+namespace ChatBackend.Tests.Infrastructure.Auth;
+
+public sealed class Ed25519Tests
+{
+    /// <summary>RFC 8032, 7.1, tests 1 to 3: public key, message, signature.</summary>
+    public static TheoryData<string, string, string> Vectors => new()
+    {
+        {
+            "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a", "",
+            "e5564300c360ac729086e2cc806e828a84877f1eb8e5d974d873e065224901555fb8821590a33bacc61e39701cf9b46bd25bf5f0595bbe24655141438e7a100b"
+        },
+        {
+            "3d4017c3e843895a92b70aa74d1b7ebc9c982ccf2ec4968cc0cd55f12af4660c", "72",
+            "92a009a9f0d4cab8720e820b5f642540a2b27b5416503f8fb3762223ebdb69da085ac1e43e15996e458f3613d0f11d8c387b2eaeb4302aeeb00d291612bb0c00"
+        },
+        {
+            "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025", "af82",
+            "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"
+        },
+    };
+
+    [Theory]
+    [MemberData(nameof(Vectors))]
+    public void The_vectors_of_RFC_8032_hold(string publicKey, string message, string signature)
+    {
+        Assert.True(Verify(publicKey, message, signature));
+        Assert.False(Verify(publicKey, message + "00", signature));
+        Assert.False(Verify(publicKey, message, signature[..^2]));
+        Assert.False(Verify(publicKey[..^2], message, signature));
+    }
+
+    [Theory]
+    [MemberData(nameof(Vectors))]
+    public void One_bit_less_is_no_signature(string publicKey, string message, string signature)
+    {
+        var bytes = Convert.FromHexString(signature);
+        for (var bit = 0; bit < bytes.Length * 8; bit++)
+        {
+            bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+            Assert.False(Ed25519.Verify(Convert.FromHexString(publicKey), Convert.FromHexString(message), bytes), $"bit {bit}");
+            bytes[bit / 8] ^= (byte)(1 << (bit % 8));
+        }
+    }
+
+    [Fact]
+    public void A_key_that_is_no_point_verifies_nothing() =>
+        Assert.False(Ed25519.Verify([.. Enumerable.Repeat((byte)0xff, 32)], [1], new byte[64]));
+
+    private static bool Verify(string publicKey, string message, string signature) =>
+        Ed25519.Verify(Convert.FromHexString(publicKey), Convert.FromHexString(message), Convert.FromHexString(signature));
+}

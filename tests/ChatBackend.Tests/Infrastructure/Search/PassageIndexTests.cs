@@ -1,0 +1,204 @@
+using ChatBackend.Infrastructure.Search;
+
+namespace ChatBackend.Tests.Infrastructure.Search;
+
+/// <summary>
+/// What both indexes do; Qdrant by words alone. Each test uses words and paths of its own, so the shared index does not mix them.
+/// </summary>
+public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdrant) : IClassFixture<SearchDatabase>, IClassFixture<SearchQdrant>
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task A_rare_word_outweighs_a_common_one_that_is_there_twice(string index)
+    {
+        await PutAsync(index, "rank/a.md", "common walrus common walrus and other things here", "a walrus with a gyroscope and other things there", "walrus again elsewhere", "walrus once more aside");
+
+        var found = await FindAsync(index, "walrus gyroscope");
+
+        Assert.Equal(4, found.Count);
+        Assert.Contains("gyroscope", found[0].Text);
+        Assert.True(found[0].Score > found[1].Score);
+        Assert.Equal(1, found[0].Coverage, 6);
+        Assert.InRange(found[1].Coverage, 0.01, 0.9);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task Words_that_the_book_lacks_lower_the_coverage(string index)
+    {
+        await PutAsync(index, "coverage/a.md", "a pangolin digs");
+
+        Assert.InRange((await FindAsync(index, "pangolin zzyzzx")).Single().Coverage, 0.01, 0.6);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task Headings_are_found_and_come_back_with_the_title_first(string index)
+    {
+        var chunk = new Chunk(0, ["Outer", "Inner armadillo"], "inner", "Nothing of the sort.");
+        await Of(index).ReplaceAsync(new("heading/a.md", "Page", "/docs/heading/a", "1", [chunk]), None);
+
+        var found = (await FindAsync(index, "armadillo")).Single();
+
+        Assert.Equal(["Page", "Outer", "Inner armadillo"], found.HeadingPath);
+        Assert.Equal("Inner armadillo", found.Heading);
+        Assert.Equal("/docs/heading/a#inner", found.Url);
+        Assert.Equal(PassageId.Of("heading/a.md", chunk), found.Id);
+        Assert.Equal(found.Text, (await Of(index).GetAsync([found.Id, Guid.NewGuid()], None)).Single().Text);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task Replacing_leaves_nothing_of_the_old_passages(string index)
+    {
+        await PutAsync(index, "replace/a.md", "the okapi stands", "another okapi");
+        await PutAsync(index, "replace/a.md", "the tapir stands");
+
+        Assert.Empty(await FindAsync(index, "okapi"));
+        Assert.Single(await FindAsync(index, "tapir"));
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task A_search_sees_the_old_set_or_the_new_while_documents_are_replaced(string index)
+    {
+        string[] words = ["one", "two", "three", "four"];
+        Task PutSetAsync(int set) => PutAsync(index, "whole/a.md", [.. words.Select(w => $"bilby set{set} {w} {w}{set} {w}text")]);
+        await PutSetAsync(0);
+        var writing = Task.Run(async () =>
+        {
+            for (var set = 1; set <= 30; set++)
+                await Task.WhenAll(PutSetAsync(set), PutSetAsync(set + 100));
+        });
+
+        do
+        {
+            var found = await FindAsync(index, "bilby");
+            Assert.Equal(4, found.Count);
+            Assert.Single(found.Select(p => p.Text.Split(' ')[1]).Distinct());
+        }
+        while (!writing.IsCompleted);
+        await writing;
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task Removed_documents_are_gone_and_unknown_paths_ignored(string index)
+    {
+        await PutAsync(index, "remove/a.md", "a dugong swims");
+        await PutAsync(index, "remove/b.md", "a dugong sleeps");
+
+        await Of(index).RemoveAsync(["remove/a.md", "remove/unknown.md", "\0"], None);
+
+        Assert.Equal("remove/b.md", (await FindAsync(index, "dugong")).Single().DocumentPath);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task Near_duplicates_come_once(string index)
+    {
+        const string Steps = "Install the axolotl package first, then source the workspace and build it with colcon before you launch anything on the robot";
+        await PutAsync(index, "duplicates/a.md", Steps + ".");
+        await PutAsync(index, "duplicates/b.md", "**" + Steps + "!**", "An axolotl of another kind, in quite different words.");
+
+        Assert.Equal(2, (await FindAsync(index, "axolotl package")).Count);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task The_readers_page_decides_between_equals_and_not_more(string index)
+    {
+        await PutAsync(index, "page/a.md", "the fossa climbs up trees quickly", "unrelated filler sentence");
+        await PutAsync(index, "page/b.md", "the fossa climbs down trees slowly", "a fossa eats lemurs of the forest");
+
+        foreach (var page in (string[])["/docs/page/b", "https://book.example/base/docs/page/b/?x=1#there"])
+            Assert.Equal("page/b.md", (await SearchAsync(index, new("fossa climbs") { PageUrl = page }))[0].DocumentPath);
+        Assert.Equal("page/a.md", (await SearchAsync(index, new("fossa climbs") { PageUrl = "/docs/page/a" }))[0].DocumentPath);
+        Assert.Contains("lemurs", (await SearchAsync(index, new("fossa eats lemurs") { PageUrl = "/docs/page/a" }))[0].Text);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task Passages_that_hold_the_selection_come_first_then_their_neighbours(string index)
+    {
+        await PutAsync(index, "selection/a.md",
+            "Before it stands something else entirely.", "The **center of pressure** must stay inside the support polygon at all times.",
+            "After it comes the next matter.", "Far away is nothing of interest.");
+        await PutAsync(index, "selection/b.md", "A kiwi question is answered here, kiwi and kiwi.");
+
+        var found = await SearchAsync(index, new("what does kiwi mean") { SelectedText = "center of pressure must stay inside the support polygon" });
+
+        Assert.Equal(["selection/a.md 1", "selection/a.md 0", "selection/a.md 2", "selection/b.md 0"], found.Select(p => $"{p.DocumentPath} {p.Position}"));
+        Assert.Equal([true, false, false, false], found.Select(p => p.HoldsSelection));
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task A_selection_across_two_passages_is_held_by_both(string index)
+    {
+        const string One = "Proprioceptive encoders measure joint angles while inertial units estimate torso orientation, velocity, gravity and acceleration";
+        const string Two = "Exteroceptive cameras observe terrain ahead whereas lidar scanners map obstacles, corridors, doorways, staircases and moving pedestrians";
+        await PutAsync(index, "across/a.md", One + ".", Two + ".", "Something about emus.");
+
+        var found = await SearchAsync(index, new("explain this") { SelectedText = One + " " + Two });
+
+        Assert.Equal([0, 1], found.Where(p => p.HoldsSelection).Select(p => p.Position).Order());
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task A_selection_that_the_book_does_not_hold_changes_nothing(string index)
+    {
+        await PutAsync(index, "absent/a.md", "The echidna walks on four legs.");
+
+        var found = await SearchAsync(index, new("echidna") { SelectedText = "quarterly revenue of some company rose sharply again" });
+
+        Assert.False(Assert.Single(found).HoldsSelection);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task Urdu_and_Hindi_questions_find_their_passages(string index)
+    {
+        await PutAsync(index, "languages/a.md", "انسان نما روبوٹ اپنا توازن سینسرز کی مدد سے برقرار رکھتا ہے۔", "मानवरूपी रोबोट अपना संतुलन सेंसरों से बनाए रखता है।");
+
+        Assert.Equal(0, (await FindAsync(index, "سینسر کیا کرتے ہیں"))[0].Position);
+        Assert.Equal(1, (await FindAsync(index, "सेंसर क्या करते हैं"))[0].Position);
+    }
+
+    [Theory]
+    [InlineData("postgres", "")]
+    [InlineData("qdrant", "")]
+    [InlineData("postgres", "   ")]
+    [InlineData("qdrant", "   ")]
+    [InlineData("postgres", "?!…")]
+    [InlineData("qdrant", "?!…")]
+    [InlineData("postgres", "\0\uD800")]
+    [InlineData("qdrant", "\0\uD800")]
+    [InlineData("postgres", "the of and")]
+    [InlineData("qdrant", "the of and")]
+    public async Task A_question_without_words_of_the_book_finds_nothing(string index, string question) => Assert.Empty(await FindAsync(index, question));
+
+    private IPassageIndex Of(string index) => index == "qdrant" ? qdrant.Index : database.Index;
+
+    private Task PutAsync(string index, string path, params string[] texts) => Of(index).ReplaceAsync(
+        new(path, "Title", "/docs/" + path.Replace(".md", ""), string.Join('|', texts), [.. texts.Select((t, i) => new Chunk(i, [], null, t))]), None);
+
+    private Task<IReadOnlyList<Passage>> FindAsync(string index, string question) => SearchAsync(index, new(question));
+
+    private Task<IReadOnlyList<Passage>> SearchAsync(string index, PassageQuery query) => Of(index).SearchAsync(query, None);
+}
