@@ -1,14 +1,15 @@
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace ChatBackend.Features.Chat;
 
 /// <summary>
 /// Checks the markers of an answer as it streams. A marker <c>[n]</c> counts only if passage n was given; it is renumbered
-/// by first use, and one that names no passage is dropped with the space before it. <c>[1, 3]</c> becomes <c>[1][2]</c>.
+/// by first use, and one that names no passage is dropped with the space before it. <c>[1, 3]</c> and <c>[1-2]</c> become <c>[1][2]</c>.
 /// What comes out is what is shown and what is stored. Inside code a bracket is an index and stays.
 /// </summary>
 /// <param name="passages">How many passages were given, numbered from 1.</param>
-internal sealed class CitationMarkers(int passages)
+internal sealed partial class CitationMarkers(int passages)
 {
     /// <summary>A bracket that is not closed within so many characters is no marker.</summary>
     private const int LongestMarker = 24;
@@ -50,7 +51,7 @@ internal sealed class CitationMarkers(int passages)
             return;
         }
 
-        if (_held.Length is > 0 and < LongestMarker && (char.IsAsciiDigit(character) || (_held.Length > 1 && character is ',' or ';' or ' ')))
+        if (_held.Length is > 0 and < LongestMarker && (char.IsAsciiDigit(character) || (_held.Length > 1 && character is ',' or ';' or ' ' or '-' or '–')))
         {
             _held.Append(character);
             return;
@@ -79,11 +80,7 @@ internal sealed class CitationMarkers(int passages)
 
     private void ShowMarker(StringBuilder shown)
     {
-        var known = _held.ToString(1, _held.Length - 1)
-            .Split([',', ';', ' '], StringSplitOptions.RemoveEmptyEntries)
-            .Select(p => int.TryParse(p, out var number) ? number : 0)
-            .Where(n => n >= 1 && n <= passages)
-            .ToArray();
+        var known = Numbers().Matches(_held.ToString()).SelectMany(Given).ToArray();
         _held.Clear();
         if (known.Length > 0 && _spaceHeld)
             shown.Append(' ');
@@ -95,6 +92,19 @@ internal sealed class CitationMarkers(int passages)
             shown.Append('[').Append(_used.IndexOf(number) + 1).Append(']');
         }
     }
+
+    /// <summary>The passages among a number, or the numbers from one to another.</summary>
+    private IEnumerable<int> Given(Match match)
+    {
+        var first = Number(match.Groups["first"].ValueSpan);
+        var last = match.Groups["last"].Success ? Number(match.Groups["last"].ValueSpan) : first;
+        return Enumerable.Range(1, passages).Where(n => n >= first && n <= last);
+
+        static int Number(ReadOnlySpan<char> digits) => int.TryParse(digits, out var number) ? number : int.MaxValue;
+    }
+
+    [GeneratedRegex("(?<first>[0-9]+)(?: *[-–] *(?<last>[0-9]+))?", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Numbers();
 
     // A run of backticks is closed by a run of the same length; `inline` code ends with its paragraph at the latest.
     private void FollowCode(char character)

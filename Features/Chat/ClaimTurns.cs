@@ -78,7 +78,7 @@ internal static class ClaimTurns
             returning turns.id, turns.session_id, turns.number, turns.attempt, chat_sessions.user_id, turns.request::text as request
             """,
             new { process, lease, limit }, cancellationToken: cancellationToken));
-        return [.. rows.Select(r => new ClaimedTurn(r.Id, r.SessionId, r.Number, r.Attempt, r.UserId, TurnJson.Read<Question>(r.Request)))];
+        return [.. rows.Select(r => new ClaimedTurn(r.Id, r.SessionId, r.Number, r.Attempt, r.UserId, TurnJson.Read<Question>(r.Request), IsTakenOver: true))];
     }
 
     /// <summary>Gives turns back at once, so that another process need not wait for the lease to lapse.</summary>

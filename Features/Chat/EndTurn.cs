@@ -12,18 +12,18 @@ internal static class EndTurn
     public static Task<bool> CompleteAsync(NpgsqlDataSource database, ClaimedTurn turn, ChatResponse response, CancellationToken cancellationToken) =>
         RunAsync(
             database, turn, "completed", response.MessageId, "assistant", response.Response, TurnJson.Write(response.Citations),
-            TurnJson.Write(response), error: null, response, cancellationToken);
+            TurnJson.Write(response), error: null, response, response.Usage, cancellationToken);
 
-    /// <summary>Stores why there is no answer, with a note in the answer's place.</summary>
+    /// <summary>Stores why there is no answer and how long that took, with a note in the answer's place.</summary>
     /// <returns>False when the turn is no longer this attempt's, or was deleted.</returns>
-    public static Task<bool> FailAsync(NpgsqlDataSource database, ClaimedTurn turn, TurnFailure failure, CancellationToken cancellationToken) =>
+    public static Task<bool> FailAsync(NpgsqlDataSource database, ClaimedTurn turn, TurnFailure failure, int latencyMs, CancellationToken cancellationToken) =>
         RunAsync(
             database, turn, "failed", Guid.NewGuid(), "system", $"This question was not answered ({failure.Code}).", "[]",
-            response: null, TurnJson.Write(failure), answer: null, cancellationToken);
+            response: null, TurnJson.Write(failure), answer: null, new(null, null, latencyMs), cancellationToken);
 
     private static async Task<bool> RunAsync(
         NpgsqlDataSource database, ClaimedTurn turn, string state, Guid messageId, string role, string content, string citations,
-        string? response, string? error, ChatResponse? answer, CancellationToken cancellationToken)
+        string? response, string? error, ChatResponse? answer, Usage usage, CancellationToken cancellationToken)
     {
         var parameters = new
         {
@@ -38,9 +38,9 @@ internal static class EndTurn
             Error = error,
             Grounding = answer is null ? null : TurnJson.Name(answer.Grounding),
             answer?.Model,
-            answer?.Usage.InputTokens,
-            answer?.Usage.OutputTokens,
-            answer?.Usage.LatencyMs,
+            usage.InputTokens,
+            usage.OutputTokens,
+            usage.LatencyMs,
         };
 
         // The message's id tells a repeat after a lost reply (already ours) from a turn that somebody else ended.

@@ -20,9 +20,11 @@ internal sealed record TurnSnapshot(
 internal sealed record TurnPartial(IReadOnlyList<RetrievedPassage> Retrieved, IReadOnlyList<Citation> Citations, string Text);
 
 /// <summary>A turn that this process is answering. One writer; any number of readers, none of which it waits for.</summary>
-internal sealed class LiveTurn(ClaimedTurn turn, CancellationTokenSource cancellation)
+internal sealed class LiveTurn : IDisposable
 {
     private readonly Lock _lock = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenRegistration _aborting;
     private readonly StringBuilder _text = new();
     private IReadOnlyList<RetrievedPassage>? _retrieved;
     private IReadOnlyList<Citation> _citations = [];
@@ -30,10 +32,17 @@ internal sealed class LiveTurn(ClaimedTurn turn, CancellationTokenSource cancell
     private bool _isSaved = true;
     private TaskCompletionSource _changed = NewSignal();
 
-    public ClaimedTurn Turn { get; } = turn;
+    /// <param name="abort">Stops the work of all turns.</param>
+    public LiveTurn(ClaimedTurn turn, CancellationToken abort)
+    {
+        Turn = turn;
+        _aborting = abort.UnsafeRegister(live => ((LiveTurn)live!).Stop(), this);
+    }
 
-    /// <summary>Stops the work; the turn itself stays as it is in the database.</summary>
-    public CancellationTokenSource Cancellation { get; } = cancellation;
+    public ClaimedTurn Turn { get; }
+
+    /// <summary>Cancelled when the work has to stop.</summary>
+    public CancellationToken Stopped => _stop.Token;
 
     /// <summary>Completes at the next change: take it before the snapshot, wait for it after.</summary>
     public Task Changed
@@ -44,6 +53,12 @@ internal sealed class LiveTurn(ClaimedTurn turn, CancellationTokenSource cancell
                 return _changed.Task;
         }
     }
+
+    /// <summary>Stops the work; the turn itself stays as it is in the database. Waits for nothing and never throws.</summary>
+    public void Stop() => _ = _stop.CancelAsync();
+
+    /// <summary>The work is over: what stops all turns forgets this one. (The source itself holds nothing to dispose of, and may be told to stop late.)</summary>
+    public void Dispose() => _aborting.Unregister();
 
     /// <summary>The book was searched.</summary>
     public void SetRetrieved(IReadOnlyList<RetrievedPassage> retrieved) => Change(() => _retrieved = retrieved);

@@ -69,7 +69,9 @@ internal static class OpenTurn
         }
         catch (PostgresException e) when (e.ConstraintName == "turns_idempotency_key")
         {
-            return await RepeatAsync(database, parameters, userId, question, cancellationToken);
+            // Nothing there any more: its session was deleted in between, and the key is free again.
+            return await RepeatAsync(database, parameters, userId, question, cancellationToken)
+                ?? await RunAsync(database, options, process, sessionId, userId, question, key, cancellationToken);
         }
         catch (PostgresException e) when (e.ConstraintName == "turns_pkey")
         {
@@ -108,11 +110,11 @@ internal static class OpenTurn
             ) as is_next,
         """ + TurnContextSql.Columns + " from turn";
 
-    private static async Task<TurnOpening> RepeatAsync(
+    private static async Task<TurnOpening?> RepeatAsync(
         NpgsqlDataSource database, object parameters, string? userId, Question question, CancellationToken cancellationToken)
     {
         var repeated = await database.RetryAsync(
-            connection => connection.QuerySingleAsync<RepeatedRow>(new(
+            connection => connection.QuerySingleOrDefaultAsync<RepeatedRow>(new(
                 """
                 with earlier as (
                     select id, session_id, number, request_hash = @Hash as is_same
@@ -136,6 +138,7 @@ internal static class OpenTurn
 
         return repeated switch
         {
+            null => null,
             { IsSame: false } => new TurnOpening.KeyReused(),
             { Attempt: { } attempt } => new TurnOpening.Claimed(
                 new(repeated.Id, repeated.SessionId, repeated.Number, attempt, userId, question), Context: null),

@@ -9,10 +9,11 @@ namespace ChatBackend.Features.Chat;
 /// <param name="SearchText">What the book was searched for.</param>
 /// <param name="Passages">What the model may cite, best first; empty when the book has nothing.</param>
 /// <param name="IsStrong">True when the passages cover the question well, or hold the marked text.</param>
-internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passages, bool IsStrong);
+/// <param name="Usage">What rewriting the question cost; null where it was not rewritten, or the model does not tell.</param>
+internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passages, bool IsStrong, ModelUsage? Usage = null);
 
 /// <summary>Finds the passages of the book that a question is about.</summary>
-internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<ChatOptions> options, ILogger<Retrieval> log)
+internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<ChatOptions> options, IOptions<AiOptions> ai, ILogger<Retrieval> log)
 {
     /// <summary>A passage that covers less of the question's weight than this has nothing to do with it: a model that reads is not even shown it.</summary>
     private const double Related = 0.3;
@@ -33,23 +34,33 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
     /// <summary>The marked text joins the search with its beginning; the index matches all of it separately.</summary>
     private const int SelectedTextInSearch = 600;
 
-    private static readonly TimeSpan RewriteBudget = TimeSpan.FromSeconds(6);
+    /// <summary>What is longer is an answer, not a query.</summary>
+    private const int LongestQuery = 500;
+
+    /// <summary>The share of an answer's time that putting the question into a query may take: 6 s of a minute.</summary>
+    private const double RewriteShare = 0.1;
 
     public async Task<Retrieved> FindAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
     {
-        var leans = FollowUp.Leans(question.Message, history);
-        var text = leans ? await RewriteAsync(question, history, cancellationToken) ?? FollowUp.WithTurnBefore(question.Message, history) : question.Message;
-        var found = await SearchAsync(text, question, cancellationToken);
-
-        // A question in another language finds nothing by its words: the model puts it into the book's.
-        if (found.Passages.Count == 0 && !leans && FollowUp.IsForeign(question.Message)
-            && await RewriteAsync(question, history, cancellationToken) is { } rewritten)
+        if (FollowUp.Leans(question.Message, history))
         {
-            found = await SearchAsync(rewritten, question, cancellationToken);
+            var query = await RewriteAsync(question, history, cancellationToken);
+            var text = query?.Text.Trim() ?? FollowUp.WithTurnBefore(question.Message, history);
+            return await SearchAsync(text, question, cancellationToken) with { Usage = query?.Usage };
         }
 
-        return found;
+        var found = await SearchAsync(question.Message, question, cancellationToken);
+        // A question in another language finds nothing by its words: the model puts it into the book's.
+        return found.Passages.Count == 0 && MayBeForeign(question.Message)
+            && await RewriteAsync(question, history, cancellationToken) is { } rewritten
+            ? await SearchAsync(rewritten.Text.Trim(), question, cancellationToken) with { Usage = rewritten.Usage }
+            : found;
     }
+
+    // Which languages are not Urdu, nobody here can tell; which are not English, roughly.
+    private bool MayBeForeign(string question) => Language.TwoLetterISOLanguageName != "en" || FollowUp.IsForeign(question);
+
+    private CultureInfo Language => CultureInfo.GetCultureInfo(options.Value.BookLanguage);
 
     private async Task<Retrieved> SearchAsync(string text, Question question, CancellationToken cancellationToken)
     {
@@ -68,12 +79,12 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
     }
 
     /// <summary>The question as one query that stands alone, in the book's language; null where no model can tell.</summary>
-    private async Task<string?> RewriteAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
+    private async Task<ModelAnswer?> RewriteAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
     {
         if (model.IsOffline)
             return null;
 
-        var language = CultureInfo.GetCultureInfo(options.Value.BookLanguage).EnglishName;
+        var language = Language.EnglishName;
         try
         {
             var answer = await model.CompleteAsync(
@@ -89,10 +100,10 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
                 ])
                 {
                     MaxOutputTokens = 80,
-                    Budget = RewriteBudget,
+                    Budget = TimeSpan.FromSeconds(ai.Value.TimeoutSeconds * RewriteShare),
                 },
                 cancellationToken);
-            return answer.Text.Trim() is { Length: > 0 and <= 500 } query ? query : null;
+            return answer.Text.Trim().Length is > 0 and <= LongestQuery ? answer : null;
         }
         catch (ModelException e)
         {

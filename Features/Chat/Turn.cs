@@ -15,7 +15,8 @@ internal sealed record Question(string Message, string? SelectedText, string? Pa
 /// <summary>A turn in the hands of this process.</summary>
 /// <param name="Number">Its place in the session, from 1.</param>
 /// <param name="Attempt">Which owner this is; only the highest may end the turn.</param>
-internal sealed record ClaimedTurn(Guid Id, Guid SessionId, int Number, int Attempt, string? UserId, Question Question);
+/// <param name="IsTakenOver">True when nobody asked for this attempt: the process that had the turn died.</param>
+internal sealed record ClaimedTurn(Guid Id, Guid SessionId, int Number, int Attempt, string? UserId, Question Question, bool IsTakenOver = false);
 
 /// <summary>What a turn's prompt needs from the database.</summary>
 /// <param name="History">The messages before the question, oldest first, at most nine.</param>
@@ -71,10 +72,10 @@ internal enum Grounding
     /// <summary>The answer cites passages that fit the question.</summary>
     Grounded,
 
-    /// <summary>Passages were found, but they cover only some of the question, or the answer cites none of them.</summary>
+    /// <summary>The answer cites passages that cover only some of the question, or was cut before it cited one.</summary>
     Partial,
 
-    /// <summary>The book has nothing on it, and the answer says so.</summary>
+    /// <summary>The book has nothing on it, and the answer says so: it cites nothing.</summary>
     None,
 }
 
@@ -110,7 +111,16 @@ internal sealed record ChatResponse(
 /// <summary>Why a turn has no answer; kept with the turn, and shown as a problem.</summary>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="RetryAfterSeconds">When asking again makes sense, where that is known.</param>
-internal sealed record TurnFailure(int Status, string Code, string Detail, int? RetryAfterSeconds, IReadOnlyList<RetrievedPassage> Retrieved);
+internal sealed record TurnFailure(int Status, string Code, string Detail, int? RetryAfterSeconds, IReadOnlyList<RetrievedPassage> Retrieved)
+{
+    /// <summary>What an exception is to a reader.</summary>
+    public static TurnFailure From(Exception exception, IReadOnlyList<RetrievedPassage> retrieved)
+    {
+        var problem = ErrorHandling.Describe(exception);
+        int? retryAfter = problem.Status == StatusCodes.Status503ServiceUnavailable ? ErrorHandling.RetryAfterSeconds(exception) : null;
+        return new(problem.Status!.Value, (string)problem.Extensions["code"]!, problem.Detail!, retryAfter, retrieved);
+    }
+}
 
 /// <summary>The JSON of what turns keep and send: snake_case, and Urdu as Urdu.</summary>
 internal static class TurnJson

@@ -17,6 +17,7 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
     public async Task<ChatResponse> WriteAsync(LiveTurn live, TurnContext context, long started, CancellationToken cancellationToken)
     {
         var question = live.Turn.Question;
+        var begun = time.GetTimestamp();
         var found = await retrieval.FindAsync(question, context.History, cancellationToken);
         var sources = found.Passages.Select(RetrievedPassage.From).ToArray();
         live.SetRetrieved(sources);
@@ -26,10 +27,11 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
         ModelPiece? last = null;
         try
         {
-            await foreach (var piece in AskAsync(question, context, found, cancellationToken))
+            await foreach (var piece in AskAsync(question, context, found, begun, cancellationToken))
             {
                 last = piece;
-                Show(markers.Push(piece.Text));
+                // PostgreSQL stores no U+0000.
+                Show(markers.Push(piece.Text.Replace("\0", "", StringComparison.Ordinal)));
             }
         }
         catch (ModelException) when (!string.IsNullOrWhiteSpace(text.ToString()))
@@ -43,13 +45,19 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
             throw new ModelException(ModelFailure.Failed, "The model gave an empty answer.");
 
         var citations = Cited();
+        var isIncomplete = last?.Finish is not ModelFinish.Stop;
         return new(
-            text.ToString(), live.Turn.SessionId, time.GetUtcNow(), Guid.NewGuid(), live.Turn.Id, citations,
-            citations.Count == 0 ? Grounding.None : found.IsStrong ? Grounding.Grounded : Grounding.Partial,
-            Incomplete: last?.Finish is not ModelFinish.Stop,
-            last?.Finish is { } finish ? TurnJson.Name(finish) : "interrupted",
-            last?.Model ?? model.Name,
-            new(last?.Usage?.InputTokens, last?.Usage?.OutputTokens, (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds));
+            text.ToString(), live.Turn.SessionId, time.GetUtcNow(), Guid.NewGuid(), live.Turn.Id, citations, GroundingOf(),
+            isIncomplete, last?.Finish is { } finish ? TurnJson.Name(finish) : "interrupted", last?.Model ?? model.Name,
+            new(
+                last?.Usage?.InputTokens + (found.Usage?.InputTokens ?? 0), last?.Usage?.OutputTokens + (found.Usage?.OutputTokens ?? 0),
+                (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds));
+
+        // An answer that was cut may have had its citations ahead: that is no gap in the book.
+        Grounding GroundingOf() =>
+            citations.Count > 0 ? found.IsStrong ? Grounding.Grounded : Grounding.Partial
+            : isIncomplete && sources.Length > 0 ? Grounding.Partial
+            : Grounding.None;
 
         void Show(string shown)
         {
@@ -64,17 +72,18 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
 
     /// <summary>Asks the model; a prompt that it finds too long is asked again with half of the history's room, within the same time.</summary>
     private async IAsyncEnumerable<ModelPiece> AskAsync(
-        Question question, TurnContext context, Retrieved found, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        Question question, TurnContext context, Retrieved found, long begun, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var tokens = options.Value.ContextTokens;
-        var started = time.GetTimestamp();
         for (var attempt = 0; ; attempt++)
         {
             var messages = ChatPrompt.Build(ChatPrompt.NewFence(), question, context, found.Passages, tokens);
+            // The search was part of the answer's time.
+            var left = TimeSpan.FromSeconds(ai.Value.TimeoutSeconds) - time.GetElapsedTime(begun);
             var request = new ModelRequest(messages)
             {
                 Question = found.SearchText,
-                Budget = TimeSpan.FromSeconds(ai.Value.TimeoutSeconds) - time.GetElapsedTime(started),
+                Budget = left > TimeSpan.Zero ? left : TimeSpan.Zero,
                 Quotable = [.. found.Passages.Select((p, i) => new QuotableText(i + 1, string.Join(" › ", p.HeadingPath), p.Text))],
             };
             await using var pieces = model.StreamAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken);

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
@@ -54,14 +55,23 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
         Guid turnId, string? lastEventId, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var cursor = StreamCursor.Parse(lastEventId);
+        LiveTurn? live = null;
         while (true)
         {
-            var live = runner.Find(turnId);
+            // Once found it is kept: it knows its end also when the runner, or the database, is gone.
+            live ??= runner.Find(turnId);
             var changed = live?.Changed;
-            var snapshot = live?.Snapshot() ?? await ReadAsync(turnId, cancellationToken);
+            var (snapshot, problem) = live is null ? await TryReadAsync(turnId, cancellationToken) : (live.Snapshot(), null);
+            if (problem is not null)
+            {
+                // With the place the reader is at: it goes on from there when it comes back.
+                yield return Error(cursor.ToString(), problem, turnId);
+                yield break;
+            }
+
             if (snapshot is null)
             {
-                yield return Error(cursor.Attempt, SessionGone(), turnId);
+                yield return Error(StreamCursor.EndOf(cursor.Attempt), SessionGone(), turnId);
                 yield break;
             }
 
@@ -90,21 +100,38 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
                     yield return new(StreamCursor.EndOf(snapshot.Attempt), "completed", response);
                     yield break;
                 case { Failure: { } failure }:
-                    yield return Error(snapshot.Attempt, failure, turnId);
+                    yield return Error(StreamCursor.EndOf(snapshot.Attempt), failure, turnId);
                     yield break;
             }
 
-            // Lost to another process: the database knows more from here on.
-            if (changed is null || snapshot.End is not null)
-                await Task.Delay(Poll, time, cancellationToken);
-            else
+            if (changed is not null && snapshot.End is null)
+            {
                 await changed.WaitAsync(cancellationToken);
+                continue;
+            }
+
+            // Lost to another attempt: the database knows more from here on.
+            live = null;
+            await Task.Delay(Poll, time, cancellationToken);
         }
     }
 
     /// <summary>A session that was deleted while its question was being answered.</summary>
     public static TurnFailure SessionGone() =>
         new(StatusCodes.Status404NotFound, "session_not_found", "The session was deleted before the answer was there.", null, []);
+
+    /// <summary>The turn, or why the database does not tell: a stream that has begun ends with a problem, not in the middle.</summary>
+    private async Task<(TurnSnapshot? Snapshot, TurnFailure? Problem)> TryReadAsync(Guid turnId, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await ReadAsync(turnId, cancellationToken), null);
+        }
+        catch (NpgsqlException e)
+        {
+            return (null, TurnFailure.From(e, []));
+        }
+    }
 
     /// <summary>The turn as the database has it, or null when there is none.</summary>
     private async Task<TurnSnapshot?> ReadAsync(Guid turnId, CancellationToken cancellationToken)
@@ -136,8 +163,14 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
             : TurnJson.Read<TurnPartial>(row.Partial) is var partial ? new(row.SessionId, row.Attempt, partial.Retrieved, partial.Citations, partial.Text, end) : null;
     }
 
-    private static ServerSentEvent Error(int attempt, TurnFailure failure, Guid turnId) =>
-        new(StreamCursor.EndOf(attempt), "error", TurnJson.Write(TurnResult.Describe(failure, turnId)));
+    private static ServerSentEvent Error(string id, TurnFailure failure, Guid turnId)
+    {
+        var problem = TurnResult.Describe(failure, turnId);
+        // What the writer of problems adds to those that are a whole answer.
+        problem.Instance = $"/chat/turns/{turnId}";
+        problem.Extensions["trace_id"] = Activity.Current?.TraceId.ToString();
+        return new(id, "error", TurnJson.Write(problem));
+    }
 
     private sealed record TurnRow(Guid SessionId, int Attempt, string? Partial, string? Response, string? Error, bool IsLeftBehind);
 

@@ -2,7 +2,6 @@ using System.Collections.Concurrent;
 using System.Diagnostics;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
-using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Search;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -25,9 +24,13 @@ internal sealed class TurnRunner(
     /// <summary>The longest time between two looks for turns left behind while nothing happens.</summary>
     private static readonly TimeSpan LongestQuiet = TimeSpan.FromHours(1);
 
+    /// <summary>How long an answer that is there is kept for a database that is away: asking the model again costs more than waiting.</summary>
+    private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(30);
+
     private readonly ConcurrentDictionary<Guid, LiveTurn> _live = new();
-    private readonly ConcurrentDictionary<Guid, Task> _work = new();
+    private readonly ConcurrentDictionary<LiveTurn, Task> _work = new();
     private readonly CancellationTokenSource _abort = new();
+    private volatile bool _isStopping;
     private TaskCompletionSource _nudge = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>This process, as the leases name it.</summary>
@@ -36,22 +39,35 @@ internal sealed class TurnRunner(
     /// <summary>The turn, when this process is answering it.</summary>
     public LiveTurn? Find(Guid turnId) => _live.GetValueOrDefault(turnId);
 
+    /// <summary>How many attempts this process is at, those that are being stopped included.</summary>
+    public int Working => _work.Count;
+
     /// <summary>Someone waits for a turn that this process does not have: look whether it was left behind.</summary>
     public void Nudge() => _nudge.TrySetResult();
 
     /// <summary>Begins to answer a turn. It goes on when the caller is gone.</summary>
-    public LiveTurn Start(ClaimedTurn turn, TurnContext? context)
+    public void Start(ClaimedTurn turn, TurnContext? context)
     {
-        var live = new LiveTurn(turn, CancellationTokenSource.CreateLinkedTokenSource(_abort.Token));
-        _live[turn.Id] = live;
-        _work[turn.Id] = Task.Run(() => RunAsync(live, context));
+        var live = new LiveTurn(turn, _abort.Token);
+        LiveTurn? before = null;
+        _live.AddOrUpdate(turn.Id, live, (_, other) =>
+        {
+            before = other;
+            return other.Turn.Attempt > turn.Attempt ? other : live;
+        });
+        // An attempt that is still at the same turn here would ask the model for an answer that it may no longer store.
+        (before?.Turn.Attempt > turn.Attempt ? live : before)?.Stop();
+
+        var work = Task.Run(() => RunAsync(live, context));
+        _work[live] = work;
+        _ = work.ContinueWith(_ => _work.TryRemove(live, out Task? _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
         Nudge();
-        return live;
     }
 
     /// <summary>Lets the turns that are being answered end within the time that the host gives, then hands the others on.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
+        _isStopping = true;
         try
         {
             await Task.WhenAll(_work.Values).WaitAsync(cancellationToken);
@@ -75,16 +91,19 @@ internal sealed class TurnRunner(
             try
             {
                 await RenewAsync(stoppingToken);
-                foreach (var turn in await ClaimTurns.TakeOverAsync(database, Process, options.Value.Lease, TakeOverLimit, stoppingToken))
-                {
-                    log.LogWarning("Took over turn {Turn}, attempt {Attempt}", Shorten(turn.Id), turn.Attempt);
-                    Start(turn, context: null);
-                }
+                // A process that is about to end would only have to hand them on, and its own among them.
+                if (!_isStopping)
+                    await TakeOverAsync(stoppingToken);
             }
             catch (NpgsqlException e)
             {
                 // The next beat tries again; the leases outlast several.
                 log.LogWarning("The turns' leases could not be renewed: {Reason}", e.GetType().Name);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Whatever it is: the host would stop the whole service for it.
+                log.LogError(e, "The turns' leases could not be renewed");
             }
 
             // An idle service looks ever more rarely (as long again as it has been quiet): a database that may sleep, sleeps.
@@ -108,7 +127,16 @@ internal sealed class TurnRunner(
             [.. turns.Select(t => (t.Turn.Id, t.Turn.Attempt, t.TakeUnsaved() is { } partial ? TurnJson.Write(partial) : null))],
             cancellationToken);
         foreach (var lost in turns.Where(t => !kept.Contains(t.Turn.Id)))
-            await lost.Cancellation.CancelAsync();
+            lost.Stop();
+    }
+
+    private async Task TakeOverAsync(CancellationToken cancellationToken)
+    {
+        foreach (var turn in await ClaimTurns.TakeOverAsync(database, Process, options.Value.Lease, TakeOverLimit, cancellationToken))
+        {
+            log.LogWarning("Took over turn {Turn}, attempt {Attempt}", Shorten(turn.Id), turn.Attempt);
+            Start(turn, context: null);
+        }
     }
 
     /// <returns>True when nudged before the pause was over; beats are never closer than <see cref="ChatOptions.Beat"/>.</returns>
@@ -130,20 +158,20 @@ internal sealed class TurnRunner(
     {
         var started = Stopwatch.GetTimestamp();
         var turn = live.Turn;
-        var stop = live.Cancellation.Token;
+        var stop = live.Stopped;
         try
         {
-            if (turn.Attempt > ChatOptions.MaxAttempts)
+            if (turn.IsTakenOver && turn.Attempt > ChatOptions.MaxAttempts)
             {
                 // Whatever ends the process each time, it must not do so for ever.
                 await FailAsync(live, new TurnFailure(StatusCodes.Status500InternalServerError, "turn_abandoned",
-                    "The question could not be answered after several attempts.", null, []), stop);
+                    "The question could not be answered after several attempts.", null, []), started, stop);
                 return;
             }
 
             context ??= await WaitForPlaceAsync(turn, stop);
             var response = await answer.WriteAsync(live, context, started, stop);
-            live.Finish(await EndTurn.CompleteAsync(database, turn, response, stop) ? new(TurnJson.Write(response), null) : TurnEnd.Lost);
+            live.Finish(await CompleteAsync(turn, response, stop) ? new(TurnJson.Write(response), null) : TurnEnd.Lost);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
@@ -151,31 +179,47 @@ internal sealed class TurnRunner(
         }
         catch (Exception e)
         {
-            await FailAsync(live, e, stop);
+            await FailAsync(live, e, started, stop);
         }
         finally
         {
-            _live.TryRemove(turn.Id, out _);
-            _work.TryRemove(turn.Id, out _);
+            // This attempt alone: a later one may stand in its place already.
+            _live.TryRemove(KeyValuePair.Create(turn.Id, live));
             live.Finish(TurnEnd.Lost);
+            live.Dispose();
             if (_abort.IsCancellationRequested)
                 await ReleaseAsync();
         }
     }
 
-    private async Task FailAsync(LiveTurn live, Exception exception, CancellationToken stop)
+    private async Task<bool> CompleteAsync(ClaimedTurn turn, ChatResponse response, CancellationToken stop)
     {
-        var problem = ErrorHandling.Describe(exception);
+        var started = time.GetTimestamp();
+        while (true)
+        {
+            try
+            {
+                return await EndTurn.CompleteAsync(database, turn, response, stop);
+            }
+            catch (NpgsqlException e) when (e.IsTransient && time.GetElapsedTime(started) < KeepFor)
+            {
+                await Task.Delay(WaitForOther, time, stop);
+            }
+        }
+    }
+
+    private async Task FailAsync(LiveTurn live, Exception exception, long started, CancellationToken stop)
+    {
         if (exception is not (ModelException or SearchException))
             log.LogError(exception, "Turn {Turn} failed", Shorten(live.Turn.Id));
-        int? retryAfter = problem.Status == StatusCodes.Status503ServiceUnavailable
-            ? ErrorHandling.RetryAfterSeconds(exception)
-            : null;
-        var failure = new TurnFailure(
-            problem.Status!.Value, (string)problem.Extensions["code"]!, problem.Detail!, retryAfter, live.Snapshot().Retrieved ?? []);
+        var failure = TurnFailure.From(exception, live.Snapshot().Retrieved ?? []);
         try
         {
-            await FailAsync(live, failure, stop);
+            await FailAsync(live, failure, started, stop);
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            live.Finish(TurnEnd.Lost);
         }
         catch (Exception e) when (e is NpgsqlException or OperationCanceledException)
         {
@@ -185,8 +229,11 @@ internal sealed class TurnRunner(
         }
     }
 
-    private async Task FailAsync(LiveTurn live, TurnFailure failure, CancellationToken stop) =>
-        live.Finish(await EndTurn.FailAsync(database, live.Turn, failure, stop) ? new(null, failure) : TurnEnd.Lost);
+    private async Task FailAsync(LiveTurn live, TurnFailure failure, long started, CancellationToken stop)
+    {
+        var latency = (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds;
+        live.Finish(await EndTurn.FailAsync(database, live.Turn, failure, latency, stop) ? new(null, failure) : TurnEnd.Lost);
+    }
 
     /// <summary>Waits until the turn before has ended, here or on another replica.</summary>
     private async Task<TurnContext> WaitForPlaceAsync(ClaimedTurn turn, CancellationToken cancellationToken)

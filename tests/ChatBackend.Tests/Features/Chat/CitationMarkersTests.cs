@@ -11,6 +11,11 @@ public sealed class CitationMarkersTests
     [InlineData("Side by side [1][2].", "Side by side [1][2].", "1,2")]
     [InlineData("No such passage [7].", "No such passage.", "")]
     [InlineData("One of two [7, 2].", "One of two [1].", "2")]
+    [InlineData("All of [1-3].", "All of [1][2][3].", "1,2,3")]
+    [InlineData("A dash [2–3], spaces [1 - 2].", "A dash [1][2], spaces [3][1].", "2,3,1")]
+    [InlineData("Beyond [2-7] and out of reach [8-9], and [2020-2021].", "Beyond [1][2] and out of reach, and.", "2,3")]
+    [InlineData("Backwards [3-1] and [1-].", "Backwards and [1].", "1")]
+    [InlineData("A link [text](https://book.example) and a note [^1].", "A link [text](https://book.example) and a note [^1].", "")]
     [InlineData("Zero [0] and a huge one [99999999999].", "Zero and a huge one.", "")]
     [InlineData("In code `joint[2]` it is an index [2].", "In code `joint[2]` it is an index [1].", "2")]
     [InlineData("```python\nx = a[1]\n```\nSo [3].", "```python\nx = a[1]\n```\nSo [1].", "3")]
@@ -30,7 +35,7 @@ public sealed class CitationMarkersTests
     [Fact]
     public void Pieces_of_any_size_give_the_same_text()
     {
-        const string Answer = "Topics [2] carry messages, `x[1]` not [9]; services [3, 2] answer. ```\na[1]\n``` نوڈز [1] [";
+        const string Answer = "Topics [2] carry messages, `x[1]` not [9]; services [3, 2] answer, all [1-3]. ```\na[1]\n``` نوڈز [1] [";
         var whole = new CitationMarkers(3);
         var expected = whole.Push(Answer) + whole.Flush();
 

@@ -121,5 +121,28 @@ public sealed class IdempotencyTests(ChatApp app) : IClassFixture<ChatApp>
         Assert.Equal(2, await app.ScalarAsync<int>("select count(*) from messages where session_id = @session", new { session }));
     }
 
+    [Fact]
+    public async Task A_key_whose_session_is_deleted_at_that_moment_is_free_again()
+    {
+        // The first time the key is found taken, and then there is nothing any more.
+        await app.ExecuteAsync(
+            """
+            create sequence asked;
+            create function find_taken() returns trigger language plpgsql as $$
+            begin
+                if new.idempotency_key = 'taken-once' and nextval('asked') = 1 then
+                    raise unique_violation using constraint = 'turns_idempotency_key';
+                end if;
+                return new;
+            end $$;
+            create trigger find_taken before insert on turns for each row execute function find_taken();
+            """);
+
+        var response = await app.AskAsync(new { message = Question }, "taken-once");
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        await app.ExecuteAsync("drop trigger find_taken on turns");
+    }
+
     private static string NewKey() => Guid.NewGuid().ToString();
 }

@@ -40,6 +40,41 @@ public sealed class ModelFaultTests
         Assert.Equal(calls, app.Model.Requests.Count);
         Assert.Equal(status == 503, response.Headers.RetryAfter is not null);
         Assert.Equal("failed", await app.ScalarAsync<string>("select state::text from turns"));
+        Assert.InRange(await app.ScalarAsync<int?>("select latency_ms from turns") ?? -1, 0, 120_000);
+    }
+
+    [Fact]
+    public async Task What_rewriting_the_question_takes_is_part_of_the_answers_time()
+    {
+        await using var app = await StartAsync(a => a["MODEL_TIMEOUT_SECONDS"] = "3");
+        app.Model.Hang(times: 2);
+        var watch = Stopwatch.StartNew();
+
+        await (await app.AskAsync(new { message = "دو نوڈز آپس میں کیسے بات کرتے ہیں؟" })).ProblemAsync(500, "model_timeout");
+
+        Assert.Equal(2, app.Model.Requests.Count);
+        // A tenth for the query, the rest for the answer.
+        Assert.InRange(watch.Elapsed.TotalSeconds, 2.9, 3 + 2.9);
+    }
+
+    [Fact]
+    public async Task What_PostgreSQL_cannot_store_costs_no_answer()
+    {
+        await using var app = await StartAsync();
+        app.Model.Answer("Over\0 topics [1].");
+
+        Assert.Equal("Over topics [1].", (await app.AnswerAsync(new { message = Question })).GetProperty("response").GetString());
+    }
+
+    [Theory]
+    [InlineData("length", "partial")]
+    [InlineData("stop", "none")]
+    public async Task An_answer_that_was_cut_before_it_cited_is_no_gap_in_the_book(string finish, string grounding)
+    {
+        await using var app = await StartAsync();
+        app.Model.Answer("Nodes of ROS 2", finish);
+
+        Assert.Equal(grounding, (await app.AnswerAsync(new { message = Question })).GetProperty("grounding").GetString());
     }
 
     [Fact]

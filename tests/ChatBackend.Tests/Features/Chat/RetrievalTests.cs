@@ -19,6 +19,23 @@ public sealed class RetrievalTests(ChatApp app) : IClassFixture<ChatApp>
         Assert.Contains("English", rewriting.Messages[0].Content, StringComparison.Ordinal);
         Assert.Equal(Urdu, rewriting.Messages[^1].Content);
         Assert.Equal(Urdu, answering.Messages[^1].Content);
+        // Both calls are paid for.
+        Assert.Equal(("22", "14"), (Usage("input_tokens"), Usage("output_tokens")));
+
+        string Usage(string name) => answer.GetProperty("usage").GetProperty(name).GetRawText();
+    }
+
+    [Fact]
+    public async Task A_question_about_a_book_in_another_language_than_English_is_put_into_that()
+    {
+        await using var german = new ChatApp { ["BOOK_LANGUAGE"] = "de" };
+        await german.InitializeAsync();
+        german.Model.Answer("How do two ROS 2 nodes talk to each other over topics?").Answer("Over topics [1].");
+
+        var answer = await german.AnswerAsync(new { message = "Which wine goes with the oysters?" });
+
+        Assert.Contains("a book in German", german.Model.Requests[0].Messages[0].Content, StringComparison.Ordinal);
+        Assert.Equal("/docs/ros2/topics#how-nodes-talk", FirstUrl(answer));
     }
 
     [Theory]

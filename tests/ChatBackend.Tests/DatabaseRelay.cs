@@ -1,0 +1,172 @@
+using System.Net;
+using System.Net.Sockets;
+using System.Text;
+using Npgsql;
+
+namespace ChatBackend.Tests;
+
+/// <summary>
+/// Stands between a service and PostgreSQL and fails as a network does: cuts all connections and refuses new ones, or lets a
+/// statement reach the server and be done, and then cuts before its answer comes back.
+/// </summary>
+internal sealed class DatabaseRelay : IAsyncDisposable
+{
+    private readonly NpgsqlConnectionStringBuilder _server;
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource _closing = new();
+    private readonly List<Link> _links = [];
+    private readonly List<string> _losing = [];
+    private readonly Task _accepting;
+    private volatile bool _isRefusing;
+    private int _refused;
+    private int _lost;
+
+    public DatabaseRelay(string connectionString)
+    {
+        _server = new(connectionString);
+        _listener.Start();
+        _accepting = AcceptAsync();
+        ConnectionString = new NpgsqlConnectionStringBuilder(connectionString) { Port = ((IPEndPoint)_listener.LocalEndpoint).Port, Pooling = true }.ConnectionString;
+    }
+
+    /// <summary>The same database, by way of the relay.</summary>
+    public string ConnectionString { get; }
+
+    /// <summary>How many connections were refused.</summary>
+    public int Refused => Volatile.Read(ref _refused);
+
+    /// <summary>How many answers were lost.</summary>
+    public int Lost => Volatile.Read(ref _lost);
+
+    /// <summary>The server is away: every connection breaks, and no new one comes about.</summary>
+    public void Refuse()
+    {
+        _isRefusing = true;
+        lock (_links)
+            _links.ForEach(l => l.Cut());
+    }
+
+    /// <summary>The server is back.</summary>
+    public void Allow() => _isRefusing = false;
+
+    /// <summary>The next statement that holds this text is done, and its answer lost.</summary>
+    public void LoseAnswerTo(string statement)
+    {
+        lock (_losing)
+            _losing.Add(statement);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _closing.CancelAsync();
+        Refuse();
+        _listener.Stop();
+        await _accepting;
+        _closing.Dispose();
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                var client = await _listener.AcceptTcpClientAsync(_closing.Token);
+                if (_isRefusing)
+                {
+                    Interlocked.Increment(ref _refused);
+                    client.Close();
+                    continue;
+                }
+
+                var link = new Link(client, new TcpClient());
+                lock (_links)
+                    _links.Add(link);
+                _ = RunAsync(link);
+            }
+        }
+        catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
+        {
+            // The relay closes.
+        }
+    }
+
+    private async Task RunAsync(Link link)
+    {
+        try
+        {
+            await link.Server.ConnectAsync(_server.Host!, _server.Port);
+            await Task.WhenAny(AskAsync(link), AnswerAsync(link));
+        }
+        catch (SocketException)
+        {
+            // No server: the client sees its connection close.
+        }
+        finally
+        {
+            link.Cut();
+        }
+    }
+
+    private async Task AskAsync(Link link)
+    {
+        var buffer = new byte[64 * 1024];
+        while (await Link.ReadAsync(link.Client, buffer) is > 0 and var count)
+        {
+            var text = Encoding.UTF8.GetString(buffer, 0, count);
+            lock (_losing)
+            {
+                if (_losing.Find(s => text.Contains(s, StringComparison.Ordinal)) is { } statement)
+                {
+                    _losing.Remove(statement);
+                    link.LosesAnswer = true;
+                }
+            }
+
+            await link.Server.GetStream().WriteAsync(buffer.AsMemory(0, count));
+        }
+    }
+
+    private async Task AnswerAsync(Link link)
+    {
+        var buffer = new byte[64 * 1024];
+        while (await Link.ReadAsync(link.Server, buffer) is > 0 and var count)
+        {
+            // The server sends what it has when it is done: it committed.
+            if (link.LosesAnswer)
+            {
+                Interlocked.Increment(ref _lost);
+                return;
+            }
+
+            await link.Client.GetStream().WriteAsync(buffer.AsMemory(0, count));
+        }
+    }
+
+    private sealed class Link(TcpClient client, TcpClient server)
+    {
+        public TcpClient Client { get; } = client;
+
+        public TcpClient Server { get; } = server;
+
+        public volatile bool LosesAnswer;
+
+        public static async Task<int> ReadAsync(TcpClient from, byte[] buffer)
+        {
+            try
+            {
+                return await from.GetStream().ReadAsync(buffer);
+            }
+            catch (Exception e) when (e is IOException or ObjectDisposedException or InvalidOperationException)
+            {
+                return 0;
+            }
+        }
+
+        public void Cut()
+        {
+            Client.Close();
+            Server.Close();
+        }
+    }
+}

@@ -1,0 +1,144 @@
+using System.Net;
+using Dapper;
+using Npgsql;
+
+namespace ChatBackend.Tests.Features.Chat;
+
+/// <summary>What a broken connection to the database costs a turn: nothing, or a problem that says so.</summary>
+public sealed class DatabaseFaultTests : IAsyncLifetime
+{
+    private const string Question = "How do two ROS 2 nodes talk to each other?";
+
+    private string _database = "";
+    private DatabaseRelay _relay = null!;
+    private ChatApp _app = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _database = await PostgresServer.CreateDatabaseAsync();
+        _relay = new(_database);
+        _app = new ChatApp { ["DATABASE_URL"] = _relay.ConnectionString, ["Lease"] = "00:00:03" };
+        await _app.InitializeAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _relay.Allow();
+        await _app.DisposeAsync();
+        await _relay.DisposeAsync();
+        await PostgresServer.DropDatabaseAsync(_database);
+    }
+
+    [Theory]
+    [InlineData("insert into chat_sessions", true)]
+    [InlineData("insert into chat_sessions", false)]
+    [InlineData("with ended as", true)]
+    public async Task A_statement_that_was_done_and_whose_answer_was_lost_is_not_done_twice(string statement, bool hasKey)
+    {
+        _relay.LoseAnswerTo(statement);
+
+        var answer = await _app.AskAsync(new { message = Question }, hasKey ? Guid.NewGuid().ToString() : null);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal("The stub's answer.", (await answer.JsonAsync()).GetProperty("response").GetString());
+        Assert.Equal(1, _relay.Lost);
+        Assert.Single(_app.Model.Requests);
+        Assert.Equal([(1, "user"), (2, "assistant")], await MessagesAsync());
+        Assert.Equal("1 1 completed", await ScalarAsync("select concat_ws(' ', count(*), max(attempt), max(state::text)) from turns"));
+    }
+
+    [Fact]
+    public async Task A_failed_turn_that_is_begun_again_ends_also_when_that_answer_is_lost()
+    {
+        var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
+        _app.Model.Fail(400);
+        await (await AskAsync()).ProblemAsync(500, "model_failed");
+        _relay.LoseAnswerTo("with earlier as");
+
+        var answer = await (await AskAsync()).JsonAsync();
+
+        Assert.Equal("The stub's answer.", answer.GetProperty("response").GetString());
+        Assert.Equal(1, _relay.Lost);
+        Assert.Equal([(1, "user"), (2, "assistant")], await MessagesAsync());
+
+        Task<HttpResponseMessage> AskAsync() => _app.AskAsync(new { message = Question, session_id = session }, key);
+    }
+
+    [Fact]
+    public async Task An_answer_that_is_there_outlives_a_database_that_is_away_and_is_not_asked_for_again()
+    {
+        var gate = _app.Model.AnswerInTwo("Over ", "topics [1].");
+        var asking = _app.AskAsync(new { message = Question }, Guid.NewGuid().ToString());
+        await gate.WhenReached;
+        _relay.Refuse();
+        gate.Open();
+        // More than a statement is tried by itself.
+        await Until.TrueAsync(() => _relay.Refused >= 10, "Nobody asks for the database.");
+        _relay.Allow();
+
+        var answer = await (await asking).JsonAsync();
+
+        Assert.Equal("Over topics [1].", answer.GetProperty("response").GetString());
+        Assert.Single(_app.Model.Requests);
+        Assert.Equal("1 1 completed", await ScalarAsync("select concat_ws(' ', count(*), max(attempt), max(state::text)) from turns"));
+    }
+
+    [Fact]
+    public async Task A_stream_tells_the_models_failure_also_when_the_database_is_away()
+    {
+        var gate = _app.Model.AnswerInTwo("", "never");
+        _app.Model.Fail(400);
+        using var response = await _app.AskAsync(new { message = Question }, accept: "text/event-stream");
+        using var stream = new EventStream(response);
+        await gate.WhenReached;
+        _relay.Refuse();
+        gate.Reset();
+
+        var events = await stream.AllAsync();
+
+        Assert.Equal("error", events[^1].Name);
+        Assert.Equal("model_failed", events[^1].Data.GetProperty("code").GetString());
+        Assert.NotEqual("", events[^1].Data.GetProperty("trace_id").GetString());
+    }
+
+    [Fact]
+    public async Task A_stream_of_another_replicas_turn_ends_with_a_problem_when_the_database_goes_away()
+    {
+        var (session, turn) = (Guid.NewGuid(), Guid.NewGuid());
+        await using (var connection = new NpgsqlConnection(_database))
+        {
+            await connection.ExecuteAsync(
+                """
+                insert into chat_sessions (id, turn_count) values (@session, 1);
+                insert into turns (id, session_id, number, request, lease_owner, lease_until, partial)
+                values (@turn, @session, 1, '{}', gen_random_uuid(), now() + interval '1 hour', '{"retrieved":[],"citations":[],"text":"Half an"}');
+                """, new { session, turn });
+        }
+
+        using var response = await _app.Client.GetAsync($"/chat/turns/{turn}/events", HttpCompletionOption.ResponseHeadersRead);
+        using var stream = new EventStream(response);
+        await stream.NextAsync();
+        await stream.NextAsync();
+        var delta = await stream.NextAsync();
+        _relay.Refuse();
+
+        var problem = Assert.Single(await stream.AllAsync());
+
+        Assert.Equal("Half an", delta!.Data.GetProperty("text").GetString());
+        Assert.Equal(("error", delta.Id), (problem.Name, problem.Id));
+        Assert.Equal("database_unavailable", problem.Data.GetProperty("code").GetString());
+        Assert.True(problem.Data.GetProperty("retry_after_seconds").GetInt32() > 0);
+    }
+
+    private async Task<IEnumerable<(int, string)>> MessagesAsync()
+    {
+        await using var connection = new NpgsqlConnection(_database);
+        return await connection.QueryAsync<(int, string)>("select position, role::text from messages order by position");
+    }
+
+    private async Task<string?> ScalarAsync(string sql)
+    {
+        await using var connection = new NpgsqlConnection(_database);
+        return await connection.ExecuteScalarAsync<string>(sql);
+    }
+}

@@ -1,0 +1,128 @@
+using System.Net;
+using ChatBackend.Features.Chat;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace ChatBackend.Tests.Features.Chat;
+
+/// <summary>What becomes of turns when attempts overlap, give up, or meet what nobody thought of.</summary>
+public sealed class TurnRunnerTests
+{
+    private const string Question = "How do two ROS 2 nodes talk to each other?";
+
+    [Fact]
+    public async Task An_attempt_that_another_one_replaces_in_its_process_is_stopped_and_takes_nothing_with_it()
+    {
+        // One beat, at the start: leases are left to the test.
+        await using var app = new ChatApp { ["Beat"] = "01:00:00" };
+        await app.InitializeAsync();
+        var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
+        var gate = app.Model.AnswerInTwo("Old", "attempt.");
+        var first = app.AskAsync(new { message = Question, session_id = session }, key);
+        await gate.WhenReached;
+        await app.ExecuteAsync("update turns set lease_until = now() - interval '1 second'");
+
+        var next = app.Model.AnswerInTwo("New ", "attempt.");
+        var second = app.AskAsync(new { message = Question, session_id = session }, key);
+        await next.WhenReached;
+
+        var turn = await app.ScalarAsync<Guid>("select id from turns");
+        var runner = app.Services.GetRequiredService<TurnRunner>();
+        // Long before the silence of the model (20 s) would end it.
+        await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await Until.TrueAsync(() => runner.Working == 1, "The first attempt does not end.");
+        Assert.Equal(2, runner.Find(turn)?.Turn.Attempt);
+        next.Open();
+        Assert.All(await Task.WhenAll(first, second), a => Assert.Equal(HttpStatusCode.OK, a.StatusCode));
+        Assert.Equal("New attempt.", await app.ScalarAsync<string>("select content from messages where role = 'assistant'"));
+        await Until.TrueAsync(() => runner.Working == 0 && runner.Find(turn) is null, "Something is left of the turn.");
+    }
+
+    [Fact]
+    public async Task A_failed_turn_may_be_tried_again_with_its_key_as_often_as_its_reader_likes()
+    {
+        await using var app = new ChatApp();
+        await app.InitializeAsync();
+        var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
+        app.Model.Fail(400, times: 6);
+        for (var i = 0; i < 6; i++)
+            await (await AskAsync()).ProblemAsync(500, "model_failed");
+        app.Model.Answer("At last [1].");
+
+        var answer = await (await AskAsync()).JsonAsync();
+
+        Assert.Equal("At last [1].", answer.GetProperty("response").GetString());
+        Assert.Equal(1, await app.ScalarAsync<int>("select count(*) from turns"));
+
+        Task<HttpResponseMessage> AskAsync() => app.AskAsync(new { message = Question, session_id = session }, key);
+    }
+
+    [Fact]
+    public async Task A_turn_that_ends_its_process_each_time_is_given_up()
+    {
+        await using var app = new ChatApp { ["Beat"] = "00:00:00.100" };
+        await app.InitializeAsync();
+        var turn = await LeaveBehindAsync(app, attempt: ChatOptions.MaxAttempts);
+
+        await UntilEndedAsync(app, turn);
+
+        Assert.Equal("turn_abandoned", await app.ScalarAsync<string>("select error ->> 'code' from turns"));
+        Assert.Empty(app.Model.Requests);
+    }
+
+    [Fact]
+    public async Task A_failure_that_nobody_thought_of_ends_neither_the_service_nor_its_care_for_turns()
+    {
+        await using var app = new ChatApp { ["Beat"] = "00:00:00.100", ["Lease"] = "00:00:01" };
+        await app.InitializeAsync();
+        // The row does not fit its record any more: no exception of Npgsql's.
+        await app.ExecuteAsync("alter table turns alter column attempt type bigint");
+        var turn = await LeaveBehindAsync(app, attempt: 1);
+        await Until.TrueAsync(async () => await app.ScalarAsync<long>("select attempt from turns") > 1, "Nobody looked at the turn.");
+        await app.ExecuteAsync("alter table turns alter column attempt type integer; update turns set attempt = 1");
+
+        await UntilEndedAsync(app, turn);
+
+        Assert.Equal("completed", await app.ScalarAsync<string>("select state::text from turns"));
+        Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("/health")).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_turn_that_was_taken_over_is_not_ended_by_the_one_who_had_it()
+    {
+        await using var app = new ChatApp { ["Beat"] = "01:00:00" };
+        await app.InitializeAsync();
+        var session = Guid.NewGuid();
+        var gate = app.Model.AnswerInTwo("Old", "attempt.");
+        var asking = app.AskAsync(new { message = Question, session_id = session });
+        await gate.WhenReached;
+        // Another replica has it now.
+        await app.ExecuteAsync("update turns set attempt = 2, lease_owner = gen_random_uuid()");
+        var runner = app.Services.GetRequiredService<TurnRunner>();
+
+        gate.Open();
+        await Until.TrueAsync(() => runner.Working == 0, "The attempt does not end.");
+
+        Assert.Equal("running", await app.ScalarAsync<string>("select state::text from turns"));
+        Assert.Equal(1, await app.ScalarAsync<int>("select count(*) from messages"));
+        await app.Client.DeleteAsync($"/chat/sessions/{session}");
+        await (await asking).ProblemAsync(404, "session_not_found");
+    }
+
+    /// <summary>A turn as a killed process leaves it.</summary>
+    private static async Task<Guid> LeaveBehindAsync(ChatApp app, int attempt)
+    {
+        var (session, turn) = (Guid.NewGuid(), Guid.NewGuid());
+        await app.ExecuteAsync(
+            """
+            insert into chat_sessions (id, turn_count) values (@session, 1);
+            insert into turns (id, session_id, number, request, attempt, lease_owner, lease_until)
+            values (@turn, @session, 1, json_build_object('message', @Question), @attempt, gen_random_uuid(), now() - interval '1 minute');
+            insert into messages (id, session_id, turn_id, position, role, content) values (gen_random_uuid(), @session, @turn, 1, 'user', @Question);
+            """, new { session, turn, attempt, Question });
+        return turn;
+    }
+
+    private static Task UntilEndedAsync(ChatApp app, Guid turn) => Until.TrueAsync(
+        async () => (await (await app.Client.GetAsync($"/chat/turns/{turn}")).JsonAsync()).GetProperty("state").GetString() is "completed" or "failed",
+        "The turn does not end.");
+}
