@@ -32,14 +32,15 @@ internal static class ListAudits
     {
         var page = int.Parse(request.Page ?? "1");
         var size = int.Parse(request.PageSize ?? "20");
+        var sort = request.Sort ?? "-created_at";
         var text = AuditRules.KeyOf(request.Q?.Trim() ?? "");
 
         // A page beyond the last one is a row of the total and no record.
         var rows = (await db.RetryAsync(
             connection => connection.QueryAsync<long, AuditResponse?, (long Total, AuditResponse? Audit)>(
                 new CommandDefinition(
-                    text.Length == 0 ? ListAuditsSql.All : ListAuditsSql.Search,
-                    new { request.Status, Sort = request.Sort ?? "-created_at", Skip = (page - 1L) * size, Size = size, Text = text },
+                    text.Length == 0 ? ListAuditsSql.All(sort, request.Status) : ListAuditsSql.Search(sort, request.Status),
+                    new { request.Status, Skip = (page - 1L) * size, Size = size, Text = text },
                     cancellationToken: cancellationToken),
                 (total, audit) => (total, audit)),
             cancellationToken)).AsList();

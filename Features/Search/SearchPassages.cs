@@ -84,6 +84,6 @@ internal static class SearchPassages
         var passages = await index.SearchAsync(new(question, limit), cancellationToken);
 
         return TypedResults.Ok(new SearchPassagesResponse(question, [.. passages.Select(p => new FoundPassage(
-            p.Id, p.Title, p.Heading, p.HeadingPath, p.Url, p.Text, p.Score, p.Coverage))]));
+            p.Id, p.Title, p.Heading, p.HeadingPath, p.Url, p.Text, Math.Round(p.Score, 3), Math.Round(p.Coverage, 3)))]));
     }
 }

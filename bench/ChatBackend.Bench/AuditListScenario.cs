@@ -3,7 +3,7 @@ namespace ChatBackend.Bench;
 /// <summary>Any page, in any order, of any status.</summary>
 internal sealed class AuditListScenario : IScenario
 {
-    private static readonly string[] Sorts = ["created_at", "-created_at", "title", "-title"];
+    public static readonly string[] Sorts = ["created_at", "-created_at", "title", "-title"];
     private static readonly string?[] Statuses = [null, "pending", "in_progress", "completed", "failed"];
 
     private int _audits;

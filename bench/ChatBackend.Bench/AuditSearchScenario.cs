@@ -1,9 +1,10 @@
 namespace ChatBackend.Bench;
 
-/// <summary>Texts in titles: one row, one in seven, every row.</summary>
+/// <summary>Texts in titles: one row, one in seven, every row; any page, in any order, with and without a status.</summary>
 internal sealed class AuditSearchScenario : IScenario
 {
-    private static readonly string[] Texts = ["weekly safety", "gripper", "camera 1", "battery", "knee 99", "torque audit of leg", "nothing like it"];
+    private static readonly (string Text, int Pages)[] Texts =
+        [("weekly safety", 17), ("gripper", 71), ("camera 1", 8), ("battery", 71), ("knee 99", 1), ("torque audit of leg", 12), ("nothing like it", 1)];
 
     public string Name => "audit-search";
 
@@ -15,8 +16,10 @@ internal sealed class AuditSearchScenario : IScenario
 
     public async Task<bool> RequestAsync(HttpClient client, Random random, CancellationToken cancellationToken)
     {
-        var text = random.Next(20) == 0 ? "audit" : Texts[random.Next(Texts.Length)];
-        using var response = await client.GetAsync($"/audits?q={Uri.EscapeDataString(text)}&page={random.Next(1, 5)}", cancellationToken);
+        var (text, pages) = random.Next(20) == 0 ? ("audit", 500) : Texts[random.Next(Texts.Length)];
+        var sort = AuditListScenario.Sorts[random.Next(AuditListScenario.Sorts.Length)];
+        var status = random.Next(4) == 0 ? "&status=completed" : "";
+        using var response = await client.GetAsync($"/audits?q={Uri.EscapeDataString(text)}&page={random.Next(1, pages + 1)}&sort={sort}{status}", cancellationToken);
         await response.Content.CopyToAsync(Stream.Null, cancellationToken);
         return response.IsSuccessStatusCode;
     }

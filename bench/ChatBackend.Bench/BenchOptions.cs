@@ -1,3 +1,5 @@
+using ChatBackend.Infrastructure.Database;
+
 namespace ChatBackend.Bench;
 
 /// <summary>What the command line says.</summary>
@@ -6,13 +8,13 @@ namespace ChatBackend.Bench;
 /// <param name="Seconds">How long each scenario is measured, after two seconds of warming up.</param>
 /// <param name="Audits">Audit records that there are before the list is measured.</param>
 /// <param name="Url">A service that runs already; null starts one.</param>
-/// <param name="Database">A <c>postgres://</c> URL or Npgsql keywords, for seeding and for the service that is started.</param>
-internal sealed record BenchOptions(string? Scenario, int Clients, int Seconds, int Audits, Uri? Url, string? Database)
+/// <param name="Database">A <c>postgres://</c> URL or Npgsql keywords, as the service takes them: for seeding, and for the service that is started.</param>
+internal sealed record BenchOptions(string? Scenario, int Clients, int Seconds, int Audits, Uri? Url, string Database)
 {
-    /// <exception cref="FormatException">An option is unknown or its value is no number.</exception>
+    /// <exception cref="FormatException">An option is unknown, its value is no number, or the database is missing or cannot be read.</exception>
     public static BenchOptions Parse(string[] args)
     {
-        var options = new BenchOptions(null, 100, 20, 10_000, null, Environment.GetEnvironmentVariable("DATABASE_URL"));
+        var options = new BenchOptions(null, 100, 20, 10_000, null, Environment.GetEnvironmentVariable("DATABASE_URL") ?? "");
         for (var i = 0; i < args.Length; i += 2)
         {
             var value = i + 1 < args.Length ? args[i + 1] : throw new FormatException($"{args[i]} needs a value.");
@@ -28,6 +30,17 @@ internal sealed record BenchOptions(string? Scenario, int Clients, int Seconds, 
             };
         }
 
-        return options.Database is null ? throw new FormatException("Set DATABASE_URL (Npgsql keywords) to a database that may be filled with test records.") : options;
+        if (options.Database.Length == 0)
+            throw new FormatException("Set DATABASE_URL to a database of the bench's own: it replaces the audit records there.");
+        try
+        {
+            DatabaseUrl.Parse(options.Database);
+        }
+        catch (FormatException e)
+        {
+            throw new FormatException($"DATABASE_URL cannot be used: {e.Message}.", e);
+        }
+
+        return options;
     }
 }

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using ChatBackend.Infrastructure.Database;
 using Dapper;
 using Npgsql;
 
@@ -63,7 +64,7 @@ internal sealed class LoadRunner(HttpClient client, BenchOptions options)
 
     private async Task<NpgsqlConnection> OpenAsync()
     {
-        var connection = new NpgsqlConnection(options.Database);
+        var connection = new NpgsqlConnection(DatabaseUrl.Parse(options.Database).ConnectionString);
         await connection.OpenAsync();
         return connection;
     }

@@ -7,7 +7,7 @@ using Spectre.Console;
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 
 // A new scenario is a file with a class, and a line here.
-IScenario[] scenarios = [new HealthScenario(), new AuditCreateScenario(), new AuditListScenario(), new AuditSearchScenario()];
+IScenario[] scenarios = [new HealthScenario(), new AuditCreateScenario(), new AuditListScenario(), new AuditSearchScenario(), new ChatScenario()];
 
 BenchOptions options;
 try

@@ -71,7 +71,7 @@ internal sealed class Service : IAsyncDisposable
                 ["ASPNETCORE_ENVIRONMENT"] = "Production",
                 ["DATABASE_URL"] = options.Database,
                 ["AI_PROVIDER"] = "offline",
-                ["SAMPLE_BOOK"] = "off",
+                ["SAMPLE_BOOK"] = "on",
                 ["PORT"] = $"{port}",
                 ["RATE_LIMIT_CHAT"] = "0",
                 ["RATE_LIMIT_TRANSLATE"] = "0",

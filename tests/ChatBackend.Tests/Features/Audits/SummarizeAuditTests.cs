@@ -18,6 +18,8 @@ public sealed class SummarizeAuditTests : IAsyncLifetime
         _model = await StubOpenAi.StartAsync();
         _app["OPENAI_BASE_URL"] = _model.BaseUrl;
         _app["OPENAI_API_KEY"] = "sk-test";
+        // A lease that is not given back outlasts any test.
+        _app["MODEL_TIMEOUT_SECONDS"] = "120";
         await _app.InitializeAsync();
     }
 
@@ -149,19 +151,34 @@ public sealed class SummarizeAuditTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_caller_who_goes_away_leaves_the_summary_behind()
+    public async Task A_caller_who_goes_away_leaves_the_summary_to_the_others_and_to_the_record()
     {
         var (path, _) = await _app.Client.CreateAuditAsync(Knee);
         var gate = _model.AnswerInTwo("Still", "stored.");
         using var leaving = new CancellationTokenSource();
         var call = _app.Client.PostAsync(path + "/summary", null, leaving.Token);
         await gate.WhenReached;
+        var other = SummarizeAsync(path);
+        await WaitingAsync(_app, 2);
         await leaving.CancelAsync();
         await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+        await WaitingAsync(_app, 1);
         gate.Open();
 
+        Assert.Equal(HttpStatusCode.OK, (await other).StatusCode);
+        Assert.Equal(JsonValueKind.String, (await _app.Client.GetJsonAsync(path)).GetProperty("summary").ValueKind);
+
+        // And with nobody left to wait for it.
+        gate = _model.AnswerInTwo("Still", "stored.");
+        using var last = new CancellationTokenSource();
+        call = _app.Client.PostAsync(path + "/summary", null, last.Token);
+        await gate.WhenReached;
+        await last.CancelAsync();
+        await WaitingAsync(_app, 0);
+        gate.Open();
         await Until.TrueAsync(
-            async () => (await _app.Client.GetJsonAsync(path)).GetProperty("summary").ValueKind == JsonValueKind.String, "The summary was lost with its caller.");
+            async () => (await _app.Client.GetAsync(path)).Headers.ETag?.Tag == "\"3\"", "The summary was lost with its caller.");
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
     }
 
     [Fact]

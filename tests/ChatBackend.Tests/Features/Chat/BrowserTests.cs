@@ -7,8 +7,6 @@ namespace ChatBackend.Tests.Features.Chat;
 /// <summary>A Docusaurus page on http://localhost:3000 that asks this service, in Debian's Chromium.</summary>
 public sealed class BrowserTests
 {
-    private static readonly string? Chromium = new[] { "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome" }.FirstOrDefault(File.Exists);
-
     // What a page does: POST with fetch for JSON and for a stream, then EventSource on the same turn, to its end.
     private const string Script =
         """
@@ -46,7 +44,7 @@ public sealed class BrowserTests
     [Fact]
     public async Task A_page_reads_JSON_a_stream_and_an_EventSource()
     {
-        Assert.SkipWhen(Chromium is null, "There is no Chromium on this machine (apt-get install chromium).");
+        Chromium.SkipWhereThereIsNone();
 
         await using var app = new ChatApp { ["FRONTEND_URL"] = "https://book.example.org" };
         await app.InitializeAsync();
@@ -57,11 +55,7 @@ public sealed class BrowserTests
         await book.StartAsync(TestContext.Current.CancellationToken);
         using var playwright = await Playwright.CreateAsync();
         // The page's address is Docusaurus' own, whatever port was free.
-        await using var browser = await playwright.Chromium.LaunchAsync(new()
-        {
-            ExecutablePath = Chromium,
-            Args = ["--no-sandbox", "--disable-gpu", $"--host-resolver-rules=MAP localhost:3000 {new Uri(book.Urls.Single()).Authority}"],
-        });
+        await using var browser = await Chromium.LaunchAsync(playwright, $"--host-resolver-rules=MAP localhost:3000 {new Uri(book.Urls.Single()).Authority}");
         var page = await browser.NewPageAsync();
         page.Console += (_, message) => TestContext.Current.TestOutputHelper!.WriteLine($"The browser's console: {message.Text}");
         await page.GotoAsync("http://localhost:3000/docs/ros2/topics");

@@ -10,16 +10,14 @@ public sealed class ApiReferenceTests(ChatBackendApp app) : IClassFixture<ChatBa
 {
     private const string NoChromium = "There is no Chromium on this machine (apt-get install chromium).";
     private const string NoScript = "The build had no npm: the page would load its script from a CDN.";
-    private static readonly string? Chromium = new[] { "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome" }.FirstOrDefault(File.Exists);
-
     [Fact]
     public async Task The_page_shows_the_routes_sends_a_request_and_breaks_no_rule()
     {
-        Assert.SkipWhen(Chromium is null, NoChromium);
+        Chromium.SkipWhereThereIsNone();
         Assert.SkipUnless(ApiReference.IsBundled, NoScript);
 
         using var playwright = await Playwright.CreateAsync();
-        await using var browser = await LaunchAsync(playwright);
+        await using var browser = await Chromium.LaunchAsync(playwright);
         var page = await browser.NewPageAsync(new() { ViewportSize = new() { Width = 1400, Height = 1000 } });
         var complaints = ComplaintsOf(page);
         page.Request += (_, request) =>
@@ -46,13 +44,13 @@ public sealed class ApiReferenceTests(ChatBackendApp app) : IClassFixture<ChatBa
     [InlineData("\n// changed on its way", false)]
     public async Task The_page_of_a_build_without_npm_runs_the_CDNs_script_only_if_it_is_the_very_same(string change, bool runs)
     {
-        Assert.SkipWhen(Chromium is null, NoChromium);
+        Chromium.SkipWhereThereIsNone();
         Assert.SkipUnless(ApiReference.IsBundled, NoScript);
         using var script = new StreamReader(typeof(ApiReference).Assembly.GetManifestResourceStream(ApiReference.ScriptResource)!);
         var text = await script.ReadToEndAsync();
 
         using var playwright = await Playwright.CreateAsync();
-        await using var browser = await LaunchAsync(playwright);
+        await using var browser = await Chromium.LaunchAsync(playwright);
         var page = await browser.NewPageAsync();
         var complaints = ComplaintsOf(page);
         var address = new Uri(app.Address, "/docs").AbsoluteUri;
@@ -105,9 +103,6 @@ public sealed class ApiReferenceTests(ChatBackendApp app) : IClassFixture<ChatBa
         Assert.Equal(HttpStatusCode.Redirect, response.StatusCode);
         Assert.Equal(new Uri(app.Address, "/docs"), new Uri(new Uri(app.Address, "/docs/"), response.Headers.Location!));
     }
-
-    private static Task<IBrowser> LaunchAsync(IPlaywright playwright) =>
-        playwright.Chromium.LaunchAsync(new() { ExecutablePath = Chromium, Args = ["--no-sandbox", "--disable-gpu"] });
 
     private static Task ExpectHeadingAsync(IPage page, string name) =>
         Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = name, Exact = true })).ToBeVisibleAsync(new() { Timeout = 30_000 });

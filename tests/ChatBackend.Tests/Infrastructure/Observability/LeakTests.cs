@@ -42,6 +42,8 @@ public sealed class LeakTests : IAsyncLifetime
     {
         await using var service = Start(("DATABASE_URL", _database), ("OPENAI_API_KEY", _canaries["apikey"]));
         await service.WaitUntilReadyAsync();
+        Prepare(service.Client);
+
         _model.Answer($"The answer is {_canaries["answer"]}.");
         var answer = await (await AskAsync(service)).JsonAsync();
         Remember(answer, "session_id", "turn_id", "message_id");
@@ -83,6 +85,8 @@ public sealed class LeakTests : IAsyncLifetime
         await using var service = Start(("DATABASE_URL", $"postgres://reader:{_canaries["password"]}@127.0.0.1:1/book"), ("OPENAI_API_KEY", _canaries["apikey"]));
         await service.WaitUntilAliveAsync();
         await Until.TrueAsync(() => service.Output.Contains("cannot be migrated yet"), "Nothing was logged.");
+        Prepare(service.Client);
+
         await FailAsync(service);
 
         service.Stop();
