@@ -80,6 +80,13 @@ internal static class OpenTurn
         }
     }
 
+    /// <summary>True when the key has a turn that costs nothing more: a failed one would be asked for again.</summary>
+    public static Task<bool> IsKnownAsync(NpgsqlDataSource database, IdempotencyKey key, CancellationToken cancellationToken) => database.RetryAsync(
+        connection => connection.ExecuteScalarAsync<bool>(new(
+            "select exists (select from turns where idempotency_scope = @Scope and idempotency_key = @Key and state <> 'failed')",
+            key, cancellationToken: cancellationToken)),
+        cancellationToken);
+
     // The update of an existing session takes its row lock, so turns of a session are numbered in the order of asking. The
     // snapshot of the rest may be older than that lock: is_next is then false, and the history is read when the turn's time comes.
     private const string Sql =

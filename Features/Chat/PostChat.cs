@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Threading.RateLimiting;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Observability;
@@ -55,7 +56,7 @@ internal static class PostChat
         .Validate<ChatRequest>()
         .FailsWith(StatusCodes.Status404NotFound, "session_not_found")
         .FailsWith(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused")
-        .RequireRateLimiting(RateLimits.Chat);
+        .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited");
 
     /// <summary>Ask the book a question.</summary>
     /// <remarks>
@@ -65,6 +66,7 @@ internal static class PostChat
     /// <response code="200">The answer, with the passages that it cites.</response>
     /// <response code="404">The session belongs to somebody else.</response>
     /// <response code="422">The key was used before with another body.</response>
+    /// <response code="429">Too many questions from this client; Retry-After says when to come back. A repeat of an answered key is served all the same.</response>
     /// <response code="500">The model failed or timed out; the turn is kept as failed.</response>
     /// <response code="503">The database or the model is away for now.</response>
     internal static async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> HandleAsync(
@@ -76,6 +78,7 @@ internal static class PostChat
         TurnRunner runner,
         TurnFollower follower,
         IOptions<ChatOptions> options,
+        [FromKeyedServices(RateLimits.Chat)] PartitionedRateLimiter<HttpContext> limit,
         CancellationToken cancellationToken)
     {
         var sessionId = request.SessionId is null ? Guid.NewGuid() : Guid.Parse(request.SessionId);
@@ -88,6 +91,11 @@ internal static class PostChat
                 return Problems.Invalid("idempotency-key", "must be 1 to 255 visible ASCII characters.");
             key = new(ScopeOf(request, reader, context), text);
         }
+
+        // Who comes back for an answer that is there, or under way, is not sent away while it is paid for.
+        using var lease = limit.AttemptAcquire(context);
+        if (!lease.IsAcquired && (key is null || !await OpenTurn.IsKnownAsync(database, key, cancellationToken)))
+            return RateLimits.Refuse(context, lease);
 
         var question = new Question(request.Message.Trim(), NullIfBlank(request.SelectedText), NullIfBlank(request.PageUrl));
         // Not the request's token: once the question may be stored, the turn is begun even if the client is gone by then.

@@ -1,4 +1,5 @@
 using System.Threading.RateLimiting;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.RateLimiting;
 
 namespace ChatBackend.Infrastructure.Http;
@@ -12,31 +13,36 @@ internal static class RateLimits
 
     public static void AddRateLimits(this WebApplicationBuilder builder)
     {
+        // A question that was asked before is no new one, and the middleware cannot know: the handler takes from this itself.
+        var chat = builder.Configuration.GetValue(Chat, 30);
+        builder.Services.AddKeyedSingleton(Chat, (_, _) => PartitionedRateLimiter.Create<HttpContext, string>(context => Partition(context, chat)));
         builder.Services.AddRateLimiter(limiter =>
         {
-            Add(limiter, Chat, builder.Configuration.GetValue(Chat, 30));
             Add(limiter, Translate, builder.Configuration.GetValue(Translate, 10));
             Add(limiter, Search, builder.Configuration.GetValue(Search, 120));
-            limiter.OnRejected = async (rejected, cancellationToken) =>
-            {
-                var wait = rejected.Lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(10);
-                var seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
-                rejected.HttpContext.Response.Headers.RetryAfter = seconds.ToString();
-                await Problems.Problem(
-                    StatusCodes.Status429TooManyRequests, "rate_limited", $"Too many requests. Try again in {seconds} s.")
-                    .ExecuteAsync(rejected.HttpContext);
-            };
+            limiter.OnRejected = async (rejected, _) => await Refuse(rejected.HttpContext, rejected.Lease).ExecuteAsync(rejected.HttpContext);
         });
     }
 
+    /// <summary>The 429 for a lease that was not had.</summary>
+    public static ProblemHttpResult Refuse(HttpContext context, RateLimitLease lease)
+    {
+        var wait = lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(10);
+        var seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
+        context.Response.Headers.RetryAfter = seconds.ToString();
+        return Problems.Problem(StatusCodes.Status429TooManyRequests, "rate_limited", $"Too many requests. Try again in {seconds} s.");
+    }
+
+    private static void Add(RateLimiterOptions limiter, string policy, int perMinute) =>
+        limiter.AddPolicy(policy, context => Partition(context, perMinute));
+
     // The window is counted in this process: with n replicas a client may get n times as much, which no limit here minds.
-    private static void Add(RateLimiterOptions limiter, string policy, int perMinute) => limiter.AddPolicy(policy, context =>
-        perMinute == 0
-            ? RateLimitPartition.GetNoLimiter("")
-            : RateLimitPartition.GetSlidingWindowLimiter(ClientAddress.Of(context), _ => new()
-            {
-                PermitLimit = perMinute,
-                Window = TimeSpan.FromMinutes(1),
-                SegmentsPerWindow = 6,
-            }));
+    private static RateLimitPartition<string> Partition(HttpContext context, int perMinute) => perMinute == 0
+        ? RateLimitPartition.GetNoLimiter("")
+        : RateLimitPartition.GetSlidingWindowLimiter(ClientAddress.Of(context), _ => new()
+        {
+            PermitLimit = perMinute,
+            Window = TimeSpan.FromMinutes(1),
+            SegmentsPerWindow = 6,
+        });
 }

@@ -144,5 +144,31 @@ public sealed class IdempotencyTests(ChatApp app) : IClassFixture<ChatApp>
         await app.ExecuteAsync("drop trigger find_taken on turns");
     }
 
+    [Fact]
+    public async Task Who_comes_back_for_an_answer_is_not_turned_away_by_the_rate_limit()
+    {
+        await using var limited = new ChatApp { ["RATE_LIMIT_CHAT"] = "2" };
+        await limited.InitializeAsync();
+        var (answered, failed) = (NewKey(), NewKey());
+        var first = await limited.AskAsync(new { message = Question }, answered);
+        limited.Model.Fail(400);
+        await (await limited.AskAsync(new { message = Question }, failed)).ProblemAsync(500, "model_failed");
+
+        var again = await limited.AskAsync(new { message = Question }, answered);
+
+        Assert.Equal(HttpStatusCode.OK, again.StatusCode);
+        Assert.Equal(await first.Content.ReadAsStringAsync(), await again.Content.ReadAsStringAsync());
+        await (await limited.AskAsync(new { message = "Another?" }, answered)).ProblemAsync(422, "idempotency_key_reused");
+        // These would ask the model.
+        foreach (var key in (string?[])[failed, NewKey(), null])
+        {
+            var refused = await limited.AskAsync(new { message = Question }, key);
+            await refused.ProblemAsync(429, "rate_limited");
+            Assert.NotNull(refused.Headers.RetryAfter);
+        }
+
+        Assert.Equal(2, limited.Model.Requests.Count);
+    }
+
     private static string NewKey() => Guid.NewGuid().ToString();
 }
