@@ -46,6 +46,8 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
                 return null;
             if (snapshot.End is { } ended)
                 return ended;
+            if (runner.HasHandedOn)
+                return new(null, ServerStopping(snapshot.Retrieved));
             await Task.Delay(Poll, time, cancellationToken);
         }
     }
@@ -112,6 +114,13 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
 
             // Lost to another attempt: the database knows more from here on.
             live = null;
+            if (runner.HasHandedOn)
+            {
+                // With the place the reader is at: another replica goes on from there.
+                yield return Error(cursor.ToString(), ServerStopping(snapshot.Retrieved), turnId);
+                yield break;
+            }
+
             await Task.Delay(Poll, time, cancellationToken);
         }
     }
@@ -119,6 +128,10 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
     /// <summary>A session that was deleted while its question was being answered.</summary>
     public static TurnFailure SessionGone() =>
         new(StatusCodes.Status404NotFound, "session_not_found", "The session was deleted before the answer was there.", null, []);
+
+    private static TurnFailure ServerStopping(IReadOnlyList<RetrievedPassage>? retrieved) => new(
+        StatusCodes.Status503ServiceUnavailable, "server_stopping", "This server is being replaced. The answer goes on at the next one: ask for the turn again.",
+        1, retrieved ?? []);
 
     /// <summary>The turn, or why the database does not tell: a stream that has begun ends with a problem, not in the middle.</summary>
     private async Task<(TurnSnapshot? Snapshot, TurnFailure? Problem)> TryReadAsync(Guid turnId, CancellationToken cancellationToken)

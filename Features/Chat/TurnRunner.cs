@@ -13,7 +13,8 @@ namespace ChatBackend.Features.Chat;
 /// left behind.
 /// </summary>
 internal sealed class TurnRunner(
-    NpgsqlDataSource database, DatabaseStart databaseStart, TurnAnswer answer, IOptions<ChatOptions> options, TimeProvider time, ILogger<TurnRunner> log)
+    NpgsqlDataSource database, DatabaseStart databaseStart, TurnAnswer answer, IOptions<ChatOptions> options, IOptions<HostOptions> host,
+    IHostApplicationLifetime lifetime, TimeProvider time, ILogger<TurnRunner> log)
     : BackgroundService
 {
     private const int TakeOverLimit = 16;
@@ -27,6 +28,9 @@ internal sealed class TurnRunner(
     /// <summary>How long an answer that is there is kept for a database that is away: asking the model again costs more than waiting.</summary>
     private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(30);
 
+    /// <summary>What is left of the host's time when turns are handed on: to tell their readers and give back the leases.</summary>
+    private static readonly TimeSpan HandOnTime = TimeSpan.FromSeconds(5);
+
     private readonly ConcurrentDictionary<Guid, LiveTurn> _live = new();
     private readonly ConcurrentDictionary<LiveTurn, Task> _work = new();
     private readonly CancellationTokenSource _abort = new();
@@ -38,6 +42,9 @@ internal sealed class TurnRunner(
 
     /// <summary>The turn, when this process is answering it.</summary>
     public LiveTurn? Find(Guid turnId) => _live.GetValueOrDefault(turnId);
+
+    /// <summary>True once this process has given up its turns, to end: whoever reads one comes back and finds another.</summary>
+    public bool HasHandedOn => _abort.IsCancellationRequested;
 
     /// <summary>How many attempts this process is at, those that are being stopped included.</summary>
     public int Working => _work.Count;
@@ -64,10 +71,24 @@ internal sealed class TurnRunner(
         Nudge();
     }
 
+    /// <summary>
+    /// The server drains its connections before this service is stopped, and would cut off the streams at the end of the host's
+    /// time: so turns that last that long are handed on before.
+    /// </summary>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        lifetime.ApplicationStopping.Register(() =>
+        {
+            _isStopping = true;
+            var drain = host.Value.ShutdownTimeout - HandOnTime;
+            _abort.CancelAfter(drain > TimeSpan.Zero ? drain : TimeSpan.Zero);
+        });
+        return base.StartAsync(cancellationToken);
+    }
+
     /// <summary>Lets the turns that are being answered end within the time that the host gives, then hands the others on.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        _isStopping = true;
         try
         {
             await Task.WhenAll(_work.Values).WaitAsync(cancellationToken);

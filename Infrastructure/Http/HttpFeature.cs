@@ -27,7 +27,8 @@ internal static class HttpFeature
         builder.Services.ConfigureHttpJsonOptions(ConfigureJson);
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
         // 45 s of draining: as long as an answer may take, below the platform's 60 s (README, deploy).
-        builder.Services.Configure<HostOptions>(options => options.ShutdownTimeout = TimeSpan.FromSeconds(45));
+        builder.Services.Configure<HostOptions>(options =>
+            options.ShutdownTimeout = TimeSpan.FromSeconds(builder.Configuration.GetValue("ShutdownTimeoutSeconds", 45)));
         ValidatorOptions.Global.LanguageManager.Enabled = false;
 
         ErrorHandling.AddErrorHandling(builder.Services);

@@ -113,6 +113,33 @@ public sealed class ReplicaTests : IAsyncLifetime
         Assert.Equal(0, await service.WaitForExitAsync());
     }
 
+    [Fact]
+    public async Task A_turn_that_outlasts_SIGTERM_is_handed_on_and_its_reader_told_to_come_back()
+    {
+        await using var old = Start(("ShutdownTimeoutSeconds", "8"));
+        await old.WaitUntilReadyAsync();
+        var gate = _model.AnswerInTwo("Half an", "answer.");
+        var request = new HttpRequestMessage(HttpMethod.Post, "/chat") { Content = JsonContent.Create(new { message = Question }), Headers = { { "Accept", "text/event-stream" } } };
+        using var response = await old.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        using var stream = new EventStream(response);
+        var turn = (await stream.NextAsync())!.Data.GetProperty("turn_id").GetGuid();
+        await gate.WhenReached;
+        await using var next = Start();
+        await next.WaitUntilReadyAsync();
+        _model.Answer("A whole answer.");
+
+        old.Stop();
+        var events = await stream.AllAsync();
+
+        Assert.Equal(("error", "server_stopping"), (events[^1].Name, events[^1].Data.GetProperty("code").GetString()));
+        Assert.Equal(0, await old.WaitForExitAsync());
+        var resume = new HttpRequestMessage(HttpMethod.Get, $"/chat/turns/{turn}/events") { Headers = { { "Last-Event-ID", events[^1].Id } } };
+        using var resumed = await next.Client.SendAsync(resume, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        using var rest = new EventStream(resumed);
+        var last = (await rest.AllAsync())[^1];
+        Assert.Equal(("completed", "A whole answer."), (last.Name, last.Data.GetProperty("response").GetString()));
+    }
+
     private static async Task<bool> RefusesAsync(ServiceProcess service)
     {
         using var client = new HttpClient { BaseAddress = service.Client.BaseAddress };
@@ -141,13 +168,15 @@ public sealed class ReplicaTests : IAsyncLifetime
         return await connection.ExecuteScalarAsync<T>(sql, parameters);
     }
 
-    private ServiceProcess Start() => ServiceProcess.Start(new()
+    private ServiceProcess Start(params (string Name, string Value)[] settings)
     {
-        ["ASPNETCORE_ENVIRONMENT"] = "Production",
-        ["DATABASE_URL"] = _database,
-        ["OPENAI_BASE_URL"] = _model.BaseUrl,
+        var all = settings.ToDictionary(s => s.Name, s => s.Value);
+        all["ASPNETCORE_ENVIRONMENT"] = "Production";
+        all["DATABASE_URL"] = _database;
+        all["OPENAI_BASE_URL"] = _model.BaseUrl;
         // A shorter lease than in production, so that the tests need not wait for it.
-        ["Lease"] = "00:00:03",
-        ["RATE_LIMIT_CHAT"] = "0",
-    });
+        all["Lease"] = "00:00:03";
+        all["RATE_LIMIT_CHAT"] = "0";
+        return ServiceProcess.Start(all);
+    }
 }
