@@ -89,6 +89,7 @@ internal sealed class TurnRunner(
     /// <summary>Lets the turns that are being answered end within the time that the host gives, then hands the others on.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
+        _isStopping = true;
         try
         {
             await Task.WhenAll(_work.Values).WaitAsync(cancellationToken);

@@ -109,7 +109,7 @@ public sealed class TurnRunnerTests
     }
 
     [Fact]
-    public async Task A_turn_that_outlasts_the_shutdown_is_handed_on_at_once_and_its_reader_gets_the_answer()
+    public async Task A_turn_that_outlasts_the_shutdown_is_handed_on_at_once_and_its_reader_is_told()
     {
         await using var app = new ChatApp();
         await app.InitializeAsync();
@@ -123,7 +123,9 @@ public sealed class TurnRunnerTests
         Assert.True(await app.ScalarAsync<bool>("select state = 'running' and attempt = 1 and lease_until < now() from turns"));
         await using var next = new ChatApp { ["DATABASE_URL"] = app.Database };
         await next.InitializeAsync();
-        Assert.Equal("The stub's answer.", (await (await asking).JsonAsync()).GetProperty("response").GetString());
+        var told = await (await asking).ProblemAsync(503, "server_stopping");
+        await UntilEndedAsync(next, told.GetProperty("turn_id").GetGuid());
+        Assert.Equal("The stub's answer.", await app.ScalarAsync<string>("select content from messages where role = 'assistant'"));
         Assert.Equal(2, await app.ScalarAsync<int>("select attempt from turns"));
         Assert.Single(next.Model.Requests);
     }
