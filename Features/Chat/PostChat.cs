@@ -71,7 +71,7 @@ internal static class PostChat
     /// <response code="503">The database or the model is away for now.</response>
     internal static async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> HandleAsync(
         ChatRequest request,
-        [FromHeader(Name = "Idempotency-Key"), StringLength(255, MinimumLength = 1), System.ComponentModel.Description("Makes a repeated request give the same turn, never a second one.")] string? idempotencyKey,
+        [FromHeader(Name = "Idempotency-Key"), StringLength(255, MinimumLength = 1), System.ComponentModel.Description("Makes a repeated request give the same turn, never a second one, for as long as the conversation is kept. It counts within session_id; without one, for the token's subject or the client's address.")] string? idempotencyKey,
         CurrentReader reader,
         HttpContext context,
         NpgsqlDataSource database,

@@ -98,6 +98,9 @@ internal sealed class ModelBudget(TimeSpan total, TimeProvider time) : IDisposab
     /// <summary>Cancelled when the time is over.</summary>
     public CancellationToken Token => _source.Token;
 
+    /// <summary>All of it.</summary>
+    public TimeSpan Total => total;
+
     /// <summary>What is left.</summary>
     public TimeSpan Remaining => total - time.GetElapsedTime(_started);
 

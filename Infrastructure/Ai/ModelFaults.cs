@@ -16,7 +16,8 @@ internal static class ModelFaults
     private static readonly string[] Busy = ["rate_limit_exceeded", "slow_down", "rate_limit_error", "tokens", "requests"];
 
     /// <summary>The time for all attempts is over.</summary>
-    public static ModelException OutOfTime() => new(ModelFailure.Timeout, "The model did not answer within its time.") { IsOutage = true };
+    /// <param name="wasEnough">False when a working model may need longer than it was given.</param>
+    public static ModelException OutOfTime(bool wasEnough = true) => new(ModelFailure.Timeout, "The model did not answer within its time.") { IsOutage = wasEnough };
 
     /// <summary>One attempt was silent for too long.</summary>
     public static ModelException Silent() =>

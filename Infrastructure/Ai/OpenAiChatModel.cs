@@ -79,7 +79,9 @@ internal sealed class OpenAiChatModel(
 
         async Task<OpenAiAnswer> AttemptAsync(CancellationToken token)
         {
-            var answer = new OpenAiAnswer(clients.Chat(model), request, call, limits.Value, budget, time, token);
+            // A query is given a few seconds: that a model is slower than this says nothing of answers.
+            var isAmple = budget.Total >= limits.Value.FirstPiece || budget.Total.TotalSeconds >= _options.TimeoutSeconds / 2.0;
+            var answer = new OpenAiAnswer(clients.Chat(model), request, call, limits.Value, budget, isAmple, time, token);
             try
             {
                 await answer.BeginAsync();
@@ -100,6 +102,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
     private readonly ModelCall _call;
     private readonly ModelLimits _limits;
     private readonly ModelBudget _budget;
+    private readonly bool _isAmple;
     private readonly TimeProvider _time;
     private readonly CancellationToken _caller;
     private readonly CancellationTokenSource _silence;
@@ -114,9 +117,9 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
     private bool _isOver;
 
     public OpenAiAnswer(
-        ChatClient client, ModelRequest request, ModelCall call, ModelLimits limits, ModelBudget budget, TimeProvider time, CancellationToken cancellationToken)
+        ChatClient client, ModelRequest request, ModelCall call, ModelLimits limits, ModelBudget budget, bool isAmple, TimeProvider time, CancellationToken cancellationToken)
     {
-        (_call, _limits, _budget, _time, _caller) = (call, limits, budget, time, cancellationToken);
+        (_call, _limits, _budget, _isAmple, _time, _caller) = (call, limits, budget, isAmple, time, cancellationToken);
         _silence = new(limits.FirstPiece, time);
         _abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, budget.Token, _silence.Token);
         // The SDK asks for the tokens used (stream_options.include_usage) by itself.
@@ -210,7 +213,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         }
         catch (OperationCanceledException) when (_budget.Token.IsCancellationRequested)
         {
-            throw ModelFaults.OutOfTime();
+            throw ModelFaults.OutOfTime(wasEnough: _isAmple);
         }
         catch (OperationCanceledException) when (_silence.IsCancellationRequested)
         {

@@ -58,6 +58,18 @@ public sealed class ModelFaultTests
     }
 
     [Fact]
+    public async Task A_model_that_is_slow_to_write_a_query_is_not_out_of_order()
+    {
+        await using var app = await StartAsync(a => (a["MODEL_TIMEOUT_SECONDS"], a["ModelLimits:BreakerMinimum"]) = ("5", "2"));
+
+        for (var i = 0; i < 3; i++)
+        {
+            app.Model.Hang().Answer("موضوعات کے ذریعے۔");
+            await app.AnswerAsync(new { message = "دو نوڈز آپس میں کیسے بات کرتے ہیں؟" });
+        }
+    }
+
+    [Fact]
     public async Task What_PostgreSQL_cannot_store_costs_no_answer()
     {
         await using var app = await StartAsync();

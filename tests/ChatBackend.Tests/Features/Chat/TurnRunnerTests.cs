@@ -108,6 +108,43 @@ public sealed class TurnRunnerTests
         await (await asking).ProblemAsync(404, "session_not_found");
     }
 
+    [Fact]
+    public async Task A_turn_that_outlasts_the_shutdown_is_handed_on_at_once_and_its_reader_gets_the_answer()
+    {
+        await using var app = new ChatApp();
+        await app.InitializeAsync();
+        var gate = app.Model.AnswerInTwo("Never", "told.");
+        var asking = app.AskAsync(new { message = Question });
+        await gate.WhenReached;
+
+        await app.Services.GetRequiredService<TurnRunner>().StopAsync(new(canceled: true));
+
+        await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        Assert.True(await app.ScalarAsync<bool>("select state = 'running' and attempt = 1 and lease_until < now() from turns"));
+        await using var next = new ChatApp { ["DATABASE_URL"] = app.Database };
+        await next.InitializeAsync();
+        Assert.Equal("The stub's answer.", (await (await asking).JsonAsync()).GetProperty("response").GetString());
+        Assert.Equal(2, await app.ScalarAsync<int>("select attempt from turns"));
+        Assert.Single(next.Model.Requests);
+    }
+
+    [Fact]
+    public async Task Turns_that_wait_for_the_model_hold_no_connection()
+    {
+        var database = await PostgresServer.CreateDatabaseAsync();
+        await using var app = new ChatApp { ["DATABASE_URL"] = $"{database};Maximum Pool Size=2" };
+        await app.InitializeAsync();
+        var gates = Enumerable.Range(0, 8).Select(_ => app.Model.AnswerInTwo("Half", "more.")).ToArray();
+
+        var asking = gates.Select(_ => app.AskAsync(new { message = Question })).ToArray();
+        await Task.WhenAll(gates.Select(g => g.WhenReached)).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("/health/ready")).StatusCode);
+        Array.ForEach(gates, g => g.Open());
+        Assert.All(await Task.WhenAll(asking), a => Assert.Equal(HttpStatusCode.OK, a.StatusCode));
+        await PostgresServer.DropDatabaseAsync(database);
+    }
+
     /// <summary>A turn as a killed process leaves it.</summary>
     private static async Task<Guid> LeaveBehindAsync(ChatApp app, int attempt)
     {
