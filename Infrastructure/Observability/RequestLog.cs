@@ -22,7 +22,7 @@ internal sealed class RequestLog(RequestDelegate next, ILogger<RequestLog> log)
             // The route's template, not the path: ids in paths are keys, and templates can be counted.
             // (The exception handler clears the endpoint, and keeps it.)
             var endpoint = context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
-            var route = (endpoint as RouteEndpoint)?.RoutePattern.RawText ?? "unmatched";
+            var route = (endpoint as RouteEndpoint)?.RoutePattern.RawText is { } template ? $"/{template.Trim('/')}" : "unmatched";
             Telemetry.Describe(context, route);
             var level = context.Response.StatusCode >= 500 ? LogLevel.Error
                 : route.StartsWith("/health", StringComparison.Ordinal) ? LogLevel.Debug
