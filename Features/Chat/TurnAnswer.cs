@@ -11,6 +11,9 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
     /// <summary>How often a prompt that was too long for the model is halved.</summary>
     private const int Halvings = 2;
 
+    /// <summary>The messages of a prompt without history: instructions, material, question.</summary>
+    private const int WithoutHistory = 3;
+
     /// <param name="live">Where readers see the answer grow.</param>
     /// <param name="started">The timestamp (<see cref="Stopwatch"/>) from which the latency counts.</param>
     /// <exception cref="ModelException">The model gave nothing that could be shown.</exception>
@@ -70,21 +73,25 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
         IReadOnlyList<Citation> Cited() => [.. markers.Used.Select((given, i) => sources[given - 1].Cite(i + 1))];
     }
 
-    /// <summary>Asks the model; a prompt that it finds too long is asked again with half of the history's room, within the same time.</summary>
+    /// <summary>
+    /// Asks the model. A prompt that it finds too long is asked again, within the same time, with half of the history's room; where
+    /// there is no history, with half of the passages, the best of them.
+    /// </summary>
     private async IAsyncEnumerable<ModelPiece> AskAsync(
         Question question, TurnContext context, Retrieved found, long begun, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var tokens = options.Value.ContextTokens;
+        var passages = found.Passages;
         for (var attempt = 0; ; attempt++)
         {
-            var messages = ChatPrompt.Build(ChatPrompt.NewFence(), question, context, found.Passages, tokens);
+            var messages = ChatPrompt.Build(ChatPrompt.NewFence(), question, context, passages, tokens);
             // The search was part of the answer's time.
             var left = TimeSpan.FromSeconds(ai.Value.TimeoutSeconds) - time.GetElapsedTime(begun);
             var request = new ModelRequest(messages)
             {
                 Question = found.SearchText,
                 Budget = left > TimeSpan.Zero ? left : TimeSpan.Zero,
-                Quotable = [.. found.Passages.Select((p, i) => new QuotableText(i + 1, string.Join(" › ", p.HeadingPath), p.Text))],
+                Quotable = [.. passages.Select((p, i) => new QuotableText(i + 1, string.Join(" › ", p.HeadingPath), p.Text))],
             };
             await using var pieces = model.StreamAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken);
             bool any;
@@ -94,7 +101,10 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
             }
             catch (ModelException e) when (e.Failure == ModelFailure.ContextTooLong && attempt < Halvings)
             {
-                tokens = Math.Min(tokens, messages.Sum(m => Infrastructure.Search.TokenEstimate.Of(m.Content))) / 2;
+                if (messages.Count > WithoutHistory)
+                    tokens = Math.Min(tokens, messages.Sum(m => Infrastructure.Search.TokenEstimate.Of(m.Content))) / 2;
+                else
+                    passages = [.. passages.Take((passages.Count + 1) / 2)];
                 continue;
             }
 

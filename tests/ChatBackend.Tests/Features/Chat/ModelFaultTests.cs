@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text;
+using ChatBackend.Tests.Infrastructure.Ai;
 
 namespace ChatBackend.Tests.Features.Chat;
 
@@ -163,6 +164,21 @@ public sealed class ModelFaultTests
         Assert.InRange(cut.Messages.Count, 3, tooLong.Messages.Count - 1);
         Assert.Equal(Question, cut.Messages[^1].Content);
         Assert.Equal(tooLong.Messages.TakeLast(cut.Messages.Count - 2), cut.Messages.Skip(2));
+    }
+
+    [Fact]
+    public async Task Without_history_a_prompt_that_is_too_long_is_asked_again_with_fewer_passages()
+    {
+        await using var app = await StartAsync();
+        app.Model.Fail(400, "context_length_exceeded").Answer("Over topics [1].");
+
+        await app.AnswerAsync(new { message = "Do nodes talk over topics, and a client with a service by request and response?" });
+
+        var (tooLong, cut) = (PassagesOf(app.Model.Requests[0]), PassagesOf(app.Model.Requests[1]));
+        Assert.InRange(tooLong, 2, 6);
+        Assert.Equal((tooLong + 1) / 2, cut);
+
+        static int PassagesOf(StubRequest request) => System.Text.RegularExpressions.Regex.Count(request.Messages[1].Content, @"<data-\w+: passage \[");
     }
 
     [Fact]

@@ -128,6 +128,7 @@ public sealed class PostChatTests(ChatApp app) : IClassFixture<ChatApp>
     [InlineData("""{"message":"x","session_id":"{0f8fad5b-d9cb-469f-a165-70867728950e}"}""", "session_id")]
     [InlineData("""{"message":"x","session_id":"0F8FAD5B-D9CB-469F-A165-70867728950E"}""", "session_id")]
     [InlineData("""{"message":"x","session_id":"0f8fad5bd9cb469fa16570867728950e"}""", "session_id")]
+    [InlineData("""{"message":"x","session_id":"00000000-0000-0000-0000-000000000000"}""", "session_id")]
     [InlineData("""{"message":"x","session_id":7}""", "session_id")]
     public async Task A_field_that_is_wrong_is_named_and_nothing_is_stored(string body, string field)
     {
