@@ -41,6 +41,9 @@ internal sealed record Chunk(int Position, IReadOnlyList<string> HeadingPath, st
 /// <param name="Limit">How many passages at most.</param>
 internal sealed record PassageQuery(string Text, int Limit = 6)
 {
+    /// <summary>How many an index looks at. Twice the limit and some: near-duplicates are cut afterwards, without a second question.</summary>
+    public int Candidates => (2 * Limit) + 10;
+
     /// <summary>Text that the reader marked on the page: passages that hold it, and their neighbours, come first.</summary>
     public string? SelectedText { get; init; }
 

@@ -10,20 +10,16 @@ namespace ChatBackend.Infrastructure.Search;
 /// </summary>
 internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
 {
-    /// <summary>What being on the reader's page is worth: it decides between near equals and never lifts a poor match over a good one.</summary>
-    private const double PageLift = 1.15;
-
     public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken)
     {
-        var title = StoredText.Clean(document.Title);
-        var rows = document.Chunks.Select(chunk => PassageRow.Of(document, title, chunk)).ToArray();
+        var rows = StoredPassage.Of(document);
         var terms = rows.SelectMany(row => row.Terms.Frequencies.Select(term => (row.Position, Term: term.Key, Frequency: term.Value))).ToArray();
 
-        await db.RetryAsync(connection => ReplaceAsync(connection, document, title, rows, terms, cancellationToken), cancellationToken);
+        await db.RetryAsync(connection => ReplaceAsync(connection, document, rows, terms, cancellationToken), cancellationToken);
     }
 
     private static async Task<int> ReplaceAsync(
-        NpgsqlConnection connection, IndexedDocument document, string title, PassageRow[] rows,
+        NpgsqlConnection connection, IndexedDocument document, StoredPassage[] rows,
         (int Position, string Term, int Frequency)[] terms, CancellationToken cancellationToken)
     {
         // A batch without BEGIN is one transaction and one round trip. now() stands still within it, so updated_at = now()
@@ -39,7 +35,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
             where (documents.content_hash, documents.analyzer_version, documents.title, documents.url)
                 is distinct from (excluded.content_hash, excluded.analyzer_version, excluded.title, excluded.url)
             """,
-            ("id", Guid.CreateVersion7()), ("path", StoredText.Clean(document.Path)), ("title", title), ("url", StoredText.Clean(document.Url)),
+            ("id", Guid.CreateVersion7()), ("path", StoredText.Clean(document.Path)), ("title", StoredText.Clean(document.Title)), ("url", StoredText.Clean(document.Url)),
             ("hash", document.ContentHash), ("analyzer", TextAnalyzer.Version), ("passages", rows.Length), ("terms", rows.Sum(r => (long)r.Terms.Length)));
         Add(batch,
             "delete from passages where document_id = (select id from documents where path = @path and updated_at = now())",
@@ -117,10 +113,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
                 weights = terms.Select(t => t.Frequency).ToArray(),
                 shares = terms.Select(t => t.Share).ToArray(),
                 elsewhere = QueryTerms.Elsewhere,
-                // Twice the limit and some: near-duplicates are cut afterwards, without a second question.
-                candidates = (2 * query.Limit) + 10,
+                candidates = query.Candidates,
                 pages = ReaderPage.Urls(query.PageUrl),
-                pageLift = PageLift,
+                pageLift = ReaderPage.Lift,
                 windows = selection?.Windows.SelectMany((w, i) => w.Select(_ => i)).ToArray() ?? [],
                 windowTerms = selection?.Windows.SelectMany(w => w).ToArray() ?? [],
             },
@@ -245,17 +240,4 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         left join holders h on h.id = p.id
         order by coalesce(d.id = (select id from page), false) desc, score desc, d.path, p.position
         """;
-
-    /// <summary>A chunk as it is stored.</summary>
-    private sealed record PassageRow(Guid Id, int Position, string[] HeadingPath, string Url, string Text, AnalyzedText Terms)
-    {
-        public static PassageRow Of(IndexedDocument document, string title, Chunk chunk)
-        {
-            var text = StoredText.Clean(chunk.Text);
-            string[] headingPath = [.. chunk.HeadingPath.Select(StoredText.Clean).Prepend(title)];
-            var url = StoredText.Clean(DocusaurusPaths.WithAnchor(document.Url, chunk.Anchor));
-            var terms = PassageTerms.Of(headingPath, text);
-            return new(PassageId.Of(document.Path, chunk), chunk.Position, headingPath, url, text, terms);
-        }
-    }
 }

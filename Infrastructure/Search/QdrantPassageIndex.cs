@@ -16,10 +16,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     /// <summary>The name of the vector of words.</summary>
     public const string Sparse = "bm25";
 
-    /// <summary>As in PostgreSQL: what being on the reader's page is worth among scores by words.</summary>
-    private const double PageLift = 1.15;
-
-    /// <summary>The same among fused scores, where it is one place at the top: the second (1/3) draws level with the first (1/2).</summary>
+    /// <summary><see cref="ReaderPage.Lift"/> among fused scores, where it is one place at the top: the second (1/3) draws level with the first (1/2).</summary>
     private const double FusedPageLift = 1.5;
 
     /// <summary>How many of a question's terms are asked for their weight: whole words first, the longest first.</summary>
@@ -55,10 +52,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         if (query.Limit <= 0 || (terms.Length == 0 && selection is null))
             return [];
 
-        var search = new Search(
-            terms, await EmbedAsync(query.Text, cancellationToken), selection, ReaderPage.Urls(query.PageUrl),
-            // As many as in PostgreSQL: near-duplicates are cut afterwards, without a second question.
-            Candidates: (2 * query.Limit) + 10);
+        var search = new Search(terms, await EmbedAsync(query.Text, cancellationToken), selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
         var hits = await OrNothingAsync(() => documents.ReadAsync(token => FindAsync(search, token), hit => hit.Passage, cancellationToken));
         var found = Rank(hits, search);
         return NearDuplicates.Cut(
@@ -80,20 +74,16 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
 
     private async Task<IReadOnlyList<QdrantPoint>> PointsAsync(IndexedDocument document, string generation, CancellationToken cancellationToken)
     {
-        var title = StoredText.Clean(document.Title);
-        var passages = document.Chunks.Select(chunk => new QdrantPassage(
-            QdrantFields.Passage, StoredText.Clean(document.Path), generation, PassageId.Of(document.Path, chunk), chunk.Position, title,
-            [.. chunk.HeadingPath.Select(StoredText.Clean).Prepend(title)], StoredText.Clean(DocusaurusPaths.WithAnchor(document.Url, chunk.Anchor)),
-            StoredText.Clean(document.Url).TrimEnd('/'), StoredText.Clean(chunk.Text))).ToArray();
+        var passages = StoredPassage.Of(document);
         var meanings = embedder is null ? null : await embedder.EmbedAsync([.. passages.Select(p => $"{string.Join(" › ", p.HeadingPath)}\n\n{p.Text}")], cancellationToken);
 
         return [.. passages.Select((passage, i) =>
         {
-            var vectors = new Dictionary<string, object> { [Sparse] = Bm25Vector.OfPassage(PassageTerms.Of(passage.HeadingPath, passage.Text)) };
+            var vectors = new Dictionary<string, object> { [Sparse] = Bm25Vector.OfPassage(passage.Terms) };
             if (meanings is not null)
                 vectors[Dense] = meanings[i];
             // An id of its own in each generation: a passage that stays as it is must not leave the old set when it joins the new.
-            return new QdrantPoint(UuidVersion5.Create(passage.PassageId, generation), vectors, passage);
+            return new QdrantPoint(UuidVersion5.Create(passage.Id, generation), vectors, QdrantPassage.Of(document, generation, passage));
         })];
     }
 
@@ -122,11 +112,14 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         if (search.Terms.Length > 0)
         {
             var byWords = new QdrantQuery { Query = Bm25Vector.OfQuery(search.Terms), Using = Sparse, Limit = search.Candidates };
-            ranked = Add(byWords with { WithPayload = true });
-            if (search.Meaning is { } meaning)
+            if (search.Meaning is not { } meaning)
+            {
+                ranked = Add(byWords with { WithPayload = true });
+            }
+            else
             {
                 var byMeaning = new QdrantQuery { Query = meaning, Using = Dense, Limit = search.Candidates };
-                queries[ranked] = new() { Prefetch = [byMeaning, byWords], Query = new { Fusion = "rrf" }, Limit = search.Candidates, WithPayload = true };
+                ranked = Add(new() { Prefetch = [byMeaning, byWords], Query = new { Fusion = "rrf" }, Limit = search.Candidates, WithPayload = true });
                 // Fusion keeps ranks only; how near something is decides whether it is an answer at all.
                 nearest = Add(byMeaning with { WithPayload = false });
             }
@@ -152,11 +145,11 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         var hits = new Dictionary<Guid, Hit>();
         if (ranked >= 0)
             foreach (var record in answers[ranked])
-                hits[record.Id] = new(record.Id, record.Payload!) { Score = record.Score, Similarity = similarity is null ? null : similarity.GetValueOrDefault(record.Id) };
+                hits[record.Id] = new(record.Payload!) { Score = record.Score, Similarity = similarity is null ? null : similarity.GetValueOrDefault(record.Id) };
         foreach (var record in windows.SelectMany(place => answers[place]))
-            hits.TryAdd(record.Id, new(record.Id, record.Payload!));
+            hits.TryAdd(record.Id, new(record.Payload!));
         foreach (var record in await NeighboursAsync(hits, search, cancellationToken))
-            hits.TryAdd(record.Id, new(record.Id, record.Payload!));
+            hits.TryAdd(record.Id, new(record.Payload!));
         return [.. hits.Values];
 
         int Add(QdrantQuery query)
@@ -207,7 +200,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     private static List<Candidate> Rank(IReadOnlyList<Hit> hits, Search search)
     {
         var page = search.PageOf(hits);
-        var lift = search.Meaning is null ? PageLift : FusedPageLift;
+        var lift = search.Meaning is null ? ReaderPage.Lift : FusedPageLift;
         return
         [
             .. hits
@@ -233,7 +226,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     private bool HasMeaningfulScores => embedder?.Model.StartsWith("text-embedding-3", StringComparison.Ordinal) == true;
 
     /// <summary>A passage that a search found.</summary>
-    private sealed record Hit(Guid PointId, QdrantPassage Passage)
+    private sealed record Hit(QdrantPassage Passage)
     {
         private IReadOnlyDictionary<string, int>? _terms;
 

@@ -31,6 +31,10 @@ internal static class QdrantFields
 internal sealed record QdrantPassage(
     string Kind, string Path, string Generation, Guid PassageId, int Position, string Title, string[] HeadingPath, string Url, string PageUrl, string Text)
 {
+    public static QdrantPassage Of(IndexedDocument document, string generation, StoredPassage passage) => new(
+        QdrantFields.Passage, StoredText.Clean(document.Path), generation, passage.Id, passage.Position, StoredText.Clean(document.Title),
+        passage.HeadingPath, passage.Url, StoredText.Clean(document.Url).TrimEnd('/'), passage.Text);
+
     public Candidate ToCandidate(double score) => new()
     {
         Id = PassageId,

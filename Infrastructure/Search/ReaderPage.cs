@@ -5,6 +5,9 @@ namespace ChatBackend.Infrastructure.Search;
 /// <summary>The page that a reader is on, as an index may know it.</summary>
 internal static partial class ReaderPage
 {
+    /// <summary>What being on the reader's page is worth: it decides between near equals and never lifts a poor match over a good one.</summary>
+    public const double Lift = 1.15;
+
     private const int MaxUrls = 16;
 
     /// <summary>
