@@ -62,7 +62,7 @@ internal static class AuthFeature
             return;
         if (!options.IsSignInConfigured)
             log.LogWarning("Neither AUTH_JWKS_URL nor AUTH_SECRET is set: profiles are closed, and no token is taken");
-        else if ((options.JwksUrl ?? (object?)options.Secret) is not null && (options.Issuer is null || options.Audience is null))
+        else if ((options.JwksUrl is not null || options.Secret is not null) && (options.Issuer is null || options.Audience is null))
             log.LogWarning("AUTH_ISSUER or AUTH_AUDIENCE is not set: tokens that the signer made for others are taken, too");
         if (options.IngestApiKey is null)
             log.LogWarning("INGEST_API_KEY is not set: ingest and insights are closed");

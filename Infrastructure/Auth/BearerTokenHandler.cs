@@ -19,9 +19,11 @@ internal sealed class BearerTokenHandler(
 {
     public const string Name = "Bearer";
 
-    private const string Prefix = "Bearer ";
-
     private TokenVerdict? _verdict;
+
+    /// <summary>What stands behind <c>Bearer</c>; null where there is not one header of that form.</summary>
+    public static string? TokenIn(StringValues authorization) =>
+        authorization is [{ } value] && value.StartsWith($"{Name} ", StringComparison.OrdinalIgnoreCase) ? value[(Name.Length + 1)..].Trim(' ') : null;
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
@@ -30,8 +32,8 @@ internal sealed class BearerTokenHandler(
             return AuthenticateResult.NoResult();
 
         // Whatever else stands there was meant to say who asks: it is never overlooked.
-        _verdict = header is [{ } value] && value.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase)
-            ? await verifier.VerifyAsync(value[Prefix.Length..].Trim(' '), Context.RequestAborted)
+        _verdict = TokenIn(header) is { } token
+            ? await verifier.VerifyAsync(token, Context.RequestAborted)
             : new(null, "The Authorization header is not of the form: Bearer <token>.");
         if (_verdict.Subject is not { } subject)
             return AuthenticateResult.Fail(_verdict.Refusal ?? "The signer's keys cannot be had.");

@@ -24,8 +24,6 @@ internal sealed class IngestKeyHandler(
     /// <summary>The header of the key.</summary>
     public const string Header = "X-API-Key";
 
-    private const string Prefix = "Bearer ";
-
     // What only a proxy adds: the request came from elsewhere, though its last hop is on this machine.
     private static readonly string[] ProxyHeaders =
         ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-IP", "X-Original-For"];
@@ -55,12 +53,7 @@ internal sealed class IngestKeyHandler(
 
     private static AuthenticateResult Success() => AuthenticateResult.Success(new(new ClaimsPrincipal(new ClaimsIdentity(Name)), Name));
 
-    private string? Given()
-    {
-        if (Request.Headers[Header] is [{ Length: > 0 } key])
-            return key;
-        return Request.Headers.Authorization is [{ } value] && value.StartsWith(Prefix, StringComparison.OrdinalIgnoreCase) ? value[Prefix.Length..].Trim(' ') : null;
-    }
+    private string? Given() => Request.Headers[Header] is [{ Length: > 0 } key] ? key : BearerTokenHandler.TokenIn(Request.Headers.Authorization);
 
     /// <summary>A connection of this machine that nobody elsewhere is behind: neither a proxy nor a page in the developer's browser.</summary>
     private bool IsFromThisMachine() =>
