@@ -21,12 +21,12 @@ internal sealed class AuditRules : AbstractValidator<AuditRequest>
     {
         RuleFor(r => r.Title)
             .NotEmpty().WithMessage("title must not be empty.")
-            .Must(t => Length(t) <= TitleLength).WithMessage($"title must be {TitleLength} characters or fewer.")
+            .Must(t => ValidationFilter.Length(t) <= TitleLength).WithMessage($"title must be {TitleLength} characters or fewer.")
             .StorableText();
         RuleFor(r => r.Status).Must(IsStatus).WithMessage(StatusMessage);
         RuleFor(r => r.Score).InclusiveBetween(0, 100).WithMessage("score must be from 0 to 100.");
         RuleFor(r => r.Summary)
-            .Must(s => Length(s) <= SummaryLength).WithMessage($"summary must be {SummaryLength} characters or fewer.")
+            .Must(s => ValidationFilter.Length(s) <= SummaryLength).WithMessage($"summary must be {SummaryLength} characters or fewer.")
             .StorableText();
         RuleFor(r => r.Details).Custom((details, context) =>
         {
@@ -41,7 +41,4 @@ internal sealed class AuditRules : AbstractValidator<AuditRequest>
     /// <summary>A title as it is sorted and searched: NFC, lower case, in code point order whatever the server's locale.</summary>
     /// <remarks>.NET will not normalize U+FFFE, a code point that PostgreSQL and JSON allow.</remarks>
     public static string KeyOf(string title) => title.Replace('\uFFFE', '\uFFFD').Normalize().ToLowerInvariant();
-
-    /// <summary>Code points: an emoji is one.</summary>
-    public static int Length(string? text) => text?.EnumerateRunes().Count() ?? 0;
 }

@@ -45,7 +45,7 @@ internal sealed class ListAuditsRules : AbstractValidator<ListAuditsRequest>
         RuleFor(r => r.Status).Must(AuditRules.IsStatus).WithMessage(AuditRules.StatusMessage);
         RuleFor(r => r.Sort).Must(s => s is null or "created_at" or "-created_at" or "title" or "-title")
             .WithMessage("sort must be one of created_at, -created_at, title, -title.");
-        RuleFor(r => r.Q).Must(q => AuditRules.Length(q) <= AuditRules.TitleLength)
+        RuleFor(r => r.Q).Must(q => ValidationFilter.Length(q) <= AuditRules.TitleLength)
             .WithMessage($"q must be {AuditRules.TitleLength} characters or fewer.").StorableText();
     }
 }

@@ -28,24 +28,21 @@ internal sealed class ChatRequestValidator : AbstractValidator<ChatRequest>
     public ChatRequestValidator()
     {
         RuleFor(r => r.Message)
-            .Must(m => Length(m?.Trim()) is > 0 and <= ChatOptions.MaxMessageLength)
+            .Must(m => ValidationFilter.Length(m?.Trim()) is > 0 and <= ChatOptions.MaxMessageLength)
             .WithMessage($"must hold 1 to {ChatOptions.MaxMessageLength} characters after trimming.")
             .StorableText();
         RuleFor(r => r.SessionId)
             .Must(id => id is null || KeyId.TryParse(id, out _))
             .WithMessage("must be a UUID in lower case with hyphens, or absent.");
         RuleFor(r => r.SelectedText)
-            .Must(t => Length(t) <= ChatOptions.MaxSelectedTextLength)
+            .Must(t => ValidationFilter.Length(t) <= ChatOptions.MaxSelectedTextLength)
             .WithMessage($"must hold at most {ChatOptions.MaxSelectedTextLength} characters.")
             .StorableText();
         RuleFor(r => r.PageUrl)
-            .Must(u => Length(u) <= ChatOptions.MaxPageUrlLength)
+            .Must(u => ValidationFilter.Length(u) <= ChatOptions.MaxPageUrlLength)
             .WithMessage($"must hold at most {ChatOptions.MaxPageUrlLength} characters.")
             .StorableText();
     }
-
-    // Characters as readers count them: an emoji outside the basic plane is one.
-    private static int Length(string? text) => text?.EnumerateRunes().Count() ?? 0;
 }
 
 internal static class PostChat

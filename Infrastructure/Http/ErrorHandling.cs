@@ -48,7 +48,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     public static int RetryAfterSeconds(Exception exception)
     {
         var wait = (exception as ModelException)?.RetryAfter ?? (exception as SearchException)?.RetryAfter ?? DefaultRetryAfter;
-        return Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
+        return Problems.RetryAfterSeconds(wait);
     }
 
     /// <summary>The problem that an exception is to a caller. Never holds text of the exception or of an upstream.</summary>

@@ -39,8 +39,7 @@ internal static class OpenApiExamples
         return type switch
         {
             _ when depth > MaxDepth => null,
-            JsonSchemaType.Object when schema.Properties is { Count: > 0 } =>
-Complete(document, schema, [], depth),
+            JsonSchemaType.Object when schema.Properties is { Count: > 0 } => Complete(document, schema, [], depth),
             JsonSchemaType.Object when schema.AdditionalProperties is { } member => new JsonObject { ["name"] = Of(document, member, depth + 1) },
             JsonSchemaType.Object => new JsonObject(),
             JsonSchemaType.Array => new JsonArray(schema.Items is { } items ? [Of(document, items, depth + 1)] : []),

@@ -54,6 +54,9 @@ internal static class Problems
     private static string Named(string field, string message) =>
         message.StartsWith($"{field} ", StringComparison.Ordinal) ? message : $"{field} {message}";
 
+    /// <summary>A wait as Retry-After has it: whole seconds, and never none.</summary>
+    public static int RetryAfterSeconds(TimeSpan wait) => Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
+
     /// <summary>A problem's type: a URN, as there is no page behind it that could go stale.</summary>
     public static string TypeOf(string code) => $"urn:chatbackend:problem:{code}";
 

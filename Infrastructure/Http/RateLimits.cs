@@ -28,7 +28,7 @@ internal static class RateLimits
     public static ProblemHttpResult Refuse(HttpContext context, RateLimitLease lease)
     {
         var wait = lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(10);
-        var seconds = Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
+        var seconds = Problems.RetryAfterSeconds(wait);
         context.Response.Headers.RetryAfter = seconds.ToString();
         return Problems.Problem(StatusCodes.Status429TooManyRequests, "rate_limited", $"Too many requests. Try again in {seconds} s.");
     }

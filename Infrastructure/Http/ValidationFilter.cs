@@ -39,6 +39,9 @@ internal static class ValidationFilter
         .Must(IsStorable)
         .WithMessage("must not hold U+0000 or half a surrogate pair.");
 
+    /// <summary>Characters as readers count them, code points: an emoji outside the basic plane is one.</summary>
+    public static int Length(string? text) => text?.EnumerateRunes().Count() ?? 0;
+
     /// <summary>True for text that PostgreSQL can store and UTF-8 can carry.</summary>
     public static bool IsStorable(string? text)
     {
