@@ -45,7 +45,7 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
         if (FollowUp.Leans(question.Message, history))
         {
             var query = await RewriteAsync(question, history, cancellationToken);
-            var text = query?.Text.Trim() ?? FollowUp.WithTurnBefore(question.Message, history);
+            var text = query?.Text ?? FollowUp.WithTurnBefore(question.Message, history);
             return await SearchAsync(text, question, cancellationToken) with { Usage = query?.Usage };
         }
 
@@ -53,7 +53,7 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
         // A question in another language finds nothing by its words: the model puts it into the book's.
         return found.Passages.Count == 0 && MayBeForeign(question.Message)
             && await RewriteAsync(question, history, cancellationToken) is { } rewritten
-            ? await SearchAsync(rewritten.Text.Trim(), question, cancellationToken) with { Usage = rewritten.Usage }
+            ? await SearchAsync(rewritten.Text, question, cancellationToken) with { Usage = rewritten.Usage }
             : found;
     }
 
@@ -103,7 +103,7 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
                     Budget = TimeSpan.FromSeconds(ai.Value.TimeoutSeconds * RewriteShare),
                 },
                 cancellationToken);
-            return answer.Text.Trim().Length is > 0 and <= LongestQuery ? answer : null;
+            return answer.Text.Trim() is { Length: > 0 and <= LongestQuery } query ? answer with { Text = query } : null;
         }
         catch (ModelException e)
         {

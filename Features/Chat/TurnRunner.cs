@@ -34,7 +34,6 @@ internal sealed class TurnRunner(
     private readonly ConcurrentDictionary<Guid, LiveTurn> _live = new();
     private readonly ConcurrentDictionary<LiveTurn, Task> _work = new();
     private readonly CancellationTokenSource _abort = new();
-    private volatile bool _isStopping;
     private TaskCompletionSource _nudge = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>This process, as the leases name it.</summary>
@@ -79,7 +78,6 @@ internal sealed class TurnRunner(
     {
         lifetime.ApplicationStopping.Register(() =>
         {
-            _isStopping = true;
             var drain = host.Value.ShutdownTimeout - HandOnTime;
             _abort.CancelAfter(drain > TimeSpan.Zero ? drain : TimeSpan.Zero);
         });
@@ -89,7 +87,6 @@ internal sealed class TurnRunner(
     /// <summary>Lets the turns that are being answered end within the time that the host gives, then hands the others on.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
-        _isStopping = true;
         try
         {
             await Task.WhenAll(_work.Values).WaitAsync(cancellationToken);
@@ -114,7 +111,7 @@ internal sealed class TurnRunner(
             {
                 await RenewAsync(stoppingToken);
                 // A process that is about to end would only have to hand them on, and its own among them.
-                if (!_isStopping)
+                if (!lifetime.ApplicationStopping.IsCancellationRequested && !HasHandedOn)
                     await TakeOverAsync(stoppingToken);
             }
             catch (NpgsqlException e)

@@ -122,28 +122,40 @@ internal sealed class OfflineChatModel : IChatModel
         {
             var isFirst = chosen.Count == 0;
             var quoted = new List<Sentence>();
-            while (quoted.Count < (isFirst ? MostSentences : 1)
-                && passage.Sentences.Except(quoted).Where(s => !chosen.Exists(c => c.Folded == s.Folded)).MaxBy(s => Worth(s, weights, said, kind)) is { } next
-                && Worth(next, weights, said, kind) is > 0 and var worth && worth >= (isFirst && quoted.Count == 0 ? 0 : LeastWorth) * best)
+            while (quoted.Count < (isFirst ? MostSentences : 1))
             {
+                var (next, worth) = passage.Sentences.Except(quoted)
+                    .Where(s => !chosen.Exists(c => c.Folded == s.Folded))
+                    .Select(s => (Sentence: s, Worth: Worth(s, weights, said, kind)))
+                    .OrderByDescending(s => s.Worth)
+                    .FirstOrDefault();
+                // Of the first passage its best sentence is quoted in any case.
+                var least = isFirst && quoted.Count == 0 ? 0 : LeastWorth * best;
+                if (next is null || worth <= 0 || worth < least)
+                    break;
+
                 quoted.Add(next);
                 said.UnionWith(next.Terms);
                 if (Before(next) is { } before && !quoted.Contains(before))
                     quoted.Add(before);
             }
 
-            // What comes after the best sentence explains it.
-            for (var after = quoted.FirstOrDefault(); after is not null && quoted.Count < (isFirst ? EnoughSentences : EnoughElsewhere);)
-            {
-                after = Array.Find(passage.Sentences, s => s.Position == after.Position + 1 && s.Quote.Block == after.Quote.Block);
-                if (after is not null && !quoted.Contains(after))
-                    quoted.Add(after);
-            }
-
+            AddWhatFollows(quoted, isFirst ? EnoughSentences : EnoughElsewhere);
             chosen.AddRange(quoted);
         }
 
         return chosen;
+    }
+
+    /// <summary>What comes after the best sentence, the first one quoted, explains it.</summary>
+    private static void AddWhatFollows(List<Sentence> quoted, int enough)
+    {
+        for (var after = quoted.FirstOrDefault(); after is not null && quoted.Count < enough;)
+        {
+            after = Array.Find(after.Passage.Sentences, s => s.Position == after.Position + 1 && s.Quote.Block == after.Quote.Block);
+            if (after is not null && !quoted.Contains(after))
+                quoted.Add(after);
+        }
     }
 
     private static double Worth(Sentence sentence, Dictionary<string, double> weights, HashSet<string> said, Kind kind)
@@ -154,10 +166,7 @@ internal sealed class OfflineChatModel : IChatModel
 
         var heading = weights.Where(w => sentence.Passage.HeadingTerms.Contains(w.Key)).Sum(w => w.Value);
         var opening = sentence.Quote is { IsFirst: true, Block: 0 } ? 1.25 : 1;
-        // "What is a node?" is answered by "A node is …".
-        var words = Words(sentence.Quote.Text);
-        var verb = Array.FindIndex(words, Defines.Contains);
-        var defining = kind.IsDefinition && verb is > 0 and < 6 && words[..verb].Any(w => TextAnalyzer.Analyze(w).Frequencies.Keys.Any(weights.ContainsKey)) ? 1.5 : 1;
+        var defining = kind.IsDefinition && IsDefinition(sentence, weights) ? 1.5 : 1;
         // Much beside the point makes a sentence a worse answer; a question leads nowhere.
         var length = 1 / (1 + (0.15 * Math.Log(1 + (sentence.Terms.Count / 12.0))));
         var form = sentence.Quote.TableHead is not null ? 0.8 : sentence.Quote.Text.EndsWith('?') ? 0.4 : 1;
@@ -165,6 +174,14 @@ internal sealed class OfflineChatModel : IChatModel
         var coding = kind.AsksForCode && sentence.Quote.Code is not null ? 1.5 : 1;
 
         return (own + (0.5 * heading)) * opening * defining * length * form * coding;
+    }
+
+    /// <summary>"What is a node?" is answered by "A node is …".</summary>
+    private static bool IsDefinition(Sentence sentence, Dictionary<string, double> weights)
+    {
+        var words = Words(sentence.Quote.Text);
+        return Array.FindIndex(words, Defines.Contains) is > 0 and < 6 and var verb
+            && words[..verb].Any(w => TextAnalyzer.Analyze(w).Frequencies.Keys.Any(weights.ContainsKey));
     }
 
     private static Sentence? Before(Sentence sentence)
