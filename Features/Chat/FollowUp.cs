@@ -38,12 +38,15 @@ internal static class FollowUp
         if (!question.AsSpan().ContainsAny(EnglishLetters))
             return words.Count <= FewWords;
 
-        var telling = words.Count(w => !Empty.Contains(w));
+        var telling = Telling(words);
         return telling == 0
             || (telling <= FewWords && words.FindIndex(Pointing.Contains) is >= 0 and var points && points < words.FindIndex(w => !Empty.Contains(w)))
             || (telling <= FewWords && words is ["and" or "but" or "so", ..])
             || (telling <= 2 && words is ["what" or "how", "about", ..]);
     }
+
+    /// <summary>True for a question that has no word on what it is about: "explain this", "what does it mean?".</summary>
+    public static bool SaysNothing(string question) => Telling(Words(question)) == 0;
 
     /// <summary>The question with the one before it: a query for whoever has no model to write a better one.</summary>
     public static string WithTurnBefore(string question, IReadOnlyList<HistoryMessage> history) =>
@@ -56,6 +59,8 @@ internal static class FollowUp
         var english = question.Count(c => char.IsAsciiLetter(c));
         return letters > 0 && (english * 2 < letters || !Words(question).Any(Empty.Contains));
     }
+
+    private static int Telling(List<string> words) => words.Count(w => !Empty.Contains(w));
 
     private static List<string> Words(string text)
     {

@@ -42,18 +42,19 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
 
     public async Task<Retrieved> FindAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
     {
+        var isAnswerable = !FollowUp.SaysNothing(question.Message);
         if (FollowUp.Leans(question.Message, history))
         {
             var query = await RewriteAsync(question, history, cancellationToken);
             var text = query?.Text ?? FollowUp.WithTurnBefore(question.Message, history);
-            return await SearchAsync(text, question, cancellationToken) with { Usage = query?.Usage };
+            return await SearchAsync(text, question, isAnswerable || query is not null, cancellationToken) with { Usage = query?.Usage };
         }
 
-        var found = await SearchAsync(question.Message, question, cancellationToken);
+        var found = await SearchAsync(question.Message, question, isAnswerable, cancellationToken);
         // A question in another language finds nothing by its words: the model puts it into the book's.
-        return found.Passages.Count == 0 && MayBeForeign(question.Message)
+        return found.Passages.Count == 0 && MayBeForeign(found.SearchText)
             && await RewriteAsync(question, history, cancellationToken) is { } rewritten
-            ? await SearchAsync(rewritten.Text, question, cancellationToken) with { Usage = rewritten.Usage }
+            ? await SearchAsync(rewritten.Text, question, isAnswerable: true, cancellationToken) with { Usage = rewritten.Usage }
             : found;
     }
 
@@ -62,21 +63,37 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
 
     private CultureInfo Language => CultureInfo.GetCultureInfo(options.Value.BookLanguage);
 
-    private async Task<Retrieved> SearchAsync(string text, Question question, CancellationToken cancellationToken)
+    /// <summary>
+    /// A selection that the book holds grounds the answer, with what stands around it, whatever the question's words are. One that
+    /// it does not hold (a translation, a stack trace) would outvote the question, so the question is searched for alone.
+    /// </summary>
+    /// <param name="isAnswerable">False for a question such as "explain this", which is nothing without its selection.</param>
+    private async Task<Retrieved> SearchAsync(string text, Question question, bool isAnswerable, CancellationToken cancellationToken)
     {
-        var selected = question.SelectedText;
-        var search = selected is null ? text : $"{text}\n{selected[..Math.Min(selected.Length, SelectedTextInSearch)]}";
-        var found = await index.SearchAsync(
-            new(search, ChatOptions.Passages) { SelectedText = selected, PageUrl = question.PageUrl }, cancellationToken);
+        if (question.SelectedText is { } selected)
+        {
+            var both = $"{text}\n{Beginning(selected)}";
+            var found = await index.SearchAsync(
+                new(both, ChatOptions.Passages) { SelectedText = selected, PageUrl = question.PageUrl }, cancellationToken);
+            if (found.Any(p => p.HoldsSelection))
+                return new(both, found, IsStrong: true);
+            if (!isAnswerable)
+                return Judge(both, found);
+        }
 
-        var holdsSelection = found.Any(p => p.HoldsSelection);
-        var best = found.Select(p => p.Coverage).DefaultIfEmpty(0).Max();
-        // Where the marked text was found, what stands around it belongs to the question whatever its words are.
-        var nearest = found.Select(p => p.Similarity ?? 0).DefaultIfEmpty(0).Max();
-        if (!holdsSelection && best < (model.IsOffline ? RelatedOffline : Related) && nearest < RelatedMeaning)
-            return new(search, [], IsStrong: false);
-        return new(search, found, holdsSelection || best >= Strong || nearest >= StrongMeaning);
+        return Judge(text, await index.SearchAsync(new(text, ChatOptions.Passages) { PageUrl = question.PageUrl }, cancellationToken));
     }
+
+    private Retrieved Judge(string search, IReadOnlyList<Passage> found)
+    {
+        var best = found.Select(p => p.Coverage).DefaultIfEmpty(0).Max();
+        var nearest = found.Select(p => p.Similarity ?? 0).DefaultIfEmpty(0).Max();
+        return best < (model.IsOffline ? RelatedOffline : Related) && nearest < RelatedMeaning
+            ? new(search, [], IsStrong: false)
+            : new(search, found, best >= Strong || nearest >= StrongMeaning);
+    }
+
+    private static string Beginning(string selected) => selected[..Math.Min(selected.Length, SelectedTextInSearch)];
 
     /// <summary>The question as one query that stands alone, in the book's language; null where no model can tell.</summary>
     private async Task<ModelAnswer?> RewriteAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
@@ -96,7 +113,7 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
                         Write one query in {language} that stands for the reader's last question, with what it refers to spelled out. Output the query alone.
                         """),
                     .. history.TakeLast(4).Select(m => new ModelMessage(m.Role, m.Content.Length > 600 ? m.Content[..600] : m.Content)),
-                    new(ModelRole.User, question.Message),
+                    new(ModelRole.User, question.SelectedText is { } selected ? $"{question.Message}\n\nThe text that this is about:\n{Beginning(selected)}" : question.Message),
                 ])
                 {
                     MaxOutputTokens = 80,

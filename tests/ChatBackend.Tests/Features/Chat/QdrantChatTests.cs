@@ -119,6 +119,23 @@ public sealed class QdrantChatTests : IAsyncLifetime
         Assert.Contains("The book has no passage on this question", _model.Requests[^1].Messages[1].Content);
     }
 
+    [Theory]
+    [InlineData(true, RetrievalTests.Translation)]
+    [InlineData(false, RetrievalTests.Translation)]
+    [InlineData(true, RetrievalTests.StackTrace)]
+    [InlineData(false, RetrievalTests.StackTrace)]
+    public async Task A_selection_that_the_book_does_not_hold_leaves_the_verdict_to_the_question(bool isOffline, string selection)
+    {
+        await using var app = await StartAsync(isOffline);
+        await IngestAsync(app);
+        _model.Answer("Over topics [1].");
+
+        var answer = await (await AskAsync(app, Question, selection: selection)).JsonAsync();
+
+        Assert.Equal("/docs/ros2/topics#how-nodes-talk", answer.GetProperty("citations")[0].GetProperty("url").GetString());
+        Assert.Equal("grounded", answer.GetProperty("grounding").GetString());
+    }
+
     [Fact]
     public async Task While_Qdrant_is_away_a_turn_fails_with_503_and_the_same_key_answers_it_afterwards()
     {
@@ -181,9 +198,9 @@ public sealed class QdrantChatTests : IAsyncLifetime
     private Task<IngestSummary> IngestAsync(ChatBackendApp app, bool prune = false) =>
         app.Services.GetRequiredService<BookIngest>().IngestAsync(_folder, prune, progress: null, TestContext.Current.CancellationToken);
 
-    private static Task<HttpResponseMessage> AskAsync(ChatBackendApp app, string message, string? key = null)
+    private static Task<HttpResponseMessage> AskAsync(ChatBackendApp app, string message, string? key = null, string? selection = null)
     {
-        var request = new HttpRequestMessage(HttpMethod.Post, "/chat") { Content = JsonContent.Create(new { message }) };
+        var request = new HttpRequestMessage(HttpMethod.Post, "/chat") { Content = JsonContent.Create(new { message, selected_text = selection }) };
         if (key is not null)
             request.Headers.Add("Idempotency-Key", key);
         return app.Client.SendAsync(request);

@@ -2,6 +2,7 @@ namespace ChatBackend.Tests.Features.Chat;
 
 public sealed class RetrievalTests(ChatApp app) : IClassFixture<ChatApp>
 {
+    private const string PartlyCovered = "Do nodes talk to each other over topics while a lighthouse is dark?";
     private const string Rewriter = "You write search queries";
 
     [Fact]
@@ -36,6 +37,78 @@ public sealed class RetrievalTests(ChatApp app) : IClassFixture<ChatApp>
 
         Assert.Contains("a book in German", german.Model.Requests[0].Messages[0].Content, StringComparison.Ordinal);
         Assert.Equal("/docs/ros2/topics#how-nodes-talk", FirstUrl(answer));
+    }
+
+    public const string Translation = "دو نوڈز ٹاپکس کے ذریعے ایک دوسرے سے بات کرتے ہیں: ایک پیغامات شائع کرتا ہے، دوسرا انہیں وصول کرتا ہے۔";
+
+    public const string StackTrace =
+        """
+        Traceback (most recent call last):
+          File "/opt/ros/jazzy/lib/python3.12/site-packages/rclpy/executors.py", line 297, in spin
+            self.spin_once()
+        rclpy._rclpy_pybind11.RCLError: failed to initialize wait set: the given context is not valid
+        """;
+
+    [Theory]
+    [InlineData(Translation)]
+    [InlineData(StackTrace)]
+    public async Task A_selection_that_the_book_does_not_hold_leaves_the_verdict_to_the_question(string selection)
+    {
+        const string Question = "How do two ROS 2 nodes talk to each other over topics?";
+        app.Model.Answer("By publishing and subscribing [1].");
+
+        var answer = await app.AnswerAsync(new { message = Question, selected_text = selection });
+
+        Assert.Equal("grounded", answer.GetProperty("grounding").GetString());
+        Assert.Equal("/docs/ros2/topics#how-nodes-talk", FirstUrl(answer));
+        Assert.Contains("The selected text is not in the book", app.Model.Requests[^1].Messages[1].Content, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Words_of_the_book_in_a_selection_that_it_does_not_hold_answer_no_question_off_the_book()
+    {
+        app.Model.Answer("White wine [1].");
+
+        var answer = await app.AnswerAsync(new { message = "Which wine?", selected_text = "polygon, balance, humanoid, moment" });
+
+        Assert.Equal("none", answer.GetProperty("grounding").GetString());
+    }
+
+    [Theory]
+    [InlineData("explain this")]
+    [InlineData("What does this mean?")]
+    public async Task Where_the_question_says_nothing_by_itself_the_selection_decides(string question)
+    {
+        app.Model.Answer("They publish and subscribe [1].").Answer("That is not from the book [1].");
+
+        var held = await app.AnswerAsync(new { message = question, selected_text = "one publishes messages, the other subscribes" });
+        var foreign = await app.AnswerAsync(new { message = question, selected_text = StackTrace });
+
+        Assert.Equal(("grounded", "none"), (held.GetProperty("grounding").GetString(), foreign.GetProperty("grounding").GetString()));
+        Assert.DoesNotContain("not in the book", app.Model.Requests[^2].Messages[1].Content, StringComparison.Ordinal);
+        Assert.Contains("The selected text is not in the book", app.Model.Requests[^1].Messages[1].Content, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_marked_translation_is_put_into_the_books_language()
+    {
+        app.Model.Answer("How do two ROS 2 nodes talk to each other over topics?").Answer("They publish and subscribe [1].");
+
+        var answer = await app.AnswerAsync(new { message = "explain this", selected_text = Translation });
+
+        Assert.Equal("/docs/ros2/topics#how-nodes-talk", FirstUrl(answer));
+        Assert.Contains(Translation, app.Model.Requests[^2].Messages[^1].Content, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_the_book_answers_in_part_is_partial()
+    {
+        app.Model.Answer("They talk over topics [1].");
+
+        var answer = await app.AnswerAsync(new { message = PartlyCovered });
+
+        Assert.InRange(await CoverageAsync(PartlyCovered), 0.3, 0.7);
+        Assert.Equal("partial", answer.GetProperty("grounding").GetString());
     }
 
     [Theory]
@@ -105,6 +178,12 @@ public sealed class RetrievalTests(ChatApp app) : IClassFixture<ChatApp>
 
         Assert.Equal("/docs/motion/balance#the-zero-moment-point", FirstUrl(second));
         Assert.Contains("offline", second.GetProperty("model").GetString());
+    }
+
+    private async Task<double> CoverageAsync(string question)
+    {
+        var found = await (await app.Client.GetAsync($"/search?q={Uri.EscapeDataString(question)}")).JsonAsync();
+        return found.GetProperty("passages").EnumerateArray().Max(p => p.GetProperty("coverage").GetDouble());
     }
 
     private static string? FirstUrl(System.Text.Json.JsonElement answer) => answer.GetProperty("citations")[0].GetProperty("url").GetString();
