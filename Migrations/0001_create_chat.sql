@@ -35,8 +35,10 @@ create table turns (
     lease_owner       uuid,
     lease_until       timestamptz,
     attempt           integer not null default 1,
-    -- What the running attempt has written so far, for readers on other replicas.
-    partial           json,
+    -- What the running attempt has found and written so far, for readers on other replicas: the passages with the citations,
+    -- and the text as UTF-16, in which the ids of a stream's events count. What is new is added to it at each beat.
+    partial_sources   json,
+    partial_text      bytea not null default '',
     response          json,
     error             json,
     grounding         text,

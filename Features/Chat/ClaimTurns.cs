@@ -1,3 +1,4 @@
+using System.Text;
 using ChatBackend.Infrastructure.Database;
 using Dapper;
 using Npgsql;
@@ -30,20 +31,30 @@ internal static class ClaimTurns
         """;
 
     /// <summary>
-    /// Renews the leases of this process's turns and saves what they have written so far, for readers elsewhere.
+    /// Renews the leases of this process's turns and adds what they have written since, for readers elsewhere.
     /// </summary>
-    /// <returns>The turns that are still this process's; the others were taken over, ended or deleted.</returns>
-    public static async Task<IReadOnlySet<Guid>> RenewAsync(
-        NpgsqlDataSource database, Guid process, TimeSpan lease, IReadOnlyList<(Guid Id, int Attempt, string? Partial)> turns, CancellationToken cancellationToken)
+    /// <returns>
+    /// The turns that are still this process's, with the length of their saved text in UTF-16 code units; the others were taken
+    /// over, ended or deleted.
+    /// </returns>
+    public static async Task<IReadOnlyDictionary<Guid, int>> RenewAsync(
+        NpgsqlDataSource database, Guid process, TimeSpan lease, IReadOnlyList<(Guid Id, int Attempt, TurnPartial New)> turns, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        var kept = await connection.QueryAsync<Guid>(new(
+        // Of the text only what is not there: a beat whose reply was lost sends it again.
+        var kept = await connection.QueryAsync<(Guid Id, int Saved)>(new(
             """
             update turns
-            set lease_until = now() + @lease, partial = coalesce(mine.partial::json, turns.partial)
-            from unnest(@Ids, @Attempts, @Partials) as mine (id, attempt, partial)
+            set lease_until = now() + @lease,
+                partial_sources = coalesce(mine.sources::json, turns.partial_sources),
+                partial_text = case
+                    when octet_length(turns.partial_text) between mine.start and mine.start + octet_length(mine.text) - 1
+                    then turns.partial_text || substring(mine.text from octet_length(turns.partial_text) - mine.start + 1)
+                    else turns.partial_text
+                end
+            from unnest(@Ids, @Attempts, @Sources, @Starts, @Texts) as mine (id, attempt, sources, start, text)
             where turns.id = mine.id and turns.attempt = mine.attempt and turns.lease_owner = @process and turns.state = 'running'
-            returning turns.id
+            returning turns.id, octet_length(turns.partial_text) / 2 as saved
             """,
             new
             {
@@ -51,10 +62,12 @@ internal static class ClaimTurns
                 process,
                 Ids = turns.Select(t => t.Id).ToArray(),
                 Attempts = turns.Select(t => t.Attempt).ToArray(),
-                Partials = turns.Select(t => t.Partial).ToArray(),
+                Sources = turns.Select(t => t.New.Sources is { } sources ? TurnJson.Write(sources) : null).ToArray(),
+                Starts = turns.Select(t => t.New.Start * 2).ToArray(),
+                Texts = turns.Select(t => Encoding.Unicode.GetBytes(t.New.Text)).ToArray(),
             },
             cancellationToken: cancellationToken));
-        return kept.ToHashSet();
+        return kept.ToDictionary(t => t.Id, t => t.Saved);
     }
 
     /// <summary>Takes over turns whose process was not heard of for a whole lease; each goes to one process only.</summary>
@@ -72,7 +85,7 @@ internal static class ClaimTurns
                 for update skip locked
             )
             update turns
-            set attempt = attempt + 1, lease_owner = @process, lease_until = now() + @lease, partial = null
+            set attempt = attempt + 1, lease_owner = @process, lease_until = now() + @lease, partial_sources = null, partial_text = default
             from left_behind, chat_sessions
             where turns.id = left_behind.id and chat_sessions.id = turns.session_id
             returning turns.id, turns.session_id, turns.number, turns.attempt, chat_sessions.user_id, turns.request::text as request

@@ -51,7 +51,7 @@ internal static class EndTurn
                     update turns
                     set state = @State::turn_state, response = @Response::json, error = @Error::json, grounding = @Grounding, model = @Model,
                         input_tokens = @InputTokens, output_tokens = @OutputTokens, latency_ms = @LatencyMs,
-                        ended_at = now(), lease_until = null, partial = null
+                        ended_at = now(), lease_until = null, partial_sources = null, partial_text = default
                     where id = @Id and attempt = @Attempt and state = 'running'
                     returning id, session_id, number
                 ),

@@ -130,7 +130,7 @@ internal static class OpenTurn
                 ),
                 taken as (
                     update turns
-                    set state = 'running', ended_at = null, error = null, partial = null,
+                    set state = 'running', ended_at = null, error = null, partial_sources = null, partial_text = default,
                         attempt = turns.attempt + 1, lease_owner = @Process, lease_until = now() + @Lease
                     from earlier
                     where turns.id = earlier.id and earlier.is_same

@@ -1,5 +1,4 @@
 using System.Diagnostics;
-using System.Text;
 using ChatBackend.Infrastructure.Ai;
 using Microsoft.Extensions.Options;
 
@@ -26,7 +25,7 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
         live.SetRetrieved(sources);
 
         var markers = new CitationMarkers(sources.Length);
-        var text = new StringBuilder();
+        var hasText = false;
         ModelPiece? last = null;
         try
         {
@@ -37,20 +36,20 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
                 Show(markers.Push(piece.Text.Replace("\0", "", StringComparison.Ordinal)));
             }
         }
-        catch (ModelException) when (!string.IsNullOrWhiteSpace(text.ToString()))
+        catch (ModelException) when (hasText)
         {
             // Readers have seen the beginning: it is kept and marked, and not asked for again.
             last = null;
         }
 
         Show(markers.Flush());
-        if (string.IsNullOrWhiteSpace(text.ToString()))
+        if (!hasText)
             throw new ModelException(ModelFailure.Failed, "The model gave an empty answer.");
 
         var citations = Cited();
         var isIncomplete = last?.Finish is not ModelFinish.Stop;
         return new(
-            text.ToString(), live.Turn.SessionId, time.GetUtcNow(), Guid.NewGuid(), live.Turn.Id, citations, GroundingOf(),
+            live.Text, live.Turn.SessionId, time.GetUtcNow(), Guid.NewGuid(), live.Turn.Id, citations, GroundingOf(),
             isIncomplete, last?.Finish is { } finish ? TurnJson.Name(finish) : "interrupted", last?.Model ?? model.Name,
             new(
                 last?.Usage?.InputTokens + (found.Usage?.InputTokens ?? 0), last?.Usage?.OutputTokens + (found.Usage?.OutputTokens ?? 0),
@@ -66,7 +65,7 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
         {
             if (shown.Length == 0)
                 return;
-            text.Append(shown);
+            hasText |= !string.IsNullOrWhiteSpace(shown);
             live.Append(shown, Cited());
         }
 

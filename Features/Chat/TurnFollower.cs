@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
+using System.Text;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
@@ -42,7 +43,7 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
         {
             if (runner.Find(turnId) is { } live && await live.WaitForEndAsync(cancellationToken) is var end && end != TurnEnd.Lost)
                 return end;
-            if (await ReadAsync(turnId, cancellationToken) is not { } snapshot)
+            if (await ReadAsync(turnId, int.MaxValue, cancellationToken) is not { } snapshot)
                 return null;
             if (snapshot.End is { } ended)
                 return ended;
@@ -63,7 +64,7 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
             // Once found it is kept: it knows its end also when the runner, or the database, is gone.
             live ??= runner.Find(turnId);
             var changed = live?.Changed;
-            var (snapshot, problem) = live is null ? await TryReadAsync(turnId, cancellationToken) : (live.Snapshot(), null);
+            var (snapshot, problem) = live is null ? await TryReadAsync(turnId, cursor.Offset, cancellationToken) : (live.Snapshot(cursor.Offset), null);
             if (problem is not null)
             {
                 // With the place the reader is at: it goes on from there when it comes back.
@@ -79,8 +80,12 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
 
             if (cursor.Attempt != snapshot.Attempt)
             {
+                var isFromStart = cursor.Offset == 0;
                 cursor = new(snapshot.Attempt, 0, 0);
                 yield return new(cursor.ToString(), "turn", TurnJson.Write(new TurnEvent(turnId, snapshot.SessionId, snapshot.Attempt)));
+                // The place was one in another attempt's text: of this one's all is new.
+                if (!isFromStart)
+                    continue;
             }
 
             if (snapshot.Retrieved is not null && (cursor.Sources == 0 || snapshot.Citations.Count >= cursor.Sources))
@@ -89,12 +94,14 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
                 yield return new(cursor.ToString(), "citations", TurnJson.Write(new CitationsEvent(snapshot.Citations, snapshot.Retrieved)));
             }
 
-            if (snapshot.Text.Length > cursor.Offset)
+            if (snapshot.Text.Length > 0)
             {
-                var text = snapshot.Text[cursor.Offset..];
-                cursor = cursor with { Offset = snapshot.Text.Length };
-                yield return new(cursor.ToString(), "delta", TurnJson.Write(new DeltaEvent(text)));
+                cursor = cursor with { Offset = cursor.Offset + snapshot.Text.Length };
+                yield return new(cursor.ToString(), "delta", TurnJson.Write(new DeltaEvent(snapshot.Text)));
             }
+
+            if (snapshot.HasMore)
+                continue;
 
             switch (snapshot.End)
             {
@@ -134,11 +141,11 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
         1, retrieved ?? []);
 
     /// <summary>The turn, or why the database does not tell: a stream that has begun ends with a problem, not in the middle.</summary>
-    private async Task<(TurnSnapshot? Snapshot, TurnFailure? Problem)> TryReadAsync(Guid turnId, CancellationToken cancellationToken)
+    private async Task<(TurnSnapshot? Snapshot, TurnFailure? Problem)> TryReadAsync(Guid turnId, int offset, CancellationToken cancellationToken)
     {
         try
         {
-            return (await ReadAsync(turnId, cancellationToken), null);
+            return (await ReadAsync(turnId, offset, cancellationToken), null);
         }
         catch (NpgsqlException e)
         {
@@ -146,18 +153,20 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
         }
     }
 
-    /// <summary>The turn as the database has it, or null when there is none.</summary>
-    private async Task<TurnSnapshot?> ReadAsync(Guid turnId, CancellationToken cancellationToken)
+    /// <summary>The turn as the database has it, with its text from an offset on, or null when there is none.</summary>
+    private async Task<TurnSnapshot?> ReadAsync(Guid turnId, int offset, CancellationToken cancellationToken)
     {
         var row = await database.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<TurnRow>(new(
                 """
-                select session_id, attempt, partial::text as partial, response::text as response, error::text as error,
+                select session_id, attempt, partial_sources::text as sources,
+                       substring(partial_text from least(@offset * 2::bigint, octet_length(partial_text))::integer + 1) as text,
+                       response::text as response, error::text as error,
                        state = 'running' and lease_until < now() as is_left_behind
                 from turns
                 where id = @turnId
                 """,
-                new { turnId }, cancellationToken: cancellationToken)),
+                new { turnId, offset }, cancellationToken: cancellationToken)),
             cancellationToken);
         if (row is null)
             return null;
@@ -167,13 +176,13 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
         if (row.Response is not null)
         {
             var response = TurnJson.Read<ChatResponse>(row.Response);
-            return new(row.SessionId, row.Attempt, [], response.Citations, response.Response, new(row.Response, null));
+            return new(row.SessionId, row.Attempt, [], response.Citations, response.Response[Math.Min(offset, response.Response.Length)..], new(row.Response, null));
         }
 
         var end = row.Error is null ? null : new TurnEnd(null, TurnJson.Read<TurnFailure>(row.Error));
-        return row.Partial is null
-            ? new(row.SessionId, row.Attempt, end?.Failure?.Retrieved, [], "", end)
-            : TurnJson.Read<TurnPartial>(row.Partial) is var partial ? new(row.SessionId, row.Attempt, partial.Retrieved, partial.Citations, partial.Text, end) : null;
+        var sources = row.Sources is null ? null : TurnJson.Read<TurnSources>(row.Sources);
+        return new(
+            row.SessionId, row.Attempt, sources?.Retrieved ?? end?.Failure?.Retrieved, sources?.Citations ?? [], Encoding.Unicode.GetString(row.Text), end);
     }
 
     private static ServerSentEvent Error(string id, TurnFailure failure, Guid turnId)
@@ -185,7 +194,7 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
         return new(id, "error", TurnJson.Write(problem));
     }
 
-    private sealed record TurnRow(Guid SessionId, int Attempt, string? Partial, string? Response, string? Error, bool IsLeftBehind);
+    private sealed record TurnRow(Guid SessionId, int Attempt, string? Sources, byte[] Text, string? Response, string? Error, bool IsLeftBehind);
 
     private sealed record TurnEvent(Guid TurnId, Guid SessionId, int Attempt);
 

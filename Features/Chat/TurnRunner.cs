@@ -137,16 +137,20 @@ internal sealed class TurnRunner(
 
     private async Task RenewAsync(CancellationToken cancellationToken)
     {
-        var turns = _live.Values.ToArray();
+        var turns = _live.Values.Select(live => (Live: live, New: live.Unsaved())).ToArray();
         if (turns.Length == 0)
             return;
 
         var kept = await ClaimTurns.RenewAsync(
             database, Process, options.Value.Lease,
-            [.. turns.Select(t => (t.Turn.Id, t.Turn.Attempt, t.TakeUnsaved() is { } partial ? TurnJson.Write(partial) : null))],
-            cancellationToken);
-        foreach (var lost in turns.Where(t => !kept.Contains(t.Turn.Id)))
-            lost.Stop();
+            [.. turns.Select(t => (t.Live.Turn.Id, t.Live.Turn.Attempt, t.New))], cancellationToken);
+        foreach (var (live, partial) in turns)
+        {
+            if (kept.TryGetValue(live.Turn.Id, out var saved))
+                live.Saved(partial, saved);
+            else
+                live.Stop();
+        }
     }
 
     private async Task TakeOverAsync(CancellationToken cancellationToken)
@@ -231,7 +235,7 @@ internal sealed class TurnRunner(
     {
         if (exception is not (ModelException or SearchException))
             log.LogError(exception, "Turn {Turn} failed", Shorten(live.Turn.Id));
-        var failure = TurnFailure.From(exception, live.Snapshot().Retrieved ?? []);
+        var failure = TurnFailure.From(exception, live.Snapshot(int.MaxValue).Retrieved ?? []);
         try
         {
             await FailAsync(live, failure, started, stop);

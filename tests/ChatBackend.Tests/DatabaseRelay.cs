@@ -6,8 +6,8 @@ using Npgsql;
 namespace ChatBackend.Tests;
 
 /// <summary>
-/// Stands between a service and PostgreSQL and fails as a network does: cuts all connections and refuses new ones, or lets a
-/// statement reach the server and be done, and then cuts before its answer comes back.
+/// Stands between a service and PostgreSQL and fails as a network does: cuts all connections and refuses new ones, cuts before a
+/// statement reaches the server, or lets it be done there and cuts before its answer comes back.
 /// </summary>
 internal sealed class DatabaseRelay : IAsyncDisposable
 {
@@ -18,8 +18,10 @@ internal sealed class DatabaseRelay : IAsyncDisposable
     private readonly List<string> _losing = [];
     private readonly Task _accepting;
     private volatile bool _isRefusing;
+    private volatile string? _dropping;
     private int _refused;
     private int _lost;
+    private int _dropped;
 
     public DatabaseRelay(string connectionString)
     {
@@ -38,6 +40,9 @@ internal sealed class DatabaseRelay : IAsyncDisposable
     /// <summary>How many answers were lost.</summary>
     public int Lost => Volatile.Read(ref _lost);
 
+    /// <summary>How many statements did not reach the server.</summary>
+    public int Dropped => Volatile.Read(ref _dropped);
+
     /// <summary>The server is away: every connection breaks, and no new one comes about.</summary>
     public void Refuse()
     {
@@ -55,6 +60,9 @@ internal sealed class DatabaseRelay : IAsyncDisposable
         lock (_losing)
             _losing.Add(statement);
     }
+
+    /// <summary>Statements that hold this text do not reach the server any more; null lets all through again.</summary>
+    public void Drop(string? statement) => _dropping = statement;
 
     public async ValueTask DisposeAsync()
     {
@@ -114,6 +122,12 @@ internal sealed class DatabaseRelay : IAsyncDisposable
         while (await Link.ReadAsync(link.Client, buffer) is > 0 and var count)
         {
             var text = Encoding.UTF8.GetString(buffer, 0, count);
+            if (_dropping is { } dropping && text.Contains(dropping, StringComparison.Ordinal))
+            {
+                Interlocked.Increment(ref _dropped);
+                return;
+            }
+
             lock (_losing)
             {
                 if (_losing.Find(s => text.Contains(s, StringComparison.Ordinal)) is { } statement)

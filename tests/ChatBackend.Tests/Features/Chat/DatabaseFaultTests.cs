@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text;
 using Dapper;
 using Npgsql;
 
@@ -17,7 +18,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     {
         _database = await PostgresServer.CreateDatabaseAsync();
         _relay = new(_database);
-        _app = new ChatApp { ["DATABASE_URL"] = _relay.ConnectionString, ["Lease"] = "00:00:03" };
+        _app = new ChatApp { ["DATABASE_URL"] = _relay.ConnectionString, ["Lease"] = "00:00:03", ["Beat"] = "00:00:00.200" };
         await _app.InitializeAsync();
     }
 
@@ -110,9 +111,9 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
             await connection.ExecuteAsync(
                 """
                 insert into chat_sessions (id, turn_count) values (@session, 1);
-                insert into turns (id, session_id, number, request, lease_owner, lease_until, partial)
-                values (@turn, @session, 1, '{}', gen_random_uuid(), now() + interval '1 hour', '{"retrieved":[],"citations":[],"text":"Half an"}');
-                """, new { session, turn });
+                insert into turns (id, session_id, number, request, lease_owner, lease_until, partial_sources, partial_text)
+                values (@turn, @session, 1, '{}', gen_random_uuid(), now() + interval '1 hour', '{"retrieved":[],"citations":[]}', @text);
+                """, new { session, turn, text = Encoding.Unicode.GetBytes("Half an") });
         }
 
         using var response = await _app.Client.GetAsync($"/chat/turns/{turn}/events", HttpCompletionOption.ResponseHeadersRead);
@@ -128,6 +129,53 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
         Assert.Equal(("error", delta.Id), (problem.Name, problem.Id));
         Assert.Equal("database_unavailable", problem.Data.GetProperty("code").GetString());
         Assert.True(problem.Data.GetProperty("retry_after_seconds").GetInt32() > 0);
+    }
+
+    [Fact]
+    public async Task What_a_turn_has_written_is_saved_after_a_beat_that_did_not_reach_the_database()
+    {
+        _relay.Drop("partial_text = case");
+        var gate = _app.Model.AnswerInTwo("Half 🤖 an", "answer.");
+        using var asking = await _app.AskAsync(new { message = Question }, accept: "text/event-stream");
+        await gate.WhenReached;
+        var dropped = _relay.Dropped;
+        // The second of them begins after the text is there.
+        await Until.TrueAsync(() => _relay.Dropped >= dropped + 2, "Nobody saves the text.");
+        _relay.Drop(null);
+
+        await Until.TrueAsync(async () => await SavedTextAsync() == "Half 🤖 an", "The text was taken for saved though it was not.");
+
+        gate.Open();
+        using var stream = new EventStream(asking);
+        Assert.Equal("Half 🤖 ananswer.", EventStream.Text(await stream.AllAsync()));
+        Assert.Equal("", await SavedTextAsync());
+    }
+
+    [Fact]
+    public async Task What_a_turn_has_written_is_saved_once_also_when_the_answer_to_that_is_lost()
+    {
+        var gate = _app.Model.AnswerInTwo("Half 🤖 an", "answer.");
+        _relay.Drop("partial_text = case");
+        using var asking = await _app.AskAsync(new { message = Question }, accept: "text/event-stream");
+        await gate.WhenReached;
+        var dropped = _relay.Dropped;
+        await Until.TrueAsync(() => _relay.Dropped >= dropped + 2, "Nobody saves the text.");
+        _relay.LoseAnswerTo("partial_text = case");
+        _relay.Drop(null);
+        await Until.TrueAsync(() => _relay.Lost == 1, "Nobody saves the text.");
+        var lease = await ScalarAsync("select lease_until::text from turns");
+
+        await Until.TrueAsync(async () => await ScalarAsync("select lease_until::text from turns") != lease, "The lease is not renewed.");
+
+        Assert.Equal("Half 🤖 an", await SavedTextAsync());
+        gate.Open();
+        await asking.Content.ReadAsStringAsync();
+    }
+
+    private async Task<string> SavedTextAsync()
+    {
+        await using var connection = new NpgsqlConnection(_database);
+        return Encoding.Unicode.GetString((await connection.ExecuteScalarAsync<byte[]>("select partial_text from turns"))!);
     }
 
     private async Task<IEnumerable<(int, string)>> MessagesAsync()

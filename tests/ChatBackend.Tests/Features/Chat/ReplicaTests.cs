@@ -56,7 +56,8 @@ public sealed class ReplicaTests : IAsyncLifetime
         await using var one = Start();
         await using var two = Start();
         await Task.WhenAll(one.WaitUntilReadyAsync(), two.WaitUntilReadyAsync());
-        var gate = _model.AnswerInTwo("Half an", "answer.");
+        // A character outside the basic plane is two code units: places are counted in those.
+        var gate = _model.AnswerInTwo("Half 🤖 an", "answer.");
         var session = Guid.NewGuid();
         var asking = AskAsync(one, session, key: null);
         await gate.WhenReached;
@@ -70,10 +71,10 @@ public sealed class ReplicaTests : IAsyncLifetime
         gate.Open();
         var rest = await stream.AllAsync();
 
-        Assert.Equal("Half an", delta!.Data.GetProperty("text").GetString());
+        Assert.Equal("Half 🤖 an", delta!.Data.GetProperty("text").GetString());
         Assert.Equal("completed", rest[^1].Name);
         Assert.Equal(await (await asking).Content.ReadAsStringAsync(), rest[^1].Data.GetRawText());
-        Assert.Equal("Half ananswer.", "Half an" + EventStream.Text(rest));
+        Assert.Equal("Half 🤖 ananswer.", "Half 🤖 an" + EventStream.Text(rest));
     }
 
     [Fact]
