@@ -19,8 +19,8 @@ internal static class AuditDetails
     {
         if (details.ValueKind is not JsonValueKind.Object)
             return "details must be a JSON object.";
-        if (!JsonText.IsStorable(details))
-            return $"details {JsonText.NotStorable}";
+        if (JsonText.Fault(details) is { } fault)
+            return $"details {fault}";
 
         // Every value but the outermost counts for the comma after it, and every container takes back its last one's.
         var bytes = -1L;

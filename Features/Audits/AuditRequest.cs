@@ -29,8 +29,8 @@ internal sealed record AuditRequest
     public string? Summary { get; init; }
 
     /// <summary>
-    /// Any JSON object, to 64 KiB with its numbers written out; <c>{}</c> by default. Its values come back the
-    /// same, numbers with every digit. The order of keys is not kept, and of duplicate keys the last one counts.
+    /// Any JSON object, to 64 KiB with its numbers written out and 32 levels deep; <c>{}</c> by default. Its values come back
+    /// the same, numbers with every digit. The order of keys is not kept, and of duplicate keys the last one counts.
     /// </summary>
     /// <example>{"joint":"knee_left","torque_nm":[41.2,40.9],"firmware":"2.4.1"}</example>
     public JsonElement? Details { get; init; }

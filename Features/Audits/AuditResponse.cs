@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ChatBackend.Infrastructure.Http;
 
 namespace ChatBackend.Features.Audits;
 
@@ -34,7 +35,7 @@ internal sealed record AuditResponse
 
     /// <summary>Any JSON object.</summary>
     /// <example>{"joint":"knee_left","torque_nm":[41.2,40.9],"firmware":"2.4.1"}</example>
-    public JsonElement Details => JsonElement.Parse(DetailsText);
+    public JsonElement Details => JsonElement.Parse(DetailsText, JsonText.AnyDepth);
 
     /// <summary>When it was created.</summary>
     /// <example>2026-03-01T09:30:00.123456Z</example>

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Http;
 
 namespace ChatBackend.Features.Audits;
 
@@ -54,12 +55,13 @@ internal static class AuditSummary
         return Cut(string.Join(' ', [heading, .. Values(audit.Details, "").Select(v => $"{v.Path}: {v.Value}.")]));
     }
 
-    private static IEnumerable<(string Path, string Value)> Values(JsonElement json, string path) => json.ValueKind switch
+    private static IEnumerable<(string Path, string Value)> Values(JsonElement json, string path, int depth = 1) => json.ValueKind switch
     {
-        JsonValueKind.Object => json.EnumerateObject().SelectMany(m => Values(m.Value, path.Length == 0 ? m.Name : $"{path}.{m.Name}")),
+        JsonValueKind.Object or JsonValueKind.Array when depth > JsonText.MaxDepth => [(path, json.GetRawText())],
+        JsonValueKind.Object => json.EnumerateObject().SelectMany(m => Values(m.Value, path.Length == 0 ? m.Name : $"{path}.{m.Name}", depth + 1)),
         JsonValueKind.Array when json.EnumerateArray().All(v => v.ValueKind is not (JsonValueKind.Object or JsonValueKind.Array)) =>
             json.GetArrayLength() == 0 ? [] : [(path, string.Join(", ", json.EnumerateArray()))],
-        JsonValueKind.Array => json.EnumerateArray().SelectMany((v, i) => Values(v, $"{path}[{i + 1}]")),
+        JsonValueKind.Array => json.EnumerateArray().SelectMany((v, i) => Values(v, $"{path}[{i + 1}]", depth + 1)),
         JsonValueKind.Null => [(path, "none")],
         _ => [(path, json.ToString())],
     };

@@ -50,7 +50,7 @@ internal sealed record TokenRules(IReadOnlyList<string> Issuers, IReadOnlyList<s
         if (SignedToken.TryGetText(claims, "aud", out var one))
             return [one];
         return claims.GetProperty("aud") is { ValueKind: JsonValueKind.Array } several
-            ? several.EnumerateArray().Select(a => a.ValueKind is JsonValueKind.String && JsonText.IsStorable(a) ? a.GetString() : null)
+            ? several.EnumerateArray().Select(a => a.ValueKind is JsonValueKind.String && JsonText.Fault(a) is null ? a.GetString() : null)
             : [];
     }
 

@@ -25,13 +25,14 @@ internal static class MergePatch
     {
         if (patch.ValueKind is not JsonValueKind.Object)
             return Problems.Invalid("body", "body must be a JSON object: a merge patch (RFC 7396).");
-        if (JsonText.IsStorable(patch))
+        // The patch is one level more than its members.
+        if (JsonText.Fault(patch, JsonText.MaxDepth + 1) is not { } fault)
             return null;
 
         // A name as it was sent: one that holds half a surrogate pair cannot be read as text.
-        var member = patch.EnumerateObject().FirstOrDefault(m => !JsonText.IsStorable(m.Value));
+        var member = patch.EnumerateObject().FirstOrDefault(m => JsonText.Fault(m.Value) is not null);
         var field = member.Value.ValueKind is JsonValueKind.Undefined ? "body" : Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8PropertyName(member));
-        return Problems.Invalid(field, $"{field} {JsonText.NotStorable}");
+        return Problems.Invalid(field, $"{field} {fault}");
     }
 
     /// <summary>A record with the patch applied, as the request that would write it.</summary>
@@ -55,10 +56,9 @@ internal static class MergePatch
     public static JsonElement Apply(JsonElement target, JsonElement patch)
     {
         var buffer = new ArrayBufferWriter<byte>();
-        using (var writer = new Utf8JsonWriter(buffer))
+        using (var writer = new Utf8JsonWriter(buffer, new() { MaxDepth = int.MaxValue }))
             Write(writer, target, patch);
-        var reader = new Utf8JsonReader(buffer.WrittenSpan);
-        return JsonElement.ParseValue(ref reader);
+        return JsonElement.Parse(buffer.WrittenSpan, JsonText.AnyDepth);
     }
 
     private static void Write(Utf8JsonWriter writer, JsonElement? target, JsonElement patch)

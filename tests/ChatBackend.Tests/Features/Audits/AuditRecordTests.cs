@@ -132,13 +132,45 @@ public sealed class AuditRecordTests(ChatBackendApp app) : IClassFixture<ChatBac
     }
 
     [Fact]
-    public async Task JSON_nested_a_thousand_deep_is_a_400()
+    public async Task Details_may_be_nested_32_levels_deep_and_are_listed()
     {
-        var deep = string.Concat(Enumerable.Repeat("""{"a":""", 1000)) + "1" + new string('}', 1000);
+        var (path, _) = await app.Client.CreateAuditAsync($$"""{"title":"Deep","details":{{Nested(32)}}}""");
+        Assert.Equal(HttpStatusCode.OK, (await app.Client.SendAsync(HttpMethod.Put, path, $$"""{"title":"Deep","details":{{Nested(32)}}}""")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await app.Client.SendAsync(HttpMethod.Patch, path, $$"""{"details":{{Nested(32)}}}""")).StatusCode);
 
-        var response = await app.Client.SendAsync(HttpMethod.Post, "/audits", $$"""{"title":"x","details":{{deep}}}""");
+        Assert.Contains(Nested(32), await app.Client.GetStringAsync("/audits?q=deep"), StringComparison.Ordinal);
+    }
 
-        Assert.Equal(HttpStatusCode.BadRequest, response.StatusCode);
+    [Theory]
+    [InlineData(33)]
+    [InlineData(62)]
+    [InlineData(63)]
+    [InlineData(1_000)]
+    [InlineData(100_000)]
+    public async Task Details_that_are_nested_deeper_are_refused_and_named(int depth)
+    {
+        var (path, before) = await app.Client.CreateAuditAsync("""{"title":"T"}""");
+
+        foreach (var (method, route) in new[] { ("POST", "/audits"), ("PUT", path), ("PATCH", path) })
+            await (await app.Client.SendAsync(new(method), route, $$"""{"title":"x","details":{{Nested(depth)}}}""")).InvalidAsync("details");
+
+        Assert.Equal(before.GetRawText(), (await app.Client.GetJsonAsync(path)).GetRawText());
+    }
+
+    [Theory]
+    [InlineData(62)]
+    [InlineData(3_000)]
+    public async Task A_record_that_is_nested_deeper_all_the_same_breaks_no_answer(int depth)
+    {
+        var (path, _) = await app.Client.CreateAuditAsync($$"""{"title":"Too deep {{depth}}"}""");
+        await app.ExecuteAsync("update audit set details = @details::jsonb where title = @title", new { details = Nested(depth), title = $"Too deep {depth}" });
+
+        Assert.Contains(Nested(depth), await app.Client.GetStringAsync(path), StringComparison.Ordinal);
+        Assert.Contains(Nested(depth), await app.Client.GetStringAsync("/audits?page_size=50"), StringComparison.Ordinal);
+        Assert.Contains(Nested(depth), await app.Client.GetStringAsync($"/audits?q={depth}"), StringComparison.Ordinal);
+        Assert.Contains(Nested(depth), await (await app.Client.SendAsync(HttpMethod.Post, path + "/summary")).Content.ReadAsStringAsync(), StringComparison.Ordinal);
+        await (await app.Client.SendAsync(HttpMethod.Patch, path, """{"status":"failed"}""")).InvalidAsync("details");
+        Assert.Equal(HttpStatusCode.OK, (await app.Client.SendAsync(HttpMethod.Patch, path, """{"details":{"a":null}}""")).StatusCode);
     }
 
     [Theory]
@@ -255,4 +287,7 @@ public sealed class AuditRecordTests(ChatBackendApp app) : IClassFixture<ChatBac
         await (await app.Client.GetAsync(path)).ProblemAsync(404, "audit_not_found");
         Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync(other)).StatusCode);
     }
+
+    /// <summary>An object of so many levels, itself the first.</summary>
+    private static string Nested(int depth) => $$"""{"a":{{new string('[', depth - 1)}}{{new string(']', depth - 1)}}}""";
 }
