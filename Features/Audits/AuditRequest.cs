@@ -36,10 +36,11 @@ internal sealed record AuditRequest
     public JsonElement? Details { get; init; }
 
     /// <summary>The values with their defaults, as the statements take them.</summary>
-    internal object ToParameters(object? id = null, int[]? versions = null) => new
+    internal object ToParameters(object id, int[]? versions = null, Guid? changeId = null) => new
     {
         Id = id,
         Versions = versions,
+        ChangeId = changeId,
         Title,
         TitleKey = AuditRules.KeyOf(Title!),
         Status = Status ?? "pending",

@@ -31,17 +31,17 @@ internal sealed class AuditSummaryLease(NpgsqlDataSource db, IOptions<AiOptions>
         connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(
             """
             update audit
-            set summary = @summary, summaries = summaries + 1, version = version + 1, updated_at = now(),
+            set summary = @summary, summaries = summaries + 1, version = version + 1, change_id = @owner, updated_at = now(),
                 summary_lease_owner = null, summary_lease_until = null
             where id = @Id and summary_lease_owner = @owner and title = @Title and details = @DetailsText::jsonb
             returning
             """ + " " + AuditResponse.Columns, new { read.Id, read.Title, read.DetailsText, owner, summary }),
         CancellationToken.None);
 
-    /// <summary>Ends the lease with nothing stored; false when it was no longer the owner's.</summary>
-    public Task<bool> ReleaseAsync(Guid id, Guid owner) => db.RetryAsync(
-        async connection => await connection.ExecuteAsync(
+    /// <summary>Ends the lease with nothing stored, where it is still the owner's.</summary>
+    public Task ReleaseAsync(Guid id, Guid owner) => db.RetryAsync(
+        connection => connection.ExecuteAsync(
             "update audit set summary_lease_owner = null, summary_lease_until = null where id = @id and summary_lease_owner = @owner",
-            new { id, owner }) == 1,
+            new { id, owner }),
         CancellationToken.None);
 }

@@ -19,14 +19,13 @@ internal sealed class AuditSummaryRun(NpgsqlDataSource db, AuditSummaryLease lea
         var owner = Guid.NewGuid();
         while (true)
         {
-            if (await lease.ClaimAsync(id, summaries, owner) is { } audit)
+            var read = await lease.ClaimAsync(id, summaries, owner);
+            if (read is not null)
             {
-                var summary = await WriteAsync(audit, owner);
-                if (await lease.StoreAsync(audit, owner, summary) is { } stored)
+                var summary = await WriteAsync(read, owner);
+                if (await lease.StoreAsync(read, owner, summary) is { } stored)
                     return (SummaryOutcome.Stored, stored);
-                if (await lease.ReleaseAsync(id, owner))
-                    return (SummaryOutcome.DetailsChanged, null);
-                // The lease had lapsed and is another's now, or the record is gone: look again.
+                await lease.ReleaseAsync(id, owner);
             }
 
             var newest = await db.RetryAsync(
@@ -37,6 +36,8 @@ internal sealed class AuditSummaryRun(NpgsqlDataSource db, AuditSummaryLease lea
                 return (SummaryOutcome.Unknown, null);
             if (newest.Summaries > summaries)
                 return (SummaryOutcome.Stored, newest);
+            if (read is not null && (read.Title, read.DetailsText) != (newest.Title, newest.DetailsText))
+                return (SummaryOutcome.DetailsChanged, null);
 
             await Task.Delay(Poll, time);
         }

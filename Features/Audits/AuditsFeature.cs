@@ -37,13 +37,9 @@ internal static class AuditsFeature
     /// <summary>There is no such record.</summary>
     public static ProblemHttpResult Unknown() => Problems.NotFound("audit_not_found", "There is no audit with this id.");
 
-    /// <summary>Why a guarded statement found no row: there is none, or it is of another version.</summary>
-    public static async Task<ProblemHttpResult> UnknownOrChangedAsync(
-        NpgsqlDataSource db, string id, int[]? versions, CancellationToken cancellationToken) =>
-        versions is not null && await db.RetryAsync(
-            connection => connection.ExecuteScalarAsync<bool>(new(
-                "select exists (select from audit where id = @id::uuid)", new { id }, cancellationToken: cancellationToken)),
-            cancellationToken)
-            ? IfMatch.Failed()
-            : Unknown();
+    /// <summary>True when there is such a record, of whatever version.</summary>
+    public static Task<bool> ExistsAsync(NpgsqlDataSource db, string id, CancellationToken cancellationToken) => db.RetryAsync(
+        connection => connection.ExecuteScalarAsync<bool>(new(
+            "select exists (select from audit where id = @id::uuid)", new { id }, cancellationToken: cancellationToken)),
+        cancellationToken);
 }

@@ -20,13 +20,14 @@ internal static class CreateAudit
     internal static async Task<Created<AuditResponse>> HandleAsync(
         AuditRequest request, NpgsqlDataSource db, HttpResponse response, CancellationToken cancellationToken)
     {
-        // The id is made once: a repeated statement cannot store the record twice.
+        // The id is made once, so a repeat whose first try was done, its reply lost, finds the record and changes nothing.
         var parameters = request.ToParameters(Guid.CreateVersion7());
         var audit = await db.RetryAsync(
             connection => connection.QuerySingleAsync<AuditResponse>(new(
                 """
                 insert into audit (id, title, title_key, status, score, summary, details)
                 values (@Id, @Title, @TitleKey, @Status::audit_status, @Score, @Summary, @Details::jsonb)
+                on conflict (id) do update set id = excluded.id
                 returning
                 """ + " " + AuditResponse.Columns,
                 parameters, cancellationToken: cancellationToken)),

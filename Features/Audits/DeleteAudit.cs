@@ -25,15 +25,25 @@ internal static class DeleteAudit
     internal static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(
         string id, [FromHeader(Name = "If-Match"), Description(IfMatch.Description)] string? ifMatch, NpgsqlDataSource db, CancellationToken cancellationToken)
     {
+        // Looked for first: a repeat that finds nothing to delete must know whether there was something.
+        if (!await AuditsFeature.ExistsAsync(db, id, cancellationToken))
+            return AuditsFeature.Unknown();
+
         var versions = IfMatch.Versions(ifMatch);
+        var tries = 0;
         var deleted = await db.RetryAsync(
-            connection => connection.ExecuteAsync(new(
-                "delete from audit where id = @id::uuid and (@versions::integer[] is null or version = any (@versions))",
-                new { id, versions }, cancellationToken: cancellationToken)),
+            connection =>
+            {
+                tries++;
+                return connection.ExecuteAsync(new(
+                    "delete from audit where id = @id::uuid and (@versions::integer[] is null or version = any (@versions))",
+                    new { id, versions }, cancellationToken: cancellationToken));
+            },
             cancellationToken);
 
-        return deleted == 0
-            ? await AuditsFeature.UnknownOrChangedAsync(db, id, versions, cancellationToken)
-            : TypedResults.NoContent();
+        if (deleted == 0 && await AuditsFeature.ExistsAsync(db, id, cancellationToken))
+            return IfMatch.Failed();
+        // Gone at the second try: the first one was done, and its reply lost.
+        return deleted == 1 || tries > 1 ? TypedResults.NoContent() : AuditsFeature.Unknown();
     }
 }

@@ -55,22 +55,11 @@ internal static class PatchAudit
             if (await rules.ValidateAsync(request, cancellationToken) is { IsValid: false } result)
                 return ValidationFilter.Invalid(result);
 
-            var audit = await db.RetryAsync(
-                connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
-                    """
-                    update audit
-                    set title = @Title, title_key = @TitleKey, status = @Status::audit_status, score = @Score, summary = @Summary,
-                        details = @Details::jsonb, version = version + 1, updated_at = now()
-                    where id = @Id::uuid and version = any (@Versions)
-                    returning
-                    """ + " " + AuditResponse.Columns,
-                    request.ToParameters(id, [before.Version]), cancellationToken: cancellationToken)),
-                cancellationToken);
-            if (audit is null)
-                continue;
-
-            response.SetVersion(audit.Version);
-            return TypedResults.Ok(audit);
+            if (await ReplaceAudit.StoreAsync(db, id, request, [before.Version], cancellationToken) is { } audit)
+            {
+                response.SetVersion(audit.Version);
+                return TypedResults.Ok(audit);
+            }
         }
     }
 }

@@ -28,25 +28,35 @@ internal static class ReplaceAudit
         string id, AuditRequest request, [FromHeader(Name = "If-Match"), Description(IfMatch.Description)] string? ifMatch,
         NpgsqlDataSource db, HttpResponse response, CancellationToken cancellationToken)
     {
-        var versions = IfMatch.Versions(ifMatch);
-        var parameters = request.ToParameters(id, versions);
+        var audit = await StoreAsync(db, id, request, IfMatch.Versions(ifMatch), cancellationToken);
+        if (audit is null)
+            return await AuditsFeature.ExistsAsync(db, id, cancellationToken) ? IfMatch.Failed() : AuditsFeature.Unknown();
 
-        // The version is compared where the row is locked: of two writers with one tag, the second matches nothing.
-        var audit = await db.RetryAsync(
+        response.SetVersion(audit.Version);
+        return TypedResults.Ok(audit);
+    }
+
+    /// <summary>Writes a record whole; null when there is none, or none of these versions.</summary>
+    /// <remarks>
+    /// The version is compared where the row is locked: of two writers with one tag, the second matches nothing. The change id is
+    /// made once, so a repeat whose first try was done, its reply lost, writes the same again and makes no new version.
+    /// </remarks>
+    internal static Task<AuditResponse?> StoreAsync(
+        NpgsqlDataSource db, string id, AuditRequest request, int[]? versions, CancellationToken cancellationToken)
+    {
+        var parameters = request.ToParameters(id, versions, changeId: Guid.NewGuid());
+        return db.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
                 """
                 update audit
                 set title = @Title, title_key = @TitleKey, status = @Status::audit_status, score = @Score, summary = @Summary,
-                    details = @Details::jsonb, version = version + 1, updated_at = now()
-                where id = @Id::uuid and (@Versions::integer[] is null or version = any (@Versions))
+                    details = @Details::jsonb, change_id = @ChangeId,
+                    version = case when change_id = @ChangeId then version else version + 1 end,
+                    updated_at = case when change_id = @ChangeId then updated_at else now() end
+                where id = @Id::uuid and (@Versions::integer[] is null or version = any (@Versions) or change_id = @ChangeId)
                 returning
                 """ + " " + AuditResponse.Columns,
                 parameters, cancellationToken: cancellationToken)),
             cancellationToken);
-        if (audit is null)
-            return await AuditsFeature.UnknownOrChangedAsync(db, id, versions, cancellationToken);
-
-        response.SetVersion(audit.Version);
-        return TypedResults.Ok(audit);
     }
 }
