@@ -19,10 +19,13 @@ internal static class AuditsFeature
         builder.Services.AddSingleton<AuditSummarizer>();
     }
 
-    public static void MapAudits(this IEndpointRouteBuilder routes)
+    public static void MapAudits(this WebApplication app)
     {
-        // Public, and without a rate limit: DESIGN §2.
-        var audits = routes.MapGroup("/audits").WithTags("Audits").ProducesProblem(StatusCodes.Status400BadRequest);
+        if (app.Configuration["AUDITS"] == "off")
+            return;
+
+        // Public, and without a rate limit where no model is asked.
+        var audits = app.MapGroup("/audits").WithTags("Audits").ProducesProblem(StatusCodes.Status400BadRequest);
         audits.MapCreateAudit();
         audits.MapListAudits();
 

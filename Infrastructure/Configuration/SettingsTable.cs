@@ -29,10 +29,11 @@ internal static class SettingsTable
         new("AUTH_JWKS_URL", "the signer's public keys (EdDSA, ES256, RS256)", "none; development: dotnet user-jwts", HttpsUrl),
         new("AUTH_SECRET", "a secret shared with the signer (HS256), 32 bytes or more", "none", AtLeast32Bytes) { IsSecret = true },
         new("INGEST_API_KEY", "who may ingest and read insights", "development: open on loopback; else closed", NoProblem) { IsSecret = true },
-        new("RATE_LIMIT_CHAT", "chat requests a minute per client; 0 is off", "30", Number(0, 1_000_000)),
+        new("RATE_LIMIT_CHAT", "chat requests and summaries of audits a minute per client; 0 is off", "30", Number(0, 1_000_000)),
         new("RATE_LIMIT_TRANSLATE", "translations a minute per client; 0 is off", "10", Number(0, 1_000_000)),
         new("RATE_LIMIT_SEARCH", "searches a minute per client; 0 is off", "120", Number(0, 1_000_000)),
         new("SAMPLE_BOOK", "on: ingest sample-book/ at the first start; off: don't", "development: on; else off", OneOf("on", "off")),
+        new("AUDITS", "off takes the audit routes away: anybody may write there", "on", OneOf("on", "off")),
         new("PORT", "the port, on every interface", "8000", Number(1, 65_535)),
         new("OTEL_EXPORTER_OTLP_ENDPOINT", "where traces and metrics go (OTLP)", "off", HttpUrl),
     ];

@@ -208,6 +208,24 @@ public sealed class SummarizeAuditTests : IAsyncLifetime
         Assert.Empty(_model.Requests);
     }
 
+    [Fact]
+    public async Task A_summary_takes_from_the_chats_rate_limit_and_asks_no_model_above_it()
+    {
+        await using var limited = new ChatBackendApp { ["OPENAI_BASE_URL"] = _model.BaseUrl, ["OPENAI_API_KEY"] = "sk-test", ["RATE_LIMIT_CHAT"] = "2" };
+        await limited.InitializeAsync();
+        var (path, _) = await limited.Client.CreateAuditAsync(Knee);
+        Assert.Equal(HttpStatusCode.OK, (await limited.Client.SendAsync(HttpMethod.Post, path + "/summary")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await limited.Client.SendAsync(HttpMethod.Post, "/chat", """{"message":"What is a topic?"}""")).StatusCode);
+        var calls = _model.Requests.Count;
+
+        var response = await limited.Client.SendAsync(HttpMethod.Post, path + "/summary");
+
+        await response.ProblemAsync(429, "rate_limited");
+        Assert.True(response.Headers.RetryAfter?.Delta > TimeSpan.Zero);
+        Assert.Equal(calls, _model.Requests.Count);
+        Assert.Equal("\"2\"", (await limited.Client.GetAsync(path)).Headers.ETag?.Tag);
+    }
+
     private static Task WaitingAsync(ChatBackendApp app, int count) => Until.TrueAsync(
         () => app.Services.GetRequiredService<AuditSummarizer>().Waiting == count, $"{count} did not come to wait.");
 

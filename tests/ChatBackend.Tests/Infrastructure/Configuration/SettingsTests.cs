@@ -41,6 +41,7 @@ public sealed class SettingsTests
     [InlineData("AUTH_JWKS_URL", "http://auth.example/jwks")]
     [InlineData("AUTH_SECRET", "hunter2")]
     [InlineData("SAMPLE_BOOK", "yes")]
+    [InlineData("AUDITS", "no")]
     public void A_malformed_setting_is_named_without_its_value(string name, string value)
     {
         var problem = Assert.Single(SettingsTable.Problems(Configuration((name, value)), isDevelopment: true));
