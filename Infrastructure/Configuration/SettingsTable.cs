@@ -1,4 +1,5 @@
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Http;
 
 namespace ChatBackend.Infrastructure.Configuration;
 
@@ -32,6 +33,7 @@ internal static class SettingsTable
         new("RATE_LIMIT_CHAT", "chat requests and summaries of audits a minute per client; 0 is off", "30", Number(0, 1_000_000)),
         new("RATE_LIMIT_TRANSLATE", "translations a minute per client; 0 is off", "10", Number(0, 1_000_000)),
         new("RATE_LIMIT_SEARCH", "searches a minute per client; 0 is off", "120", Number(0, 1_000_000)),
+        new("TRUSTED_PROXIES", "networks (CIDR, comma-separated) of the proxies whose X-Forwarded-For or X-Real-IP is believed", "none; on Railway: 100.64.0.0/10", Networks),
         new("SAMPLE_BOOK", "on: ingest sample-book/ at the first start; off: don't", "development: on; else off", OneOf("on", "off")),
         new("AUDITS", "off takes the audit routes away: anybody may write there", "on", OneOf("on", "off")),
         new("PORT", "the port, on every interface", "8000", Number(1, 65_535)),
@@ -97,6 +99,9 @@ internal static class SettingsTable
             ? null
             : "an origin is a scheme, a host and perhaps a port, such as https://book.example.org, without a path";
     }
+
+    private static string? Networks(string value) =>
+        TrustedProxies.TryParse(value, out _) ? null : "a network is an address and the length of its prefix, such as 10.0.0.0/8";
 
     private static string? Language(string value) =>
         value.Split('-') is [{ Length: 2 or 3 }, ..] parts && parts.All(p => p.Length is >= 2 and <= 8 && p.All(char.IsAsciiLetterOrDigit))

@@ -40,6 +40,7 @@ internal static class HttpFeature
     /// <summary>The order matters: errors wrap all else, and CORS must mark even a refusal, or a browser hides it.</summary>
     public static void UseHttpRules(this WebApplication app)
     {
+        app.UseTrustedProxies();
         app.UseExceptionHandler();
         app.UseStatusCodePages();
         app.UseCors();

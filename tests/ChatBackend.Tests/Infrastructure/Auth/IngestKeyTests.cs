@@ -45,6 +45,15 @@ public sealed class IngestKeyTests
     }
 
     [Fact]
+    public async Task In_development_without_a_key_a_proxy_cannot_open_it_by_telling_an_address_of_this_machine()
+    {
+        await using var host = await AuthHost.StartAsync("Development", ("TRUSTED_PROXIES", "127.0.0.0/8"));
+
+        foreach (var header in (string[])["X-Forwarded-For", "X-Real-IP"])
+            await ExpectAsync("ingest_key_not_configured", "Bearer realm=\"ingest\"", await PostAsync(host, (header, "127.0.0.1")));
+    }
+
+    [Fact]
     public async Task Elsewhere_without_a_key_it_is_closed_with_a_warning()
     {
         await using var host = await AuthHost.StartAsync("Production");

@@ -40,6 +40,9 @@ public sealed class SettingsTests
     [InlineData("BOOK_LANGUAGE", "the king's")]
     [InlineData("AUTH_JWKS_URL", "http://auth.example/jwks")]
     [InlineData("AUTH_SECRET", "hunter2")]
+    [InlineData("TRUSTED_PROXIES", "hunter2")]
+    [InlineData("TRUSTED_PROXIES", "10.0.0.0/8, 10.0.0.0/33")]
+    [InlineData("TRUSTED_PROXIES", "10.0.0.1/8x")]
     [InlineData("SAMPLE_BOOK", "yes")]
     [InlineData("AUDITS", "no")]
     public void A_malformed_setting_is_named_without_its_value(string name, string value)

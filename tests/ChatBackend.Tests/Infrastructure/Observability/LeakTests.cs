@@ -100,6 +100,7 @@ public sealed class LeakTests : IAsyncLifetime
         var all = settings.ToDictionary(s => s.Name, s => s.Value);
         all["ASPNETCORE_ENVIRONMENT"] = "Production";
         all["OPENAI_BASE_URL"] = _model.BaseUrl;
+        all["TRUSTED_PROXIES"] = "127.0.0.0/8";
         all["AUTH_SECRET"] = _canaries["secret"];
         all["OTEL_EXPORTER_OTLP_ENDPOINT"] = _collector.Endpoint;
         return ServiceProcess.Start(all);
@@ -110,6 +111,7 @@ public sealed class LeakTests : IAsyncLifetime
         var expires = DateTimeOffset.UtcNow.AddMinutes(5).ToUnixTimeSeconds();
         _token = SigningKey.Secret(_canaries["secret"]).Token(JsonSerializer.Serialize(new { sub = _canaries["subject"], exp = expires }));
         client.DefaultRequestHeaders.Authorization = new("Bearer", _token);
+        client.DefaultRequestHeaders.Add("X-Forwarded-For", _canaries["address"] = "203.0.113.77");
     }
 
     private async Task<HttpResponseMessage> AskAsync(ServiceProcess service)
