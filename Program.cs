@@ -55,11 +55,13 @@ app.UseMiddleware<RequestLog>();
 app.UseHttpRules();
 app.UseRateLimiter();
 app.UseAuth();
-app.MapHealth();
-app.MapChat();
-app.MapSearch();
-app.MapAudits();
-app.MapOpenApiDocument();
+
+var routes = app.MapWithHead();
+routes.MapHealth();
+routes.MapChat();
+routes.MapSearch();
+routes.MapAudits();
+routes.MapOpenApiDocument();
 
 try
 {

@@ -44,10 +44,12 @@ internal static class ListMessages
     /// <response code="400">The cursor or the limit is not valid.</response>
     /// <response code="404">There is no such session, or it belongs to somebody else.</response>
     internal static async Task<Results<Ok<MessagesResponse>, ProblemHttpResult>> HandleAsync(
-        string id, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken, string? cursor = null, [Range(1, MaxLimit)] int limit = 50)
+        string id, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken, string? cursor = null,
+        [Range(1, MaxLimit)] string limit = "50")
     {
-        if (limit is < 1 or > MaxLimit)
-            return Problems.Invalid("limit", $"must be from 1 to {MaxLimit}.");
+        // Text until here, so that a limit that is no number gets the same kind of answer as one that is too large.
+        if (!int.TryParse(limit, out var size) || size is < 1 or > MaxLimit)
+            return Problems.Invalid("limit", $"must be a whole number from 1 to {MaxLimit}.");
         var before = int.MaxValue;
         if (cursor is not null && (!int.TryParse(cursor, out before) || before < 1))
             return Problems.Invalid("cursor", "must be a next_cursor of this conversation.");
@@ -62,22 +64,22 @@ internal static class ListMessages
                     select * from messages
                     where session_id = s.id and position < @before
                     order by position desc
-                    limit @limit + 1
+                    limit @size + 1
                 ) as m on true
                 left join message_feedback as f on f.message_id = m.id
                 where s.id = @sessionId and (s.user_id is null or s.user_id = @Subject)
                 order by m.position desc
                 """,
-                new { sessionId, reader.Subject, before, limit }, cancellationToken: cancellationToken)),
+                new { sessionId, reader.Subject, before, size }, cancellationToken: cancellationToken)),
             cancellationToken)).AsList();
         if (rows.Count == 0)
             return Problems.NotFound("session_not_found", "There is no such session.");
 
-        var page = rows.Where(r => r.Id is not null).Take(limit).Reverse().ToArray();
+        var page = rows.Where(r => r.Id is not null).Take(size).Reverse().ToArray();
         return TypedResults.Ok(new MessagesResponse(
             [.. page.Select(r => new MessageResponse(
                 r.Id!.Value, r.TurnId!.Value, r.Position!.Value, r.Role!, r.Content!, JsonNode.Parse(r.Citations!)!, r.Rating, r.CreatedAt!.Value))],
-            rows.Count > limit ? page[0].Position.ToString() : null));
+            rows.Count > size ? page[0].Position.ToString() : null));
     }
 
     private sealed record Row(

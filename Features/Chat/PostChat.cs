@@ -57,8 +57,8 @@ internal static class PostChat
 
     /// <summary>Ask the book a question.</summary>
     /// <remarks>
-    /// The question is stored before the model is asked, and the turn ends on the server whatever the client does. With
-    /// `Accept: text/event-stream` the answer streams as `turn`, `citations`, `delta`…, `completed` or `error`.
+    /// The question is stored before the model is asked, and the turn ends on the server whatever the client does. To a client
+    /// that prefers `text/event-stream` to JSON in `Accept`, the answer streams as `turn`, `citations`, `delta`…, `completed` or `error`.
     /// </remarks>
     /// <response code="200">The answer, with the passages that it cites.</response>
     /// <response code="404">The session belongs to somebody else.</response>
@@ -117,23 +117,10 @@ internal static class PostChat
         async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> AnswerAsync(Guid turnId, Guid session)
         {
             context.Items[RequestLog.SessionKey] = session;
-            return WantsEvents(context.Request)
+            return ServerSentEvents.ArePreferredBy(context.Request)
                 ? new ServerSentEvents(follower.FollowAsync(turnId, lastEventId: null, cancellationToken))
                 : new TurnResult(await follower.WaitAsync(turnId, cancellationToken), turnId);
         }
-    }
-
-    /// <summary>True when the client accepts a stream at least as gladly as JSON.</summary>
-    private static bool WantsEvents(HttpRequest request)
-    {
-        var accepted = request.GetTypedHeaders().Accept;
-        return Quality("text/event-stream") is > 0 and var events && events >= Quality("application/json");
-
-        double Quality(string type) => accepted
-            .Where(a => a.MediaType.Equals(type, StringComparison.OrdinalIgnoreCase))
-            .Select(a => a.Quality ?? 1)
-            .DefaultIfEmpty(0)
-            .Max();
     }
 
     /// <summary>The key's text: a quoted string as the IETF draft has it, or the bare characters that most clients send.</summary>

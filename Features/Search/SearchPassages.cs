@@ -15,7 +15,7 @@ internal sealed record SearchPassagesRequest
     public const int MaxLimit = 20;
     public const int DefaultLimit = 6;
 
-    [FromQuery(Name = "q"), Required, StringLength(MaxLength, MinimumLength = 1)]
+    [FromQuery(Name = "q"), Required, StringLength(MaxLength, MinimumLength = 1), Example("\"how do nodes talk\"")]
     [Description("What to look for: 1 to 1,000 characters after trimming.")]
     public string? Q { get; init; }
 

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Text.RegularExpressions;
 using Npgsql;
 
 // Npgsql's own messages repeat the password: ours never carry them as an inner exception.
@@ -10,7 +11,7 @@ namespace ChatBackend.Infrastructure.Database;
 /// Reads <c>DATABASE_URL</c>: a libpq connection URI (PostgreSQL manual, 34.1.1.2) or Npgsql keywords. Npgsql itself
 /// takes only the second, and its message about the first repeats the password.
 /// </summary>
-internal static class DatabaseUrl
+internal static partial class DatabaseUrl
 {
     /// <summary>
     /// The connection settings, with our own for what the URL leaves open.
@@ -200,10 +201,16 @@ internal static class DatabaseUrl
         }
     }
 
+    // libpq refuses it, too; read as it stands, it would be another password than the one that was meant.
+    [GeneratedRegex("%(?![0-9A-Fa-f]{2})", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex StrayPercent();
+
     private static string Decode(string text, string part)
     {
         if (text.Contains('%'))
         {
+            if (StrayPercent().IsMatch(text))
+                throw new FormatException($"its {part} holds a % that two hexadecimal digits do not follow (a % itself is written %25)");
             var decoded = WebUtility.UrlDecode(text.Replace("+", "%2B"));
             if (decoded.Contains('\0'))
                 throw new FormatException($"its {part} holds %00");

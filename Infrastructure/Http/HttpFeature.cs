@@ -2,7 +2,6 @@ using System.Text.Json;
 using System.Text.Json.Serialization;
 using FluentValidation;
 using Microsoft.AspNetCore.Http.Json;
-using Microsoft.Net.Http.Headers;
 
 namespace ChatBackend.Infrastructure.Http;
 
@@ -49,21 +48,19 @@ internal static class HttpFeature
             context.Response.Headers.XContentTypeOptions = "nosniff";
             return next(context);
         });
-        app.Use(RequireUtf8);
+        app.UseMiddleware<RequestBodies>();
     }
 
-    /// <summary>JSON is UTF-8 (RFC 8259, 8.1). The framework takes no quotes around that, and fails on names it does not know.</summary>
-    private static Task RequireUtf8(HttpContext context, RequestDelegate next)
+    /// <summary>Routes of which each that takes GET takes HEAD, too (RFC 9110, 9.3.2): Kestrel keeps the body back.</summary>
+    public static IEndpointRouteBuilder MapWithHead(this IEndpointRouteBuilder app)
     {
-        if (!context.Request.HasJsonContentType() || !MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) || !type.Charset.HasValue)
-            return next(context);
-
-        var charset = HeaderUtilities.RemoveQuotes(type.Charset);
-        if (charset.Length > 0 && !charset.Equals("utf-8", StringComparison.OrdinalIgnoreCase))
-            return Problems.Problem(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "Send JSON as UTF-8.").ExecuteAsync(context);
-
-        context.Request.ContentType = type.MediaType.Value;
-        return next(context);
+        var routes = app.MapGroup("");
+        ((IEndpointConventionBuilder)routes).Add(endpoint =>
+        {
+            if (endpoint.Metadata.OfType<HttpMethodMetadata>().LastOrDefault() is { HttpMethods: ["GET"] })
+                endpoint.Metadata.Add(new HttpMethodMetadata([HttpMethods.Get, HttpMethods.Head]));
+        });
+        return routes;
     }
 
     /// <summary>snake_case both ways; numbers are numbers; unknown fields are ignored.</summary>

@@ -1,4 +1,5 @@
 using System.ComponentModel.DataAnnotations;
+using System.Text.Json.Nodes;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.ApiExplorer;
@@ -22,16 +23,18 @@ internal static class OpenApi
     {
         options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
         options.CreateSchemaReferenceId = OpenApiSchemas.NameOf;
+        // Of what GET answers, HEAD answers the headers: to list it beside each would tell nothing.
+        options.ShouldInclude = description => description.HttpMethod != HttpMethods.Head;
         options.AddSchemaTransformer(OpenApiSchemas.DescribeAsync);
         options.AddOperationTransformer(DescribeAsync);
         options.AddDocumentTransformer(DescribeAsync);
     });
 
-    public static void MapOpenApiDocument(this WebApplication app)
+    public static void MapOpenApiDocument(this IEndpointRouteBuilder routes)
     {
         // Only the one there is: for others the framework answers with a 404 in plain text.
-        app.MapOpenApi("/openapi/{documentName:regex(^v1$)}.json");
-        app.MapApiReference();
+        routes.MapOpenApi("/openapi/{documentName:regex(^v1$)}.json");
+        routes.MapApiReference();
     }
 
     /// <summary>Title, version, servers; and the problem that every error is.</summary>
@@ -70,6 +73,8 @@ internal static class OpenApi
             var attributes = AttributesOf(context.Description, parameter.Name);
             OpenApiSchemas.Apply(schema, attributes);
             parameter.Required |= attributes.OfType<RequiredAttribute>().Any();
+            if (attributes.OfType<ExampleAttribute>().FirstOrDefault() is { } example)
+                parameter.Example = JsonNode.Parse(example.Json);
             if (attributes.OfType<RangeAttribute>().Any())
                 (schema.Type, schema.Default) = (JsonSchemaType.Integer, schema.Default is { } value ? int.Parse(value.ToString()) : null);
             if (parameter is { In: ParameterLocation.Path, Name: "id" })

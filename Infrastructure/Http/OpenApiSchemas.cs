@@ -18,8 +18,8 @@ internal sealed class JsonOfAttribute(Type type) : Attribute
     public Type Type { get; } = type;
 }
 
-/// <summary>A body of the type as JSON, for readers of the description; members that it leaves out have examples of their own.</summary>
-[AttributeUsage(AttributeTargets.Class)]
+/// <summary>A body of the type, or a parameter, as JSON, for readers of the description; members that a body leaves out have examples of their own.</summary>
+[AttributeUsage(AttributeTargets.Class | AttributeTargets.Property)]
 internal sealed class ExampleAttribute([StringSyntax(StringSyntaxAttribute.Json)] string json) : Attribute
 {
     /// <summary>The JSON.</summary>

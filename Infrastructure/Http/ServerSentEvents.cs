@@ -23,6 +23,21 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
     /// <summary>The pause after which a comment is sent: below the 30 s and more that proxies wait.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(15);
 
+    /// <summary>True when the client prefers a stream to JSON (RFC 9110, 12.5.1). Where both are accepted alike, it gets JSON.</summary>
+    public static bool ArePreferredBy(HttpRequest request)
+    {
+        var accepted = request.GetTypedHeaders().Accept;
+        return Quality("text", MediaType) > Quality("application", "application/json");
+
+        // The most specific range that holds the type decides.
+        double Quality(string type, string mediaType) =>
+            QualityOf(mediaType) ?? QualityOf($"{type}/*") ?? QualityOf("*/*") ?? 0;
+
+        double? QualityOf(string range) => accepted
+            .Where(a => a.MediaType.Equals(range, StringComparison.OrdinalIgnoreCase))
+            .Max(a => (double?)(a.Quality ?? 1));
+    }
+
     public async Task ExecuteAsync(HttpContext context)
     {
         var response = context.Response;
@@ -30,6 +45,10 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
         response.Headers.CacheControl = "no-cache, no-transform";
         // nginx and those that learned from it buffer an answer unless told otherwise.
         response.Headers["X-Accel-Buffering"] = "no";
+        // Nobody would read it, and the turn may take a while.
+        if (HttpMethods.IsHead(context.Request.Method))
+            return;
+
         context.Features.Get<IHttpResponseBodyFeature>()?.DisableBuffering();
 
         var gone = context.RequestAborted;

@@ -55,7 +55,17 @@ public sealed class StreamingTests(ChatApp app) : IClassFixture<ChatApp>
     [InlineData("*/*", "application/json")]
     [InlineData("text/event-stream;q=0.5, application/json", "application/json")]
     [InlineData("application/json;q=0.5, text/event-stream", "text/event-stream")]
-    [InlineData("text/event-stream, application/json", "text/event-stream")]
+    [InlineData("text/event-stream", "text/event-stream")]
+    [InlineData("text/event-stream, application/json", "application/json")]
+    [InlineData("application/json, text/event-stream", "application/json")]
+    [InlineData("text/event-stream, */*", "application/json")]
+    [InlineData("text/event-stream, */*;q=0.5", "text/event-stream")]
+    [InlineData("text/event-stream;q=0.9, */*", "application/json")]
+    [InlineData("text/event-stream;q=0.5, application/*;q=0.4, */*", "text/event-stream")]
+    [InlineData("text/*, application/json;q=0.9", "text/event-stream")]
+    [InlineData("text/event-stream;charset=utf-8, application/json;q=0.9", "text/event-stream")]
+    [InlineData("text/event-stream;q=0, */*;q=0.1", "application/json")]
+    [InlineData("image/png", "application/json")]
     public async Task The_client_chooses_between_JSON_and_a_stream(string accept, string type)
     {
         using var response = await app.AskAsync(new { message = Question }, accept: accept);

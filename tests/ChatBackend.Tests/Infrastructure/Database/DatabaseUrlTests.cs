@@ -15,6 +15,8 @@ public sealed class DatabaseUrlTests
     [InlineData("postgres://u:a%3Ab%2Fc%3Bd%22e%27f%25g%23h%20i@h/db", "h", 5432, "u", "a:b/c;d\"e'f%g#h i", "db")]
     [InlineData("postgres://u:a;b=c@h/db", "h", 5432, "u", "a;b=c", "db")]
     [InlineData("postgres://u:a+b@h/db", "h", 5432, "u", "a+b", "db")]
+    [InlineData("postgres://u:a+b%40c@h/db", "h", 5432, "u", "a+b@c", "db")]
+    [InlineData("postgres://u:100%25@h/db", "h", 5432, "u", "100%", "db")]
     [InlineData("postgres://u:%C3%A9%D9%86@h/db", "h", 5432, "u", "éن", "db")]
     [InlineData("postgres://u%40corp:p@h/my%2Fdb", "h", 5432, "u@corp", "p", "my/db")]
     [InlineData("postgres://u@h/db", "h", 5432, "u", null, "db")]
@@ -83,6 +85,13 @@ public sealed class DatabaseUrlTests
     [InlineData("postgres://u:hunter2@h/db?sslmode=hunter2")]
     [InlineData("postgres://u:hunter2@h/db?connect_timeout=hunter2")]
     [InlineData("postgres://u:hunter2%00@h/db")]
+    [InlineData("postgres://u:hunter2%@h/db")]
+    [InlineData("postgres://u:hunter2%4@h/db")]
+    [InlineData("postgres://u:hunter2%zz@h/db")]
+    [InlineData("postgres://u%:hunter2@h/db")]
+    [InlineData("postgres://u:hunter2@h%/db")]
+    [InlineData("postgres://u:hunter2@h/db%")]
+    [InlineData("postgres://u:hunter2@h/db?application_name=100%")]
     [InlineData("hunter2")]
     [InlineData("Host=h;Bogus=hunter2")]
     [InlineData("Username=u;Password=hunter2")]
@@ -93,4 +102,8 @@ public sealed class DatabaseUrlTests
 
         Assert.DoesNotContain("hunter2", error.ToString());
     }
+
+    [Fact]
+    public void A_stray_percent_sign_is_named_with_its_part() =>
+        Assert.Contains("password holds a %", Assert.Throws<FormatException>(() => DatabaseUrl.Parse("postgres://u:50%off@h/db")).Message);
 }

@@ -41,6 +41,27 @@ public sealed class ApiReferenceTests(ChatBackendApp app) : IClassFixture<ChatBa
     }
 
     [Theory]
+    [InlineData("search/GET/search", "(get /search)", "/search?q=how")]
+    [InlineData("chat/POST/chat", "(post /chat)", "/chat")]
+    public async Task The_pages_test_request_gets_JSON_as_it_stands(string route, string button, string request)
+    {
+        Chromium.SkipWhereThereIsNone();
+        Assert.SkipUnless(ApiReference.IsBundled, NoScript);
+
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await Chromium.LaunchAsync(playwright);
+        var page = await browser.NewPageAsync(new() { ViewportSize = new() { Width = 1400, Height = 1000 } });
+        await page.GotoAsync(new Uri(app.Address, $"/docs#tag/{route}").AbsoluteUri);
+        await page.GetByRole(AriaRole.Button, new() { Name = button }).ClickAsync();
+        var response = await page.RunAndWaitForResponseAsync(
+            () => page.GetByRole(AriaRole.Button, new() { Name = "Send" }).First.ClickAsync(),
+            r => r.Url.Contains(request, StringComparison.Ordinal));
+
+        Assert.Equal(200, response.Status);
+        Assert.StartsWith("application/json", await response.HeaderValueAsync("content-type"));
+    }
+
+    [Theory]
     [InlineData("", true)]
     [InlineData("\n// changed on its way", false)]
     public async Task The_page_of_a_build_without_npm_runs_the_CDNs_script_only_if_it_is_the_very_same(string change, bool runs)

@@ -17,7 +17,7 @@ public sealed class OpenApiTests(ChatBackendApp app) : IClassFixture<ChatBackend
 
         var routes = app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
             .Where(e => e.Metadata.GetMetadata<IExcludeFromDescriptionMetadata>()?.ExcludeFromDescription is not true)
-            .SelectMany(e => e.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods.Select(m => $"{m} {Path(e)}") ?? [])
+            .SelectMany(e => e.Metadata.GetMetadata<HttpMethodMetadata>()?.HttpMethods.Where(m => m != "HEAD").Select(m => $"{m} {Path(e)}") ?? [])
             .Where(r => !r.Contains("/openapi/", StringComparison.Ordinal))
             .Order().ToArray();
 

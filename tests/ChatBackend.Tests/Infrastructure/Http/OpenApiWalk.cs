@@ -64,6 +64,9 @@ internal static class OpenApiWalk
             yield return $"parameter {name} without description";
         foreach (var fault in Untyped(schema, $"parameter {name}"))
             yield return fault;
+        // The page's own test request sends it empty otherwise.
+        if (parameter.GetProperty("in").ValueEquals("query") && parameter.TryGetProperty("required", out _) && !parameter.TryGetProperty("example", out _))
+            yield return $"parameter {name} without example";
         if (parameter.GetProperty("in").ValueEquals("query") && name.Any(char.IsAsciiLetterUpper))
             yield return $"parameter {name} is not snake_case";
         if (schema.TryGetProperty("type", out var type) && type.ValueEquals("integer") && !schema.TryGetProperty("minimum", out _))
