@@ -81,8 +81,10 @@ internal static class GetInsights
             cancellationToken);
 
         var frequent = Together(open).OrderByDescending(q => q.Count).ThenByDescending(q => q.LastAskedAt).Take(Questions);
-        // The heading of today: an author who filled the gap sees it here.
-        var questions = await Task.WhenAll(frequent.Select(async q => q with { Nearest = await NearestAsync(index, q.Question, cancellationToken) }));
+        var questions = new List<UnansweredQuestion>();
+        // One after the other: readers need the connections. The heading of today: an author who filled the gap sees it here.
+        foreach (var question in frequent)
+            questions.Add(question with { Nearest = await NearestAsync(index, question.Question, cancellationToken) });
         double Share(int count) => counts.Completed == 0 ? 0 : Math.Round((double)count / counts.Completed, 4);
         return TypedResults.Ok(new InsightsResponse(
             from, new(counts.Total, counts.Completed, counts.Failed, counts.Total - counts.Completed - counts.Failed),

@@ -52,6 +52,23 @@ public sealed class GetInsightsTests
     }
 
     [Fact]
+    public async Task Twenty_open_questions_do_not_take_the_connection_pool()
+    {
+        await using var app = new ChatApp();
+        await app.InitializeAsync();
+        for (var i = 0; i < 20; i++)
+            await app.AnswerAsync(new { message = $"Which wine goes with {(char)('a' + i)}{(char)('b' + i)}oysters?" });
+        var before = await ConnectionsAsync();
+
+        var insights = await InsightsAsync(app, "");
+
+        Assert.Equal(20, insights.GetProperty("unanswered").GetArrayLength());
+        Assert.InRange(await ConnectionsAsync(), 1, before + 2);
+
+        Task<int> ConnectionsAsync() => app.ScalarAsync<int>("select count(*)::integer from pg_stat_activity where datname = current_database()");
+    }
+
+    [Fact]
     public async Task Before_the_first_question_all_is_zero()
     {
         await using var app = new ChatApp();
