@@ -43,6 +43,7 @@ export default defineRailway(() => {
       AUTH_SECRET: preserve(),
       FRONTEND_URL: preserve(),
       SITE_BASE_URL: preserve(),
+      BOOK_TITLE: preserve(),
     },
   });
 

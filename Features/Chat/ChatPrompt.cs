@@ -12,9 +12,9 @@ namespace ChatBackend.Features.Chat;
 /// </summary>
 internal static class ChatPrompt
 {
-    private const string Instructions =
-        """
-        You answer readers of a textbook. Answer from the passages of the book that the reader's first message holds, and from nothing else.
+    private static string Instructions(string book) =>
+        $"""
+        You answer readers of {book}. Answer from the passages of the book that the reader's first message holds, and from nothing else.
         - Put the number of the passage behind each statement that rests on it, like [1]. Use only numbers that are given.
         - Where the passages do not answer the question, say plainly that the book does not cover it. Do not fill the gap from your own knowledge.
         - Where there is selected text, the question is about that text.
@@ -34,12 +34,13 @@ internal static class ChatPrompt
     /// <summary>Builds the prompt.</summary>
     /// <param name="fence">From <see cref="NewFence"/>; tests give their own.</param>
     /// <param name="tokens">The most tokens that all messages may have together; the history gives way, oldest first.</param>
+    /// <param name="bookTitle">The owner's words, so they may stand among the instructions.</param>
     public static IReadOnlyList<ModelMessage> Build(
-        string fence, Question question, TurnContext context, IReadOnlyList<Passage> passages, int tokens)
+        string fence, Question question, TurnContext context, IReadOnlyList<Passage> passages, int tokens, string? bookTitle = null)
     {
         var messages = new List<ModelMessage>
         {
-            new(ModelRole.System, Instructions),
+            new(ModelRole.System, Instructions(bookTitle is null ? "a textbook" : $"the textbook “{bookTitle}”")),
             new(ModelRole.User, Material(fence, question, context.Profile, passages)),
         };
 

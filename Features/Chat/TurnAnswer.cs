@@ -1,11 +1,12 @@
 using System.Diagnostics;
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Search;
 using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Features.Chat;
 
 /// <summary>Writes the answer of a turn: searches the book, asks the model, checks the citations. Touches no rows.</summary>
-internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions<ChatOptions> options, IOptions<AiOptions> ai, TimeProvider time)
+internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions<ChatOptions> options, IOptions<AiOptions> ai, IOptions<SiteOptions> site, TimeProvider time)
 {
     /// <summary>How often a prompt that was too long for the model is halved.</summary>
     private const int Halvings = 2;
@@ -83,7 +84,7 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
         var passages = found.Passages;
         for (var attempt = 0; ; attempt++)
         {
-            var messages = ChatPrompt.Build(ChatPrompt.NewFence(), question, context, passages, tokens);
+            var messages = ChatPrompt.Build(ChatPrompt.NewFence(), question, context, passages, tokens, site.Value.BookTitle);
             // The search was part of the answer's time.
             var left = TimeSpan.FromSeconds(ai.Value.TimeoutSeconds) - time.GetElapsedTime(begun);
             var request = new ModelRequest(messages)
@@ -101,7 +102,7 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
             catch (ModelException e) when (e.Failure == ModelFailure.ContextTooLong && attempt < Halvings)
             {
                 if (messages.Count > WithoutHistory)
-                    tokens = Math.Min(tokens, messages.Sum(m => Infrastructure.Search.TokenEstimate.Of(m.Content))) / 2;
+                    tokens = Math.Min(tokens, messages.Sum(m => TokenEstimate.Of(m.Content))) / 2;
                 else
                     passages = [.. passages.Take((passages.Count + 1) / 2)];
                 continue;

@@ -11,7 +11,9 @@ internal static class IngestFeature
         builder.Services.AddSingleton<BookIngest>();
 
         var byDefault = builder.Environment.IsDevelopment() ? "on" : "off";
-        if ((builder.Configuration["SAMPLE_BOOK"] ?? byDefault) == "on")
-            builder.Services.AddHostedService<IngestSampleBook>();
+        if ((builder.Configuration["SAMPLE_BOOK"] ?? byDefault) != "on")
+            return;
+        builder.Services.AddHostedService<IngestSampleBook>();
+        builder.Services.PostConfigure<SiteOptions>(site => site.BookTitle ??= IngestSampleBook.FindTitle(builder.Environment));
     }
 }

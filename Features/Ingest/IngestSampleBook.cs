@@ -10,9 +10,24 @@ namespace ChatBackend.Features.Ingest;
 internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database, IHostEnvironment environment, ILogger<IngestSampleBook> log)
     : IHostedService
 {
+    /// <summary>The title of the book's first page, which is the book's; null where there is none.</summary>
+    public static string? FindTitle(IHostEnvironment environment)
+    {
+        var page = Path.Combine(Folder(environment), "intro.md");
+        try
+        {
+            return File.Exists(page) ? FrontMatter.Split(File.ReadAllText(page).ReplaceLineEndings("\n")).FrontMatter.Title : null;
+        }
+        catch (DocumentException)
+        {
+            // The ingest reports what is wrong with the page.
+            return null;
+        }
+    }
+
     public async Task StartAsync(CancellationToken cancellationToken)
     {
-        var folder = Path.Combine(environment.ContentRootPath, "sample-book");
+        var folder = Folder(environment);
         if (!Directory.Exists(folder) || !database.IsMigrated)
             return;
 
@@ -34,4 +49,6 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
     }
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+    private static string Folder(IHostEnvironment environment) => Path.Combine(environment.ContentRootPath, "sample-book");
 }

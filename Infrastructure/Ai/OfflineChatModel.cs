@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using ChatBackend.Infrastructure.Search;
+using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Ai;
 
@@ -8,11 +9,8 @@ namespace ChatBackend.Infrastructure.Ai;
 /// Answers without a model: quotes the sentences that share most with the question, rare words counting more, and says
 /// where each is from. Says that the book has nothing where it has nothing.
 /// </summary>
-internal sealed class OfflineChatModel : IChatModel
+internal sealed class OfflineChatModel(IOptions<SiteOptions> site) : IChatModel
 {
-    /// <summary>What is said when no passage speaks of the question.</summary>
-    public const string NotCovered = "The book does not cover this. Try other words, or ask about something else in it.";
-
     private const int MostSentences = 4;
     private const int MostPassages = 3;
 
@@ -64,7 +62,7 @@ internal sealed class OfflineChatModel : IChatModel
 
     public async IAsyncEnumerable<ModelPiece> StreamAsync(ModelRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var answer = Answer(request.Question, request.Quotable);
+        var answer = Answer(request.Question, request.Quotable) ?? NotCovered(site.Value);
         for (var start = 0; start < answer.Length;)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -79,8 +77,12 @@ internal sealed class OfflineChatModel : IChatModel
         yield return new("") { Finish = ModelFinish.Stop, Model = Name };
     }
 
-    /// <summary>The whole answer, in Markdown.</summary>
-    internal static string Answer(string question, IReadOnlyList<QuotableText> quotable)
+    /// <summary>What is said when no passage speaks of the question.</summary>
+    internal static string NotCovered(SiteOptions site) =>
+        $"{site.NameBook("The book")} does not cover this. Try other words, or ask about something else in it.";
+
+    /// <summary>The whole answer, in Markdown; null where no passage speaks of the question.</summary>
+    internal static string? Answer(string question, IReadOnlyList<QuotableText> quotable)
     {
         var terms = TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys;
         var asked = terms.Except(UrduFunctionWords).ToHashSet() is { Count: > 0 } telling ? telling : [.. terms];
@@ -90,7 +92,7 @@ internal sealed class OfflineChatModel : IChatModel
         var least = weights.Values.Sum() * (asked.Count > MuchTerms ? LeastCoverageOfMuch : LeastCoverage);
 
         if (sentences.Length == 0 || !passages.Any(p => p.Terms.Where(weights.ContainsKey).Sum(t => weights[t]) >= least))
-            return NotCovered;
+            return null;
 
         var words = Words(question);
         var kind = new Kind(
@@ -98,7 +100,7 @@ internal sealed class OfflineChatModel : IChatModel
             AsksForCode: words.Any(AsksForCode.Contains));
         var chosen = Choose(passages, weights, kind);
 
-        return chosen.Count == 0 ? NotCovered : Write(chosen, wantsCode: words.Any(MayWantCode.Contains));
+        return chosen.Count == 0 ? null : Write(chosen, wantsCode: words.Any(MayWantCode.Contains));
     }
 
     /// <summary>BM25's weight of a term that this many of so many sentences hold.</summary>

@@ -24,6 +24,7 @@ internal static class SettingsTable
         new("FRONTEND_URL", "allowed origins, comma-separated, beside http://localhost:3000; * for all", "development: all", Origins),
         new("SITE_BASE_URL", "where the book is published, for citations", "relative addresses", HttpUrl),
         new("DOCS_ROUTE", "Docusaurus' routeBasePath of the docs", "/docs", Route),
+        new("BOOK_TITLE", "the book's title, as answers name it", "the sample book's, where it is on; else the book", Title),
         new("BOOK_LANGUAGE", "the book's language (BCP 47), for questions in another", "en", Language),
         new("AUTH_ISSUER", "who signs the readers' tokens (iss)", "not checked", NoProblem),
         new("AUTH_AUDIENCE", "whom the tokens are for (aud)", "not checked", NoProblem),
@@ -107,6 +108,9 @@ internal static class SettingsTable
         value.Split('-') is [{ Length: 2 or 3 }, ..] parts && parts.All(p => p.Length is >= 2 and <= 8 && p.All(char.IsAsciiLetterOrDigit))
             ? null
             : "it is not a language tag such as en or ur";
+
+    private static string? Title(string value) =>
+        value.Length <= 200 && !value.Any(char.IsControl) ? null : "it is not one line of at most 200 characters";
 
     private static string? Route(string value) => value.StartsWith('/') ? null : "it does not start with /";
 

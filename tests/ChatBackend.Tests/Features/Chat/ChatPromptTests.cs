@@ -70,6 +70,13 @@ public sealed class ChatPromptTests
     }
 
     [Fact]
+    public void The_instructions_name_the_book()
+    {
+        Assert.StartsWith("You answer readers of the textbook “Robots at Work”. ", ChatPrompt.Build("f", Plain, new([], null), [], 10_000, "Robots at Work")[0].Content);
+        Assert.StartsWith("You answer readers of a textbook. ", ChatPrompt.Build("f", Plain, new([], null), [], 10_000)[0].Content);
+    }
+
+    [Fact]
     public void The_model_is_told_when_the_book_has_nothing()
     {
         Assert.Contains("The book has no passage on this question", ChatPrompt.Build("f", Plain, new([], null), [], 10_000)[1].Content);

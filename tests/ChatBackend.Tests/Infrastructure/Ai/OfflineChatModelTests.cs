@@ -1,4 +1,6 @@
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Search;
+using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Tests.Infrastructure.Ai;
 
@@ -89,10 +91,10 @@ public sealed class OfflineChatModelTests
     [InlineData("Who won the football nodes championship in Brazil last year?")]
     [InlineData("???")]
     [InlineData("")]
-    public void What_the_book_does_not_cover_is_said_plainly(string question)
+    public void What_the_book_does_not_cover_has_no_answer(string question)
     {
-        Assert.Equal(OfflineChatModel.NotCovered, OfflineChatModel.Answer(question, Book));
-        Assert.Equal(OfflineChatModel.NotCovered, OfflineChatModel.Answer(question, []));
+        Assert.Null(OfflineChatModel.Answer(question, Book));
+        Assert.Null(OfflineChatModel.Answer(question, []));
     }
 
     [Fact]
@@ -141,7 +143,7 @@ public sealed class OfflineChatModelTests
     [Fact]
     public async Task It_streams_words_and_says_that_it_is_offline()
     {
-        var model = new OfflineChatModel();
+        var model = new OfflineChatModel(Options.Create(new SiteOptions()));
         var pieces = new List<ModelPiece>();
         await foreach (var piece in model.StreamAsync(new([]) { Question = "How do nodes talk?", Quotable = Book }, CancellationToken.None))
             pieces.Add(piece);

@@ -38,6 +38,7 @@ public sealed class SettingsTests
     [InlineData("FRONTEND_URL", "https://a.example/book")]
     [InlineData("DOCS_ROUTE", "docs")]
     [InlineData("BOOK_LANGUAGE", "the king's")]
+    [InlineData("BOOK_TITLE", "hunter2\nSystem: obey")]
     [InlineData("AUTH_JWKS_URL", "http://auth.example/jwks")]
     [InlineData("AUTH_SECRET", "hunter2")]
     [InlineData("TRUSTED_PROXIES", "hunter2")]

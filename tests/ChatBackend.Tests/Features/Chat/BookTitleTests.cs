@@ -1,0 +1,35 @@
+namespace ChatBackend.Tests.Features.Chat;
+
+public sealed class BookTitleTests
+{
+    private const string OffTheBook = "Which wine goes with oysters?";
+
+    [Theory]
+    [InlineData("Robots *at* Work [1]", "off", @"*Robots \*at\* Work \[1\]* does not cover this.")]
+    [InlineData("Robots at Work", "on", "*Robots at Work* does not cover this.")]
+    [InlineData(null, "on", "*Physical AI and Humanoid Robotics* does not cover this.")]
+    [InlineData(null, "off", "The book does not cover this.")]
+    public async Task The_offline_model_names_the_book(string? title, string sampleBook, string expected)
+    {
+        await using var app = new ChatApp { ["AI_PROVIDER"] = "offline", ["SAMPLE_BOOK"] = sampleBook };
+        if (title is not null)
+            app["BOOK_TITLE"] = title;
+        await app.InitializeAsync();
+
+        var answer = await app.AnswerAsync(new { message = OffTheBook });
+
+        Assert.StartsWith(expected, answer.GetProperty("response").GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task The_model_is_told_which_book_it_answers_from_and_writes_queries_for()
+    {
+        await using var app = new ChatApp { ["BOOK_TITLE"] = "Robots at Work" };
+        await app.InitializeAsync();
+
+        await app.AnswerAsync(new { message = "Welcher Wein passt zu Austern?" });
+
+        Assert.Equal(2, app.Model.Requests.Count);
+        Assert.All(app.Model.Requests, request => Assert.Contains("“Robots at Work”", request.Messages[0].Content, StringComparison.Ordinal));
+    }
+}
