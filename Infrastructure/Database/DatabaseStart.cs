@@ -59,7 +59,7 @@ internal sealed class DatabaseStart(
     {
         try
         {
-            await migrator.UpAsync(DatabaseUrl.Direct(services.GetRequiredService<NpgsqlConnectionStringBuilder>()), cancellationToken);
+            await migrator.UpAsync(services.GetRequiredService<NpgsqlConnectionStringBuilder>(), cancellationToken);
             _migrated.TrySetResult();
             return true;
         }

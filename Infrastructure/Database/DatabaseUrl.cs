@@ -28,24 +28,6 @@ internal static partial class DatabaseUrl
         return settings;
     }
 
-    /// <summary>
-    /// The same server without its transaction pooler: Neon's <c>-pooler</c> host does not keep session advisory locks,
-    /// which migrations need (neon.com/docs/connect/connection-pooling).
-    /// </summary>
-    public static NpgsqlConnectionStringBuilder Direct(NpgsqlConnectionStringBuilder settings)
-    {
-        var direct = new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Pooling = false };
-        direct.Host = string.Join(',', settings.Host!.Split(',').Select(WithoutPooler));
-        return direct;
-
-        static string WithoutPooler(string host)
-        {
-            var labels = host.Split('.');
-            labels[0] = labels[0].EndsWith("-pooler", StringComparison.Ordinal) ? labels[0][..^"-pooler".Length] : labels[0];
-            return string.Join('.', labels);
-        }
-    }
-
     private static NpgsqlConnectionStringBuilder FromKeywords(string text)
     {
         try

@@ -4,100 +4,116 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Database;
 
+/// <summary>A SQL script and the one that takes it back.</summary>
+internal sealed record Script(string Name, string Up, string Down);
+
 /// <summary>
-/// Applies the embedded SQL scripts in order, each in a transaction, under an advisory lock, so that many replicas may
-/// start at once. It stands in for DbUp and keeps DbUp's journal (<c>schemaversions</c>) and script names, so that DbUp
-/// can take over without running anything twice.
+/// Applies the embedded SQL scripts in order, each in a transaction that holds an advisory lock, so that many replicas may
+/// start at once, also through a transaction pooler. It stands in for DbUp and keeps DbUp's journal
+/// (<c>schemaversions</c>) and script names, so that DbUp can take over without running anything twice.
 /// </summary>
 internal sealed class Migrator(ILogger<Migrator> log)
 {
     /// <summary>"chatback" in ASCII: the key of the advisory lock, known to nobody else.</summary>
-    private const long LockKey = 0x6368617462_61636B;
+    public const long LockKey = 0x6368617462_61636B;
+
+    /// <summary>How long one script may take, in seconds.</summary>
+    private const int ScriptTimeout = 300;
+
+    /// <summary>How long to wait before the lock is tried again.</summary>
+    private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
     /// <summary>The scripts, by name, in the order in which they run.</summary>
-    public static IReadOnlyList<(string Name, string Up, string Down)> Scripts { get; } = ReadScripts();
+    public static IReadOnlyList<Script> Scripts { get; } = ReadScripts();
 
-    /// <summary>Applies what is missing. Safe to call from many processes at once; waits for whoever is at it.</summary>
-    /// <param name="settings">The direct server: a transaction pooler keeps no session locks.</param>
+    /// <summary>Applies what is missing. Safe to call from many processes at once: waits while another one migrates.</summary>
     /// <returns>The names of the scripts that this call applied.</returns>
-    public async Task<IReadOnlyList<string>> UpAsync(NpgsqlConnectionStringBuilder settings, CancellationToken cancellationToken)
-    {
-        await using var connection = await OpenLockedAsync(settings, cancellationToken);
-        var done = await JournalAsync(connection, cancellationToken);
-        var applied = new List<string>();
-        foreach (var (name, up, _) in Scripts.Where(s => !done.Contains(s.Name)))
-        {
-            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            await connection.ExecuteAsync(new(up, transaction: transaction, commandTimeout: 300, cancellationToken: cancellationToken));
-            await connection.ExecuteAsync(new(
-                "insert into schemaversions (scriptname, applied) values (@name, now() at time zone 'utc')",
-                new { name }, transaction, cancellationToken: cancellationToken));
-            await transaction.CommitAsync(cancellationToken);
-            log.LogInformation("Applied migration {Script}", name);
-            applied.Add(name);
-        }
-
-        return applied;
-    }
+    public Task<IReadOnlyList<string>> UpAsync(NpgsqlConnectionStringBuilder settings, CancellationToken cancellationToken) => RunAsync(
+        settings, done => Scripts.FirstOrDefault(s => !done.Contains(s.Name)), script => script.Up,
+        "insert into schemaversions (scriptname, applied) values (@Name, now() at time zone 'utc')", cancellationToken);
 
     /// <summary>Takes back every script after <paramref name="target"/> (null: all of them), newest first.</summary>
-    public async Task DownAsync(NpgsqlConnectionStringBuilder settings, string? target, CancellationToken cancellationToken)
+    /// <returns>The names of the scripts that this call took back.</returns>
+    public Task<IReadOnlyList<string>> DownAsync(NpgsqlConnectionStringBuilder settings, string? target, CancellationToken cancellationToken) => RunAsync(
+        settings, done => Scripts.Reverse().TakeWhile(s => s.Name != target).FirstOrDefault(s => done.Contains(s.Name)), script => script.Down,
+        "delete from schemaversions where scriptname = @Name", cancellationToken);
+
+    /// <param name="next">The script that is due, given the names in the journal.</param>
+    private async Task<IReadOnlyList<string>> RunAsync(
+        NpgsqlConnectionStringBuilder settings, Func<IReadOnlySet<string>, Script?> next, Func<Script, string> sql, string journalSql,
+        CancellationToken cancellationToken)
     {
-        await using var connection = await OpenLockedAsync(settings, cancellationToken);
-        var done = await JournalAsync(connection, cancellationToken);
-        var undone = Scripts.Reverse().TakeWhile(s => s.Name != target).Where(s => done.Contains(s.Name));
-        foreach (var (name, _, down) in undone)
+        // Not from the pool, whose connections remember the types that there were when it was made.
+        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Pooling = false }.ConnectionString);
+        await connection.OpenAsync(cancellationToken);
+        var ran = new List<string>();
+        // Read without the lock first: where nothing is due, nothing is written, and a standby will do.
+        while (next(await JournalAsync(connection, cancellationToken)) is not null)
         {
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
-            await connection.ExecuteAsync(new(down, transaction: transaction, cancellationToken: cancellationToken));
-            await connection.ExecuteAsync(new(
-                "delete from schemaversions where scriptname = @name", new { name }, transaction, cancellationToken: cancellationToken));
+            if (!await TryLockAsync(connection, cancellationToken))
+            {
+                await transaction.RollbackAsync(cancellationToken);
+                await Task.Delay(Pause, cancellationToken);
+                continue;
+            }
+
+            // Another process may have run it since.
+            if (next(await JournalAsync(connection, cancellationToken)) is not { } script)
+                break;
+            await connection.ExecuteAsync(new(sql(script), commandTimeout: ScriptTimeout, cancellationToken: cancellationToken));
+            await connection.ExecuteAsync(new(journalSql, new { script.Name }, cancellationToken: cancellationToken));
             await transaction.CommitAsync(cancellationToken);
-            log.LogInformation("Took back migration {Script}", name);
+            log.LogInformation("Ran migration {Script}", script.Name);
+            ran.Add(script.Name);
         }
+
+        return ran;
     }
 
-    private static async Task<NpgsqlConnection> OpenLockedAsync(NpgsqlConnectionStringBuilder settings, CancellationToken cancellationToken)
+    /// <summary>
+    /// Takes the lock for the rest of the transaction, and makes the journal where there is none. A lock of the session would
+    /// stay behind in a pooler's connection. A script that waits for a table longer than 5 s gives up: behind it would wait
+    /// all requests of the replicas that still run.
+    /// </summary>
+    private static async Task<bool> TryLockAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        var connection = new NpgsqlConnection(settings.ConnectionString);
-        try
+        var isLocked = await connection.ExecuteScalarAsync<bool>(new(
+            $"""
+            set local lock_timeout = '5s';
+            set local statement_timeout = '{ScriptTimeout}s';
+            select pg_try_advisory_xact_lock(@LockKey);
+            """, new { LockKey }, cancellationToken: cancellationToken));
+        if (isLocked)
         {
-            await connection.OpenAsync(cancellationToken);
-            // Closing the unpooled connection releases the lock, also when this process is killed.
+            // The table is DbUp's own (dbup-postgresql, PostgresqlTableJournal), to the letter.
             await connection.ExecuteAsync(new(
-                "select pg_advisory_lock(@key)", new { key = LockKey }, commandTimeout: 300, cancellationToken: cancellationToken));
-            return connection;
+                """
+                create table if not exists schemaversions (
+                    schemaversionsid serial not null,
+                    scriptname character varying(255) not null,
+                    applied timestamp without time zone not null,
+                    constraint "PK_schemaversions_Id" primary key (schemaversionsid)
+                )
+                """, cancellationToken: cancellationToken));
         }
-        catch
-        {
-            await connection.DisposeAsync();
-            throw;
-        }
+
+        return isLocked;
     }
 
     private static async Task<HashSet<string>> JournalAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
-        // The table is DbUp's own (dbup-postgresql, PostgresqlTableJournal), to the letter.
-        var names = await connection.QueryAsync<string>(new(
-            """
-            create table if not exists schemaversions (
-                schemaversionsid serial not null,
-                scriptname character varying(255) not null,
-                applied timestamp without time zone not null,
-                constraint "PK_schemaversions_Id" primary key (schemaversionsid)
-            );
-            select scriptname from schemaversions;
-            """, cancellationToken: cancellationToken));
-        return [.. names];
+        var exists = await connection.ExecuteScalarAsync<bool>(new("select to_regclass('schemaversions') is not null", cancellationToken: cancellationToken));
+        return exists ? [.. await connection.QueryAsync<string>(new("select scriptname from schemaversions", cancellationToken: cancellationToken))] : [];
     }
 
-    private static List<(string, string, string)> ReadScripts()
+    private static List<Script> ReadScripts()
     {
         var assembly = Assembly.GetExecutingAssembly();
         return [.. assembly.GetManifestResourceNames()
             .Where(n => n.StartsWith("Migrations/", StringComparison.Ordinal) && !n.EndsWith(".down.sql", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)
-            .Select(n => (n["Migrations/".Length..], Read(n), Read(n.Replace(".sql", ".down.sql"))))];
+            .Select(n => new Script(n["Migrations/".Length..], Read(n), Read(n.Replace(".sql", ".down.sql"))))];
 
         string Read(string name)
         {

@@ -1,0 +1,103 @@
+using System.Diagnostics;
+using System.Net;
+using System.Net.Sockets;
+using Npgsql;
+
+namespace ChatBackend.Tests;
+
+/// <summary>
+/// Debian's PgBouncer in transaction mode in front of the test run's PostgreSQL: a session of ours gets another server
+/// connection for every transaction, and shares it with others.
+/// </summary>
+internal sealed class PgBouncer : IAsyncDisposable
+{
+    private static readonly string? Executable =
+        new[] { "/usr/sbin/pgbouncer", "/usr/bin/pgbouncer", "/usr/local/bin/pgbouncer", "/opt/homebrew/bin/pgbouncer" }.FirstOrDefault(File.Exists);
+
+    private readonly string _folder;
+    private readonly Process _process;
+
+    private PgBouncer(string folder, Process process, string connectionString)
+    {
+        _folder = folder;
+        _process = process;
+        ConnectionString = connectionString;
+    }
+
+    /// <summary>The same database, by way of the pooler.</summary>
+    public string ConnectionString { get; }
+
+    /// <summary>Skips the test, saying so, where there is none.</summary>
+    public static void SkipWhereThereIsNone() => Assert.SkipWhen(Executable is null, "There is no PgBouncer on this machine (apt-get install pgbouncer).");
+
+    /// <summary>Starts a pooler with so few server connections that its clients must share them.</summary>
+    /// <param name="database">Npgsql keywords for the database behind it.</param>
+    /// <param name="serverConnections">How many connections it opens to the server.</param>
+    public static async Task<PgBouncer> StartAsync(string database, int serverConnections)
+    {
+        var folder = Directory.CreateTempSubdirectory("pgbouncer").FullName;
+        var server = new NpgsqlConnectionStringBuilder(database);
+        var port = FreePort();
+        await File.WriteAllTextAsync(Path.Combine(folder, "users.txt"), $"\"{server.Username}\" \"{server.Password}\"\n");
+        await File.WriteAllTextAsync(
+            Path.Combine(folder, "pgbouncer.ini"),
+            $"""
+            [databases]
+            * = host={server.Host} port={server.Port}
+            [pgbouncer]
+            listen_addr = 127.0.0.1
+            listen_port = {port}
+            unix_socket_dir =
+            auth_type = trust
+            auth_file = {folder}/users.txt
+            pool_mode = transaction
+            default_pool_size = {serverConnections}
+            max_client_conn = 500
+            """);
+
+        // It refuses to run as root.
+        var user = Environment.IsPrivilegedProcess ? "nobody" : "";
+        if (user.Length > 0)
+        {
+            using var chown = Process.Start("chown", ["--recursive", user, folder]);
+            await chown.WaitForExitAsync();
+        }
+
+        var start = new ProcessStartInfo(Executable!, [.. user.Length > 0 ? (string[])["--user", user] : [], "--quiet", Path.Combine(folder, "pgbouncer.ini")])
+        {
+            UseShellExecute = false,
+        };
+        var bouncer = new PgBouncer(
+            folder, Process.Start(start)!, new NpgsqlConnectionStringBuilder(database) { Host = "127.0.0.1", Port = port, Pooling = true }.ConnectionString);
+        await Until.TrueAsync(async () =>
+        {
+            Assert.False(bouncer._process.HasExited, "PgBouncer ended.");
+            using var client = new TcpClient();
+            try
+            {
+                await client.ConnectAsync(IPAddress.Loopback, port);
+                return true;
+            }
+            catch (SocketException)
+            {
+                return false;
+            }
+        }, "PgBouncer does not listen.");
+        return bouncer;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _process.Kill();
+        await _process.WaitForExitAsync();
+        _process.Dispose();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    private static int FreePort()
+    {
+        using var listener = new TcpListener(IPAddress.Loopback, 0);
+        listener.Start();
+        return ((IPEndPoint)listener.LocalEndpoint).Port;
+    }
+}

@@ -1,0 +1,81 @@
+using System.Net;
+using System.Net.Http.Json;
+using ChatBackend.Features.Ingest;
+using ChatBackend.Infrastructure.Database;
+using ChatBackend.Tests.Features.Chat;
+using Dapper;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
+
+namespace ChatBackend.Tests;
+
+/// <summary>The service behind a transaction pooler, which keeps nothing of a session from one transaction to the next.</summary>
+public sealed class PgBouncerTests : IAsyncLifetime
+{
+    private const string Question = "How do two ROS 2 nodes talk to each other?";
+
+    private string _database = "";
+    private PgBouncer _bouncer = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        PgBouncer.SkipWhereThereIsNone();
+        _database = await PostgresServer.CreateDatabaseAsync();
+        _bouncer = await PgBouncer.StartAsync(_database, serverConnections: 4);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        if (_bouncer is null)
+            return;
+        await _bouncer.DisposeAsync();
+        await PostgresServer.DropDatabaseAsync(_database);
+    }
+
+    [Fact]
+    public async Task Ten_replicas_that_start_at_once_run_each_script_once()
+    {
+        var migrator = new Migrator(NullLogger<Migrator>.Instance);
+        var applied = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => Task.Run(() =>
+            migrator.UpAsync(new(_bouncer.ConnectionString), TestContext.Current.CancellationToken))));
+
+        var names = Migrator.Scripts.Select(s => s.Name).ToArray();
+        Assert.Equal(names, applied.SelectMany(a => a).Order(StringComparer.Ordinal));
+        await using var connection = new NpgsqlConnection(_database);
+        Assert.Equal(names, await connection.QueryAsync<string>("select scriptname from schemaversions order by schemaversionsid"));
+        Assert.Equal(0, await connection.ExecuteScalarAsync<int>("select count(*) from pg_locks where locktype = 'advisory'"));
+    }
+
+    [Fact]
+    public async Task Chat_streams_audits_and_ingest_work_through_it()
+    {
+        await using var app = new ChatApp { ["DATABASE_URL"] = _bouncer.ConnectionString };
+        await app.InitializeAsync();
+
+        // More at once than there are server connections, three times over: sessions and connections mix.
+        for (var round = 0; round < 3; round++)
+        {
+            var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => app.AnswerAsync(new { message = Question })));
+            Assert.All(answers, a => Assert.Equal("The stub's answer.", a.GetProperty("response").GetString()));
+
+            var streams = await Task.WhenAll(Enumerable.Range(0, 6).Select(async _ =>
+            {
+                using var response = await app.AskAsync(new { message = Question }, accept: "text/event-stream");
+                using var stream = new EventStream(response);
+                return await stream.AllAsync();
+            }));
+            Assert.All(streams, s => Assert.Equal("completed", s[^1].Name));
+
+            var audits = await Task.WhenAll(Enumerable.Range(0, 12).Select(i => app.Client.PostAsJsonAsync("/audits", new { title = $"Audit {i}", details = new { i } })));
+            Assert.All(audits, a => Assert.Equal(HttpStatusCode.Created, a.StatusCode));
+            Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("/audits?q=Audit&sort=-title")).StatusCode);
+            Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("/search?q=topics")).StatusCode);
+        }
+
+        var summary = await app.Services.GetRequiredService<BookIngest>().IngestAsync(
+            Path.Combine(Repository.Root, "sample-book"), prune: true, progress: null, TestContext.Current.CancellationToken);
+        Assert.Empty(summary.Failed);
+        Assert.True(summary.Passages > 0);
+    }
+}
