@@ -20,5 +20,6 @@ ENV ASPNETCORE_ENVIRONMENT=Production \
 EXPOSE 8000
 USER $APP_UID
 
+# Liveness: /health answers also while the database is away.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 CMD ["dotnet", "ChatBackend.dll", "health"]
 ENTRYPOINT ["dotnet", "ChatBackend.dll"]

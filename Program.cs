@@ -48,11 +48,12 @@ builder.AddChat();
 builder.AddAudits();
 builder.AddOpenApiDocument();
 
-var app = builder.Build();
+await using var app = builder.Build();
 
 app.UseWelcome();
 app.UseMiddleware<RequestLog>();
 app.UseHttpRules();
+app.UseDatabase();
 app.UseRateLimiter();
 app.UseAuth();
 

@@ -21,8 +21,8 @@ export default defineRailway(() => {
   const chat = service("chatbackend", {
     build: { builder: "DOCKERFILE", dockerfilePath: "Dockerfile" },
     deploy: {
-      // Liveness, so that a sleeping database does not hold a deployment back.
-      healthcheckPath: "/health",
+      // Readiness: requests go to the new deployment once it has migrated the database.
+      healthcheckPath: "/health/ready",
       healthcheckTimeout: 120,
       restartPolicyType: "ON_FAILURE",
       restartPolicyMaxRetries: 10,

@@ -1,5 +1,6 @@
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Search;
+using Npgsql;
 using Spectre.Console;
 
 namespace ChatBackend.Features.Ingest;
@@ -10,24 +11,23 @@ internal static class IngestFolder
     private const string Usage = "Usage: ChatBackend ingest <folder> [--prune]";
 
     /// <summary>Runs the command.</summary>
-    /// <param name="services">The application's services; its database is started here and stopped again.</param>
+    /// <param name="services">The application's services; the database is migrated here.</param>
     /// <param name="args">What follows <c>ingest</c> on the command line.</param>
     /// <returns>The exit code: 0, or 1 when the folder is missing or has no pages, or any page failed.</returns>
     public static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken)
     {
-        var database = services.GetRequiredService<DatabaseStart>();
-        await database.StartAsync(cancellationToken);
         try
         {
-            if (database.IsMigrated)
-                return await RunAsync(services, args, AnsiConsole.Console, cancellationToken);
-            AnsiConsole.Console.WriteLine("The database cannot be reached; the lines above say why.");
+            await services.GetRequiredService<Migrator>().UpAsync(
+                services.GetRequiredService<NpgsqlConnectionStringBuilder>(), AnsiConsole.Console.WriteLine, cancellationToken);
+        }
+        catch (NpgsqlException exception)
+        {
+            AnsiConsole.Console.WriteLine($"The database cannot be used: {exception.Message}");
             return 1;
         }
-        finally
-        {
-            await database.StopAsync(CancellationToken.None);
-        }
+
+        return await RunAsync(services, args, AnsiConsole.Console, cancellationToken);
     }
 
     internal static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, IAnsiConsole console, CancellationToken cancellationToken)

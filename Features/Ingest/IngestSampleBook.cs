@@ -4,12 +4,14 @@ using ChatBackend.Infrastructure.Search;
 namespace ChatBackend.Features.Ingest;
 
 /// <summary>
-/// Gives a fresh machine something to ask: <c>sample-book/</c> beside the service goes into the index at start, before the
-/// first request. Later starts find it unchanged and cost a hash a page. What fails is logged and stops nothing.
+/// Gives a fresh machine something to ask: <c>sample-book/</c> beside the service goes into the index once the database is
+/// migrated, while the service runs. Later starts find it unchanged and cost a hash a page. What fails is logged and stops
+/// nothing.
 /// </summary>
 internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database, IHostEnvironment environment, ILogger<IngestSampleBook> log)
-    : IHostedService
+    : BackgroundService
 {
+<<<<<<< HEAD
     /// <summary>The title of the book's first page, which is the book's; null where there is none.</summary>
     public static string? FindTitle(IHostEnvironment environment)
     {
@@ -30,25 +32,55 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
         var folder = Folder(environment);
         if (!Directory.Exists(folder) || !database.IsMigrated)
             return;
+=======
+    private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
+>>>>>>> 4c30771 (Listen at once, whatever the database does, and say what is waited for)
 
-        IngestSummary summary;
+    /// <summary>True once the book is in the index.</summary>
+    public bool IsIngested { get; private set; }
+
+    /// <summary>Why not yet, in a few words that anybody may read.</summary>
+    public string State { get; private set; } = "not ingested yet";
+
+    /// <summary>Ends after the first attempt, whatever came of it.</summary>
+    public Task Tried => _tried.Task;
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await database.WaitAsync(stoppingToken);
         try
         {
-            summary = await ingest.IngestAsync(folder, prune: false, progress: null, cancellationToken);
+            await IngestAsync(stoppingToken);
+            IsIngested = true;
         }
         catch (SearchException exception)
         {
             log.LogWarning("Could not ingest the sample book: {Reason}", exception.Message);
-            return;
+            State = "could not be ingested; the log says why";
         }
+        finally
+        {
+            _tried.TrySetResult();
+        }
+    }
 
+    private async Task IngestAsync(CancellationToken cancellationToken)
+    {
+        var folder = Path.Combine(environment.ContentRootPath, "sample-book");
+        if (!Directory.Exists(folder))
+            return;
+
+        var summary = await ingest.IngestAsync(folder, prune: false, progress: null, cancellationToken);
         if (summary.Passages > 0)
             log.LogInformation("Ingested the sample book: {Documents} documents, {Passages} passages", summary.Documents, summary.Passages);
         foreach (var document in summary.Failed)
             log.LogWarning("Could not ingest {Path}: {Reason}", document.Path, document.Reason);
     }
+<<<<<<< HEAD
 
     public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     private static string Folder(IHostEnvironment environment) => Path.Combine(environment.ContentRootPath, "sample-book");
+=======
+>>>>>>> 4c30771 (Listen at once, whatever the database does, and say what is waited for)
 }

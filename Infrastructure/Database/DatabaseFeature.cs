@@ -5,7 +5,7 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Database;
 
-/// <summary>PostgreSQL: one data source for the process, migrated before the first request.</summary>
+/// <summary>PostgreSQL: one data source for the process, migrated before the first request that needs it.</summary>
 internal static class DatabaseFeature
 {
     public static void AddDatabase(this WebApplicationBuilder builder)
@@ -23,21 +23,34 @@ internal static class DatabaseFeature
                 .Build());
         builder.Services.AddSingleton<Migrator>();
         builder.Services.AddSingleton<DatabaseStart>();
-        // Hosted services start in order, the web server last: the database is there when the first request is.
         builder.Services.AddHostedService(services => services.GetRequiredService<DatabaseStart>());
         builder.Services.AddSingleton(services => new Dependency("database", IsRequired: true, async cancellationToken =>
         {
+            var start = services.GetRequiredService<DatabaseStart>();
+            if (!start.IsMigrated)
+                throw new NotReadyException(start.State);
             await using var connection = await services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync(cancellationToken);
             await connection.ExecuteScalarAsync<int>(new("select 1", cancellationToken: cancellationToken));
-            return services.GetRequiredService<DatabaseStart>().IsMigrated
-                ? "migrated"
-                : throw new InvalidOperationException("The migrations have not run yet.");
-        }));
+            return "migrated";
+        })
+        { Started = services.GetRequiredService<DatabaseStart>().WaitAsync(CancellationToken.None) });
     }
+
+    /// <summary>Until the database is migrated, answers 503 at once to every request but those that need no database.</summary>
+    public static void UseDatabase(this WebApplication app) => app.Use((context, next) =>
+    {
+        var start = context.RequestServices.GetRequiredService<DatabaseStart>();
+        if (start.IsMigrated || context.GetEndpoint() is not { } endpoint || endpoint.Metadata.GetMetadata<NeedsNoDatabaseAttribute>() is not null)
+            return next(context);
+
+        context.Response.Headers.RetryAfter = Problems.RetryAfterSeconds(ErrorHandling.DefaultRetryAfter).ToString();
+        return Problems.Problem(StatusCodes.Status503ServiceUnavailable, "database_unavailable", $"The service is starting: {start.State}. Try again shortly.")
+            .ExecuteAsync(context);
+    });
 
     /// <summary>
     /// Starts the private server where no <c>DATABASE_URL</c> is set. It comes before the host, which makes all its services,
-    /// and with them the data source, before it starts the first.
+    /// and with them the data source, before it starts the first. It stops when the application is disposed.
     /// </summary>
     /// <exception cref="LocalPostgresException">PostgreSQL is not installed, or does not start.</exception>
     public static async Task StartLocalDatabaseAsync(this WebApplication app)

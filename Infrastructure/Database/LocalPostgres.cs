@@ -13,7 +13,7 @@ namespace ChatBackend.Infrastructure.Database;
 /// </summary>
 /// <param name="folder">Where the server keeps its files; <c>postgres/</c> below it is the data directory.</param>
 /// <param name="extraOptions">More <c>-c name=value</c> options for the server.</param>
-internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnlyList<string> extraOptions)
+internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnlyList<string> extraOptions) : IAsyncDisposable
 {
     private const string User = "chatbackend";
     private const int Attempts = 20;
@@ -72,6 +72,9 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
         File.Delete(_ownerFile);
         _isOwner = false;
     }
+
+    /// <summary>Stops the server with the application, after the connections to it.</summary>
+    public async ValueTask DisposeAsync() => await StopAsync();
 
     /// <summary>The folder that holds PostgreSQL's binaries, the newest version first, or null where there is none.</summary>
     public static string? FindBinaries()

@@ -27,20 +27,21 @@ internal sealed class Migrator(ILogger<Migrator> log)
     public static IReadOnlyList<Script> Scripts { get; } = ReadScripts();
 
     /// <summary>Applies what is missing. Safe to call from many processes at once: waits while another one migrates.</summary>
+    /// <param name="report">Is told, in a few words that anybody may read, what it does or waits for.</param>
     /// <returns>The names of the scripts that this call applied.</returns>
-    public Task<IReadOnlyList<string>> UpAsync(NpgsqlConnectionStringBuilder settings, CancellationToken cancellationToken) => RunAsync(
-        settings, done => Scripts.FirstOrDefault(s => !done.Contains(s.Name)), script => script.Up,
+    public Task<IReadOnlyList<string>> UpAsync(NpgsqlConnectionStringBuilder settings, Action<string>? report, CancellationToken cancellationToken) => RunAsync(
+        settings, report, done => Scripts.FirstOrDefault(s => !done.Contains(s.Name)), script => script.Up,
         "insert into schemaversions (scriptname, applied) values (@Name, now() at time zone 'utc')", cancellationToken);
 
     /// <summary>Takes back every script after <paramref name="target"/> (null: all of them), newest first.</summary>
     /// <returns>The names of the scripts that this call took back.</returns>
     public Task<IReadOnlyList<string>> DownAsync(NpgsqlConnectionStringBuilder settings, string? target, CancellationToken cancellationToken) => RunAsync(
-        settings, done => Scripts.Reverse().TakeWhile(s => s.Name != target).FirstOrDefault(s => done.Contains(s.Name)), script => script.Down,
+        settings, report: null, done => Scripts.Reverse().TakeWhile(s => s.Name != target).FirstOrDefault(s => done.Contains(s.Name)), script => script.Down,
         "delete from schemaversions where scriptname = @Name", cancellationToken);
 
     /// <param name="next">The script that is due, given the names in the journal.</param>
     private async Task<IReadOnlyList<string>> RunAsync(
-        NpgsqlConnectionStringBuilder settings, Func<IReadOnlySet<string>, Script?> next, Func<Script, string> sql, string journalSql,
+        NpgsqlConnectionStringBuilder settings, Action<string>? report, Func<IReadOnlySet<string>, Script?> next, Func<Script, string> sql, string journalSql,
         CancellationToken cancellationToken)
     {
         // Not from the pool, whose connections remember the types that there were when it was made.
@@ -53,6 +54,7 @@ internal sealed class Migrator(ILogger<Migrator> log)
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             if (!await TryLockAsync(connection, cancellationToken))
             {
+                report?.Invoke("waiting for another process that migrates");
                 await transaction.RollbackAsync(cancellationToken);
                 await Task.Delay(Pause, cancellationToken);
                 continue;
@@ -61,6 +63,7 @@ internal sealed class Migrator(ILogger<Migrator> log)
             // Another process may have run it since.
             if (next(await JournalAsync(connection, cancellationToken)) is not { } script)
                 break;
+            report?.Invoke($"migrating {script.Name}");
             await connection.ExecuteAsync(new(sql(script), commandTimeout: ScriptTimeout, cancellationToken: cancellationToken));
             await connection.ExecuteAsync(new(journalSql, new { script.Name }, cancellationToken: cancellationToken));
             await transaction.CommitAsync(cancellationToken);

@@ -23,7 +23,7 @@ internal static class ApiReference
     public static void MapApiReference(this IEndpointRouteBuilder routes)
     {
         // For people and browsers: not part of the API, so not in its description.
-        var docs = routes.MapGroup("/docs").ExcludeFromDescription();
+        var docs = routes.MapGroup("/docs").ExcludeFromDescription().WithMetadata(new NeedsNoDatabaseAttribute());
         docs.MapGet("", Page);
         docs.MapGet("/start.js", () => TypedResults.Text(StartScript, "text/javascript", Encoding.UTF8));
         if (IsBundled)

@@ -16,7 +16,7 @@ namespace ChatBackend.Infrastructure.Http;
 internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<ErrorHandling> log) : IExceptionHandler
 {
     /// <summary>How long a caller should wait when a dependency is away and nothing better is known.</summary>
-    private static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(2);
+    public static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(2);
 
     private const string TooLarge = "The body is larger than this endpoint takes.";
 

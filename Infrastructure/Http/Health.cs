@@ -12,7 +12,7 @@ internal static class Health
 {
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
-        var health = routes.MapGroup("/health").WithTags("Health");
+        var health = routes.MapGroup("/health").WithTags("Health").WithMetadata(new NeedsNoDatabaseAttribute());
         health.MapGet("", Live).WithName("Health");
         health.MapGet("/ready", ReadyAsync).WithName("Ready").Produces<ReadinessResponse>(StatusCodes.Status503ServiceUnavailable);
     }
@@ -23,7 +23,10 @@ internal static class Health
     internal static Ok<HealthResponse> Live() => TypedResults.Ok(new HealthResponse("healthy"));
 
     /// <summary>Can the service do its work?</summary>
-    /// <remarks>Each dependency with its state and latency. The database decides; a model or index that is away only shows.</remarks>
+    /// <remarks>
+    /// Each dependency with its state and latency. The database decides, and its detail says what the service waits for; a
+    /// model or index that is away only shows.
+    /// </remarks>
     /// <response code="200">It can.</response>
     /// <response code="503">The database cannot be reached or is not migrated yet.</response>
     internal static async Task<Results<Ok<ReadinessResponse>, JsonHttpResult<ReadinessResponse>>> ReadyAsync(

@@ -7,11 +7,18 @@ namespace ChatBackend.Infrastructure.Http;
 /// <param name="Name">Its name in the report.</param>
 /// <param name="IsRequired">Whether the service is out of order without it.</param>
 /// <param name="CheckAsync">Answers with a word about its state, or throws.</param>
-internal sealed record Dependency(string Name, bool IsRequired, Func<CancellationToken, Task<string>> CheckAsync);
+internal sealed record Dependency(string Name, bool IsRequired, Func<CancellationToken, Task<string>> CheckAsync)
+{
+    /// <summary>Ends when the work that the service does on it at start has ended, well or not.</summary>
+    public Task Started { get; init; } = Task.CompletedTask;
+}
+
+/// <summary>A dependency that waits for something; <paramref name="state"/> says what for, to anybody.</summary>
+internal sealed class NotReadyException(string state) : Exception(state);
 
 /// <summary>The state of one dependency.</summary>
 /// <param name="Status"><c>healthy</c> or <c>unhealthy</c>.</param>
-/// <param name="Detail">A word about it: <c>migrated</c>, <c>offline</c>, <c>unreachable</c>.</param>
+/// <param name="Detail">A word about it: <c>migrated</c>, <c>offline</c>, <c>unreachable</c>, or what it waits for.</param>
 /// <param name="LatencyMs">How long the check took, in milliseconds.</param>
 [Example("""{"status":"healthy","detail":"migrated","latency_ms":2.1}""")]
 internal sealed record DependencyState([property: AllowedValues("healthy", "unhealthy")] string Status, string Detail, double LatencyMs);
@@ -81,6 +88,10 @@ internal sealed class Readiness(IEnumerable<Dependency> dependencies, TimeProvid
         {
             var detail = await dependency.CheckAsync(timeout.Token);
             return new("healthy", detail, Elapsed());
+        }
+        catch (NotReadyException e)
+        {
+            return new("unhealthy", e.Message, Elapsed());
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {

@@ -1,7 +1,9 @@
 using System.Text.Json;
+using ChatBackend.Infrastructure.Http;
 using Dapper;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 namespace ChatBackend.Tests;
@@ -28,6 +30,9 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
 
     /// <summary>Npgsql keywords for the application's own database.</summary>
     public string Database { get; private set; } = "";
+
+    /// <summary>False where the database is not there on purpose.</summary>
+    public bool WaitsUntilStarted { get; init; } = true;
 
     /// <summary>A client of the running service; the first use starts it.</summary>
     public HttpClient Client => field ??= CreateHttpClient();
@@ -83,6 +88,8 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
     private HttpClient CreateHttpClient()
     {
         StartServer();
+        if (WaitsUntilStarted)
+            Assert.True(Task.WaitAll([.. Services.GetServices<Dependency>().Select(d => d.Started)], TimeSpan.FromSeconds(60)), "The service waits for its database.");
         return new HttpClient { BaseAddress = ClientOptions.BaseAddress };
     }
 }

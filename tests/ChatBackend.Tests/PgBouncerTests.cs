@@ -38,7 +38,7 @@ public sealed class PgBouncerTests : IAsyncLifetime
     {
         var migrator = new Migrator(NullLogger<Migrator>.Instance);
         var applied = await Task.WhenAll(Enumerable.Range(0, 10).Select(_ => Task.Run(() =>
-            migrator.UpAsync(new(_bouncer.ConnectionString), TestContext.Current.CancellationToken))));
+            migrator.UpAsync(new(_bouncer.ConnectionString), null, TestContext.Current.CancellationToken))));
 
         var names = Migrator.Scripts.Select(s => s.Name).ToArray();
         Assert.Equal(names, applied.SelectMany(a => a).Order(StringComparer.Ordinal));

@@ -58,11 +58,11 @@ internal sealed class ServiceProcess : IAsyncDisposable
         return service;
     }
 
-    /// <summary>Waits until the service can do its work.</summary>
-    public Task WaitUntilReadyAsync() => WaitUntilAsync("/health/ready");
+    /// <summary>Waits until the service can do its work, with all it was set to have.</summary>
+    public Task WaitUntilReadyAsync() => WaitUntilAsync("/health/ready", body: "\"status\":\"ready\"");
 
     /// <summary>Waits until the service answers at all.</summary>
-    public Task WaitUntilAliveAsync() => WaitUntilAsync("/health");
+    public Task WaitUntilAliveAsync(TimeSpan? within = null) => WaitUntilAsync("/health", within: within);
 
     /// <summary>SIGKILL: nothing is tidied up.</summary>
     public void Kill() => _process.Kill();
@@ -97,13 +97,14 @@ internal sealed class ServiceProcess : IAsyncDisposable
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    private Task WaitUntilAsync(string path) => Until.TrueAsync(
+    private Task WaitUntilAsync(string path, string body = "", TimeSpan? within = null) => Until.TrueAsync(
         async () =>
         {
             Assert.False(_process.HasExited, $"The service ended:\n{Output}");
             try
             {
-                return (await Client.GetAsync(path)).StatusCode == HttpStatusCode.OK;
+                using var response = await Client.GetAsync(path);
+                return response.StatusCode == HttpStatusCode.OK && (await response.Content.ReadAsStringAsync()).Contains(body, StringComparison.Ordinal);
             }
             catch (HttpRequestException)
             {
@@ -111,7 +112,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
             }
         },
         $"The service did not start:\n{Output}",
-        TimeSpan.FromSeconds(60));
+        within ?? TimeSpan.FromSeconds(60));
 
     private void Keep(object sender, DataReceivedEventArgs line)
     {

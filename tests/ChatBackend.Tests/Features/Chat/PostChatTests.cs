@@ -247,7 +247,7 @@ public sealed class PostChatTests(ChatApp app) : IClassFixture<ChatApp>
     [Fact]
     public async Task Without_a_database_it_is_503_with_Retry_After_and_recovers()
     {
-        await using var unreachable = new ChatBackendApp { ["DATABASE_URL"] = "Host=127.0.0.1;Port=1;Username=u;Password=hunter2" };
+        await using var unreachable = new ChatBackendApp { WaitsUntilStarted = false, ["DATABASE_URL"] = "Host=127.0.0.1;Port=1;Username=u;Password=hunter2" };
         await unreachable.InitializeAsync();
 
         var response = await unreachable.Client.PostAsync("/chat", new StringContent("""{"message":"x"}""", Encoding.UTF8, "application/json"));

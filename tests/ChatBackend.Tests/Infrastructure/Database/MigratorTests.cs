@@ -19,11 +19,11 @@ public sealed class MigratorTests : IAsyncLifetime
     [Fact]
     public async Task Up_then_down_then_up_leaves_what_up_left()
     {
-        await _migrator.UpAsync(_database, TestContext.Current.CancellationToken);
+        await _migrator.UpAsync(_database, null, TestContext.Current.CancellationToken);
         var first = await ShapeAsync();
         await _migrator.DownAsync(_database, null, TestContext.Current.CancellationToken);
         var empty = await ShapeAsync();
-        await _migrator.UpAsync(_database, TestContext.Current.CancellationToken);
+        await _migrator.UpAsync(_database, null, TestContext.Current.CancellationToken);
 
         Assert.NotEmpty(first);
         Assert.All(empty, line => Assert.StartsWith("schemaversions.", line));
@@ -33,7 +33,7 @@ public sealed class MigratorTests : IAsyncLifetime
     [Fact]
     public async Task Eight_replicas_that_start_at_once_run_each_script_once()
     {
-        var applied = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => _migrator.UpAsync(_database, default))));
+        var applied = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => Task.Run(() => _migrator.UpAsync(_database, null, default))));
 
         Assert.Equal(Names, applied.SelectMany(a => a).Order(StringComparer.Ordinal));
         await using var connection = new NpgsqlConnection(_database.ConnectionString);
@@ -43,13 +43,13 @@ public sealed class MigratorTests : IAsyncLifetime
     [Fact]
     public async Task A_journal_that_DbUp_wrote_is_gone_on_with()
     {
-        await _migrator.UpAsync(_database, default);
+        await _migrator.UpAsync(_database, null, default);
         await using var connection = new NpgsqlConnection(_database.ConnectionString);
         // DbUp's own statement, and its local time without a zone.
         await connection.ExecuteAsync(
             "delete from schemaversions; insert into schemaversions (scriptname, applied) select unnest(@Names), now()::timestamp", new { Names });
 
-        Assert.Empty(await _migrator.UpAsync(_database, default));
+        Assert.Empty(await _migrator.UpAsync(_database, null, default));
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class MigratorTests : IAsyncLifetime
     [Fact]
     public async Task Every_foreign_key_is_indexed()
     {
-        await _migrator.UpAsync(_database, default);
+        await _migrator.UpAsync(_database, null, default);
         await using var connection = new NpgsqlConnection(_database.ConnectionString);
         var unindexed = await connection.QueryAsync<string>(
             """

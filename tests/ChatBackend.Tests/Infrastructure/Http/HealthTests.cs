@@ -28,7 +28,7 @@ public sealed class HealthTests(ChatBackendApp app) : IClassFixture<ChatBackendA
     [Fact]
     public async Task Without_a_database_it_is_alive_but_not_ready_and_says_so_in_time()
     {
-        await using var unreachable = new ChatBackendApp { ["DATABASE_URL"] = "postgres://nobody:secret@127.0.0.1:1/none" };
+        await using var unreachable = new ChatBackendApp { WaitsUntilStarted = false, ["DATABASE_URL"] = "postgres://nobody:secret@127.0.0.1:1/none" };
         await unreachable.InitializeAsync();
 
         Assert.Equal(HttpStatusCode.OK, (await unreachable.Client.GetAsync("/health")).StatusCode);

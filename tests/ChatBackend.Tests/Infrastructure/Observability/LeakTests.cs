@@ -91,7 +91,7 @@ public sealed class LeakTests : IAsyncLifetime
 
         service.Stop();
         await service.WaitForExitAsync();
-        Assert.Contains("database_unavailable", service.Output);
+        Assert.Contains("\"status\":503", service.Output);
         AssertNoLeak(service.Output);
     }
 

@@ -21,7 +21,7 @@ public sealed class SearchDatabase : IAsyncLifetime
         // The application does this at its start.
         DefaultTypeMap.MatchNamesWithUnderscores = true;
         _connectionString = await PostgresServer.CreateDatabaseAsync();
-        await new Migrator(NullLogger<Migrator>.Instance).UpAsync(new(_connectionString), CancellationToken.None);
+        await new Migrator(NullLogger<Migrator>.Instance).UpAsync(new(_connectionString), null, CancellationToken.None);
         Connections = NpgsqlDataSource.Create(_connectionString);
         Index = new(Connections);
     }

@@ -1,0 +1,5 @@
+namespace ChatBackend.Infrastructure.Http;
+
+/// <summary>Marks an endpoint that answers also while the database is not migrated yet.</summary>
+[AttributeUsage(AttributeTargets.Method)]
+internal sealed class NeedsNoDatabaseAttribute : Attribute;

@@ -1,0 +1,86 @@
+using System.Net;
+using System.Net.Sockets;
+using ChatBackend.Infrastructure.Database;
+using Dapper;
+using Npgsql;
+
+namespace ChatBackend.Tests.Infrastructure.Database;
+
+/// <summary>The built program at start, while its database keeps it waiting.</summary>
+public sealed class DatabaseStartTests : IAsyncLifetime
+{
+    /// <summary>On a quiet machine it listens within 1.5 s; these tests share theirs.</summary>
+    private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(10);
+
+    private readonly TcpListener _silent = new(IPAddress.Loopback, 0);
+    private string _database = "";
+
+    public async ValueTask InitializeAsync()
+    {
+        // Connections are made by the system, and nobody ever answers.
+        _silent.Start();
+        _database = await PostgresServer.CreateDatabaseAsync();
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        _silent.Dispose();
+        await PostgresServer.DropDatabaseAsync(_database);
+    }
+
+    [Fact]
+    public async Task While_the_database_is_silent_it_listens_and_says_so()
+    {
+        await using var service = Start(Silent);
+        await service.WaitUntilAliveAsync(AtOnce);
+
+        await WaitsForAsync(service, "waiting for the database");
+        using var early = await service.Client.GetAsync("/audits");
+        Assert.Contains("waiting for the database", (await early.ProblemAsync(503, "database_unavailable")).GetProperty("detail").GetString());
+        Assert.True(early.Headers.RetryAfter?.Delta > TimeSpan.Zero);
+        Assert.Equal(HttpStatusCode.OK, (await service.Client.GetAsync("/openapi/v1.json")).StatusCode);
+        Assert.Equal(HttpStatusCode.OK, (await service.Client.GetAsync("/docs")).StatusCode);
+        Assert.Equal(HttpStatusCode.NotFound, (await service.Client.GetAsync("/nothing-here")).StatusCode);
+    }
+
+    [Fact]
+    public async Task While_another_process_migrates_it_listens_and_waits_its_turn()
+    {
+        await using var other = await LockAsync();
+        await using var service = Start(_database);
+        await service.WaitUntilAliveAsync(AtOnce);
+
+        await WaitsForAsync(service, "waiting for another process that migrates");
+        await other.DisposeAsync();
+
+        await service.WaitUntilReadyAsync();
+        Assert.Equal(HttpStatusCode.OK, (await service.Client.GetAsync("/audits")).StatusCode);
+    }
+
+    private string Silent => $"postgres://reader:hunter2@127.0.0.1:{((IPEndPoint)_silent.LocalEndpoint).Port}/book";
+
+    /// <summary>A session that holds the migrations' lock.</summary>
+    private async Task<NpgsqlConnection> LockAsync()
+    {
+        var connection = new NpgsqlConnection($"{_database};Pooling=false");
+        await connection.OpenAsync();
+        await connection.ExecuteAsync("select pg_advisory_lock(@LockKey)", new { Migrator.LockKey });
+        return connection;
+    }
+
+    private static Task WaitsForAsync(ServiceProcess service, string what) => Until.TrueAsync(
+        async () =>
+        {
+            using var response = await service.Client.GetAsync("/health/ready");
+            var database = (await response.JsonAsync()).GetProperty("dependencies").GetProperty("database");
+            return response.StatusCode == HttpStatusCode.ServiceUnavailable && database.GetProperty("detail").GetString() == what;
+        },
+        $"Readiness does not say: {what}");
+
+    private static ServiceProcess Start(string database) => ServiceProcess.Start(new()
+    {
+        ["ASPNETCORE_ENVIRONMENT"] = "Production",
+        ["AI_PROVIDER"] = "offline",
+        ["DATABASE_URL"] = database,
+    });
+}
