@@ -27,7 +27,7 @@ create table turns (
     -- What was asked, whole, so that any process can answer it: message, selected_text, page_url.
     -- (json, not jsonb, here and below: what is stored is given back to the byte.)
     request           json not null,
-    -- Whose keys they are: two clients may choose the same one.
+    -- Whose keys they are: a session's, a user's, or 'anonymous', where keys are UUIDs. Two clients may choose the same one.
     idempotency_scope text,
     idempotency_key   text,
     request_hash      bytea,

@@ -47,6 +47,9 @@ internal sealed class ChatRequestValidator : AbstractValidator<ChatRequest>
 
 internal static class PostChat
 {
+    /// <summary>The scope of keys without a token and a session: only their randomness keeps them apart.</summary>
+    private const string Anonymous = "anonymous";
+
     public static void MapPostChat(this IEndpointRouteBuilder chat) => chat
         .MapPost("", HandleAsync)
         .WithName(nameof(PostChat))
@@ -68,7 +71,7 @@ internal static class PostChat
     /// <response code="503">The database or the model is away for now.</response>
     internal static async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> HandleAsync(
         ChatRequest request,
-        [FromHeader(Name = "Idempotency-Key"), StringLength(255, MinimumLength = 1), System.ComponentModel.Description("Makes a repeated request give the same turn, never a second one, for as long as the conversation is kept. It counts within session_id; without one, for the token's subject or the client's address.")] string? idempotencyKey,
+        [FromHeader(Name = "Idempotency-Key"), StringLength(255, MinimumLength = 1), System.ComponentModel.Description("Makes a repeated request give the same turn, never a second one, for as long as the conversation is kept. It counts within session_id; without one, within the token's subject; without either it must be a UUID: whoever sends the same key and body gets the turn.")] string? idempotencyKey,
         CurrentReader reader,
         HttpContext context,
         NpgsqlDataSource database,
@@ -86,7 +89,10 @@ internal static class PostChat
         {
             if (KeyOf(idempotencyKey) is not { } text)
                 return Problems.Invalid("idempotency-key", "must be 1 to 255 visible ASCII characters.");
-            key = new(ScopeOf(request, reader, context), text);
+            var scope = ScopeOf(request, reader);
+            if (scope == Anonymous && !KeyId.TryParse(text.ToLowerInvariant(), out _))
+                return Problems.Invalid("idempotency-key", "must be a random UUID where there is neither a token nor a session_id: another reader could choose the same key.");
+            key = new(scope, text);
         }
 
         // Who comes back for an answer that is there, or under way, is not sent away while it is paid for.
@@ -130,10 +136,10 @@ internal static class PostChat
         return text.Length is > 0 and <= 255 && text.All(c => c is > ' ' and <= '~') ? text : null;
     }
 
-    private static string ScopeOf(ChatRequest request, CurrentReader reader, HttpContext context) =>
+    private static string ScopeOf(ChatRequest request, CurrentReader reader) =>
         request.SessionId is { } session ? $"session:{session}"
         : reader.Subject is { } subject ? $"user:{subject}"
-        : $"address:{ClientAddress.Of(context)}";
+        : Anonymous;
 
     private static string? NullIfBlank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Http.Json;
 using Dapper;
 
 namespace ChatBackend.Tests.Features.Chat;
@@ -58,6 +59,41 @@ public sealed class IdempotencyTests(ChatApp app) : IClassFixture<ChatApp>
         var second = await (await app.AskAsync(new { message = Question, session_id = Guid.NewGuid() }, key)).JsonAsync();
 
         Assert.NotEqual(first.GetProperty("turn_id").GetString(), second.GetProperty("turn_id").GetString());
+    }
+
+    [Theory]
+    [InlineData("1")]
+    [InlineData("retry-1")]
+    [InlineData("00000000-0000-0000-0000-000000000000")]
+    public async Task A_key_that_another_reader_may_choose_too_is_refused_without_a_token_and_a_session(string key)
+    {
+        var problem = await (await app.AskAsync(new { message = Question }, key)).ProblemAsync(400, "invalid_request");
+
+        Assert.Contains("UUID", problem.GetProperty("errors").GetProperty("idempotency-key")[0].GetString());
+        Assert.Equal(0, await app.ScalarAsync<int>("select count(*) from turns where idempotency_key = @key", new { key }));
+        // Within a session, whose id nobody else knows, it is as good as any.
+        Assert.Equal(HttpStatusCode.OK, (await app.AskAsync(new { message = Question, session_id = Guid.NewGuid() }, key)).StatusCode);
+    }
+
+    [Fact]
+    public async Task An_anonymous_key_is_not_bound_to_the_clients_address()
+    {
+        var key = NewKey().ToUpperInvariant();
+        var first = await AskFromAsync("203.0.113.7");
+        var second = await AskFromAsync("198.51.100.9");
+
+        Assert.Equal(first, second);
+        Assert.Equal("anonymous", await app.ScalarAsync<string>("select idempotency_scope from turns where idempotency_key = @key", new { key }));
+
+        async Task<string> AskFromAsync(string address)
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/chat")
+            {
+                Content = JsonContent.Create(new { message = Question }),
+                Headers = { { "Idempotency-Key", key }, { "X-Real-IP", address } },
+            };
+            return await (await app.Client.SendAsync(request)).Content.ReadAsStringAsync();
+        }
     }
 
     [Theory]
@@ -130,7 +166,7 @@ public sealed class IdempotencyTests(ChatApp app) : IClassFixture<ChatApp>
             create sequence asked;
             create function find_taken() returns trigger language plpgsql as $$
             begin
-                if new.idempotency_key = 'taken-once' and nextval('asked') = 1 then
+                if new.idempotency_key = '6d9c7d52-2f0e-4c56-9c39-0b7a4f1e8d21' and nextval('asked') = 1 then
                     raise unique_violation using constraint = 'turns_idempotency_key';
                 end if;
                 return new;
@@ -138,7 +174,7 @@ public sealed class IdempotencyTests(ChatApp app) : IClassFixture<ChatApp>
             create trigger find_taken before insert on turns for each row execute function find_taken();
             """);
 
-        var response = await app.AskAsync(new { message = Question }, "taken-once");
+        var response = await app.AskAsync(new { message = Question }, "6d9c7d52-2f0e-4c56-9c39-0b7a4f1e8d21");
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         await app.ExecuteAsync("drop trigger find_taken on turns");

@@ -74,7 +74,7 @@ public sealed class OwnershipTests(OwnershipTests.SignedInApp app) : IClassFixtu
     [Fact]
     public async Task Anothers_idempotency_key_gives_nothing_away()
     {
-        var (a, b, key) = (NewReader(), NewReader(), $"key-{Guid.NewGuid()}");
+        var (a, b, key) = (NewReader(), NewReader(), Guid.NewGuid().ToString());
         var first = await (await AskAsync(a, new { message = Question }, key)).JsonAsync();
         var again = await (await AskAsync(a, new { message = Question }, key)).JsonAsync();
         Assert.Equal(first.GetProperty("turn_id").GetString(), again.GetProperty("turn_id").GetString());
