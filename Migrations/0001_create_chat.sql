@@ -35,6 +35,8 @@ create table turns (
     lease_owner       uuid,
     lease_until       timestamptz,
     attempt           integer not null default 1,
+    -- How many processes died with it since its reader asked for it last: a turn that ends each process is given up.
+    takeovers         integer not null default 0,
     -- What the running attempt has found and written so far, for readers on other replicas: the passages with the citations,
     -- and the text as UTF-16, in which the ids of a stream's events count. What is new is added to it at each beat.
     partial_sources   json,

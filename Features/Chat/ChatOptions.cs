@@ -18,8 +18,8 @@ internal sealed class ChatOptions
     /// <summary>How many passages the model is shown.</summary>
     public const int Passages = 6;
 
-    /// <summary>How often a turn is begun again after its process died, before it is given up.</summary>
-    public const int MaxAttempts = 4;
+    /// <summary>How often a turn is taken over from a process that died, before it is given up.</summary>
+    public const int MaxTakeovers = 3;
 
     /// <summary>Tokens that a prompt may hold; the history is cut to it, oldest first.</summary>
     [ConfigurationKeyName("MODEL_CONTEXT_TOKENS")]

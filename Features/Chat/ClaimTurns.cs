@@ -85,13 +85,13 @@ internal static class ClaimTurns
                 for update skip locked
             )
             update turns
-            set attempt = attempt + 1, lease_owner = @process, lease_until = now() + @lease, partial_sources = null, partial_text = default
+            set attempt = attempt + 1, takeovers = takeovers + 1, lease_owner = @process, lease_until = now() + @lease, partial_sources = null, partial_text = default
             from left_behind, chat_sessions
             where turns.id = left_behind.id and chat_sessions.id = turns.session_id
-            returning turns.id, turns.session_id, turns.number, turns.attempt, chat_sessions.user_id, turns.request::text as request
+            returning turns.id, turns.session_id, turns.number, turns.attempt, turns.takeovers, chat_sessions.user_id, turns.request::text as request
             """,
             new { process, lease, limit }, cancellationToken: cancellationToken));
-        return [.. rows.Select(r => new ClaimedTurn(r.Id, r.SessionId, r.Number, r.Attempt, r.UserId, TurnJson.Read<Question>(r.Request), IsTakenOver: true))];
+        return [.. rows.Select(r => new ClaimedTurn(r.Id, r.SessionId, r.Number, r.Attempt, r.UserId, TurnJson.Read<Question>(r.Request), r.Takeovers))];
     }
 
     /// <summary>Gives turns back at once, so that another process need not wait for the lease to lapse.</summary>
@@ -105,5 +105,5 @@ internal static class ClaimTurns
 
     private sealed record ContextRow(string History, string? Profile);
 
-    private sealed record TakenRow(Guid Id, Guid SessionId, int Number, int Attempt, string? UserId, string Request);
+    private sealed record TakenRow(Guid Id, Guid SessionId, int Number, int Attempt, int Takeovers, string? UserId, string Request);
 }

@@ -131,14 +131,16 @@ internal static class OpenTurn
                 taken as (
                     update turns
                     set state = 'running', ended_at = null, error = null, partial_sources = null, partial_text = default,
-                        attempt = turns.attempt + 1, lease_owner = @Process, lease_until = now() + @Lease
+                        attempt = turns.attempt + 1, takeovers = case turns.state when 'failed' then 0 else turns.takeovers + 1 end,
+                        lease_owner = @Process, lease_until = now() + @Lease
                     from earlier
                     where turns.id = earlier.id and earlier.is_same
                       and (turns.state = 'failed' or (turns.state = 'running' and turns.lease_until < now()))
-                    returning turns.attempt
+                    returning turns.attempt, turns.takeovers
                 )
-                select earlier.id, earlier.session_id, earlier.number, earlier.is_same, (select attempt from taken) as attempt
+                select earlier.id, earlier.session_id, earlier.number, earlier.is_same, taken.attempt, taken.takeovers
                 from earlier
+                left join taken on true
                 """,
                 parameters, cancellationToken: cancellationToken)),
             cancellationToken);
@@ -148,7 +150,7 @@ internal static class OpenTurn
             null => null,
             { IsSame: false } => new TurnOpening.KeyReused(),
             { Attempt: { } attempt } => new TurnOpening.Claimed(
-                new(repeated.Id, repeated.SessionId, repeated.Number, attempt, userId, question), Context: null),
+                new(repeated.Id, repeated.SessionId, repeated.Number, attempt, userId, question, repeated.Takeovers ?? 0), Context: null),
             _ => new TurnOpening.Repeated(repeated.Id, repeated.SessionId),
         };
     }
@@ -165,5 +167,5 @@ internal static class OpenTurn
 
     private sealed record OpenedRow(int Number, bool IsNext, string History, string? Profile);
 
-    private sealed record RepeatedRow(Guid Id, Guid SessionId, int Number, bool IsSame, int? Attempt);
+    private sealed record RepeatedRow(Guid Id, Guid SessionId, int Number, bool IsSame, int? Attempt, int? Takeovers);
 }

@@ -15,8 +15,8 @@ internal sealed record Question(string Message, string? SelectedText, string? Pa
 /// <summary>A turn in the hands of this process.</summary>
 /// <param name="Number">Its place in the session, from 1.</param>
 /// <param name="Attempt">Which owner this is; only the highest may end the turn.</param>
-/// <param name="IsTakenOver">True when nobody asked for this attempt: the process that had the turn died.</param>
-internal sealed record ClaimedTurn(Guid Id, Guid SessionId, int Number, int Attempt, string? UserId, Question Question, bool IsTakenOver = false);
+/// <param name="Takeovers">How many processes died with it since its reader asked for it last.</param>
+internal sealed record ClaimedTurn(Guid Id, Guid SessionId, int Number, int Attempt, string? UserId, Question Question, int Takeovers = 0);
 
 /// <summary>What a turn's prompt needs from the database.</summary>
 /// <param name="History">The messages before the question, oldest first, at most nine.</param>

@@ -184,7 +184,7 @@ internal sealed class TurnRunner(
         var stop = live.Stopped;
         try
         {
-            if (turn.IsTakenOver && turn.Attempt > ChatOptions.MaxAttempts)
+            if (turn.Takeovers > ChatOptions.MaxTakeovers)
             {
                 // Whatever ends the process each time, it must not do so for ever.
                 await FailAsync(live, new TurnFailure(StatusCodes.Status500InternalServerError, "turn_abandoned",

@@ -61,12 +61,78 @@ public sealed class TurnRunnerTests
     {
         await using var app = new ChatApp { ["Beat"] = "00:00:00.100" };
         await app.InitializeAsync();
-        var turn = await LeaveBehindAsync(app, attempt: ChatOptions.MaxAttempts);
+        var turn = await LeaveBehindAsync(app, takeovers: ChatOptions.MaxTakeovers);
 
         await UntilEndedAsync(app, turn);
 
         Assert.Equal("turn_abandoned", await app.ScalarAsync<string>("select error ->> 'code' from turns"));
         Assert.Empty(app.Model.Requests);
+    }
+
+    [Fact]
+    public async Task A_readers_retries_do_not_use_up_the_takeovers_of_a_crash()
+    {
+        await using var app = new ChatApp { ["Beat"] = "00:00:00.100" };
+        await app.InitializeAsync();
+        var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
+        app.Model.Fail(400, times: 3);
+        for (var i = 0; i < 3; i++)
+            await (await AskAsync()).ProblemAsync(500, "model_failed");
+        var gate = app.Model.AnswerInTwo("Never", "told.");
+        var asking = AskAsync();
+        await gate.WhenReached;
+
+        await LoseProcessAsync(app);
+
+        var answer = await (await asking).JsonAsync();
+        Assert.Equal("The stub's answer.", answer.GetProperty("response").GetString());
+        Assert.Equal("5 1", await app.ScalarAsync<string>("select concat_ws(' ', attempt, takeovers) from turns"));
+
+        Task<HttpResponseMessage> AskAsync() => app.AskAsync(new { message = Question, session_id = session }, key);
+    }
+
+    [Fact]
+    public async Task A_turn_that_was_given_up_has_all_its_takeovers_again_when_its_reader_asks_again()
+    {
+        await using var app = new ChatApp { ["Beat"] = "00:00:00.100" };
+        await app.InitializeAsync();
+        var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
+        var gate = app.Model.AnswerInTwo("Never", "told.");
+        var asking = AskAsync();
+        await gate.WhenReached;
+        await LoseProcessAsync(app, takeovers: ChatOptions.MaxTakeovers);
+        await (await asking).ProblemAsync(500, "turn_abandoned");
+        gate = app.Model.AnswerInTwo("Never", "told.");
+        asking = AskAsync();
+        await gate.WhenReached.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+
+        await LoseProcessAsync(app);
+
+        Assert.Equal("The stub's answer.", (await (await asking).JsonAsync()).GetProperty("response").GetString());
+        Assert.Equal(1, await app.ScalarAsync<int>("select takeovers from turns"));
+
+        Task<HttpResponseMessage> AskAsync() => app.AskAsync(new { message = Question, session_id = session }, key);
+    }
+
+    [Fact]
+    public async Task A_turn_that_its_reader_takes_over_counts_the_process_that_died_with_it()
+    {
+        // One beat, at the start: nobody but the reader finds the turn.
+        await using var app = new ChatApp { ["Beat"] = "01:00:00" };
+        await app.InitializeAsync();
+        var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
+        for (var i = 0; i < ChatOptions.MaxTakeovers; i++)
+        {
+            var gate = app.Model.AnswerInTwo("Never", "told.");
+            _ = AskAsync();
+            await gate.WhenReached;
+            await LoseProcessAsync(app);
+        }
+
+        Assert.Equal("The stub's answer.", (await (await AskAsync()).JsonAsync()).GetProperty("response").GetString());
+        Assert.Equal(ChatOptions.MaxTakeovers, await app.ScalarAsync<int>("select takeovers from turns"));
+
+        Task<HttpResponseMessage> AskAsync() => app.AskAsync(new { message = Question, session_id = session }, key);
     }
 
     [Fact]
@@ -76,7 +142,7 @@ public sealed class TurnRunnerTests
         await app.InitializeAsync();
         // The row does not fit its record any more: no exception of Npgsql's.
         await app.ExecuteAsync("alter table turns alter column attempt type bigint");
-        var turn = await LeaveBehindAsync(app, attempt: 1);
+        var turn = await LeaveBehindAsync(app);
         await Until.TrueAsync(async () => await app.ScalarAsync<long>("select attempt from turns") > 1, "Nobody looked at the turn.");
         await app.ExecuteAsync("alter table turns alter column attempt type integer; update turns set attempt = 1");
 
@@ -148,18 +214,26 @@ public sealed class TurnRunnerTests
     }
 
     /// <summary>A turn as a killed process leaves it.</summary>
-    private static async Task<Guid> LeaveBehindAsync(ChatApp app, int attempt)
+    private static async Task<Guid> LeaveBehindAsync(ChatApp app, int takeovers = 0)
     {
         var (session, turn) = (Guid.NewGuid(), Guid.NewGuid());
         await app.ExecuteAsync(
             """
             insert into chat_sessions (id, turn_count) values (@session, 1);
-            insert into turns (id, session_id, number, request, attempt, lease_owner, lease_until)
-            values (@turn, @session, 1, json_build_object('message', @Question), @attempt, gen_random_uuid(), now() - interval '1 minute');
+            insert into turns (id, session_id, number, request, attempt, takeovers, lease_owner, lease_until)
+            values (@turn, @session, 1, json_build_object('message', @Question), @takeovers + 1, @takeovers, gen_random_uuid(), now() - interval '1 minute');
             insert into messages (id, session_id, turn_id, position, role, content) values (gen_random_uuid(), @session, @turn, 1, 'user', @Question);
-            """, new { session, turn, attempt, Question });
+            """, new { session, turn, takeovers, Question });
         return turn;
     }
+
+    /// <summary>As if another process had the running turn, and died.</summary>
+    private static Task LoseProcessAsync(ChatApp app, int? takeovers = null) => app.ExecuteAsync(
+        """
+        update turns
+        set lease_owner = gen_random_uuid(), lease_until = now() - interval '1 minute', takeovers = coalesce(@takeovers, takeovers)
+        where state = 'running'
+        """, new { takeovers });
 
     private static Task UntilEndedAsync(ChatApp app, Guid turn) => Until.TrueAsync(
         async () => (await (await app.Client.GetAsync($"/chat/turns/{turn}")).JsonAsync()).GetProperty("state").GetString() is "completed" or "failed",
