@@ -35,6 +35,8 @@ create table turns (
     lease_owner       uuid,
     lease_until       timestamptz,
     attempt           integer not null default 1,
+    -- Which request for the turn began the attempt: its statement, repeated after a lost reply, recognises its own first try.
+    claim_id          uuid,
     -- How many processes died with it since its reader asked for it last: a turn that ends each process is given up.
     takeovers         integer not null default 0,
     -- What the running attempt has found and written so far, for readers on other replicas: the passages with the citations,

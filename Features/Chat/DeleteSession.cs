@@ -21,11 +21,24 @@ internal static class DeleteSession
     internal static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(
         string id, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        var deleted = !KeyId.TryParse(id, out var sessionId) ? 0 : await database.RetryAsync(
-            connection => connection.ExecuteAsync(new(
-                "delete from chat_sessions where id = @sessionId and (user_id is null or user_id = @Subject)",
-                new { sessionId, reader.Subject }, cancellationToken: cancellationToken)),
+        if (!KeyId.TryParse(id, out var sessionId))
+            return NotFound();
+
+        // The session is looked up before it is deleted: a repeat after a lost reply finds nothing, and must know that it was there.
+        var wasThere = false;
+        await database.RetryAsync(
+            async connection =>
+            {
+                wasThere = wasThere || await connection.ExecuteScalarAsync<bool>(Command($"select exists (select {Owned})"));
+                return wasThere ? await connection.ExecuteAsync(Command($"delete {Owned}")) : 0;
+            },
             cancellationToken);
-        return deleted == 1 ? TypedResults.NoContent() : Problems.NotFound("session_not_found", "There is no such session.");
+        return wasThere ? TypedResults.NoContent() : NotFound();
+
+        CommandDefinition Command(string sql) => new(sql, new { sessionId, reader.Subject }, cancellationToken: cancellationToken);
     }
+
+    private const string Owned = "from chat_sessions where id = @sessionId and (user_id is null or user_id = @Subject)";
+
+    private static ProblemHttpResult NotFound() => Problems.NotFound("session_not_found", "There is no such session.");
 }

@@ -43,6 +43,7 @@ internal static class OpenTurn
             SessionId = sessionId,
             UserId = userId,
             TurnId = Guid.NewGuid(),
+            ClaimId = Guid.NewGuid(),
             MessageId = Guid.NewGuid(),
             question.Message,
             Request = request,
@@ -124,7 +125,7 @@ internal static class OpenTurn
             connection => connection.QuerySingleOrDefaultAsync<RepeatedRow>(new(
                 """
                 with earlier as (
-                    select id, session_id, number, request_hash = @Hash as is_same
+                    select id, session_id, number, request_hash = @Hash as is_same, state, claim_id, attempt, takeovers
                     from turns
                     where idempotency_scope = @Scope and idempotency_key = @Key
                 ),
@@ -132,15 +133,19 @@ internal static class OpenTurn
                     update turns
                     set state = 'running', ended_at = null, error = null, partial_sources = null, partial_text = default,
                         attempt = turns.attempt + 1, takeovers = case turns.state when 'failed' then 0 else turns.takeovers + 1 end,
-                        lease_owner = @Process, lease_until = now() + @Lease
+                        claim_id = @ClaimId, lease_owner = @Process, lease_until = now() + @Lease
                     from earlier
                     where turns.id = earlier.id and earlier.is_same
                       and (turns.state = 'failed' or (turns.state = 'running' and turns.lease_until < now()))
                     returning turns.attempt, turns.takeovers
                 )
-                select earlier.id, earlier.session_id, earlier.number, earlier.is_same, taken.attempt, taken.takeovers
+                select earlier.id, earlier.session_id, earlier.number, earlier.is_same, mine.attempt, mine.takeovers
                 from earlier
-                left join taken on true
+                left join (
+                    select attempt, takeovers from taken
+                    union all
+                    select attempt, takeovers from earlier where claim_id = @ClaimId and state = 'running' and not exists (select from taken)
+                ) as mine on true
                 """,
                 parameters, cancellationToken: cancellationToken)),
             cancellationToken);

@@ -47,21 +47,35 @@ internal static class PutFeedback
     internal static async Task<Results<Ok<FeedbackResponse>, ProblemHttpResult>> HandleAsync(
         string id, FeedbackRequest request, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        var updatedAt = !KeyId.TryParse(id, out var messageId) ? null : await database.RetryAsync(
-            connection => connection.ExecuteScalarAsync<DateTime?>(new(
-                """
-                insert into message_feedback (message_id, rating, comment)
-                select m.id, @Rating, @Comment
-                from messages as m
-                join chat_sessions as s on s.id = m.session_id
-                where m.id = @messageId and m.role = 'assistant' and (s.user_id is null or s.user_id = @Subject)
-                on conflict (message_id) do update set rating = excluded.rating, comment = excluded.comment, updated_at = now()
-                returning updated_at
-                """,
-                new { messageId, request.Rating, request.Comment, reader.Subject }, cancellationToken: cancellationToken)),
-            cancellationToken);
-        return updatedAt is null
+        // When the request came, by the clock that all replicas share: a repeat after a lost reply must not overwrite newer feedback.
+        DateTime? askedAt = null;
+        if (KeyId.TryParse(id, out var messageId))
+        {
+            await database.RetryAsync(
+                async connection =>
+                {
+                    askedAt ??= await connection.ExecuteScalarAsync<DateTime?>(new(
+                        """
+                        select now()
+                        from messages as m
+                        join chat_sessions as s on s.id = m.session_id
+                        where m.id = @messageId and m.role = 'assistant' and (s.user_id is null or s.user_id = @Subject)
+                        """,
+                        new { messageId, reader.Subject }, cancellationToken: cancellationToken));
+                    return askedAt is null ? 0 : await connection.ExecuteAsync(new(
+                        """
+                        insert into message_feedback (message_id, rating, comment, created_at, updated_at)
+                        select id, @Rating, @Comment, @askedAt, @askedAt from messages where id = @messageId
+                        on conflict (message_id) do update set rating = excluded.rating, comment = excluded.comment, updated_at = excluded.updated_at
+                        where message_feedback.updated_at <= excluded.updated_at
+                        """,
+                        new { messageId, request.Rating, request.Comment, askedAt }, cancellationToken: cancellationToken));
+                },
+                cancellationToken);
+        }
+
+        return askedAt is null
             ? Problems.NotFound("message_not_found", "There is no such answer.")
-            : TypedResults.Ok(new FeedbackResponse(messageId, request.Rating, request.Comment, updatedAt.Value));
+            : TypedResults.Ok(new FeedbackResponse(messageId, request.Rating, request.Comment, askedAt.Value));
     }
 }

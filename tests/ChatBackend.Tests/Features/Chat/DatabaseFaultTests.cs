@@ -1,5 +1,7 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Text;
+using System.Text.Json;
 using Dapper;
 using Npgsql;
 
@@ -49,6 +51,69 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_failure_whose_answer_was_lost_is_stored_once()
+    {
+        _app.Model.Fail(400);
+        _relay.LoseAnswerTo("with ended as");
+
+        await (await _app.AskAsync(new { message = Question })).ProblemAsync(500, "model_failed");
+
+        Assert.Equal(1, _relay.Lost);
+        Assert.Equal([(1, "user"), (2, "system")], await MessagesAsync());
+        Assert.Equal("1 1 failed", await ScalarAsync("select concat_ws(' ', count(*), max(attempt), max(state::text)) from turns"));
+    }
+
+    [Fact]
+    public async Task A_session_that_was_deleted_and_whose_answer_was_lost_is_204_and_one_that_never_was_is_404()
+    {
+        var session = (await _app.AnswerAsync(new { message = Question })).GetProperty("session_id").GetGuid();
+        _relay.LoseAnswerTo("delete from chat_sessions");
+
+        Assert.Equal(HttpStatusCode.NoContent, (await _app.Client.DeleteAsync($"/chat/sessions/{session}")).StatusCode);
+
+        Assert.Equal(1, _relay.Lost);
+        await (await _app.Client.DeleteAsync($"/chat/sessions/{session}")).ProblemAsync(404, "session_not_found");
+        _relay.LoseAnswerTo("from chat_sessions");
+        await (await _app.Client.DeleteAsync($"/chat/sessions/{Guid.NewGuid()}")).ProblemAsync(404, "session_not_found");
+        Assert.Equal(2, _relay.Lost);
+    }
+
+    [Fact]
+    public async Task Feedback_that_was_stored_and_whose_answer_was_lost_is_stored_once()
+    {
+        var message = (await _app.AnswerAsync(new { message = Question })).GetProperty("message_id").GetGuid();
+        _relay.LoseAnswerTo("insert into message_feedback");
+
+        var stored = await RateAsync(message);
+
+        Assert.Equal(1, _relay.Lost);
+        Assert.Equal("up", stored.GetProperty("rating").GetString());
+        Assert.Equal("1 up t", await ScalarAsync("select concat_ws(' ', count(*), max(rating), bool_and(created_at = updated_at)) from message_feedback"));
+    }
+
+    [Fact]
+    public async Task Feedback_that_is_repeated_after_a_lost_answer_does_not_overwrite_newer_feedback()
+    {
+        var message = (await _app.AnswerAsync(new { message = Question })).GetProperty("message_id").GetGuid();
+        // The reader thinks again between the first try and its repeat.
+        await ScalarAsync(
+            """
+            create function think_again() returns trigger language plpgsql as $$
+            begin
+                update message_feedback set rating = 'down', updated_at = clock_timestamp() where message_id = new.message_id;
+                return null;
+            end $$;
+            create trigger think_again after insert on message_feedback for each row execute function think_again();
+            """);
+        _relay.LoseAnswerTo("insert into message_feedback");
+
+        await RateAsync(message);
+
+        Assert.Equal(1, _relay.Lost);
+        Assert.Equal("down", await ScalarAsync("select rating from message_feedback"));
+    }
+
+    [Fact]
     public async Task A_failed_turn_that_is_begun_again_ends_also_when_that_answer_is_lost()
     {
         var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
@@ -61,6 +126,8 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
         Assert.Equal("The stub's answer.", answer.GetProperty("response").GetString());
         Assert.Equal(1, _relay.Lost);
         Assert.Equal([(1, "user"), (2, "assistant")], await MessagesAsync());
+        // At once, and by the request itself: no lease had to lapse.
+        Assert.Equal("2 0", await ScalarAsync("select concat_ws(' ', attempt, takeovers) from turns"));
 
         Task<HttpResponseMessage> AskAsync() => _app.AskAsync(new { message = Question, session_id = session }, key);
     }
@@ -176,6 +243,13 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     {
         await using var connection = new NpgsqlConnection(_database);
         return Encoding.Unicode.GetString((await connection.ExecuteScalarAsync<byte[]>("select partial_text from turns"))!);
+    }
+
+    private async Task<JsonElement> RateAsync(Guid message)
+    {
+        var response = await _app.Client.PutAsJsonAsync($"/chat/messages/{message}/feedback", new { rating = "up" });
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        return await response.JsonAsync();
     }
 
     private async Task<IEnumerable<(int, string)>> MessagesAsync()

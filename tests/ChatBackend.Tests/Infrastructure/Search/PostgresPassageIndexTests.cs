@@ -19,6 +19,27 @@ public sealed class PostgresPassageIndexTests(SearchDatabase database) : IClassF
     }
 
     [Fact]
+    public async Task A_replacement_or_a_removal_whose_answer_was_lost_is_done_once()
+    {
+        await using var relay = new DatabaseRelay(database.ConnectionString);
+        await using var connections = NpgsqlDataSource.Create(relay.ConnectionString);
+        var index = new PostgresPassageIndex(connections);
+        var document = new IndexedDocument("lost/a.md", "T", "/docs/lost/a", "1", [new(0, ["H"], "h", "the bilby digs")]);
+
+        relay.LoseAnswerTo("insert into documents");
+        await index.ReplaceAsync(document, None);
+
+        Assert.Single(await FindAsync("bilby"));
+        Assert.True(await database.ScalarAsync<bool>("select created_at = updated_at from documents where path = 'lost/a.md'"));
+
+        relay.LoseAnswerTo("delete from documents");
+        await index.RemoveAsync([document.Path], None);
+
+        Assert.Empty(await FindAsync("bilby"));
+        Assert.Equal(2, relay.Lost);
+    }
+
+    [Fact]
     public async Task A_replacement_that_fails_leaves_the_old_passages()
     {
         await PutAsync("atomic/a.md", "the quoll hunts");

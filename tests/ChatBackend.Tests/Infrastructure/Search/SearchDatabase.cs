@@ -14,6 +14,9 @@ public sealed class SearchDatabase : IAsyncLifetime
     /// <summary>Connections to the database.</summary>
     public NpgsqlDataSource Connections { get; private set; } = null!;
 
+    /// <summary>Npgsql keywords for the database.</summary>
+    public string ConnectionString => _connectionString;
+
     internal PostgresPassageIndex Index { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
