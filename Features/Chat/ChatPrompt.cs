@@ -45,13 +45,13 @@ internal static class ChatPrompt
         };
 
         var left = tokens - TokenEstimate.Of(question.Message) - messages.Sum(m => TokenEstimate.Of(m.Content));
-        messages.AddRange(Newest(context.History, left).Select(m => new ModelMessage(m.Role, m.Content)));
+        messages.AddRange(Newest([.. context.History.Select(m => m.ToPrompt())], left));
         messages.Add(new(ModelRole.User, question.Message));
         return messages;
     }
 
     /// <summary>The newest messages that fit, oldest first.</summary>
-    public static IEnumerable<HistoryMessage> Newest(IReadOnlyList<HistoryMessage> history, int tokens)
+    private static IEnumerable<ModelMessage> Newest(IReadOnlyList<ModelMessage> history, int tokens)
     {
         var first = history.Count;
         while (first > 0 && (tokens -= TokenEstimate.Of(history[first - 1].Content)) >= 0)

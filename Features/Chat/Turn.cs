@@ -23,7 +23,12 @@ internal sealed record ClaimedTurn(Guid Id, Guid SessionId, int Number, int Atte
 internal sealed record TurnContext(IReadOnlyList<HistoryMessage> History, ReaderProfile? Profile);
 
 /// <summary>A message of the conversation so far.</summary>
-internal sealed record HistoryMessage(ModelRole Role, string Content);
+/// <param name="IsCut">True for an answer of which only the beginning is there.</param>
+internal sealed record HistoryMessage(ModelRole Role, string Content, bool IsCut = false)
+{
+    /// <summary>The message for a prompt. A cut answer says that it is cut, or the model takes it for a whole one.</summary>
+    public ModelMessage ToPrompt() => new(Role, IsCut ? $"{Content}\n\n[This answer was cut off here.]" : Content);
+}
 
 /// <summary>What a signed-in reader told of themself.</summary>
 internal sealed record ReaderProfile(

@@ -6,20 +6,20 @@ namespace ChatBackend.Features.Chat;
 internal static class TurnContextSql
 {
     /// <summary>
-    /// The messages before the turn, of ended turns only, at most <c>@HistoryLimit</c>, oldest first, and <c>@UserId</c>'s profile.
-    /// The system's notes of turns that failed are for readers, not for the model.
+    /// The messages before the turn, of completed turns only, at most <c>@HistoryLimit</c>, oldest first, and <c>@UserId</c>'s profile.
+    /// The question of a failed turn is left out: the model would answer it beside the reader's.
     /// </summary>
     public const string Columns =
         """
 
             (
-                select coalesce(json_agg(json_build_object('role', recent.role, 'content', recent.content) order by recent.position), '[]')::text
+                select coalesce(json_agg(json_build_object('role', recent.role, 'content', recent.content, 'is_cut', recent.is_cut) order by recent.position), '[]')::text
                 from (
-                    select m.position, m.role, m.content
+                    select m.position, m.role, m.content, m.role = 'assistant' and coalesce((t.response ->> 'incomplete')::boolean, false) as is_cut
                     from messages as m
                     join turns as t on t.id = m.turn_id
                     where m.session_id = turn.session_id and m.position < turn.number * 2 - 1
-                      and m.role <> 'system' and t.state <> 'running'
+                      and t.state = 'completed'
                     order by m.position desc
                     limit @HistoryLimit
                 ) as recent

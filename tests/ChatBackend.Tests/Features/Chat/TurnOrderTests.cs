@@ -12,7 +12,7 @@ public sealed class TurnOrderTests(ChatApp app) : IClassFixture<ChatApp>
     [InlineData(10)]
     [InlineData(11)]
     [InlineData(200)]
-    public async Task The_model_is_shown_the_last_ten_messages_oldest_first(int stored)
+    public async Task The_model_is_shown_the_last_ten_messages_of_completed_turns_oldest_first(int stored)
     {
         var session = Guid.NewGuid();
         // Turn n holds the messages 2n-1 and 2n; an odd count leaves the last question unanswered, as a failed turn does.
@@ -32,7 +32,8 @@ public sealed class TurnOrderTests(ChatApp app) : IClassFixture<ChatApp>
         await app.AnswerAsync(new { message = question, session_id = session });
 
         var sent = app.Model.Requests.Last(r => r.Messages[^1].Content == question).Messages.Skip(2).ToArray();
-        var expected = Enumerable.Range(1, stored).Select(p => (p % 2 == 1 ? "user" : "assistant", $"stored {p}")).TakeLast(9).Append(("user", question));
+        var completed = stored / 2 * 2;
+        var expected = Enumerable.Range(1, completed).Select(p => (p % 2 == 1 ? "user" : "assistant", $"stored {p}")).TakeLast(9).Append(("user", question));
         Assert.Equal(expected, sent);
     }
 
@@ -91,7 +92,7 @@ public sealed class TurnOrderTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task A_turn_that_failed_leaves_a_note_in_the_answers_place_which_the_model_is_not_shown()
+    public async Task A_turn_that_failed_leaves_a_note_in_the_answers_place_and_the_model_is_shown_nothing_of_it()
     {
         var session = Guid.NewGuid();
         app.Model.Fail(400, "bad_request");
@@ -101,8 +102,39 @@ public sealed class TurnOrderTests(ChatApp app) : IClassFixture<ChatApp>
         await app.AnswerAsync(new { message = question, session_id = session });
 
         var shown = app.Model.Requests.Last(r => r.Messages[^1].Content == question).Messages.Skip(2);
-        Assert.Equal([("user", "Which ROS 2 node failed?"), ("user", question)], shown);
+        Assert.Equal([("user", question)], shown);
         Assert.Equal("system", await app.ScalarAsync<string>("select role::text from messages where session_id = @session and position = 2", new { session }));
+    }
+
+    [Fact]
+    public async Task A_follow_up_leans_on_the_last_turn_that_was_answered()
+    {
+        var session = Guid.NewGuid();
+        await app.AnswerAsync(new { message = "What does a ROS 2 service answer?", session_id = session });
+        app.Model.Fail(400, "bad_request");
+        await (await app.AskAsync(new { message = "Which xylophone attack failed?", session_id = session })).ProblemAsync(500, "model_failed");
+        var before = app.Model.Requests.Count;
+
+        await app.AnswerAsync(new { message = "and why?", session_id = session });
+
+        var requests = app.Model.Requests.Skip(before).ToArray();
+        // The query for the search, and the answer.
+        Assert.Equal(2, requests.Length);
+        Assert.All(requests, r => Assert.DoesNotContain(r.Messages, m => m.Content.Contains("Which xylophone", StringComparison.Ordinal)));
+        Assert.All(requests, r => Assert.Contains(r.Messages, m => m.Content == "What does a ROS 2 service answer?"));
+    }
+
+    [Fact]
+    public async Task A_cut_answer_is_marked_as_cut_for_the_model_and_for_nobody_else()
+    {
+        var session = Guid.NewGuid();
+        app.Model.Answer("A node publishes", finish: "length");
+        await app.AnswerAsync(new { message = "How do ROS 2 nodes talk?", session_id = session });
+
+        await app.AnswerAsync(new { message = "and why?", session_id = session });
+
+        Assert.All(app.Model.Requests.TakeLast(2), r => Assert.Contains(("assistant", "A node publishes\n\n[This answer was cut off here.]"), r.Messages));
+        Assert.Equal("A node publishes", await app.ScalarAsync<string>("select content from messages where session_id = @session and position = 2", new { session }));
     }
 
     [Fact]
