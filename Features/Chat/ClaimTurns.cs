@@ -94,12 +94,15 @@ internal static class ClaimTurns
         return [.. rows.Select(r => new ClaimedTurn(r.Id, r.SessionId, r.Number, r.Attempt, r.UserId, TurnJson.Read<Question>(r.Request), r.Takeovers))];
     }
 
-    /// <summary>Gives turns back at once, so that another process need not wait for the lease to lapse.</summary>
+    /// <summary>
+    /// Gives turns back at once, so that another process need not wait for the lease to lapse. They have no owner then: a
+    /// renewal that was under way and lands after this finds nothing to renew.
+    /// </summary>
     public static async Task ReleaseAsync(NpgsqlDataSource database, Guid process, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
         await connection.ExecuteAsync(new(
-            "update turns set lease_until = now() - interval '1 second' where lease_owner = @process and state = 'running'",
+            "update turns set lease_owner = null, lease_until = now() - interval '1 second' where lease_owner = @process and state = 'running'",
             new { process }, cancellationToken: cancellationToken));
     }
 

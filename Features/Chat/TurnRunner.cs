@@ -97,8 +97,9 @@ internal sealed class TurnRunner(
         }
 
         await _abort.CancelAsync();
-        await Task.WhenAll(_work.Values);
+        // The loop first: what it was just taking over is given back, too.
         await base.StopAsync(cancellationToken);
+        await Task.WhenAll(_work.Values);
     }
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

@@ -1,6 +1,7 @@
 using System.Net;
 using ChatBackend.Features.Chat;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace ChatBackend.Tests.Features.Chat;
 
@@ -194,6 +195,30 @@ public sealed class TurnRunnerTests
         Assert.Equal("The stub's answer.", await app.ScalarAsync<string>("select content from messages where role = 'assistant'"));
         Assert.Equal(2, await app.ScalarAsync<int>("select attempt from turns"));
         Assert.Single(next.Model.Requests);
+    }
+
+    [Fact]
+    public async Task A_renewal_that_lands_after_the_release_does_not_hold_the_turn()
+    {
+        await using var app = new ChatApp { ["Beat"] = "01:00:00" };
+        await app.InitializeAsync();
+        var gate = app.Model.AnswerInTwo("An ", "answer.");
+        var asking = app.AskAsync(new { message = Question });
+        await gate.WhenReached;
+        var database = app.Services.GetRequiredService<NpgsqlDataSource>();
+        var process = app.Services.GetRequiredService<TurnRunner>().Process;
+        var turn = await app.ScalarAsync<Guid>("select id from turns");
+        Assert.Equal([turn], (await RenewAsync()).Keys);
+
+        await ClaimTurns.ReleaseAsync(database, process, TestContext.Current.CancellationToken);
+
+        Assert.Empty(await RenewAsync());
+        Assert.True(await app.ScalarAsync<bool>("select lease_until < now() from turns"));
+        gate.Open();
+        Assert.Equal(HttpStatusCode.OK, (await asking).StatusCode);
+
+        Task<IReadOnlyDictionary<Guid, int>> RenewAsync() =>
+            ClaimTurns.RenewAsync(database, process, TimeSpan.FromMinutes(1), [(turn, 1, new(null, 0, ""))], TestContext.Current.CancellationToken);
     }
 
     [Fact]
