@@ -138,15 +138,17 @@ public sealed class TurnOrderTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task A_session_that_is_deleted_during_its_turn_ends_it_with_404()
+    public async Task A_session_that_is_deleted_during_its_turn_ends_it_with_404_and_stops_the_model()
     {
         var session = Guid.NewGuid();
         var gate = app.Model.AnswerInTwo("Half", "more.");
         var asking = app.AskAsync(new { message = "How do ROS 2 nodes talk?", session_id = session });
         await gate.WhenReached;
-        await app.Client.DeleteAsync($"/chat/sessions/{session}");
-        gate.Open();
 
+        await app.Client.DeleteAsync($"/chat/sessions/{session}");
+
+        // At the next beat (1 s), long before the silence of the model (20 s) would end it.
+        await app.Model.Requests[^1].Aborted.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
         await (await asking).ProblemAsync(404, "session_not_found");
         Assert.Equal(0, await app.ScalarAsync<int>("select count(*) from messages where session_id = @session", new { session }));
     }

@@ -137,6 +137,19 @@ public sealed class TurnRunnerTests
     }
 
     [Fact]
+    public async Task A_turn_that_was_taken_over_shows_the_model_ten_messages_and_no_more()
+    {
+        await using var app = new ChatApp { ["Beat"] = "00:00:00.100" };
+        await app.InitializeAsync();
+        var turn = await LeaveBehindAsync(app, turnsBefore: 7);
+
+        await UntilEndedAsync(app, turn);
+
+        var shown = Assert.Single(app.Model.Requests).Messages.Skip(2).Select(m => m.Content);
+        Assert.Equal([.. Enumerable.Range(6, 9).Select(p => $"stored {p}"), Question], shown);
+    }
+
+    [Fact]
     public async Task A_failure_that_nobody_thought_of_ends_neither_the_service_nor_its_care_for_turns()
     {
         await using var app = new ChatApp { ["Beat"] = "00:00:00.100", ["Lease"] = "00:00:01" };
@@ -239,16 +252,23 @@ public sealed class TurnRunnerTests
     }
 
     /// <summary>A turn as a killed process leaves it.</summary>
-    private static async Task<Guid> LeaveBehindAsync(ChatApp app, int takeovers = 0)
+    private static async Task<Guid> LeaveBehindAsync(ChatApp app, int takeovers = 0, int turnsBefore = 0)
     {
         var (session, turn) = (Guid.NewGuid(), Guid.NewGuid());
         await app.ExecuteAsync(
             """
-            insert into chat_sessions (id, turn_count) values (@session, 1);
+            insert into chat_sessions (id, turn_count) values (@session, @turnsBefore + 1);
+            insert into turns (id, session_id, number, state, request, ended_at)
+            select gen_random_uuid(), @session, n, 'completed', '{}', now()
+            from generate_series(1, @turnsBefore) as n;
+            insert into messages (id, session_id, turn_id, position, role, content)
+            select gen_random_uuid(), @session, t.id, p, (case when p % 2 = 1 then 'user' else 'assistant' end)::message_role, 'stored ' || p
+            from generate_series(1, @turnsBefore * 2) as p
+            join turns as t on t.session_id = @session and t.number = (p + 1) / 2;
             insert into turns (id, session_id, number, request, attempt, takeovers, lease_owner, lease_until)
-            values (@turn, @session, 1, json_build_object('message', @Question), @takeovers + 1, @takeovers, gen_random_uuid(), now() - interval '1 minute');
-            insert into messages (id, session_id, turn_id, position, role, content) values (gen_random_uuid(), @session, @turn, 1, 'user', @Question);
-            """, new { session, turn, takeovers, Question });
+            values (@turn, @session, @turnsBefore + 1, json_build_object('message', @Question), @takeovers + 1, @takeovers, gen_random_uuid(), now() - interval '1 minute');
+            insert into messages (id, session_id, turn_id, position, role, content) values (gen_random_uuid(), @session, @turn, @turnsBefore * 2 + 1, 'user', @Question);
+            """, new { session, turn, takeovers, turnsBefore, Question });
         return turn;
     }
 
