@@ -19,13 +19,13 @@ internal static class AuditsFeature
         builder.Services.AddSingleton<AuditSummarizer>();
     }
 
-    public static void MapAudits(this WebApplication app)
+    public static void MapAudits(this IEndpointRouteBuilder routes)
     {
-        if (app.Configuration["AUDITS"] == "off")
+        if (routes.ServiceProvider.GetRequiredService<IConfiguration>()["AUDITS"] == "off")
             return;
 
         // Public, and without a rate limit where no model is asked.
-        var audits = app.MapGroup("/audits").WithTags("Audits").ProducesProblem(StatusCodes.Status400BadRequest);
+        var audits = routes.MapGroup("/audits").WithTags("Audits").ProducesProblem(StatusCodes.Status400BadRequest);
         audits.MapCreateAudit();
         audits.MapListAudits();
 
