@@ -12,25 +12,18 @@ internal static class IngestFeature
         builder.Services.AddSingleton<BookIngest>();
 
         var byDefault = builder.Environment.IsDevelopment() ? "on" : "off";
-<<<<<<< HEAD
         if ((builder.Configuration["SAMPLE_BOOK"] ?? byDefault) != "on")
             return;
-        builder.Services.AddHostedService<IngestSampleBook>();
         builder.Services.PostConfigure<SiteOptions>(site => site.BookTitle ??= IngestSampleBook.FindTitle(builder.Environment));
-=======
-        if ((builder.Configuration["SAMPLE_BOOK"] ?? byDefault) == "on")
+        builder.Services.AddSingleton<IngestSampleBook>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<IngestSampleBook>());
+        builder.Services.AddSingleton(services =>
         {
-            builder.Services.AddSingleton<IngestSampleBook>();
-            builder.Services.AddHostedService(services => services.GetRequiredService<IngestSampleBook>());
-            builder.Services.AddSingleton(services =>
+            var book = services.GetRequiredService<IngestSampleBook>();
+            return new Dependency("sample_book", IsRequired: false, _ => book.IsIngested ? Task.FromResult("ingested") : throw new NotReadyException(book.State))
             {
-                var book = services.GetRequiredService<IngestSampleBook>();
-                return new Dependency("sample_book", IsRequired: false, _ => book.IsIngested ? Task.FromResult("ingested") : throw new NotReadyException(book.State))
-                {
-                    Started = book.Tried,
-                };
-            });
-        }
->>>>>>> 4c30771 (Listen at once, whatever the database does, and say what is waited for)
+                Started = book.Tried,
+            };
+        });
     }
 }

@@ -11,7 +11,17 @@ namespace ChatBackend.Features.Ingest;
 internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database, IHostEnvironment environment, ILogger<IngestSampleBook> log)
     : BackgroundService
 {
-<<<<<<< HEAD
+    private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>True once the book is in the index.</summary>
+    public bool IsIngested { get; private set; }
+
+    /// <summary>Why not yet, in a few words that anybody may read.</summary>
+    public string State { get; private set; } = "not ingested yet";
+
+    /// <summary>Ends after the first attempt, whatever came of it.</summary>
+    public Task Tried => _tried.Task;
+
     /// <summary>The title of the book's first page, which is the book's; null where there is none.</summary>
     public static string? FindTitle(IHostEnvironment environment)
     {
@@ -26,24 +36,6 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
             return null;
         }
     }
-
-    public async Task StartAsync(CancellationToken cancellationToken)
-    {
-        var folder = Folder(environment);
-        if (!Directory.Exists(folder) || !database.IsMigrated)
-            return;
-=======
-    private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
->>>>>>> 4c30771 (Listen at once, whatever the database does, and say what is waited for)
-
-    /// <summary>True once the book is in the index.</summary>
-    public bool IsIngested { get; private set; }
-
-    /// <summary>Why not yet, in a few words that anybody may read.</summary>
-    public string State { get; private set; } = "not ingested yet";
-
-    /// <summary>Ends after the first attempt, whatever came of it.</summary>
-    public Task Tried => _tried.Task;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
@@ -66,7 +58,7 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
 
     private async Task IngestAsync(CancellationToken cancellationToken)
     {
-        var folder = Path.Combine(environment.ContentRootPath, "sample-book");
+        var folder = Folder(environment);
         if (!Directory.Exists(folder))
             return;
 
@@ -76,11 +68,6 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
         foreach (var document in summary.Failed)
             log.LogWarning("Could not ingest {Path}: {Reason}", document.Path, document.Reason);
     }
-<<<<<<< HEAD
-
-    public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
 
     private static string Folder(IHostEnvironment environment) => Path.Combine(environment.ContentRootPath, "sample-book");
-=======
->>>>>>> 4c30771 (Listen at once, whatever the database does, and say what is waited for)
 }

@@ -33,13 +33,8 @@ internal static class OpenApi
     public static void MapOpenApiDocument(this IEndpointRouteBuilder routes)
     {
         // Only the one there is: for others the framework answers with a 404 in plain text.
-<<<<<<< HEAD
-        routes.MapOpenApi("/openapi/{documentName:regex(^v1$)}.json");
+        routes.MapOpenApi("/openapi/{documentName:regex(^v1$)}.json").WithMetadata(new NeedsNoDatabaseAttribute());
         routes.MapApiReference();
-=======
-        app.MapOpenApi("/openapi/{documentName:regex(^v1$)}.json").WithMetadata(new NeedsNoDatabaseAttribute());
-        app.MapApiReference();
->>>>>>> 4c30771 (Listen at once, whatever the database does, and say what is waited for)
     }
 
     /// <summary>Title, version, servers; and the problem that every error is.</summary>
