@@ -20,7 +20,7 @@ internal sealed record InsightsResponse(
 [Example("""{"total":128,"completed":125,"failed":2,"running":1}""")]
 internal sealed record TurnCounts(int Total, int Completed, int Failed, int Running);
 
-/// <summary>Shares of the completed turns, 0 to 1.</summary>
+/// <summary>Shares of the completed turns that were no small talk, 0 to 1.</summary>
 /// <param name="Grounded">The book answers it.</param>
 /// <param name="Partial">The book says something on it.</param>
 /// <param name="None">The book does not cover it.</param>
@@ -75,7 +75,7 @@ internal static class GetInsights
         var (counts, feedback, open) = await database.RetryAsync(
             async connection =>
             {
-                await using var results = await connection.QueryMultipleAsync(new(Sql, new { from, Wordings }, cancellationToken: cancellationToken));
+                await using var results = await connection.QueryMultipleAsync(new(Sql, new { from, Wordings, SmallTalk = SmallTalk.Model }, cancellationToken: cancellationToken));
                 return (await results.ReadSingleAsync<CountsRow>(), await results.ReadSingleAsync<FeedbackCounts>(), (await results.ReadAsync<WordingRow>()).AsList());
             },
             cancellationToken);
@@ -85,7 +85,8 @@ internal static class GetInsights
         // One after the other: readers need the connections. The heading of today: an author who filled the gap sees it here.
         foreach (var question in frequent)
             questions.Add(question with { Nearest = await NearestAsync(index, question.Question, cancellationToken) });
-        double Share(int count) => counts.Completed == 0 ? 0 : Math.Round((double)count / counts.Completed, 4);
+        var asked = counts.Grounded + counts.Partial + counts.None;
+        double Share(int count) => asked == 0 ? 0 : Math.Round((double)count / asked, 4);
         return TypedResults.Ok(new InsightsResponse(
             from, new(counts.Total, counts.Completed, counts.Failed, counts.Total - counts.Completed - counts.Failed),
             new(Share(counts.Grounded), Share(counts.Partial), Share(counts.None)),
@@ -100,7 +101,7 @@ internal static class GetInsights
             (count(*) filter (where state = 'failed'))::integer as failed,
             (count(*) filter (where grounding = 'grounded'))::integer as grounded,
             (count(*) filter (where grounding = 'partial'))::integer as partial,
-            (count(*) filter (where grounding = 'none'))::integer as none,
+            (count(*) filter (where grounding = 'none' and model is distinct from @SmallTalk))::integer as none,
             coalesce(sum(input_tokens), 0)::bigint as input_tokens,
             coalesce(sum(output_tokens), 0)::bigint as output_tokens
         from turns
@@ -117,7 +118,7 @@ internal static class GetInsights
         select (array_agg(m.content order by t.created_at desc))[1] as question, count(*)::integer as count, max(t.created_at) as last_asked_at
         from turns as t
         join messages as m on m.turn_id = t.id and m.role = 'user'
-        where t.created_at >= @from and t.grounding = 'none'
+        where t.created_at >= @from and t.grounding = 'none' and t.model is distinct from @SmallTalk
         group by md5(lower(m.content))
         order by count(*) desc, max(t.created_at) desc
         limit @Wordings

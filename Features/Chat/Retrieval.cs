@@ -42,6 +42,7 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
 
     public async Task<Retrieved> FindAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
     {
+        history = SmallTalk.Without(history);
         var isAnswerable = !FollowUp.SaysNothing(question.Message);
         if (FollowUp.Leans(question.Message, history))
         {

@@ -80,7 +80,7 @@ internal enum Grounding
     /// <summary>The answer cites passages that cover only some of the question, or was cut before it cited one.</summary>
     Partial,
 
-    /// <summary>The book has nothing on it, and the answer says so: it cites nothing.</summary>
+    /// <summary>The book has nothing on it, and the answer says so; or it was small talk. It cites nothing.</summary>
     None,
 }
 
@@ -101,7 +101,7 @@ internal sealed record Usage(int? InputTokens, int? OutputTokens, int LatencyMs)
 /// <param name="Grounding">How well the book carries the answer.</param>
 /// <param name="Incomplete">True when the model stopped before the end: the answer is only its beginning.</param>
 /// <param name="FinishReason">stop, length, content_filter, or interrupted.</param>
-/// <param name="Model">The model that answered; offline-extractive quotes the book without one.</param>
+/// <param name="Model">The model that answered; offline-extractive quotes the book without one, small-talk asks neither.</param>
 [Example(
     """
     {

@@ -20,6 +20,9 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
     public async Task<ChatResponse> WriteAsync(LiveTurn live, TurnContext context, long started, CancellationToken cancellationToken)
     {
         var question = live.Turn.Question;
+        if (SmallTalk.Answer(question, site.Value) is { } reply)
+            return WriteSmallTalk(live, reply, started);
+
         var begun = time.GetTimestamp();
         var found = await retrieval.FindAsync(question, context.History, cancellationToken);
         var sources = found.Passages.Select(RetrievedPassage.From).ToArray();
@@ -71,6 +74,16 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
         }
 
         IReadOnlyList<Citation> Cited() => [.. markers.Used.Select((given, i) => sources[given - 1].Cite(i + 1))];
+    }
+
+    private ChatResponse WriteSmallTalk(LiveTurn live, string reply, long started)
+    {
+        live.SetRetrieved([]);
+        live.Append(reply, []);
+        return new(
+            reply, live.Turn.SessionId, time.GetUtcNow(), Guid.NewGuid(), live.Turn.Id, [], Grounding.None,
+            Incomplete: false, TurnJson.Name(ModelFinish.Stop), SmallTalk.Model,
+            new(InputTokens: 0, OutputTokens: 0, (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds));
     }
 
     /// <summary>

@@ -15,13 +15,14 @@ public sealed class GetInsightsTests
         var good = await app.AnswerAsync(new { message = "How do two ROS 2 nodes talk to each other over topics?" });
         foreach (var question in (string[])["How does a walking robot keep its balance on ice?", "Which wine goes with oysters?", "With an OYSTER, which wine goes?", "Which wine goes with oysters?"])
             await app.AnswerAsync(new { message = question });
+        await app.AnswerAsync(new { message = "thanks!" });
         app.Model.Fail(400);
         Assert.False((await app.AskAsync(new { message = "What is a topic?" })).IsSuccessStatusCode);
         await app.Client.PutAsJsonAsync($"/chat/messages/{good.GetProperty("message_id")}/feedback", new { rating = "up" });
 
         var insights = await InsightsAsync(app, "");
 
-        Assert.Equal("""{"total":6,"completed":5,"failed":1,"running":0}""", insights.GetProperty("turns").GetRawText());
+        Assert.Equal("""{"total":7,"completed":6,"failed":1,"running":0}""", insights.GetProperty("turns").GetRawText());
         Assert.Equal("""{"up":1,"down":0}""", insights.GetProperty("feedback").GetRawText());
         Assert.Equal("""{"grounded":0.2,"partial":0,"none":0.8}""", insights.GetProperty("grounding").GetRawText());
         Assert.Equal("""{"input_tokens":55,"output_tokens":35}""", insights.GetProperty("usage").GetRawText());
