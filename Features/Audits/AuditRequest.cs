@@ -1,21 +1,28 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
+using ChatBackend.Infrastructure.Http;
+using FluentValidation;
 
 namespace ChatBackend.Features.Audits;
 
 /// <summary>An audit as a client writes it: whole, to create or to replace one.</summary>
 internal sealed record AuditRequest
 {
+    /// <summary>The longest title, in code points.</summary>
+    public const int MaxTitleLength = 200;
+
+    /// <summary>The longest summary, in code points.</summary>
+    public const int MaxSummaryLength = 2000;
+
     /// <summary>What was audited, in a line: 1 to 200 characters.</summary>
     /// <example>Torque check of the left knee</example>
-    [Required, StringLength(AuditRules.TitleLength, MinimumLength = 1)]
+    [Required, StringLength(MaxTitleLength, MinimumLength = 1)]
     public string? Title { get; init; }
 
     /// <summary>How far it is; <c>pending</c> by default.</summary>
     /// <example>completed</example>
-    [AllowedValues("pending", "in_progress", "completed", "failed")]
-    [DefaultValue("pending")]
+    [AuditStatus, DefaultValue(AuditStatusAttribute.Default)]
     public string? Status { get; init; }
 
     /// <summary>The result, from 0 to 100.</summary>
@@ -25,7 +32,7 @@ internal sealed record AuditRequest
 
     /// <summary>The result in words, to 2,000 characters; a model can write it from the details.</summary>
     /// <example>All joints hold their torque; the left knee runs warm.</example>
-    [StringLength(AuditRules.SummaryLength)]
+    [StringLength(MaxSummaryLength)]
     public string? Summary { get; init; }
 
     /// <summary>
@@ -42,10 +49,35 @@ internal sealed record AuditRequest
         Versions = versions,
         ChangeId = changeId,
         Title,
-        TitleKey = AuditRules.KeyOf(Title!),
-        Status = Status ?? "pending",
+        TitleKey = TitleKeyOf(Title!),
+        Status = Status ?? AuditStatusAttribute.Default,
         Score,
         Summary,
         Details = Details?.GetRawText() ?? "{}",
     };
+
+    /// <summary>A title as it is sorted and searched: NFC, lower case, in code point order whatever the server's locale.</summary>
+    /// <remarks>.NET does not normalize U+FFFE, a code point that PostgreSQL and JSON allow.</remarks>
+    internal static string TitleKeyOf(string title) => title.Replace('\uFFFE', '\uFFFD').Normalize().ToLowerInvariant();
+}
+
+internal sealed class AuditRequestValidator : AbstractValidator<AuditRequest>
+{
+    public AuditRequestValidator()
+    {
+        RuleFor(r => r.Title)
+            .NotEmpty().WithMessage("title must not be empty.")
+            .Must(t => ValidationFilter.Length(t) <= AuditRequest.MaxTitleLength).WithMessage($"title must be {AuditRequest.MaxTitleLength} characters or fewer.")
+            .StorableText();
+        RuleFor(r => r.Status).Must(AuditStatusAttribute.Allows).WithMessage(AuditStatusAttribute.Message);
+        RuleFor(r => r.Score).InclusiveBetween(0, 100).WithMessage("score must be from 0 to 100.");
+        RuleFor(r => r.Summary)
+            .Must(s => ValidationFilter.Length(s) <= AuditRequest.MaxSummaryLength).WithMessage($"summary must be {AuditRequest.MaxSummaryLength} characters or fewer.")
+            .StorableText();
+        RuleFor(r => r.Details).Custom((details, context) =>
+        {
+            if (details is { } json && AuditDetails.Fault(json) is { } fault)
+                context.AddFailure(fault);
+        });
+    }
 }

@@ -1,4 +1,3 @@
-using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using ChatBackend.Infrastructure.Http;
@@ -22,7 +21,7 @@ internal sealed record AuditResponse
 
     /// <summary>How far it is.</summary>
     /// <example>completed</example>
-    [AllowedValues("pending", "in_progress", "completed", "failed")]
+    [AuditStatus]
     public required string Status { get; init; }
 
     /// <summary>The result, from 0 to 100.</summary>

@@ -70,9 +70,9 @@ internal static class AuditSummary
     private static string Cut(string text)
     {
         var runes = text.Trim().EnumerateRunes().Where(r => r.Value is not (0 or 0xFFFD)).ToArray();
-        if (runes.Length <= AuditRules.SummaryLength)
+        if (runes.Length <= AuditRequest.MaxSummaryLength)
             return string.Concat(runes);
-        var end = Array.FindLastIndex(runes, AuditRules.SummaryLength - 2, Rune.IsWhiteSpace);
-        return string.Concat(runes[..(end > 0 ? end : AuditRules.SummaryLength - 1)]) + "…";
+        var end = Array.FindLastIndex(runes, AuditRequest.MaxSummaryLength - 2, Rune.IsWhiteSpace);
+        return string.Concat(runes[..(end > 0 ? end : AuditRequest.MaxSummaryLength - 1)]) + "…";
     }
 }

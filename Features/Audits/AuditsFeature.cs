@@ -12,11 +12,8 @@ internal static class AuditsFeature
 {
     public static void AddAudits(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<IValidator<AuditRequest>, AuditRules>();
-        builder.Services.AddSingleton<IValidator<ListAuditsRequest>, ListAuditsRules>();
-        builder.Services.AddSingleton<AuditSummaryLease>();
-        builder.Services.AddSingleton<AuditSummaryRun>();
-        builder.Services.AddSingleton<AuditSummarizer>();
+        builder.Services.AddSingleton<IValidator<AuditRequest>, AuditRequestValidator>();
+        builder.Services.AddSingleton<IValidator<ListAuditsRequest>, ListAuditsRequestValidator>();
     }
 
     public static void MapAudits(this IEndpointRouteBuilder routes)

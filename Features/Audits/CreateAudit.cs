@@ -24,12 +24,12 @@ internal static class CreateAudit
         var parameters = request.ToParameters(Guid.CreateVersion7());
         var audit = await db.RetryAsync(
             connection => connection.QuerySingleAsync<AuditResponse>(new(
-                """
+                $"""
                 insert into audit (id, title, title_key, status, score, summary, details)
                 values (@Id, @Title, @TitleKey, @Status::audit_status, @Score, @Summary, @Details::jsonb)
                 on conflict (id) do update set id = excluded.id
-                returning
-                """ + " " + AuditResponse.Columns,
+                returning {AuditResponse.Columns}
+                """,
                 parameters, cancellationToken: cancellationToken)),
             cancellationToken);
 

@@ -23,7 +23,7 @@ internal static class GetAudit
     {
         var audit = await db.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
-                "select " + AuditResponse.Columns + " from audit where id = @id::uuid",
+                $"select {AuditResponse.Columns} from audit where id = @id::uuid",
                 new { id }, cancellationToken: cancellationToken)),
             cancellationToken);
         if (audit is null)

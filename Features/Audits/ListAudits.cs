@@ -1,10 +1,57 @@
+using System.ComponentModel;
+using System.ComponentModel.DataAnnotations;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
+using FluentValidation;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
 using Npgsql;
 
 namespace ChatBackend.Features.Audits;
+
+/// <summary>
+/// Which page of which audits.
+/// Numbers arrive as text, so that a problem can name the field that is none; attributes are what OpenAPI shows.
+/// </summary>
+internal sealed record ListAuditsRequest
+{
+    [FromQuery(Name = "page"), Range(1, int.MaxValue), DefaultValue("1")]
+    [Description("The page, from 1; beyond the last one there are no items.")]
+    public string? Page { get; init; }
+
+    [FromQuery(Name = "page_size"), Range(1, 50), DefaultValue("20")]
+    [Description("Records on a page.")]
+    public string? PageSize { get; init; }
+
+    [FromQuery(Name = "status"), AuditStatus]
+    [Description("Only records of this status.")]
+    public string? Status { get; init; }
+
+    [FromQuery(Name = "sort"), AllowedValues("created_at", "-created_at", "title", "-title"), DefaultValue("-created_at")]
+    [Description("The order; the id decides between equals. Titles go by code point of their lower case.")]
+    public string? Sort { get; init; }
+
+    [FromQuery(Name = "q"), StringLength(AuditRequest.MaxTitleLength)]
+    [Description("Only records whose title holds this text, upper or lower case.")]
+    public string? Q { get; init; }
+}
+
+internal sealed class ListAuditsRequestValidator : AbstractValidator<ListAuditsRequest>
+{
+    public ListAuditsRequestValidator()
+    {
+        RuleFor(r => r.Page).Must(p => p is null || int.TryParse(p, out var n) && n >= 1)
+            .WithMessage("page must be a whole number from 1.");
+        RuleFor(r => r.PageSize).Must(p => p is null || int.TryParse(p, out var n) && n is >= 1 and <= 50)
+            .WithMessage("page_size must be a whole number from 1 to 50.");
+        RuleFor(r => r.Status).Must(AuditStatusAttribute.Allows).WithMessage(AuditStatusAttribute.Message);
+        RuleFor(r => r.Sort).Must(s => s is null or "created_at" or "-created_at" or "title" or "-title")
+            .WithMessage("sort must be one of created_at, -created_at, title, -title.");
+        RuleFor(r => r.Q).Must(q => ValidationFilter.Length(q) <= AuditRequest.MaxTitleLength)
+            .WithMessage($"q must be {AuditRequest.MaxTitleLength} characters or fewer.").StorableText();
+    }
+}
 
 /// <summary>A page of audits.</summary>
 /// <param name="Items">The records of this page.</param>
@@ -32,15 +79,32 @@ internal static class ListAudits
     {
         var page = int.Parse(request.Page ?? "1");
         var size = int.Parse(request.PageSize ?? "20");
-        var sort = request.Sort ?? "-created_at";
-        var text = AuditRules.KeyOf(request.Q?.Trim() ?? "");
+        // Parameters cannot name columns.
+        var order = request.Sort switch
+        {
+            "created_at" => "created_at, id",
+            "title" => "title_key, id",
+            "-title" => "title_key desc, id desc",
+            _ => "created_at desc, id desc",
+        };
 
-        // A page beyond the last one is a row of the total and no record.
+        // The page's ids come from an index, and rows are read for them alone. A page beyond the last is the total and no record.
         var rows = (await db.RetryAsync(
             connection => connection.QueryAsync<long, AuditResponse?, (long Total, AuditResponse? Audit)>(
                 new CommandDefinition(
-                    text.Length == 0 ? ListAuditsSql.All(sort, request.Status) : ListAuditsSql.Search(sort, request.Status),
-                    new { request.Status, Skip = (page - 1L) * size, Size = size, Text = text },
+                    $"""
+                    with matching as not materialized (
+                        select id, title_key, created_at from audit
+                        where (@Status::audit_status is null or status = @Status::audit_status) and strpos(title_key, @Text) > 0
+                    ), page as (
+                        select id from matching order by {order} offset @Skip limit @Size
+                    )
+                    select counted.total, {AuditResponse.Columns}
+                    from (select count(*) as total from matching) as counted
+                    left join (page join audit using (id)) on true
+                    order by {order}
+                    """,
+                    new { request.Status, Skip = (page - 1L) * size, Size = size, Text = AuditRequest.TitleKeyOf(request.Q?.Trim() ?? "") },
                     cancellationToken: cancellationToken),
                 (total, audit) => (total, audit)),
             cancellationToken)).AsList();

@@ -44,7 +44,7 @@ internal static class PatchAudit
         {
             var before = await db.RetryAsync(
                 connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
-                    "select " + AuditResponse.Columns + " from audit where id = @id::uuid", new { id }, cancellationToken: cancellationToken)),
+                    $"select {AuditResponse.Columns} from audit where id = @id::uuid", new { id }, cancellationToken: cancellationToken)),
                 cancellationToken);
             if (before is null)
                 return AuditsFeature.Unknown();

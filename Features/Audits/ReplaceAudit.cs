@@ -47,15 +47,15 @@ internal static class ReplaceAudit
         var parameters = request.ToParameters(id, versions, changeId: Guid.NewGuid());
         return db.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
-                """
+                $"""
                 update audit
                 set title = @Title, title_key = @TitleKey, status = @Status::audit_status, score = @Score, summary = @Summary,
                     details = @Details::jsonb, change_id = @ChangeId,
                     version = case when change_id = @ChangeId then version else version + 1 end,
                     updated_at = case when change_id = @ChangeId then updated_at else now() end
                 where id = @Id::uuid and (@Versions::integer[] is null or version = any (@Versions) or change_id = @ChangeId)
-                returning
-                """ + " " + AuditResponse.Columns,
+                returning {AuditResponse.Columns}
+                """,
                 parameters, cancellationToken: cancellationToken)),
             cancellationToken);
     }

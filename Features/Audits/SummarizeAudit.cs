@@ -1,12 +1,20 @@
 using System.Threading.RateLimiting;
+using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using Npgsql;
 
 namespace ChatBackend.Features.Audits;
 
 /// <summary>POST /audits/{id}/summary.</summary>
 internal static class SummarizeAudit
 {
+    /// <summary>How often a request looks whether the model has answered another one.</summary>
+    private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
+
     public static void MapSummarizeAudit(this IEndpointRouteBuilder audit) => audit
         .MapPost("/summary", HandleAsync)
         .WithName(nameof(SummarizeAudit))
@@ -28,20 +36,90 @@ internal static class SummarizeAudit
     /// <response code="500">The model failed; nothing was written.</response>
     /// <response code="503">The model or the database is away; nothing was written.</response>
     internal static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> HandleAsync(
-        string id, AuditSummarizer summarizer, HttpContext context,
-        [FromKeyedServices(RateLimits.Chat)] PartitionedRateLimiter<HttpContext> limit, CancellationToken cancellationToken)
+        string id, NpgsqlDataSource db, IChatModel model, IOptions<AiOptions> options, TimeProvider time,
+        [FromKeyedServices(RateLimits.Chat)] PartitionedRateLimiter<HttpContext> limit, HttpContext context, CancellationToken cancellationToken)
     {
-        using var lease = limit.AttemptAcquire(context);
-        if (!lease.IsAcquired)
-            return RateLimits.Refuse(context, lease);
+        using var permit = limit.AttemptAcquire(context);
+        if (!permit.IsAcquired)
+            return RateLimits.Refuse(context, permit);
 
-        var (outcome, audit) = await summarizer.SummarizeAsync(Guid.Parse(id), cancellationToken);
-        if (outcome is SummaryOutcome.Unknown)
+        var summaries = await db.RetryAsync(
+            connection => connection.ExecuteScalarAsync<int?>(new(
+                "select summaries from audit where id = @id::uuid", new { id }, cancellationToken: cancellationToken)),
+            cancellationToken);
+        if (summaries is null)
             return AuditsFeature.Unknown();
-        if (outcome is SummaryOutcome.DetailsChanged)
-            return Problems.Problem(StatusCodes.Status409Conflict, "audit_changed", "The details were changed while the model read them. Ask again.");
 
-        context.Response.SetVersion(audit!.Version);
-        return TypedResults.Ok(audit);
+        // A lease outlives the model's own time limit, so that it lapses only when its process is gone.
+        var lease = new Lease(db, id, summaries.Value, Owner: Guid.NewGuid(), Seconds: options.Value.TimeoutSeconds + 30);
+        // A caller who goes away leaves the model's answer to the record, and to those who wait for it.
+        var result = await RunAsync(lease, model, time, cancellationToken).WaitAsync(cancellationToken);
+        if (result.Result is Ok<AuditResponse> { Value: { } audit })
+            context.Response.SetVersion(audit.Version);
+        return result;
+    }
+
+    /// <summary>Asks the model, or waits for the request that does, here or at another replica.</summary>
+    private static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> RunAsync(
+        Lease lease, IChatModel model, TimeProvider time, CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var read = await lease.TakeAsync();
+            if (read is not null)
+            {
+                try
+                {
+                    await lease.StoreAsync(read, await AuditSummary.WriteAsync(model, read));
+                }
+                finally
+                {
+                    await lease.ReleaseAsync();
+                }
+            }
+
+            var audit = await lease.ReadAsync();
+            if (audit is null)
+                return AuditsFeature.Unknown();
+            if (audit.Summaries > lease.Summaries)
+                return TypedResults.Ok(audit);
+            if (read is not null && (read.Title, read.DetailsText) != (audit.Title, audit.DetailsText))
+                return Problems.Problem(StatusCodes.Status409Conflict, "audit_changed", "The details were changed while the model read them. Ask again.");
+            await Task.Delay(Poll, time, cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// The right to ask the model about a record: columns of its row, as no connection is held while the model answers, which an
+    /// advisory lock would need. Each statement may be repeated; none takes a token, as an answer that is paid for is stored.
+    /// </summary>
+    /// <param name="Summaries">How many summaries the record had when it was asked for.</param>
+    private sealed record Lease(NpgsqlDataSource Db, string Id, int Summaries, Guid Owner, int Seconds)
+    {
+        /// <summary>The record as it is now, for the model to read; null while another request has the lease, or when there is a newer summary.</summary>
+        public Task<AuditResponse?> TakeAsync() => QueryAsync(
+            $"""
+            update audit set summary_lease_owner = @Owner, summary_lease_until = now() + make_interval(secs => @Seconds)
+            where id = @Id::uuid and summaries = @Summaries
+              and (summary_lease_until is null or summary_lease_until < now() or summary_lease_owner = @Owner)
+            returning {AuditResponse.Columns}
+            """, this);
+
+        /// <summary>Stores the summary while it is still that of the record's title and details.</summary>
+        public Task StoreAsync(AuditResponse read, string summary) => QueryAsync(
+            """
+            update audit
+            set summary = @summary, summaries = summaries + 1, version = version + 1, change_id = @Owner, updated_at = now()
+            where id = @Id::uuid and summary_lease_owner = @Owner and summaries = @Summaries and title = @Title and details = @DetailsText::jsonb
+            """, new { Id, Owner, Summaries, read.Title, read.DetailsText, summary });
+
+        public Task ReleaseAsync() => QueryAsync(
+            "update audit set summary_lease_owner = null, summary_lease_until = null where id = @Id::uuid and summary_lease_owner = @Owner", this);
+
+        public Task<AuditResponse?> ReadAsync() => QueryAsync(
+            $"select summaries, {AuditResponse.Columns} from audit where id = @Id::uuid", this);
+
+        private Task<AuditResponse?> QueryAsync(string sql, object parameters) => Db.RetryAsync(
+            connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(sql, parameters), CancellationToken.None);
     }
 }

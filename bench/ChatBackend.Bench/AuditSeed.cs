@@ -26,6 +26,5 @@ internal static class AuditSeed
             """,
             new { runner.Options.Audits });
         await runner.ExecuteAsync("vacuum analyze audit");
-        await runner.ExecuteAsync("vacuum analyze audit_count");
     }
 }

@@ -1,4 +1,5 @@
 using System.Net;
+using ChatBackend.Features.Audits;
 
 namespace ChatBackend.Tests.Features.Audits;
 
@@ -26,5 +27,14 @@ public sealed class AuditsFeatureTests
         var description = (await app.Client.GetJsonAsync("/openapi/v1.json")).GetProperty("paths").EnumerateObject().Select(p => p.Name).ToArray();
         Assert.Contains("/chat", description);
         Assert.Equal(areThere, description.Any(p => p.StartsWith("/audits", StringComparison.Ordinal)));
+    }
+
+    [Fact]
+    public async Task The_statuses_are_those_of_the_database()
+    {
+        await using var app = new ChatBackendApp();
+        await app.InitializeAsync();
+
+        Assert.Equal(AuditStatusAttribute.All, await app.ScalarAsync<string[]>("select enum_range(null::audit_status)::text[]"));
     }
 }

@@ -1,8 +1,8 @@
+using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
-using ChatBackend.Features.Audits;
 using ChatBackend.Tests.Infrastructure.Ai;
-using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace ChatBackend.Tests.Features.Audits;
 
@@ -74,10 +74,11 @@ public sealed class SummarizeAuditTests : IAsyncLifetime
     {
         var (path, _) = await _app.Client.CreateAuditAsync(Knee);
         var gate = _model.AnswerInTwo("The knee", "holds.");
+        using var looks = Looks();
         var first = SummarizeAsync(path);
         await gate.WhenReached;
         var others = Enumerable.Range(0, 9).Select(_ => SummarizeAsync(path)).ToArray();
-        await WaitingAsync(_app, 10);
+        await looks.CountAsync(10);
         gate.Open();
 
         var summaries = await Task.WhenAll(((Task<HttpResponseMessage>[])[first, .. others]).Select(async r => (await (await r).JsonAsync()).GetProperty("summary").GetString()));
@@ -95,10 +96,11 @@ public sealed class SummarizeAuditTests : IAsyncLifetime
         var (path, _) = await _app.Client.CreateAuditAsync(Knee);
         replica["DATABASE_URL"] = _app.Database;
         var gate = _model.AnswerInTwo("The knee", "holds.");
+        using var looks = Looks();
         var first = SummarizeAsync(path);
         await gate.WhenReached;
         var second = replica.Client.SendAsync(HttpMethod.Post, path + "/summary");
-        await WaitingAsync(replica, 1);
+        await looks.CountAsync(2);
         gate.Open();
 
         Assert.Equal(await (await first).Content.ReadAsStringAsync(), await (await second).Content.ReadAsStringAsync());
@@ -108,7 +110,7 @@ public sealed class SummarizeAuditTests : IAsyncLifetime
         await _app.ExecuteAsync("update audit set summary_lease_owner = gen_random_uuid(), summary_lease_until = now() + interval '1 hour'");
         _model.Answer("Taken over.");
         var waiting = replica.Client.SendAsync(HttpMethod.Post, path + "/summary");
-        await WaitingAsync(replica, 1);
+        await looks.CountAsync(3);
         Assert.Single(_model.Requests);
         await _app.ExecuteAsync("update audit set summary_lease_until = now() - interval '1 second'");
         Assert.Equal("Taken over.", (await (await waiting).JsonAsync()).GetProperty("summary").GetString());
@@ -155,14 +157,12 @@ public sealed class SummarizeAuditTests : IAsyncLifetime
     {
         var (path, _) = await _app.Client.CreateAuditAsync(Knee);
         var gate = _model.AnswerInTwo("Still", "stored.");
-        using var leaving = new CancellationTokenSource();
-        var call = _app.Client.PostAsync(path + "/summary", null, leaving.Token);
+        using var looks = Looks();
+        var leave = Call();
         await gate.WhenReached;
         var other = SummarizeAsync(path);
-        await WaitingAsync(_app, 2);
-        await leaving.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
-        await WaitingAsync(_app, 1);
+        await looks.CountAsync(2);
+        await leave();
         gate.Open();
 
         Assert.Equal(HttpStatusCode.OK, (await other).StatusCode);
@@ -170,15 +170,32 @@ public sealed class SummarizeAuditTests : IAsyncLifetime
 
         // And with nobody left to wait for it.
         gate = _model.AnswerInTwo("Still", "stored.");
-        using var last = new CancellationTokenSource();
-        call = _app.Client.PostAsync(path + "/summary", null, last.Token);
+        leave = Call();
         await gate.WhenReached;
-        await last.CancelAsync();
-        await WaitingAsync(_app, 0);
+        await leave();
         gate.Open();
         await Until.TrueAsync(
             async () => (await _app.Client.GetAsync(path)).Headers.ETag?.Tag == "\"3\"", "The summary was lost with its caller.");
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+
+        // Gives what ends the call, on both sides.
+        Func<Task> Call()
+        {
+            var trace = ActivityTraceId.CreateRandom();
+            var ended = new EndedSpans("Microsoft.AspNetCore", s => s.TraceId == trace);
+            var leaving = new CancellationTokenSource();
+            var call = _app.Client.SendAsync(
+                new(HttpMethod.Post, path + "/summary") { Headers = { { "traceparent", $"00-{trace}-{ActivitySpanId.CreateRandom()}-01" } } }, leaving.Token);
+            return async () =>
+            {
+                using (leaving)
+                using (ended)
+                {
+                    await leaving.CancelAsync();
+                    await Assert.ThrowsAnyAsync<OperationCanceledException>(() => call);
+                    await ended.CountAsync(1);
+                }
+            };
+        }
     }
 
     [Fact]
@@ -226,8 +243,12 @@ public sealed class SummarizeAuditTests : IAsyncLifetime
         Assert.Equal("\"2\"", (await limited.Client.GetAsync(path)).Headers.ETag?.Tag);
     }
 
-    private static Task WaitingAsync(ChatBackendApp app, int count) => Until.TrueAsync(
-        () => app.Services.GetRequiredService<AuditSummarizer>().Waiting == count, $"{count} did not come to wait.");
+    /// <summary>Counts the requests, at any replica, that have seen how many summaries there are, and wait for a newer one.</summary>
+    private EndedSpans Looks()
+    {
+        var database = new NpgsqlConnectionStringBuilder(_app.Database).Database;
+        return new("Npgsql", s => Equals(s.GetTagItem("db.namespace"), database) && s.GetTagItem("db.query.text") is string text && text.StartsWith("select summaries from audit", StringComparison.Ordinal));
+    }
 
     private Task<HttpResponseMessage> SummarizeAsync(string path) => _app.Client.SendAsync(HttpMethod.Post, path + "/summary");
 }

@@ -1,0 +1,28 @@
+using System.Diagnostics;
+
+namespace ChatBackend.Tests;
+
+/// <summary>Counts the spans of a source that ended: a test learns from it how far requests and statements have come.</summary>
+internal sealed class EndedSpans : IDisposable
+{
+    private readonly ActivityListener _listener;
+    private int _count;
+
+    /// <param name="source">An activity source: <c>Npgsql</c> for statements, <c>Microsoft.AspNetCore</c> for requests.</param>
+    /// <param name="counts">Which spans count; other tests' spans come by, too.</param>
+    public EndedSpans(string source, Func<Activity, bool> counts)
+    {
+        _listener = new()
+        {
+            ShouldListenTo = s => s.Name == source,
+            Sample = (ref _) => ActivitySamplingResult.AllData,
+            ActivityStopped = span => Interlocked.Add(ref _count, counts(span) ? 1 : 0),
+        };
+        ActivitySource.AddActivityListener(_listener);
+    }
+
+    /// <summary>Waits until so many have ended.</summary>
+    public Task CountAsync(int count) => Until.TrueAsync(() => Volatile.Read(ref _count) >= count, $"{count} did not end.");
+
+    public void Dispose() => _listener.Dispose();
+}
