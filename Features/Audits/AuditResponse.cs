@@ -34,6 +34,7 @@ internal sealed record AuditResponse
 
     /// <summary>Any JSON object.</summary>
     /// <example>{"joint":"knee_left","torque_nm":[41.2,40.9],"firmware":"2.4.1"}</example>
+    [JsonConverter(typeof(AnyDepthConverter))]
     public JsonElement Details => JsonElement.Parse(DetailsText, JsonText.AnyDepth);
 
     /// <summary>When it was created.</summary>

@@ -99,7 +99,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         return Problems.Details(
             StatusCodes.Status400BadRequest, "malformed_json",
             exception.LineNumber is { } line
-                ? $"The body is not well-formed JSON (line {line + 1}, byte {exception.BytePositionInLine + 1})."
+                ? $"The body is not well-formed JSON, or nested more than 64 levels deep (line {line + 1}, byte {exception.BytePositionInLine + 1})."
                 : "The body is not well-formed JSON.");
     }
 

@@ -70,8 +70,6 @@ internal static class HttpFeature
         json.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower;
         json.DictionaryKeyPolicy = null;
         json.NumberHandling = JsonNumberHandling.Strict;
-        // A body's size bounds its depth, free-form JSON has a bound of its own (JsonText), and a stored record must never break an answer.
-        json.MaxDepth = int.MaxValue;
         json.DefaultIgnoreCondition = JsonIgnoreCondition.Never;
         json.Encoder = System.Text.Encodings.Web.JavaScriptEncoder.UnsafeRelaxedJsonEscaping;
         json.Converters.Add(new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower, allowIntegerValues: false));

@@ -6,10 +6,10 @@ namespace ChatBackend.Infrastructure.Http;
 /// <summary>What free-form JSON may hold to be stored and given back.</summary>
 internal static class JsonText
 {
-    /// <summary>How deep it may be nested, its outermost object or array counted. Many clients' parsers end at 64.</summary>
+    /// <summary>How deep it may be nested, its outermost object or array counted. Many parsers, ours too, end at 64.</summary>
     public const int MaxDepth = 32;
 
-    /// <summary>Reads what is stored however deep it is, so that no record can break an answer.</summary>
+    /// <summary>Reads what is stored however deep it is. Not for bodies: what the parser does grows with the square of the depth.</summary>
     public static readonly JsonDocumentOptions AnyDepth = new() { MaxDepth = int.MaxValue };
 
     /// <summary>What is wrong with it, to follow a field's name; null when PostgreSQL can store it as <c>jsonb</c> and clients can read it.</summary>

@@ -41,11 +41,13 @@ internal static class MergePatch
     {
         try
         {
-            return Apply(JsonSerializer.SerializeToElement(record, json), patch).Deserialize<TRequest>(json)!;
+            var before = JsonElement.Parse(JsonSerializer.SerializeToUtf8Bytes(record, json), JsonText.AnyDepth);
+            return Apply(before, patch).Deserialize<TRequest>(json)!;
         }
         catch (JsonException e)
         {
-            throw new BadHttpRequestException("The patch does not fit.", StatusCodes.Status400BadRequest, e);
+            // Without its inner exception, which would say that the body is no JSON: a member does not fit, or was stored too deep.
+            throw new BadHttpRequestException("The patch does not fit.", StatusCodes.Status400BadRequest, new JsonException(e.Message, e.Path, null, null));
         }
     }
 
