@@ -22,7 +22,7 @@ internal static class AuditsFeature
             return;
 
         // Public, and without a rate limit where no model is asked.
-        var audits = routes.MapGroup("/audits").WithTags("Audits").ProducesProblem(StatusCodes.Status400BadRequest);
+        var audits = routes.MapFeature("/audits", "Audits");
         audits.MapCreateAudit();
         audits.MapListAudits();
 

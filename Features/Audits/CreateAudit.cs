@@ -12,7 +12,9 @@ internal static class CreateAudit
     public static void MapCreateAudit(this IEndpointRouteBuilder audits) => audits
         .MapPost("", HandleAsync)
         .WithName(nameof(CreateAudit))
-        .Validate<AuditRequest>();
+        .Validate<AuditRequest>()
+        .AnswersWithHeader("Location", "Where the new record is.")
+        .AnswersWithVersion();
 
     /// <summary>Create an audit record</summary>
     /// <response code="201">The record, its address in Location and its version in ETag.</response>

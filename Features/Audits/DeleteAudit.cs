@@ -14,7 +14,7 @@ internal static class DeleteAudit
     public static void MapDeleteAudit(this IEndpointRouteBuilder audit) => audit
         .MapDelete("", HandleAsync)
         .WithName(nameof(DeleteAudit))
-        .ProducesProblem(StatusCodes.Status412PreconditionFailed);
+        .FailsWith(StatusCodes.Status412PreconditionFailed, "precondition_failed");
 
     /// <summary>Delete an audit record</summary>
     /// <param name="id">The record's id.</param>

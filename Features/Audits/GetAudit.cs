@@ -11,7 +11,8 @@ internal static class GetAudit
 {
     public static void MapGetAudit(this IEndpointRouteBuilder audit) => audit
         .MapGet("", HandleAsync)
-        .WithName(nameof(GetAudit));
+        .WithName(nameof(GetAudit))
+        .AnswersWithVersion();
 
     /// <summary>Read an audit record</summary>
     /// <param name="id">The record's id.</param>

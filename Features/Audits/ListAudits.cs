@@ -59,7 +59,7 @@ internal sealed class ListAuditsRequestValidator : AbstractValidator<ListAuditsR
 /// <param name="Page">The page asked for.</param>
 /// <param name="PageSize">Records on a page.</param>
 /// <param name="Pages">Pages there are; 0 when nothing matches.</param>
-[Example("""{"total":137,"page":1,"page_size":20,"pages":7}""")]
+/// <example>{"total":137,"page":1,"page_size":20,"pages":7}</example>
 internal sealed record ListAuditsResponse(IReadOnlyList<AuditResponse> Items, long Total, int Page, int PageSize, long Pages);
 
 /// <summary>GET /audits.</summary>

@@ -19,7 +19,8 @@ internal static class PatchAudit
         .MapPatch("", HandleAsync)
         .WithName(nameof(PatchAudit))
         .AcceptsMergePatch<AuditRequest>()
-        .ProducesProblem(StatusCodes.Status412PreconditionFailed);
+        .FailsWith(StatusCodes.Status412PreconditionFailed, "precondition_failed")
+        .AnswersWithVersion();
 
     /// <summary>Change parts of an audit record</summary>
     /// <remarks>

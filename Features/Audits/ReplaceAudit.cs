@@ -14,8 +14,9 @@ internal static class ReplaceAudit
     public static void MapReplaceAudit(this IEndpointRouteBuilder audit) => audit
         .MapPut("", HandleAsync)
         .WithName(nameof(ReplaceAudit))
-        .ProducesProblem(StatusCodes.Status412PreconditionFailed)
-        .Validate<AuditRequest>();
+        .FailsWith(StatusCodes.Status412PreconditionFailed, "precondition_failed")
+        .Validate<AuditRequest>()
+        .AnswersWithVersion();
 
     /// <summary>Replace an audit record</summary>
     /// <remarks>What is left out gets its default. Without If-Match the last writer wins.</remarks>

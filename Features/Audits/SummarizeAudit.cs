@@ -19,7 +19,8 @@ internal static class SummarizeAudit
         .MapPost("/summary", HandleAsync)
         .WithName(nameof(SummarizeAudit))
         .FailsWith(StatusCodes.Status409Conflict, "audit_changed")
-        .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited");
+        .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited")
+        .AnswersWithVersion();
 
     /// <summary>Have a model summarize an audit record</summary>
     /// <remarks>

@@ -1,4 +1,5 @@
 using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Http;
 using FluentValidation;
 
 namespace ChatBackend.Features.Chat;
@@ -20,7 +21,7 @@ internal static class ChatFeature
 
     public static void MapChat(this IEndpointRouteBuilder routes)
     {
-        var chat = routes.MapGroup("/chat").WithTags("Chat").AcceptToken();
+        var chat = routes.MapFeature("/chat", "Chat").AcceptToken();
 
         chat.MapPostChat();
         chat.MapGetTurn();
@@ -30,6 +31,6 @@ internal static class ChatFeature
         chat.MapPutFeedback();
 
         // For the authors, not the readers: their key takes the place of a reader's token.
-        routes.MapGroup("/chat").WithTags("Chat").MapGetInsights();
+        routes.MapFeature("/chat", "Chat").MapGetInsights();
     }
 }

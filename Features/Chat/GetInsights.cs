@@ -17,33 +17,33 @@ namespace ChatBackend.Features.Chat;
 internal sealed record InsightsResponse(
     DateTimeOffset Since, TurnCounts Turns, GroundingShares Grounding, FeedbackCounts Feedback, TokenSums Usage, IReadOnlyList<UnansweredQuestion> Unanswered);
 
-[Example("""{"total":128,"completed":125,"failed":2,"running":1}""")]
+/// <example>{"total":128,"completed":125,"failed":2,"running":1}</example>
 internal sealed record TurnCounts(int Total, int Completed, int Failed, int Running);
 
 /// <summary>Shares of the completed turns that were no small talk, 0 to 1.</summary>
 /// <param name="Grounded">The book answers it.</param>
 /// <param name="Partial">The book says something on it.</param>
 /// <param name="None">The book does not cover it.</param>
-[Example("""{"grounded":0.81,"partial":0.12,"none":0.07}""")]
+/// <example>{"grounded":0.81,"partial":0.12,"none":0.07}</example>
 internal sealed record GroundingShares(double Grounded, double Partial, double None);
 
-[Example("""{"up":37,"down":4}""")]
+/// <example>{"up":37,"down":4}</example>
 internal sealed record FeedbackCounts(int Up, int Down);
 
-[Example("""{"input_tokens":230000,"output_tokens":12000}""")]
+/// <example>{"input_tokens":230000,"output_tokens":12000}</example>
 internal sealed record TokenSums(long InputTokens, long OutputTokens);
 
 /// <param name="Question">The question, as it was asked last.</param>
 /// <param name="Count">How often it was asked, word order and inflection aside.</param>
 /// <param name="Nearest">Where the book comes closest today; null where no word of the question is in it.</param>
-[Example("""{"question":"Which battery does the robot need?","count":3}""")]
+/// <example>{"question":"Which battery does the robot need?","count":3}</example>
 internal sealed record UnansweredQuestion(string Question, int Count, DateTime LastAskedAt, NearestHeading? Nearest);
 
 /// <summary>A place in the book.</summary>
 /// <param name="Title">The page's title.</param>
 /// <param name="Heading">The heading.</param>
 /// <param name="Url">The page's address, ending in the heading's anchor.</param>
-[Example("""{"title":"Sensors","heading":"Power","url":"/docs/perception/sensors#power"}""")]
+/// <example>{"title":"Sensors","heading":"Power","url":"/docs/perception/sensors#power"}</example>
 internal sealed record NearestHeading(string Title, string Heading, string Url);
 
 internal static class GetInsights
@@ -57,7 +57,7 @@ internal static class GetInsights
     public static void MapGetInsights(this IEndpointRouteBuilder chat) => chat
         .MapGet("/insights", HandleAsync)
         .WithName(nameof(GetInsights))
-        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .FailsWith(StatusCodes.Status400BadRequest, "invalid_request", "since must be a date or a time such as 2026-11-01 or 2026-11-01T09:30:00Z.")
         .RequireIngestKey();
 
     /// <summary>What readers asked, how they were answered, and which questions the book left open.</summary>

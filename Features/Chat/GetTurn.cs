@@ -6,7 +6,6 @@ using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.Mvc;
 using Npgsql;
 
 namespace ChatBackend.Features.Chat;
@@ -16,10 +15,10 @@ namespace ChatBackend.Features.Chat;
 /// <param name="Response">The answer, as <c>POST /chat</c> gave it; null until the turn is completed.</param>
 /// <param name="Error">Why there is no answer, as a problem; null unless the turn failed. The same Idempotency-Key tries again.</param>
 /// <param name="EndedAt">When the turn ended; null while it runs.</param>
-[Example("""{"state":"completed","error":null}""")]
+/// <example>{"state":"completed","error":null}</example>
 internal sealed record TurnResponse(
     Guid TurnId, Guid SessionId, [property: AllowedValues("running", "completed", "failed")] string State,
-    [property: JsonOf(typeof(ChatResponse))] JsonNode? Response, [property: JsonOf(typeof(ProblemDetails))] JsonNode? Error, DateTime CreatedAt, DateTime? EndedAt);
+    [property: JsonOf(typeof(ChatResponse))] JsonNode? Response, [property: JsonOf(typeof(ProblemBody))] JsonNode? Error, DateTime CreatedAt, DateTime? EndedAt);
 
 internal static class GetTurn
 {

@@ -15,7 +15,7 @@ namespace ChatBackend.Features.Chat;
 /// <param name="Content">Its text, in Markdown.</param>
 /// <param name="Citations">What an answer cites, as it was shown.</param>
 /// <param name="Rating">The reader's feedback on an answer: up, down, or null.</param>
-[Example("""{"position":42,"role":"assistant","content":"Over a topic: one node publishes messages, the other subscribes to them [1].","rating":null}""")]
+/// <example>{"position":42,"role":"assistant","content":"Over a topic: one node publishes messages, the other subscribes to them [1].","rating":null}</example>
 internal sealed record MessageResponse(
     Guid MessageId, Guid TurnId, int Position, [property: AllowedValues("user", "assistant", "system")] string Role, string Content,
     [property: JsonOf(typeof(Citation[]))] JsonNode Citations, [property: AllowedValues("up", "down")] string? Rating, DateTime CreatedAt);
@@ -23,7 +23,7 @@ internal sealed record MessageResponse(
 /// <summary>A page of a conversation.</summary>
 /// <param name="Items">Messages in the order of the conversation; the first page holds the newest.</param>
 /// <param name="NextCursor">Send it as <c>cursor</c> for the messages before these; null when there are none.</param>
-[Example("""{"next_cursor":"42"}""")]
+/// <example>{"next_cursor":"42"}</example>
 internal sealed record MessagesResponse(IReadOnlyList<MessageResponse> Items, string? NextCursor);
 
 internal static class ListMessages
@@ -33,7 +33,7 @@ internal static class ListMessages
     public static void MapListMessages(this IEndpointRouteBuilder chat) => chat
         .MapGet("/sessions/{id}/messages", HandleAsync)
         .WithName(nameof(ListMessages))
-        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .FailsWith(StatusCodes.Status400BadRequest, "invalid_request", $"limit must be a whole number from 1 to {MaxLimit}.")
         .FailsWith(StatusCodes.Status404NotFound, "session_not_found");
 
     /// <summary>The conversation, newest page first.</summary>

@@ -16,7 +16,7 @@ namespace ChatBackend.Features.Chat;
 /// <param name="SessionId">The conversation to go on with; absent begins a new one. A client may choose the id itself (a random UUID).</param>
 /// <param name="SelectedText">Text that the reader marked on the page, to 8,000 characters: the question is about it.</param>
 /// <param name="PageUrl">The page the reader is on: its passages are preferred.</param>
-[Example("""{"message":"How do two ROS 2 nodes talk to each other?","page_url":"/docs/ros2/nodes-and-topics"}""")]
+/// <example>{"message":"How do two ROS 2 nodes talk to each other?","page_url":"/docs/ros2/nodes-and-topics"}</example>
 internal sealed record ChatRequest(
     [property: StringLength(ChatOptions.MaxMessageLength, MinimumLength = 1)] string Message,
     string? SessionId = null,
@@ -64,6 +64,7 @@ internal static class PostChat
     /// that prefers `text/event-stream` to JSON in `Accept`, the answer streams as `turn`, `citations`, `delta`…, `completed` or `error`.
     /// </remarks>
     /// <response code="200">The answer, with the passages that it cites.</response>
+    /// <response code="400">The body is not valid; <c>errors</c> names its fields.</response>
     /// <response code="404">The session belongs to somebody else.</response>
     /// <response code="422">The key was used before with another body.</response>
     /// <response code="429">Too many questions from this client; Retry-After says when to come back. A repeat of an answered key is served all the same.</response>

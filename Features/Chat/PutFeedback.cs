@@ -12,7 +12,7 @@ namespace ChatBackend.Features.Chat;
 /// <summary>What a reader thinks of an answer.</summary>
 /// <param name="Rating">up or down.</param>
 /// <param name="Comment">Why, to 2,000 characters.</param>
-[Example("""{"rating":"up","comment":"Just what I needed."}""")]
+/// <example>{"rating":"up","comment":"Just what I needed."}</example>
 internal sealed record FeedbackRequest([property: AllowedValues("up", "down")] string Rating, [property: StringLength(2_000)] string? Comment = null);
 
 /// <summary>The feedback as it is stored.</summary>
@@ -20,7 +20,7 @@ internal sealed record FeedbackRequest([property: AllowedValues("up", "down")] s
 /// <param name="Rating">up or down.</param>
 /// <param name="Comment">Why.</param>
 /// <param name="UpdatedAt">When it was last given.</param>
-[Example("""{"rating":"up","comment":"Just what I needed."}""")]
+/// <example>{"rating":"up","comment":"Just what I needed."}</example>
 internal sealed record FeedbackResponse(Guid MessageId, [property: AllowedValues("up", "down")] string Rating, string? Comment, DateTime UpdatedAt);
 
 internal sealed class FeedbackRequestValidator : AbstractValidator<FeedbackRequest>
@@ -43,6 +43,7 @@ internal static class PutFeedback
     /// <summary>Rate an answer. Once a message; the last word counts.</summary>
     /// <param name="id">The answer's message_id.</param>
     /// <response code="200">Stored.</response>
+    /// <response code="400">The body is not valid; <c>errors</c> names its fields.</response>
     /// <response code="404">There is no such answer, or it belongs to somebody else.</response>
     internal static async Task<Results<Ok<FeedbackResponse>, ProblemHttpResult>> HandleAsync(
         string id, FeedbackRequest request, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken)

@@ -42,13 +42,12 @@ internal sealed record ReaderProfile(
 /// <param name="Url">The page's address, ending in the heading's anchor.</param>
 /// <param name="Snippet">The passage's beginning, to 240 characters.</param>
 /// <param name="Score">The index's measure; higher is nearer.</param>
-[Example(
-    """
-    {
-      "number": 1, "title": "Nodes and Topics", "heading": "How nodes talk to each other", "url": "/docs/ros2/nodes-and-topics#how-nodes-talk",
-      "snippet": "Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.", "score": 11.42
-    }
-    """)]
+/// <example>
+/// {
+///   "number": 1, "title": "Nodes and Topics", "heading": "How nodes talk to each other", "url": "/docs/ros2/nodes-and-topics#how-nodes-talk",
+///   "snippet": "Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.", "score": 11.42
+/// }
+/// </example>
 internal sealed record Citation(int Number, string Title, string Heading, string Url, string Snippet, double Score);
 
 /// <summary>A passage that was found for the question, whether or not the answer cites it.</summary>
@@ -88,7 +87,7 @@ internal enum Grounding
 /// <param name="InputTokens">Tokens of the prompt; null where the model does not tell.</param>
 /// <param name="OutputTokens">Tokens of the answer; null where the model does not tell.</param>
 /// <param name="LatencyMs">Milliseconds from the question to the end of the answer.</param>
-[Example("""{"input_tokens":1840,"output_tokens":96,"latency_ms":1420}""")]
+/// <example>{"input_tokens":1840,"output_tokens":96,"latency_ms":1420}</example>
 internal sealed record Usage(int? InputTokens, int? OutputTokens, int LatencyMs);
 
 /// <summary>The answer to a question.</summary>
@@ -102,13 +101,12 @@ internal sealed record Usage(int? InputTokens, int? OutputTokens, int LatencyMs)
 /// <param name="Incomplete">True when the model stopped before the end: the answer is only its beginning.</param>
 /// <param name="FinishReason">stop, length, content_filter, or interrupted.</param>
 /// <param name="Model">The model that answered; offline-extractive quotes the book without one, small-talk asks neither.</param>
-[Example(
-    """
-    {
-      "response": "Over a topic: one node publishes messages, the other subscribes to them [1].",
-      "incomplete": false, "finish_reason": "stop", "model": "gpt-4o-mini"
-    }
-    """)]
+/// <example>
+/// {
+///   "response": "Over a topic: one node publishes messages, the other subscribes to them [1].",
+///   "incomplete": false, "finish_reason": "stop", "model": "gpt-4o-mini"
+/// }
+/// </example>
 internal sealed record ChatResponse(
     string Response, Guid SessionId, DateTimeOffset Timestamp, Guid MessageId, Guid TurnId,
     IReadOnlyList<Citation> Citations, Grounding Grounding, bool Incomplete, string FinishReason, string Model, Usage Usage);

@@ -37,10 +37,6 @@ internal sealed class TurnResult(TurnEnd? end, Guid turnId) : IResult, IEndpoint
         return problem;
     }
 
-    static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder)
-    {
+    static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
         builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(ChatResponse), ["application/json"]));
-        foreach (var status in (int[])[404, 500, 503])
-            builder.Metadata.Add(new ProducesResponseTypeMetadata(status, typeof(ProblemDetails), ["application/problem+json"]));
-    }
 }

@@ -13,7 +13,7 @@ internal static class SearchFeature
 
     public static void MapSearch(this IEndpointRouteBuilder routes)
     {
-        var search = routes.MapGroup("/search").WithTags("Search").RequireRateLimiting(RateLimits.Search);
+        var search = routes.MapFeature("/search", "Search").RequireRateLimit(RateLimits.Search);
 
         search.MapSearchPassages();
     }

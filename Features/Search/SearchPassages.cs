@@ -15,7 +15,7 @@ internal sealed record SearchPassagesRequest
     public const int MaxLimit = 20;
     public const int DefaultLimit = 6;
 
-    [FromQuery(Name = "q"), Required, StringLength(MaxLength, MinimumLength = 1), Example("\"how do nodes talk\"")]
+    [FromQuery(Name = "q"), Required, StringLength(MaxLength, MinimumLength = 1), Example("how do nodes talk")]
     [Description("What to look for: 1 to 1,000 characters after trimming.")]
     public string? Q { get; init; }
 
@@ -27,7 +27,7 @@ internal sealed record SearchPassagesRequest
 /// <summary>What was found.</summary>
 /// <param name="Query">The question, trimmed.</param>
 /// <param name="Passages">The passages, best first.</param>
-[Example("""{"query":"how do nodes talk"}""")]
+/// <example>{"query":"how do nodes talk"}</example>
 internal sealed record SearchPassagesResponse(string Query, IReadOnlyList<FoundPassage> Passages);
 
 /// <summary>A passage of the book.</summary>
@@ -39,14 +39,13 @@ internal sealed record SearchPassagesResponse(string Query, IReadOnlyList<FoundP
 /// <param name="Text">The passage itself.</param>
 /// <param name="Score">The index's own measure, higher is better; comparable within one answer only.</param>
 /// <param name="Coverage">The share, 0 to 1, of the question's weight that the passage's words cover.</param>
-[Example(
-    """
-    {
-      "title": "Nodes and Topics", "heading": "How nodes talk to each other", "heading_path": ["Nodes and Topics", "How nodes talk to each other"],
-      "url": "/docs/ros2/nodes-and-topics#how-nodes-talk", "text": "Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.",
-      "score": 11.42, "coverage": 0.83
-    }
-    """)]
+/// <example>
+/// {
+///   "title": "Nodes and Topics", "heading": "How nodes talk to each other", "heading_path": ["Nodes and Topics", "How nodes talk to each other"],
+///   "url": "/docs/ros2/nodes-and-topics#how-nodes-talk", "text": "Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.",
+///   "score": 11.42, "coverage": 0.83
+/// }
+/// </example>
 internal sealed record FoundPassage(
     Guid Id, string Title, string Heading, IReadOnlyList<string> HeadingPath, string Url, string Text, double Score, double Coverage);
 
@@ -75,6 +74,7 @@ internal static class SearchPassages
 
     /// <summary>The passages that a question would retrieve, best first, with their scores.</summary>
     /// <response code="200">What was found; an empty list where the book has nothing on it.</response>
+    /// <response code="400">A parameter is not valid; <c>errors</c> names it.</response>
     internal static async Task<Ok<SearchPassagesResponse>> HandleAsync(
         [AsParameters] SearchPassagesRequest request, IPassageIndex index, CancellationToken cancellationToken)
     {

@@ -1,6 +1,8 @@
+using ChatBackend.Infrastructure.Http;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
 using Microsoft.Extensions.Options;
+using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Auth;
 
@@ -15,6 +17,22 @@ internal static class AuthFeature
 
     /// <summary>The policy of <see cref="RequireIngestKey"/>.</summary>
     public const string IngestKeyRequired = "ingest_key_required";
+
+    private static readonly Credential Token = new("bearer", new()
+    {
+        Type = SecuritySchemeType.Http,
+        Scheme = "bearer",
+        BearerFormat = "JWT",
+        Description = "A token of the site's sign-in.",
+    });
+
+    private static readonly Credential IngestKey = new("ingestKey", new()
+    {
+        Type = SecuritySchemeType.ApiKey,
+        In = ParameterLocation.Header,
+        Name = IngestKeyHandler.Header,
+        Description = "The operator's INGEST_API_KEY; `Authorization: Bearer` takes it, too.",
+    });
 
     public static void AddAuth(this WebApplicationBuilder builder)
     {
@@ -44,13 +62,22 @@ internal static class AuthFeature
     }
 
     /// <summary>The token is optional: none is an anonymous reader, a bad one is 401 and never taken for none.</summary>
-    public static TBuilder AcceptToken<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes.RequireAuthorization(TokenAccepted);
+    public static TBuilder AcceptToken<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes
+        .RequireAuthorization(TokenAccepted)
+        .WithMetadata(Token with { IsOptional = true })
+        .FailsWith(StatusCodes.Status401Unauthorized, "invalid_token", "The token is not valid. Without one, the reader is anonymous.");
 
     /// <summary>401 without a good token.</summary>
-    public static TBuilder RequireToken<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes.RequireAuthorization(TokenRequired);
+    public static TBuilder RequireToken<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes
+        .RequireAuthorization(TokenRequired)
+        .WithMetadata(Token)
+        .FailsWith(StatusCodes.Status401Unauthorized, "token_required", "There is no token, or it is not valid.");
 
     /// <summary>401 without <c>INGEST_API_KEY</c>, before a body is read.</summary>
-    public static TBuilder RequireIngestKey<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes.RequireAuthorization(IngestKeyRequired);
+    public static TBuilder RequireIngestKey<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes
+        .RequireAuthorization(IngestKeyRequired)
+        .WithMetadata(IngestKey)
+        .FailsWith(StatusCodes.Status401Unauthorized, "ingest_key_required", "There is no ingest key, or it is not the right one.");
 
     private static async Task<bool> HasNoBadTokenAsync(AuthorizationHandlerContext authorization) =>
         authorization.Resource is HttpContext context && (await context.AuthenticateAsync(BearerTokenHandler.Name)).Failure is null;

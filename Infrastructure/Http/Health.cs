@@ -4,7 +4,7 @@ namespace ChatBackend.Infrastructure.Http;
 
 /// <summary>The answer of <c>/health</c>.</summary>
 /// <param name="Status">Always <c>healthy</c>: a process that cannot say so says nothing.</param>
-[Example("""{"status":"healthy"}""")]
+/// <example>{"status":"healthy"}</example>
 internal sealed record HealthResponse(string Status);
 
 /// <summary>Liveness and readiness.</summary>

@@ -6,7 +6,11 @@ namespace ChatBackend.Infrastructure.Http;
 internal static class IfMatch
 {
     /// <summary>What the description says about the header.</summary>
-    public const string Description = "The ETag that the caller has read, or several; `*` for any. Without it the last writer wins.";
+    public const string Description = "The ETag that the caller has read, such as `\"3\"`, or several; `*` for any. Without it the last writer wins.";
+
+    /// <summary>The routes' answer has the record's version in ETag.</summary>
+    public static TBuilder AnswersWithVersion<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder =>
+        routes.AnswersWithHeader("ETag", "The version of the record; send it back in If-Match to guard a change.");
 
     /// <summary>Puts a strong entity tag on the answer.</summary>
     public static void SetVersion(this HttpResponse response, int version) =>

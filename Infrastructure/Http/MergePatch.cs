@@ -12,13 +12,10 @@ internal static class MergePatch
     /// <summary>The media type of a merge patch.</summary>
     public const string MediaType = "application/merge-patch+json";
 
-    /// <summary>Tells the description what a route's patch changes.</summary>
-    internal sealed record Body(Type Type);
-
     /// <summary>The route takes a merge patch of <typeparamref name="T"/>, as such or as plain JSON.</summary>
     public static RouteHandlerBuilder AcceptsMergePatch<T>(this RouteHandlerBuilder route) where T : notnull => route
         .Accepts<T>(MediaType, "application/json")
-        .WithMetadata(new Body(typeof(T)));
+        .FailsWithInvalid<T>();
 
     /// <summary>The 400 for a patch that cannot be used, with its member named where one is at fault; null when it can.</summary>
     public static ProblemHttpResult? Fault(JsonElement patch)

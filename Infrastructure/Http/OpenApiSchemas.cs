@@ -1,10 +1,9 @@
-using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
-using System.Diagnostics.CodeAnalysis;
-using System.Reflection;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
@@ -18,103 +17,67 @@ internal sealed class JsonOfAttribute(Type type) : Attribute
     public Type Type { get; } = type;
 }
 
-/// <summary>A body of the type, or a parameter, as JSON, for readers of the description; members that a body leaves out have examples of their own.</summary>
-[AttributeUsage(AttributeTargets.Class | AttributeTargets.Property)]
-internal sealed class ExampleAttribute([StringSyntax(StringSyntaxAttribute.Json)] string json) : Attribute
+/// <summary>An example of a parameter.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class ExampleAttribute(string text) : Attribute
 {
-    /// <summary>The JSON.</summary>
-    public string Json { get; } = json;
+    /// <summary>Its text.</summary>
+    public string Text { get; } = text;
 }
 
-/// <summary>How the description tells of types: bounds, values, and what the framework cannot see.</summary>
+/// <summary>What the framework cannot see of a type.</summary>
 internal static class OpenApiSchemas
 {
     /// <summary>The name of a type's schema; free-form JSON has none of its own.</summary>
-    public static string? NameOf(JsonTypeInfo type) =>
-        typeof(JsonNode).IsAssignableFrom(type.Type) || (Nullable.GetUnderlyingType(type.Type) ?? type.Type) == typeof(JsonElement)
-            ? null
-            : OpenApiOptions.CreateDefaultSchemaReferenceId(type);
+    public static string? NameOf(JsonTypeInfo type) => (Nullable.GetUnderlyingType(type.Type) ?? type.Type) switch
+    {
+        var t when t == typeof(ProblemBody) => nameof(ProblemDetails),
+        var t when t == typeof(JsonElement) || t.IsAssignableTo(typeof(JsonNode)) => null,
+        _ => OpenApiOptions.CreateDefaultSchemaReferenceId(type),
+    };
 
-    /// <summary>Bounds and values that the validators check, from the attributes that repeat them for readers; free-form JSON.</summary>
-    public static Task DescribeAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
+    /// <summary>Adds types that converters hide, allowed values, and what JSON text holds.</summary>
+    public static async Task DescribeAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
-        // The framework does not look into our converters.
-        if (type == typeof(DateTimeOffset) || type == typeof(DateTime))
-            (schema.Type, schema.Format) = (JsonSchemaType.String, "date-time");
-        if (type.IsEnum)
-            schema.Type = JsonSchemaType.String;
         // JSON that a client may fill as it likes is an object everywhere here.
         if (type == typeof(JsonElement))
-            (schema.Type, schema.AdditionalPropertiesAllowed) = (JsonSchemaType.Object, true);
+            schema.Type = JsonSchemaType.Object;
+        if (type == typeof(DateTimeOffset) || type == typeof(DateTime) || type.IsEnum)
+            schema.Type = JsonSchemaType.String;
+        if (type != context.JsonTypeInfo.Type)
+            schema.Type |= JsonSchemaType.Null;
         // A member that cannot be set is made by us, in every answer.
         foreach (var made in context.JsonTypeInfo.Properties.Where(p => p.Set is null && schema.Properties?.ContainsKey(p.Name) is true))
-            (schema.Required ??= new HashSet<string>(StringComparer.Ordinal)).Add(made.Name);
-        if (type.GetCustomAttribute<ExampleAttribute>() is { } example)
-            Remember(schema, nameof(ExampleAttribute), example.Json);
-        if (context.JsonPropertyInfo is { } property)
-            Describe(schema, property);
-        return Task.CompletedTask;
-    }
+            (schema.Required ??= new HashSet<string>()).Add(made.Name);
 
-    private static void Describe(OpenApiSchema schema, JsonPropertyInfo property)
-    {
-        Attribute[] attributes = [.. property.AttributeProvider?.GetCustomAttributes(inherit: true).OfType<Attribute>() ?? []];
+        var parameter = (context.ParameterDescription?.ParameterDescriptor as IParameterInfoParameterDescriptor)?.ParameterInfo;
+        var attributes = (context.JsonPropertyInfo?.AttributeProvider ?? parameter)?.GetCustomAttributes(inherit: true) ?? [];
         // Nullable in C#, so that a validator can say that it is missing.
         if (attributes.OfType<RequiredAttribute>().Any())
             schema.Type &= ~JsonSchemaType.Null;
-        else if (Nullable.GetUnderlyingType(property.PropertyType) is not null)
-            schema.Type |= JsonSchemaType.Null;
-        Apply(schema, attributes);
-
-        if (attributes.OfType<JsonOfAttribute>().FirstOrDefault() is { } held)
-            Remember(schema, nameof(JsonOfAttribute), (held.Type, property.IsGetNullable));
-    }
-
-    /// <summary>For those who complete the description once every schema is there; not part of it.</summary>
-    private static void Remember(OpenApiSchema schema, string name, object what) =>
-        (schema.Metadata ??= new Dictionary<string, object>(StringComparer.Ordinal))[name] = what;
-
-    /// <summary>Puts what <see cref="JsonOfAttribute"/> names in its place, once every schema has its own.</summary>
-    public static void Complete(OpenApiDocument document)
-    {
-        foreach (var schema in document.Components!.Schemas!.Values.SelectMany(s => s.Properties?.Values ?? []).OfType<OpenApiSchema>())
+        if (attributes.OfType<AllowedValuesAttribute>().SingleOrDefault() is { } allowed)
         {
-            if (schema.Metadata?.TryGetValue(nameof(JsonOfAttribute), out var what) is not true || what is not (Type held, bool isNullable))
-                continue;
-            var item = new OpenApiSchemaReference((held.GetElementType() ?? held).Name, document);
-            if (held.IsArray)
-                (schema.Type, schema.Items) = (JsonSchemaType.Array, item);
-            else
-                schema.OneOf = isNullable ? [new OpenApiSchema { Type = JsonSchemaType.Null }, item] : [item];
+            schema.Enum = [.. allowed.Values.Select(v => JsonSerializer.SerializeToNode(v)!)];
+            if (schema.Type?.HasFlag(JsonSchemaType.Null) is true)
+                schema.Enum.Add(JsonNullSentinel.JsonNull);
         }
-    }
 
-    /// <summary>Adds what attributes say of a parameter or a member.</summary>
-    public static void Apply(OpenApiSchema schema, IReadOnlyList<Attribute> attributes)
-    {
-        foreach (var attribute in attributes)
-        {
-            switch (attribute)
-            {
-                case AllowedValuesAttribute allowed:
-                    schema.Enum = [.. allowed.Values.Select(v => JsonSerializer.SerializeToNode(v)!)];
-                    if (schema.Type?.HasFlag(JsonSchemaType.Null) is true)
-                        schema.Enum.Add(JsonNullSentinel.JsonNull);
-                    break;
-                case DefaultValueAttribute value:
-                    schema.Default = JsonSerializer.SerializeToNode(value.Value);
-                    break;
-                case RangeAttribute range:
-                    schema.Minimum = Convert.ToString(range.Minimum);
-                    // No one means int.MaxValue as a bound.
-                    schema.Maximum = range.Maximum is int.MaxValue ? null : Convert.ToString(range.Maximum);
-                    break;
-                case StringLengthAttribute length:
-                    schema.MaxLength = length.MaximumLength;
-                    schema.MinLength = length.MinimumLength > 0 ? length.MinimumLength : null;
-                    break;
-            }
-        }
+        // Text in C#, so that a validator can say that it is no number.
+        if (type == typeof(string) && attributes.OfType<RangeAttribute>().Any())
+            (schema.Type, schema.Default) = (JsonSchemaType.Integer, schema.Default is { } text ? JsonNode.Parse(text.GetValue<string>()) : null);
+        if (context.ParameterDescription is { Name: "id" })
+            (schema.Format, schema.Examples) = ("uuid", [OpenApiExamples.Id]);
+
+        if (attributes.OfType<ExampleAttribute>().SingleOrDefault() is { } example)
+            schema.Examples = [example.Text];
+
+        if (attributes.OfType<JsonOfAttribute>().SingleOrDefault() is not { } json)
+            return;
+        var held = await context.GetOrCreateSchemaAsync(json.Type, cancellationToken: cancellationToken);
+        if (held.Items is not null)
+            (schema.Type, schema.Items) = (held.Type, held.Items);
+        else
+            schema.OneOf = context.JsonPropertyInfo!.IsGetNullable ? [new OpenApiSchema { Type = JsonSchemaType.Null }, held] : [held];
     }
 }

@@ -24,6 +24,11 @@ internal static class RateLimits
         });
     }
 
+    /// <summary>Counts the routes' requests by a policy.</summary>
+    public static TBuilder RequireRateLimit<TBuilder>(this TBuilder routes, string policy) where TBuilder : IEndpointConventionBuilder => routes
+        .RequireRateLimiting(policy)
+        .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited", "Too many requests from this client; Retry-After says when to come back.");
+
     /// <summary>The 429 for a lease that was not had.</summary>
     public static ProblemHttpResult Refuse(HttpContext context, RateLimitLease lease)
     {

@@ -20,22 +20,21 @@ internal sealed class NotReadyException(string state) : Exception(state);
 /// <param name="Status"><c>healthy</c> or <c>unhealthy</c>.</param>
 /// <param name="Detail">A word about it: <c>migrated</c>, <c>offline</c>, <c>unreachable</c>, or what it waits for.</param>
 /// <param name="LatencyMs">How long the check took, in milliseconds.</param>
-[Example("""{"status":"healthy","detail":"migrated","latency_ms":2.1}""")]
+/// <example>{"status":"healthy","detail":"migrated","latency_ms":2.1}</example>
 internal sealed record DependencyState([property: AllowedValues("healthy", "unhealthy")] string Status, string Detail, double LatencyMs);
 
 /// <summary>The report of <c>/health/ready</c>.</summary>
 /// <param name="Status"><c>ready</c>; <c>degraded</c> when something is away that it can do without; or <c>unavailable</c>.</param>
 /// <param name="Dependencies">Each dependency by its name: <c>database</c>, <c>model</c>, <c>index</c>.</param>
-[Example(
-    """
-    {
-      "status": "ready",
-      "dependencies": {
-        "database": {"status": "healthy", "detail": "migrated", "latency_ms": 2.1},
-        "model": {"status": "healthy", "detail": "gpt-4o-mini", "latency_ms": 0.1}
-      }
-    }
-    """)]
+/// <example>
+/// {
+///   "status": "ready",
+///   "dependencies": {
+///     "database": {"status": "healthy", "detail": "migrated", "latency_ms": 2.1},
+///     "model": {"status": "healthy", "detail": "gpt-4o-mini", "latency_ms": 0.1}
+///   }
+/// }
+/// </example>
 internal sealed record ReadinessResponse([property: AllowedValues("ready", "degraded", "unavailable")] string Status, IReadOnlyDictionary<string, DependencyState> Dependencies)
 {
     /// <summary>True when every required dependency answered.</summary>

@@ -17,9 +17,6 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
     /// <summary>The media type of a stream of events.</summary>
     public const string MediaType = "text/event-stream";
 
-    /// <summary>Tells the description that a route can answer with a stream.</summary>
-    internal sealed record Body;
-
     /// <summary>The pause after which a comment is sent: below the 30 s and more that proxies wait.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(15);
 
@@ -75,10 +72,11 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
         }
     }
 
-    /// <summary>The framework keeps one type for each status: beside JSON, the description finds the stream by its own mark.</summary>
     static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder)
     {
-        builder.Metadata.Add(new Body());
+        builder.Metadata.Add(new AnswerStream(
+            MediaType, "Events (WHATWG HTML, 9.2), the data of each one line of JSON.",
+            "id: 1.1.4\nevent: delta\ndata: {\"text\":\"Nodes talk over topics\"}\n\n"));
         if (!builder.Metadata.OfType<IProducesResponseTypeMetadata>().Any(p => p.StatusCode == StatusCodes.Status200OK))
             builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(string), [MediaType]));
     }

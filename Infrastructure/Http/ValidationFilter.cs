@@ -13,7 +13,7 @@ internal static class ValidationFilter
     /// <see cref="IValidator{T}"/>. A handler without that argument is a mistake that fails the first request.
     /// </summary>
     public static RouteHandlerBuilder Validate<T>(this RouteHandlerBuilder route) => route
-        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .FailsWithInvalid<T>()
         .AddEndpointFilterFactory((handler, next) =>
         {
             var index = Array.FindIndex(handler.MethodInfo.GetParameters(), p => p.ParameterType == typeof(T));
@@ -27,6 +27,10 @@ internal static class ValidationFilter
                 return result.IsValid ? await next(call) : Invalid(result);
             };
         });
+
+    /// <summary>The route may refuse a <typeparamref name="T"/> with the 400 of <see cref="Invalid"/>.</summary>
+    public static RouteHandlerBuilder FailsWithInvalid<T>(this RouteHandlerBuilder route) => route.FailsWith(
+        StatusCodes.Status400BadRequest, "invalid_request", $"{SnakeCase(typeof(T).GetProperties()[0].Name)} must not be empty.");
 
     /// <summary>The 400 for what a validator found.</summary>
     public static ProblemHttpResult Invalid(ValidationResult result) =>

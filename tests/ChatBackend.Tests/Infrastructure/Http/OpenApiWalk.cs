@@ -16,6 +16,8 @@ internal static class OpenApiWalk
     {
         var schemas = document.GetProperty("components").GetProperty("schemas");
         var faults = schemas.EnumerateObject().SelectMany(s => Untyped(s.Value, s.Name)).ToList();
+        faults.AddRange(schemas.EnumerateObject().Where(s => s.Value.TryGetProperty("examples", out _))
+            .SelectMany(s => Misfits(s.Value.GetProperty("examples")[0], s.Value, schemas, $"{s.Name} example")));
         foreach (var (method, path, operation) in Operations(document))
         {
             faults.AddRange(FaultsOf(method, path, operation, schemas).Select(f => $"{method} {path}: {f}"));
