@@ -52,14 +52,15 @@ internal static class OpenApi
     private static async Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         foreach (var parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? [])
-            parameter.Example = parameter.Schema!.Examples?.FirstOrDefault();
+            parameter.Example ??= parameter.Schema!.Examples?.FirstOrDefault();
         operation.Summary = operation.Summary?.TrimEnd('.');
         var responses = new OpenApiResponses();
         foreach (var (status, response) in operation.Responses!.OrderBy(r => r.Key, StringComparer.Ordinal))
             responses[status] = response;
         operation.Responses = responses;
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
-        foreach (var said in metadata)
+        // A route after its groups: what it says itself comes first here.
+        foreach (var said in metadata.Reverse())
         {
             switch (said)
             {
@@ -67,14 +68,14 @@ internal static class OpenApi
                     context.Document!.AddComponent(credential.Name, credential.Scheme);
                     var requirement = new OpenApiSecurityRequirement { [new(credential.Name, context.Document)] = [] };
                     // An empty requirement beside the other makes it optional (OpenAPI 3.1, 4.8.10).
-                    operation.Security = credential.IsOptional ? [requirement, []] : [requirement];
+                    operation.Security ??= credential.IsOptional ? [requirement, []] : [requirement];
                     break;
                 case Failure failure:
                     var response = responses[$"{failure.StatusCode}"];
                     // A comment on the handler says it better.
-                    if (response.Description == ReasonPhrases.GetReasonPhrase(failure.StatusCode))
+                    if (failure.Detail is not null && response.Description == ReasonPhrases.GetReasonPhrase(failure.StatusCode))
                         response.Description = failure.Detail;
-                    response.Content![MediaTypeNames.Application.ProblemJson].Example =
+                    response.Content![MediaTypeNames.Application.ProblemJson].Example ??=
                         ProblemBody.Example(failure, response.Description!, $"/{context.Description.RelativePath?.TrimEnd('/')}");
                     if (failure.StatusCode is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
                         Add(response, new("Retry-After", "Seconds to wait."));

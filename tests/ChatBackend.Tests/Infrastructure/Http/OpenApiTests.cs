@@ -2,6 +2,9 @@ using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.RegularExpressions;
 using System.Xml.Linq;
+using ChatBackend.Tests.Features.Audits;
+using Microsoft.AspNetCore.Authorization;
+using Microsoft.AspNetCore.RateLimiting;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 
@@ -82,6 +85,48 @@ public sealed class OpenApiTests(ChatBackendApp app) : IClassFixture<ChatBackend
 
         Assert.Contains(("SummarizeAudit", "409"), comments);
         Assert.DoesNotContain(comments, c => !operations[c.Handler].TryGetProperty(c.Code, out _));
+    }
+
+    [Fact]
+    public async Task The_headers_of_audits_are_described_where_they_are_sent()
+    {
+        var paths = (await DocumentAsync()).GetProperty("paths");
+        const string body = """{"title":"Gait of the left leg"}""";
+
+        var id = "";
+        id = (await CompareAsync(HttpMethod.Post, "/audits", body, ["ETag", "Location"])).Headers.Location!.ToString().Split('/')[^1];
+        await CompareAsync(HttpMethod.Get, "/audits/{id}", null, ["ETag"]);
+        await CompareAsync(HttpMethod.Put, "/audits/{id}", body, ["ETag"]);
+        await CompareAsync(HttpMethod.Patch, "/audits/{id}", body, ["ETag"]);
+        await CompareAsync(HttpMethod.Post, "/audits/{id}/summary", null, ["ETag"]);
+        await CompareAsync(HttpMethod.Get, "/audits", null, []);
+        await CompareAsync(HttpMethod.Delete, "/audits/{id}", null, []);
+
+        async Task<HttpResponseMessage> CompareAsync(HttpMethod method, string path, string? body, string[] expected)
+        {
+            var response = await app.Client.SendAsync(method, path.Replace("{id}", id), body);
+
+            Assert.Equal(expected, response.Headers.Select(h => h.Key).Intersect(["ETag", "Location"]).Order());
+            var described = paths.GetProperty(path).GetProperty(method.Method.ToLowerInvariant()).GetProperty("responses").GetProperty($"{(int)response.StatusCode}");
+            Assert.Equal(expected, described.TryGetProperty("headers", out var headers) ? headers.EnumerateObject().Select(h => h.Name).Order() : []);
+            return response;
+        }
+    }
+
+    [Fact]
+    public async Task Routes_that_limit_or_ask_who_calls_say_so()
+    {
+        var operations = OpenApiWalk.Operations(await DocumentAsync()).ToDictionary(o => o.Operation.GetProperty("operationId").GetString()!, o => o.Operation);
+        var endpoints = app.Services.GetRequiredService<EndpointDataSource>().Endpoints;
+
+        // These two take from the chat's limit in their handlers.
+        Assert.Equal(Saying("429").Except(["PostChat", "SummarizeAudit"]), Named<EnableRateLimitingAttribute>());
+        Assert.Equal(Saying("401"), Named<IAuthorizeData>());
+        Assert.Equal(Saying("401"), operations.Where(o => o.Value.TryGetProperty("security", out _)).Select(o => o.Key).Order());
+
+        IEnumerable<string> Saying(string status) => operations.Where(o => o.Value.GetProperty("responses").TryGetProperty(status, out _)).Select(o => o.Key).Order();
+        IEnumerable<string> Named<T>() where T : class => endpoints
+            .Where(e => e.Metadata.GetMetadata<T>() is not null).Select(e => e.Metadata.GetMetadata<IEndpointNameMetadata>()!.EndpointName).Order();
     }
 
     [Fact]
