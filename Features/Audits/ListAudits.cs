@@ -79,6 +79,7 @@ internal static class ListAudits
     {
         var page = int.Parse(request.Page ?? "1");
         var size = int.Parse(request.PageSize ?? "20");
+        var text = string.IsNullOrWhiteSpace(request.Q) ? null : AuditRequest.TitleKeyOf(request.Q.Trim());
         // Parameters cannot name columns.
         var order = request.Sort switch
         {
@@ -95,7 +96,8 @@ internal static class ListAudits
                     $"""
                     with matching as not materialized (
                         select id, title_key, created_at from audit
-                        where (@Status::audit_status is null or status = @Status::audit_status) and strpos(title_key, @Text) > 0
+                        where (@Status::audit_status is null or status = @Status::audit_status)
+                          and (@Text::text is null or strpos(title_key, @Text) > 0)
                     ), page as (
                         select id from matching order by {order} offset @Skip limit @Size
                     )
@@ -104,7 +106,7 @@ internal static class ListAudits
                     left join (page join audit using (id)) on true
                     order by {order}
                     """,
-                    new { request.Status, Skip = (page - 1L) * size, Size = size, Text = AuditRequest.TitleKeyOf(request.Q?.Trim() ?? "") },
+                    new { request.Status, Skip = (page - 1L) * size, Size = size, Text = text },
                     cancellationToken: cancellationToken),
                 (total, audit) => (total, audit)),
             cancellationToken)).AsList();
