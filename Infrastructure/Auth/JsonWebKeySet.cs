@@ -6,8 +6,8 @@ namespace ChatBackend.Infrastructure.Auth;
 
 /// <summary>
 /// The signer's public keys (RFC 7517) from <c>AUTH_JWKS_URL</c>. Fetched when a token names a key that is not known, at most
-/// once in 30 s whatever the tokens name, and now and then for the keys that were withdrawn. The last good set stays while
-/// the signer is away.
+/// once in 30 s whatever the tokens name, and now and then for the keys that were withdrawn: beside the requests while there
+/// are some, before the first one after a pause. The last good set stays while the signer is away.
 /// </summary>
 internal sealed class JsonWebKeySet : IDisposable
 {
@@ -20,6 +20,9 @@ internal sealed class JsonWebKeySet : IDisposable
     /// <summary>After this a set in use is fetched again, beside the request that finds it so old.</summary>
     public static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(10);
 
+    /// <summary>A set that was not asked for again for so long is fetched before it is believed: a key in it may be withdrawn.</summary>
+    public static readonly TimeSpan MaxIdle = TimeSpan.FromMinutes(20);
+
     private readonly Uri? _url;
     private readonly TimeProvider _time;
     private readonly ILogger<JsonWebKeySet> _log;
@@ -28,6 +31,7 @@ internal sealed class JsonWebKeySet : IDisposable
     private volatile FrozenDictionary<(string Id, string Algorithm), VerificationKey> _keys = FrozenDictionary<(string, string), VerificationKey>.Empty;
     private Task _fetch = Task.CompletedTask;
     private long? _fetched;
+    private long _answered;
 
     public JsonWebKeySet(IOptions<AuthOptions> options, TimeProvider time, ILogger<JsonWebKeySet> log)
     {
@@ -46,13 +50,14 @@ internal sealed class JsonWebKeySet : IDisposable
     /// <summary>The key of this id for this algorithm, or null when the signer has none.</summary>
     public async ValueTask<VerificationKey?> FindAsync(string id, string algorithm, CancellationToken cancellationToken)
     {
-        if (_keys.TryGetValue((id, algorithm), out var key))
-        {
-            _ = FetchUnlessWithin(MaxAge);
+        // Looked at before the keys: a fetch that ends in between must not make the old ones look new.
+        var isFresh = _time.GetElapsedTime(Volatile.Read(ref _answered)) < MaxIdle;
+        var isKnown = _keys.TryGetValue((id, algorithm), out var key);
+        var fetch = FetchUnlessWithin(isKnown ? MaxAge : Pause);
+        if (isKnown && isFresh)
             return key;
-        }
 
-        await FetchUnlessWithin(Pause).WaitAsync(cancellationToken);
+        await fetch.WaitAsync(cancellationToken);
         return _keys.GetValueOrDefault((id, algorithm));
     }
 
@@ -88,6 +93,11 @@ internal sealed class JsonWebKeySet : IDisposable
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or ObjectDisposedException)
         {
             _log.LogWarning("AUTH_JWKS_URL cannot be fetched ({Reason}); the last good keys stay", (e as HttpRequestException)?.HttpRequestError.ToString() ?? "Timeout");
+        }
+        finally
+        {
+            // An answer or none: nobody waits again for a signer that is away.
+            Volatile.Write(ref _answered, _time.GetTimestamp());
         }
     }
 

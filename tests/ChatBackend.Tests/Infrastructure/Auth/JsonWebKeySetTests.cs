@@ -61,6 +61,66 @@ public sealed class JsonWebKeySetTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task After_days_without_a_request_a_withdrawn_key_is_not_believed_once()
+    {
+        await _host.ExpectSubjectAsync(First.Token(_host.Claims()));
+        var release = new TaskCompletionSource();
+        var json = SigningKey.SetOf(Second);
+        _keySet.Answer = async context =>
+        {
+            await release.Task;
+            await context.Response.WriteAsync(json);
+        };
+        _host.Clock.Move(TimeSpan.FromDays(3));
+
+        var requests = Enumerable.Range(0, 5).Select(_ => _host.GetAsync("/optional", First.Token(_host.Claims()))).ToArray();
+        await Until.TrueAsync(() => _keySet.Fetches == 2, "The old set was not fetched again");
+        // More of them while the fetch is under way.
+        requests = [.. requests, .. Enumerable.Range(0, 5).Select(_ => _host.GetAsync("/optional", First.Token(_host.Claims())))];
+        release.SetResult();
+
+        foreach (var request in requests)
+            await (await request).ProblemAsync(401, "invalid_token");
+        Assert.Equal(2, _keySet.Fetches);
+    }
+
+    [Fact]
+    public async Task A_set_in_use_is_renewed_beside_its_requests()
+    {
+        await _host.ExpectSubjectAsync(First.Token(_host.Claims()));
+        var release = new TaskCompletionSource();
+        var json = SigningKey.SetOf(First);
+        _keySet.Answer = async context =>
+        {
+            await release.Task;
+            await context.Response.WriteAsync(json);
+        };
+
+        _host.Clock.Move(JsonWebKeySet.MaxAge);
+        await _host.ExpectSubjectAsync(First.Token(_host.Claims()));
+        await Until.TrueAsync(() => _keySet.Fetches == 2, "The old set was not fetched again");
+        await _host.ExpectSubjectAsync(First.Token(_host.Claims()));
+
+        release.SetResult();
+    }
+
+    [Fact]
+    public async Task A_signer_that_is_away_is_waited_for_once_after_a_pause()
+    {
+        await _host.ExpectSubjectAsync(First.Token(_host.Claims()));
+        _keySet.Fail(503);
+        _host.Clock.Move(TimeSpan.FromDays(3));
+        await _host.ExpectSubjectAsync(First.Token(_host.Claims()));
+
+        _keySet.Answer = context => Task.Delay(Timeout.Infinite, context.RequestAborted);
+        _host.Clock.Move(JsonWebKeySet.MaxAge);
+        var watch = System.Diagnostics.Stopwatch.StartNew();
+        await _host.ExpectSubjectAsync(First.Token(_host.Claims()));
+
+        Assert.InRange(watch.Elapsed.TotalSeconds, 0, 4);
+    }
+
+    [Fact]
     public async Task Random_kids_cause_one_fetch_in_30_seconds()
     {
         await _host.ExpectSubjectAsync(First.Token(_host.Claims()));
