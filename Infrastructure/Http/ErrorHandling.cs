@@ -19,6 +19,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     public static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(2);
 
     private const string TooLarge = "The body is larger than this endpoint takes.";
+    private const string TooSlow = "The body did not arrive in time.";
 
     public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellationToken)
     {
@@ -79,7 +80,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         { StatusCode: StatusCodes.Status415UnsupportedMediaType } => Problems.Details(
             StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "Send JSON with content-type: application/json."),
         { StatusCode: StatusCodes.Status408RequestTimeout } => Problems.Details(
-            StatusCodes.Status408RequestTimeout, "request_timeout", "The body did not arrive in time."),
+            StatusCodes.Status408RequestTimeout, "request_timeout", TooSlow),
         { InnerException: JsonException json } => DescribeJson(json),
         _ => Problems.Details(exception.StatusCode, Problems.CodeOf(exception.StatusCode), "The request cannot be read: its body or a parameter is missing or has the wrong form."),
     };
@@ -142,6 +143,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     {
         StatusCodes.Status404NotFound => $"There is nothing at {context.Request.Path}. GET /openapi/v1.json lists what there is.",
         StatusCodes.Status405MethodNotAllowed => $"{context.Request.Path} does not take {context.Request.Method}; the Allow header says what it takes.",
+        StatusCodes.Status408RequestTimeout => TooSlow,
         StatusCodes.Status413PayloadTooLarge => TooLarge,
         StatusCodes.Status415UnsupportedMediaType => "Send JSON with content-type: application/json.",
         _ => null,

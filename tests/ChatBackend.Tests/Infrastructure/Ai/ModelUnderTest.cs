@@ -12,17 +12,18 @@ internal sealed class ModelUnderTest : IDisposable
 
     private readonly OpenAiClients _clients;
 
-    public ModelUnderTest(string baseUrl, Action<ModelLimits>? limits = null, Action<AiOptions>? options = null)
+    public ModelUnderTest(string baseUrl, Action<ModelLimits>? limits = null, Action<AiOptions>? options = null, TimeProvider? clock = null)
     {
+        var time = clock ?? TimeProvider.System;
         var ai = new AiOptions { BaseUrl = new(baseUrl), ApiKey = Key, TimeoutSeconds = 30 };
         options?.Invoke(ai);
         var times = new ModelLimits { RetryMin = TimeSpan.FromMilliseconds(1), RetryMax = TimeSpan.FromMilliseconds(5), BreakerMinimum = 1000 };
         limits?.Invoke(times);
         var wrapped = Options.Create(times);
         _clients = new(Options.Create(ai), wrapped);
-        var attempts = new ModelAttempts(wrapped, TimeProvider.System);
-        Model = new(_clients, attempts, Options.Create(ai), wrapped, TimeProvider.System, new ListLogger<OpenAiChatModel>(Log));
-        Embedder = new(_clients, attempts, Options.Create(ai), wrapped, TimeProvider.System, new ListLogger<OpenAiEmbedder>(Log));
+        var attempts = new ModelAttempts(wrapped, time);
+        Model = new(_clients, attempts, Options.Create(ai), wrapped, time, new ListLogger<OpenAiChatModel>(Log));
+        Embedder = new(_clients, attempts, Options.Create(ai), wrapped, time, new ListLogger<OpenAiEmbedder>(Log));
     }
 
     public ConcurrentQueue<string> Log { get; } = new();

@@ -299,11 +299,19 @@ public sealed class OpenAiChatModelTests
     public async Task The_budget_holds_for_all_attempts_together()
     {
         await using var stub = await StubOpenAi.StartAsync();
-        stub.Fail(500, times: 1).Hang();
-        using var tested = new ModelUnderTest(stub.BaseUrl);
+        stub.Fail(503, headers: ("retry-after", "5")).Hang();
+        var clock = new FakeClock();
+        using var tested = new ModelUnderTest(stub.BaseUrl, clock: clock);
 
-        var failure = (await tested.RunAsync(ModelUnderTest.Ask("Why?") with { Budget = TimeSpan.FromMilliseconds(700) })).Failure;
+        var asking = tested.RunAsync(ModelUnderTest.Ask("Why?") with { Budget = TimeSpan.FromSeconds(7) });
+        await Until.TrueAsync(() => clock.IsAwaitedWithin(TimeSpan.FromSeconds(5)), "the second attempt is not waited for");
+        clock.Advance(TimeSpan.FromSeconds(5));
+        await Until.TrueAsync(() => stub.Requests.Count == 2, "the second request did not come");
+        clock.Advance(TimeSpan.FromSeconds(1.9));
+        Assert.False(asking.IsCompleted);
+        clock.Advance(TimeSpan.FromSeconds(0.1));
 
+        var failure = (await asking.WaitAsync(TimeSpan.FromSeconds(30))).Failure;
         Assert.Equal(ModelFailure.Timeout, failure?.Failure);
         Assert.Equal(2, stub.Requests.Count);
     }

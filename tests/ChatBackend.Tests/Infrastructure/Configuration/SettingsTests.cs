@@ -71,6 +71,28 @@ public sealed class SettingsTests
         Assert.DoesNotContain("sk-0123", output.ToString());
     }
 
+    [Theory]
+    [InlineData(23, "***")]
+    [InlineData(24, "***wxyz")]
+    public void A_secret_shows_its_end_only_where_enough_of_it_stays_hidden(int length, string shown)
+    {
+        var output = new StringWriter();
+        CheckCommand.Run(Configuration(("INGEST_API_KEY", "wxyz".PadLeft(length, '0'))), isDevelopment: true, output);
+
+        Assert.Contains(output.ToString().Split('\n'), l => Regex.IsMatch(l, $@"^INGEST_API_KEY +set +{Regex.Escape(shown)}\r?$", default, TimeSpan.FromSeconds(1)));
+    }
+
+    [Fact]
+    public void A_stray_percent_sign_in_the_databases_address_is_malformed()
+    {
+        var output = new StringWriter();
+
+        Assert.Equal(1, CheckCommand.Run(Configuration(("DATABASE_URL", "postgres://u:hunter2%@h/db")), isDevelopment: true, output));
+        Assert.Matches(@"DATABASE_URL +malformed +\*\*\*", output.ToString());
+        Assert.Contains("its password holds a %", output.ToString());
+        Assert.DoesNotContain("hunter2", output.ToString());
+    }
+
     [Fact]
     public void Check_fails_where_the_service_would_not_start()
     {
@@ -86,6 +108,30 @@ public sealed class SettingsTests
     public void An_env_file_is_read_as_shells_and_compose_write_it() => Assert.Equal(
         [("A", "1"), ("B", "two words"), ("C", "x=y"), ("D", "a#b"), ("E", "v"), ("F", "")],
         EnvironmentFile.Parse(["# comment", "", "A=1", "export B=\"two words\"", "C='x=y'", "D=a#b", " E = v # why", "F=", "no assignment", "=x"]));
+
+    [Theory]
+    [InlineData("from the environment", true, "from the environment")]
+    [InlineData(" ", true, "from the file")]
+    [InlineData(null, true, "from the file")]
+    [InlineData(null, false, null)]
+    public void A_variable_wins_over_the_env_file(string? variable, bool isDevelopment, string? expected)
+    {
+        var name = $"CHATBACKEND_TEST_{Guid.NewGuid():N}";
+        var file = Path.GetTempFileName();
+        File.WriteAllText(file, $"{name}=from the file\n");
+        Environment.SetEnvironmentVariable(name, variable);
+        try
+        {
+            EnvironmentFile.Load(file, isDevelopment);
+
+            Assert.Equal(expected, Environment.GetEnvironmentVariable(name));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable(name, null);
+            File.Delete(file);
+        }
+    }
 
     private static IConfiguration Configuration(params (string Name, string Value)[] values) => new ConfigurationBuilder()
         .AddInMemoryCollection(values.Select(v => KeyValuePair.Create(v.Name, (string?)v.Value)))

@@ -1,6 +1,8 @@
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using ChatBackend.Infrastructure.Http;
+using Dapper;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
@@ -113,6 +115,30 @@ public sealed class ClientAddressTests
         Assert.True(await IsServedAsync(app, Proxy, (ForwardedFor, "2001:db8:1:2::1")));
         Assert.True(await IsServedAsync(app, Proxy, (ForwardedFor, "192.0.2.1")));
         Assert.False(await IsServedAsync(app, Proxy, (ForwardedFor, "::ffff:192.0.2.1")));
+    }
+
+    [Fact]
+    public async Task No_table_keeps_a_clients_address()
+    {
+        await using var app = await LimitedAsync(("TRUSTED_PROXIES", Proxy), ("RATE_LIMIT_CHAT", "100"));
+        foreach (var address in (string[])["203.0.113.77", "2001:db8:aaaa:bbbb::77"])
+        {
+            foreach (var path in (string[])["/chat", "/audits"])
+            {
+                using var request = new HttpRequestMessage(HttpMethod.Post, path) { Content = JsonContent.Create(new { message = "What is a topic?", title = "Chapter" }) };
+                request.Headers.Add("Idempotency-Key", Guid.NewGuid().ToString());
+                Assert.True((await SendAsync(app, Proxy, request, (ForwardedFor, address))).IsSuccessStatusCode);
+            }
+        }
+
+        await using var connection = await app.OpenDatabaseAsync();
+        var tables = (await connection.QueryAsync<string>("select relname from pg_class where relkind = 'r' and relnamespace = 'public'::regnamespace")).AsList();
+        Assert.Contains("turns", tables);
+        foreach (var table in tables)
+        {
+            var rows = await connection.QueryAsync<string>($"""select lower(kept::text) from "{table}" as kept""");
+            Assert.All(rows, row => Assert.DoesNotMatch(@"203\.0\.113\.77|2001:db8:aaaa:bbbb|20010db8aaaabbbb", row));
+        }
     }
 
     /// <summary>The service with one search a minute for each client.</summary>
