@@ -40,7 +40,7 @@ internal sealed record ReaderProfile(
 /// <param name="Title">The page's title.</param>
 /// <param name="Heading">The heading the passage stands under.</param>
 /// <param name="Url">The page's address, ending in the heading's anchor.</param>
-/// <param name="Snippet">The passage's beginning, to 240 characters.</param>
+/// <param name="Snippet">The passage's beginning, to 240 characters. Like title and heading, to be shown as plain text.</param>
 /// <param name="Score">The index's measure; higher is nearer.</param>
 /// <example>
 /// {
@@ -91,7 +91,10 @@ internal enum Grounding
 internal sealed record Usage(int? InputTokens, int? OutputTokens, int LatencyMs);
 
 /// <summary>The answer to a question.</summary>
-/// <param name="Response">The answer in Markdown, with markers such as [1] that number its citations.</param>
+/// <param name="Response">
+/// The answer in Markdown, with markers such as [1] that number its citations. It has no HTML and no images, and its links are
+/// http, https, mailto or relative.
+/// </param>
 /// <param name="SessionId">The conversation; send it with the next question.</param>
 /// <param name="Timestamp">When the answer was complete.</param>
 /// <param name="MessageId">The answer's message, for feedback.</param>

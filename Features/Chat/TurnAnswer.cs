@@ -29,6 +29,8 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
         live.SetRetrieved(sources);
 
         var markers = new CitationMarkers(sources.Length);
+        // After the markers: a marker that is dropped could join what stood apart.
+        var safe = new SafeMarkdown();
         var hasText = false;
         ModelPiece? last = null;
         try
@@ -37,7 +39,7 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
             {
                 last = piece;
                 // PostgreSQL stores no U+0000.
-                Show(markers.Push(piece.Text.Replace("\0", "", StringComparison.Ordinal)));
+                Show(safe.Push(markers.Push(piece.Text.Replace("\0", "", StringComparison.Ordinal))));
             }
         }
         catch (ModelException) when (hasText)
@@ -46,7 +48,7 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
             last = null;
         }
 
-        Show(markers.Flush());
+        Show(safe.Push(markers.Flush()) + safe.Flush());
         if (!hasText)
             throw new ModelException(ModelFailure.Failed, "The model gave an empty answer.");
 
