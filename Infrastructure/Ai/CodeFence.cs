@@ -9,7 +9,7 @@ namespace ChatBackend.Infrastructure.Ai;
 /// </summary>
 internal sealed partial class CodeFence
 {
-    /// <summary>A longer line opens and closes no fence.</summary>
+    /// <summary>A line is told by so many of its characters; a longer one opens no fence.</summary>
     public const int LongestLine = 300;
 
     private readonly string _run;
@@ -70,7 +70,7 @@ internal sealed partial class CodeFence
 
     /// <summary>Whether the line, from <see cref="Inside"/>, closes the fence, also for parsers that are less strict than CommonMark.</summary>
     public bool Closes(string line) =>
-        line.Length < LongestLine && line.AsSpan(Math.Min(_prefix.Length, line.Length)).TrimStart() is var text
+        line.AsSpan(Math.Min(_prefix.Length, line.Length)).TrimStart() is var text
         && text.StartsWith(_run) && text.TrimStart("`~ \t").IsEmpty;
 
     private static string ExpandTabs(string text)

@@ -47,9 +47,10 @@ internal sealed partial class SafeMarkdown
             return true;
         }
 
-        if (line.Length < CodeFence.LongestLine && fence.Closes(inside))
+        if (fence.Closes(inside))
         {
-            inside = fence.Closing;
+            // What comes behind so long a line's beginning is text, on a line of its own.
+            inside = fence.Closing + (line.Length == CodeFence.LongestLine ? "\n" : "");
             _fence = null;
         }
 

@@ -95,6 +95,7 @@ public sealed partial class SafeMarkdownTests
         { "- ```\n<img src=x>\n```", "- ```\n  <img src=x>\n  ```" },
         { "a\n2. ```\n<img src=x>\n```", "a\n\n2. ```\n   <img src=x>\n   ```" },
         { "```<img src=x> ![a](b)\n```", "```img src=x ab\n```" },
+        { $"```\n{new string('`', 400)}\n<img src=x>", $"```\n```\n{new string('`', 100)}\n<img src=x>" },
         { "    indented <b>", "    indented &lt;b>" },
         { ":::tip\n```\n:::\n<img src=x>", "::&#58;tip\n```\n:::\n<img src=x>" },
 
