@@ -98,6 +98,8 @@ public sealed partial class SafeMarkdownTests
         { $"```\n{new string('`', 400)}\n<img src=x>", $"```\n```\n{new string('`', 100)}\n<img src=x>" },
         { "    indented <b>", "    indented &lt;b>" },
         { ":::tip\n```\n:::\n<img src=x>", "::&#58;tip\n```\n:::\n<img src=x>" },
+        { "^^^\n```\n^^^\n<img src=x>", "^^&#94;\n```\n^^^\n<img src=x>" },
+        { "- [~~~](javascript:1)\n  ~~~\n  <img src=x>", "- ~~&#126;\n  ~~~\n  <img src=x>" },
 
         // Formulas
         { "$a<b$, $x^2$, $f[0](x)$ cost $5 or $6<b>; \\(a<b\\) \\[a<b\\] $$a<b$$", "$a< b$, $x^2$, $f[0] (x)$ cost $5 or $6&lt;b>; \\(a< b\\) \\[a< b\\] $$a< b$$" },
