@@ -107,14 +107,14 @@ internal static class SummarizeAudit
             """, this);
 
         /// <summary>Stores the summary while it is still that of the record's title and details.</summary>
-        public Task StoreAsync(AuditResponse read, string summary) => QueryAsync(
+        public async Task StoreAsync(AuditResponse read, string summary) => await QueryAsync(
             """
             update audit
             set summary = @summary, summaries = summaries + 1, version = version + 1, change_id = @Owner, updated_at = now()
             where id = @Id::uuid and summary_lease_owner = @Owner and summaries = @Summaries and title = @Title and details = @DetailsText::jsonb
             """, new { Id, Owner, Summaries, read.Title, read.DetailsText, summary });
 
-        public Task ReleaseAsync() => QueryAsync(
+        public async Task ReleaseAsync() => await QueryAsync(
             "update audit set summary_lease_owner = null, summary_lease_until = null where id = @Id::uuid and summary_lease_owner = @Owner", this);
 
         public Task<AuditResponse?> ReadAsync() => QueryAsync(

@@ -71,7 +71,7 @@ internal static partial class SmallTalk
 
     /// <summary>Words in lower case, without punctuation, emoji, accents and apostrophes, each letter once where it is repeated.</summary>
     private static string Fold(string text) =>
-        Repeated().Replace(Marks().Replace(TextAnalyzer.Fold(text).Normalize(NormalizationForm.FormD), ""), "$1");
+        Repeated().Replace(Marks().Replace(TextAnalyzer.Fold(text).Normalize(NormalizationForm.FormD), ""), "${letter}");
 
     private static IEnumerable<Phrase> Read()
     {
@@ -96,7 +96,7 @@ internal static partial class SmallTalk
     [GeneratedRegex(@"[\p{Mn}']", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Marks();
 
-    [GeneratedRegex(@"(\p{L})\1+", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(?<letter>\p{L})\k<letter>+", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Repeated();
 
     private sealed record Phrase(Kind Kind, string Said, string Folded, string Answer, string TheBook)
