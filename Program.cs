@@ -24,6 +24,7 @@ switch (args.FirstOrDefault())
         return await HealthCommand.RunAsync(builder.Configuration);
 }
 
+using var stop = new StopSignals();
 try
 {
     builder.AddSettings();
@@ -34,6 +35,7 @@ catch (SettingsException e)
     return 1;
 }
 
+builder.Services.AddSingleton<IHostLifetime>(stop);
 builder.AddLogging();
 builder.AddTelemetry();
 builder.AddHttpRules();
@@ -49,6 +51,7 @@ builder.AddAudits();
 builder.AddOpenApiDocument();
 
 await using var app = builder.Build();
+stop.LogTo(app.Logger);
 
 app.UseWelcome();
 app.UseMiddleware<RequestLog>();
@@ -66,11 +69,16 @@ routes.MapOpenApiDocument();
 
 try
 {
-    await app.StartLocalDatabaseAsync();
+    await app.StartLocalDatabaseAsync(stop.Token);
     if (args is ["ingest", .. var rest])
-        return await IngestFolder.RunAsync(app.Services, rest, CancellationToken.None);
-    await app.RunAsync();
+        return await IngestFolder.RunAsync(app.Services, rest, stop.Token);
+    await app.RunAsync(stop.Token);
     return 0;
+}
+catch (OperationCanceledException) when (stop.Token.IsCancellationRequested)
+{
+    // Stopped during the start. An ingest has not done what it was asked for.
+    return args is ["ingest", ..] ? 1 : 0;
 }
 catch (LocalPostgresException e)
 {

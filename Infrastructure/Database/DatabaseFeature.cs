@@ -53,9 +53,9 @@ internal static class DatabaseFeature
     /// and with them the data source, before it starts the first. It stops when the application is disposed.
     /// </summary>
     /// <exception cref="LocalPostgresException">PostgreSQL is not installed, or does not start.</exception>
-    public static async Task StartLocalDatabaseAsync(this WebApplication app)
+    public static async Task StartLocalDatabaseAsync(this WebApplication app, CancellationToken cancellationToken)
     {
         if (app.Services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Url is null)
-            await app.Services.GetRequiredService<LocalPostgres>().StartAsync(CancellationToken.None);
+            await app.Services.GetRequiredService<LocalPostgres>().StartAsync(cancellationToken);
     }
 }

@@ -57,6 +57,37 @@ public sealed class DatabaseStartTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await service.Client.GetAsync("/audits")).StatusCode);
     }
 
+    [Theory]
+    [InlineData("silent")]
+    [InlineData("locked")]
+    public async Task SIGTERM_while_it_waits_ends_it_with_0_and_one_line(string state)
+    {
+        await using var other = await LockAsync();
+        await using var service = Start(state == "silent" ? Silent : _database);
+        await service.WaitUntilAliveAsync();
+        await WaitsForAsync(service, state == "silent" ? "waiting for the database" : "waiting for another process that migrates");
+        service.Stop();
+
+        Assert.Equal(0, await service.WaitForExitAsync());
+        var lines = service.Output.Split('\n').Where(l => !l.Contains("RequestLog") && !l.Contains("cannot be migrated yet")).ToArray();
+        Assert.True(lines[^1].Contains("Stopping on"), service.Output);
+        Assert.Single(lines, l => l.Contains("Stopping"));
+        Assert.DoesNotContain("Unhandled", service.Output);
+    }
+
+    [Fact]
+    public async Task SIGTERM_ends_an_ingest_that_waits_without_a_stack_trace()
+    {
+        await using var other = await LockAsync();
+        await using var ingest = Start(_database, "ingest", Path.Combine(Repository.Root, "sample-book"));
+        await Until.TrueAsync(() => ingest.Output.Contains("waiting for another process that migrates"), "It does not say that it waits.");
+
+        ingest.Stop();
+
+        Assert.Equal(1, await ingest.WaitForExitAsync());
+        Assert.DoesNotContain("Exception", ingest.Output);
+    }
+
     private string Silent => $"postgres://reader:hunter2@127.0.0.1:{((IPEndPoint)_silent.LocalEndpoint).Port}/book";
 
     /// <summary>A session that holds the migrations' lock.</summary>
@@ -77,10 +108,10 @@ public sealed class DatabaseStartTests : IAsyncLifetime
         },
         $"Readiness does not say: {what}");
 
-    private static ServiceProcess Start(string database) => ServiceProcess.Start(new()
+    private static ServiceProcess Start(string database, params string[] arguments) => ServiceProcess.Start(new()
     {
         ["ASPNETCORE_ENVIRONMENT"] = "Production",
         ["AI_PROVIDER"] = "offline",
         ["DATABASE_URL"] = database,
-    });
+    }, arguments);
 }
