@@ -147,7 +147,7 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
         {
             return (await ReadAsync(turnId, offset, cancellationToken), null);
         }
-        catch (NpgsqlException e)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
             return (null, TurnFailure.From(e, []));
         }

@@ -115,7 +115,7 @@ internal sealed class TurnRunner(
                 if (!lifetime.ApplicationStopping.IsCancellationRequested && !HasHandedOn)
                     await TakeOverAsync(stoppingToken);
             }
-            catch (NpgsqlException e)
+            catch (Exception e) when (e.IsDatabaseUnavailable())
             {
                 // The next beat tries again; the leases outlast several.
                 log.LogWarning("The turns' leases could not be renewed: {Reason}", e.GetType().Name);
@@ -225,7 +225,7 @@ internal sealed class TurnRunner(
             {
                 return await EndTurn.CompleteAsync(database, turn, response, stop);
             }
-            catch (NpgsqlException e) when (e.IsTransient && time.GetElapsedTime(started) < KeepFor)
+            catch (Exception e) when (e.IsDatabaseUnavailable() && time.GetElapsedTime(started) < KeepFor)
             {
                 await Task.Delay(WaitForOther, time, stop);
             }
@@ -245,7 +245,7 @@ internal sealed class TurnRunner(
         {
             live.Finish(TurnEnd.Lost);
         }
-        catch (Exception e) when (e is NpgsqlException or OperationCanceledException)
+        catch (Exception e)
         {
             // The database is away too: the reader is told, and the turn is taken up again when its lease has lapsed.
             log.LogWarning("Turn {Turn} could not be ended: {Reason}", Shorten(live.Turn.Id), e.GetType().Name);
@@ -279,7 +279,7 @@ internal sealed class TurnRunner(
         {
             await ClaimTurns.ReleaseAsync(database, Process, CancellationToken.None);
         }
-        catch (NpgsqlException e)
+        catch (Exception e)
         {
             log.LogWarning("The turns could not be handed on ({Reason}); their leases lapse by themselves", e.GetType().Name);
         }

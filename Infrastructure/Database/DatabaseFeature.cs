@@ -29,9 +29,12 @@ internal static class DatabaseFeature
             var start = services.GetRequiredService<DatabaseStart>();
             if (!start.IsMigrated)
                 throw new NotReadyException(start.State);
-            await using var connection = await services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync(cancellationToken);
-            await connection.ExecuteScalarAsync<int>(new("select 1", cancellationToken: cancellationToken));
-            return "migrated";
+            var database = services.GetRequiredService<NpgsqlDataSource>();
+            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            if (!await connection.ExecuteScalarAsync<bool>(new("select current_setting('transaction_read_only') = 'on'", cancellationToken: cancellationToken)))
+                return "migrated";
+            database.Clear();
+            throw new NotReadyException("waiting for the database to take writes");
         })
         { Started = services.GetRequiredService<DatabaseStart>().WaitAsync(CancellationToken.None) });
     }

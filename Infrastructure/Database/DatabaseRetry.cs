@@ -24,13 +24,17 @@ internal static class DatabaseRetry
                 await using var connection = await database.OpenConnectionAsync(cancellationToken);
                 return await work(connection);
             }
-            catch (NpgsqlException e) when (e.IsTransient && attempt < Pauses.Length && !IsPoolExhausted(e))
+            catch (Exception e) when (attempt < Pauses.Length && e.IsDatabaseUnavailable() && !IsTimeLimit(e))
             {
+                // A session can stay read-only when its server no longer is: take new ones.
+                if (e.IsReadOnly())
+                    database.Clear();
                 await Task.Delay(Pauses[attempt], cancellationToken);
             }
         }
     }
 
-    // Waiting again for a pool that was full for the whole time limit only makes the queue longer.
-    private static bool IsPoolExhausted(NpgsqlException exception) => exception.InnerException is TimeoutException;
+    // Waiting again, for a pool that was full or a statement that was slow for the whole time limit, only makes the queue longer.
+    private static bool IsTimeLimit(Exception exception) =>
+        exception is TimeoutException or NpgsqlException { InnerException: TimeoutException } or PostgresException { SqlState: PostgresErrorCodes.QueryCanceled };
 }

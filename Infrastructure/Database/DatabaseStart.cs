@@ -43,10 +43,12 @@ internal sealed class DatabaseStart(Migrator migrator, NpgsqlConnectionStringBui
             _migrated.TrySetResult();
             return true;
         }
-        catch (NpgsqlException e)
+        catch (Exception e)
         {
+            // The service stops: what broke off is no news.
+            cancellationToken.ThrowIfCancellationRequested();
             // A wrong password or a broken script waits here, too: readiness stays 503, and the log repeats why.
-            State = WaitingForDatabase;
+            State = e.IsReadOnly() ? "waiting for the database to take writes" : e.IsDatabaseUnavailable() ? WaitingForDatabase : "the migrations failed; the log says why";
             Log(e);
             return false;
         }

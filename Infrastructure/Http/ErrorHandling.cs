@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Text.Json;
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Search;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
@@ -60,18 +61,13 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
             e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
         SearchException e => Problems.Details(
             e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
-        // 57014 is our own time limit, 42P01 a table that the migrations, still waiting for the database, have yet to make.
-        PostgresException { IsTransient: true } or PostgresException { SqlState: PostgresErrorCodes.UndefinedTable } =>
-            DatabaseUnavailable(),
+        _ when exception.IsDatabaseUnavailable() => Problems.Details(
+            StatusCodes.Status503ServiceUnavailable, "database_unavailable", "The database is not available at the moment. Try again shortly."),
         PostgresException => Problems.Details(
             StatusCodes.Status500InternalServerError, "database_error", "The database refused the operation."),
-        NpgsqlException => DatabaseUnavailable(),
         _ => Problems.Details(
             StatusCodes.Status500InternalServerError, "internal_error", "Something went wrong on our side. The trace_id finds it in the logs."),
     };
-
-    private static ProblemDetails DatabaseUnavailable() => Problems.Details(
-        StatusCodes.Status503ServiceUnavailable, "database_unavailable", "The database cannot be reached at the moment. Try again shortly.");
 
     private static ProblemDetails DescribeBadRequest(BadHttpRequestException exception) => exception switch
     {
