@@ -7,7 +7,9 @@ using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Health;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Observability;
 using ChatBackend.Infrastructure.Search;
 

@@ -2,7 +2,7 @@ using System.Buffers;
 using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
-using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.Json;
 
 namespace ChatBackend.Features.Audits;
 

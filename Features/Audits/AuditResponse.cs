@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.Json;
 
 namespace ChatBackend.Features.Audits;
 

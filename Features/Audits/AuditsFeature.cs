@@ -1,5 +1,7 @@
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using FluentValidation;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -35,7 +37,7 @@ internal static class AuditsFeature
     }
 
     /// <summary>There is no such record.</summary>
-    public static ProblemHttpResult Unknown() => Problems.NotFound("audit_not_found", "There is no audit with this id.");
+    public static ProblemHttpResult Unknown() => Problem.NotFound("audit_not_found", "There is no audit with this id.");
 
     /// <summary>True when there is such a record, of whatever version.</summary>
     public static Task<bool> ExistsAsync(NpgsqlDataSource db, string id, CancellationToken cancellationToken) => db.RetryAsync(

@@ -1,5 +1,6 @@
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;

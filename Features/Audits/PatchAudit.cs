@@ -2,6 +2,8 @@ using System.ComponentModel;
 using System.Text.Json;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.Json;
+using ChatBackend.Infrastructure.Http.OpenApi;
 using Dapper;
 using FluentValidation;
 using Microsoft.AspNetCore.Http.HttpResults;

@@ -2,6 +2,8 @@ using System.Threading.RateLimiting;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
@@ -85,7 +87,7 @@ internal static class SummarizeAudit
             if (audit.Summaries > lease.Summaries)
                 return TypedResults.Ok(audit);
             if (read is not null && (read.Title, read.DetailsText) != (audit.Title, audit.DetailsText))
-                return Problems.Problem(StatusCodes.Status409Conflict, "audit_changed", "The details were changed while the model read them. Ask again.");
+                return Problem.Of(StatusCodes.Status409Conflict, "audit_changed", "The details were changed while the model read them. Ask again.");
             await Task.Delay(Poll, time, cancellationToken);
         }
     }

@@ -1,5 +1,8 @@
+using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Features.Insights;
 using ChatBackend.Infrastructure.Auth;
-using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
 using FluentValidation;
 
 namespace ChatBackend.Features.Chat;

@@ -1,6 +1,8 @@
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -40,5 +42,5 @@ internal static class DeleteSession
 
     private const string Owned = "from chat_sessions where id = @sessionId and (user_id is null or user_id = @Subject)";
 
-    private static ProblemHttpResult NotFound() => Problems.NotFound("session_not_found", "There is no such session.");
+    private static ProblemHttpResult NotFound() => Problem.NotFound("session_not_found", "There is no such session.");
 }

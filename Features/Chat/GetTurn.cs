@@ -1,9 +1,12 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Nodes;
+using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -46,7 +49,7 @@ internal static class GetTurn
                 new { turnId, reader.Subject }, cancellationToken: cancellationToken)),
             cancellationToken);
         if (row is null)
-            return Problems.NotFound("turn_not_found", "There is no such turn.");
+            return Problem.NotFound("turn_not_found", "There is no such turn.");
 
         if (row.IsLeftBehind)
             runner.Nudge();

@@ -1,6 +1,9 @@
+using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -39,7 +42,7 @@ internal static class GetTurnEvents
                 new { turnId, reader.Subject }, cancellationToken: cancellationToken)),
             cancellationToken);
         if (turn is null)
-            return Problems.NotFound("turn_not_found", "There is no such turn.");
+            return Problem.NotFound("turn_not_found", "There is no such turn.");
 
         return turn.IsEnded && lastEventId == StreamCursor.EndOf(turn.Attempt)
             ? TypedResults.NoContent()

@@ -1,8 +1,11 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
+using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -49,10 +52,10 @@ internal static class ListMessages
     {
         // Text until here, so that a limit that is no number gets the same kind of answer as one that is too large.
         if (!int.TryParse(limit, out var size) || size is < 1 or > MaxLimit)
-            return Problems.Invalid("limit", $"must be a whole number from 1 to {MaxLimit}.");
+            return Problem.Invalid("limit", $"must be a whole number from 1 to {MaxLimit}.");
         var before = int.MaxValue;
         if (cursor is not null && (!int.TryParse(cursor, out before) || before < 1))
-            return Problems.Invalid("cursor", "must be a next_cursor of this conversation.");
+            return Problem.Invalid("cursor", "must be a next_cursor of this conversation.");
 
         // The left join keeps one row for a session without messages: no row at all is an unknown session.
         var rows = !KeyId.TryParse(id, out var sessionId) ? [] : (await database.RetryAsync(
@@ -73,7 +76,7 @@ internal static class ListMessages
                 new { sessionId, reader.Subject, before, size }, cancellationToken: cancellationToken)),
             cancellationToken)).AsList();
         if (rows.Count == 0)
-            return Problems.NotFound("session_not_found", "There is no such session.");
+            return Problem.NotFound("session_not_found", "There is no such session.");
 
         var page = rows.Where(r => r.Id is not null).Take(size).Reverse().ToArray();
         return TypedResults.Ok(new MessagesResponse(

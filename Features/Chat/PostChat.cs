@@ -1,7 +1,10 @@
 using System.ComponentModel.DataAnnotations;
 using System.Threading.RateLimiting;
+using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using ChatBackend.Infrastructure.Observability;
 using FluentValidation;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -89,10 +92,10 @@ internal static class PostChat
         if (idempotencyKey is not null)
         {
             if (KeyOf(idempotencyKey) is not { } text)
-                return Problems.Invalid("idempotency-key", "must be 1 to 255 visible ASCII characters.");
+                return Problem.Invalid("idempotency-key", "must be 1 to 255 visible ASCII characters.");
             var scope = ScopeOf(request, reader);
             if (scope == Anonymous && !KeyId.TryParse(text.ToLowerInvariant(), out _))
-                return Problems.Invalid("idempotency-key", "must be a random UUID where there is neither a token nor a session_id: another reader could choose the same key.");
+                return Problem.Invalid("idempotency-key", "must be a random UUID where there is neither a token nor a session_id: another reader could choose the same key.");
             key = new(scope, text);
         }
 
@@ -109,9 +112,9 @@ internal static class PostChat
         switch (opening)
         {
             case TurnOpening.SessionNotFound:
-                return Problems.NotFound("session_not_found", "There is no such session.");
+                return Problem.NotFound("session_not_found", "There is no such session.");
             case TurnOpening.KeyReused:
-                return Problems.Problem(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key was used before with another body.");
+                return Problem.Of(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key was used before with another body.");
             case TurnOpening.Claimed claimed:
                 runner.Start(claimed.Turn, claimed.Context);
                 return await AnswerAsync(claimed.Turn.Id, claimed.Turn.SessionId);

@@ -2,6 +2,8 @@ using System.ComponentModel.DataAnnotations;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using FluentValidation;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -76,7 +78,7 @@ internal static class PutFeedback
         }
 
         return askedAt is null
-            ? Problems.NotFound("message_not_found", "There is no such answer.")
+            ? Problem.NotFound("message_not_found", "There is no such answer.")
             : TypedResults.Ok(new FeedbackResponse(messageId, request.Rating, request.Comment, askedAt.Value));
     }
 }

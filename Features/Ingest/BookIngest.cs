@@ -1,5 +1,7 @@
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
+
 
 namespace ChatBackend.Features.Ingest;
 

@@ -1,5 +1,6 @@
-using ChatBackend.Infrastructure.Http;
-using ChatBackend.Infrastructure.Search;
+using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Health;
+
 
 namespace ChatBackend.Features.Ingest;
 

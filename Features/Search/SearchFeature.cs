@@ -1,4 +1,5 @@
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
 using FluentValidation;
 
 namespace ChatBackend.Features.Search;

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Search;
 using FluentValidation;
 using Microsoft.AspNetCore.Http.HttpResults;

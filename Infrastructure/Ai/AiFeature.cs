@@ -1,5 +1,7 @@
 using System.Text;
-using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Ai.Offline;
+using ChatBackend.Infrastructure.Ai.OpenAi;
+using ChatBackend.Infrastructure.Health;
 using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Ai;

@@ -1,3 +1,4 @@
+
 namespace ChatBackend.Infrastructure.Ai;
 
 /// <summary>A model that writes text: OpenAI (or what speaks its API), or the offline one.</summary>

@@ -1,3 +1,4 @@
+
 namespace ChatBackend.Infrastructure.Ai;
 
 /// <summary>A model that did not answer. Its message is ours, never the upstream's text.</summary>

@@ -1,6 +1,6 @@
 using System.Security.Claims;
 using System.Text.Encodings.Web;
-using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -48,7 +48,7 @@ internal sealed class BearerTokenHandler(
         if (_verdict is { IsUnavailable: true })
         {
             Response.Headers.RetryAfter = ((int)JsonWebKeySet.Pause.TotalSeconds).ToString();
-            return Problems.Problem(StatusCodes.Status503ServiceUnavailable, "sign_in_unavailable", "The keys of the sign-in cannot be fetched, so the token cannot be checked. Try again shortly.").ExecuteAsync(Context);
+            return Problem.Of(StatusCodes.Status503ServiceUnavailable, "sign_in_unavailable", "The keys of the sign-in cannot be fetched, so the token cannot be checked. Try again shortly.").ExecuteAsync(Context);
         }
 
         Response.Headers.WWWAuthenticate = _verdict is null ? "Bearer" : "Bearer error=\"invalid_token\"";
@@ -58,6 +58,6 @@ internal sealed class BearerTokenHandler(
             null => ("token_required", "Sign in, and send the token as Authorization: Bearer <token>."),
             { Refusal: var why } => ("invalid_token", $"The token is not valid. {why}"),
         };
-        return Problems.Problem(StatusCodes.Status401Unauthorized, code, detail).ExecuteAsync(Context);
+        return Problem.Of(StatusCodes.Status401Unauthorized, code, detail).ExecuteAsync(Context);
     }
 }

@@ -3,7 +3,7 @@ using System.Security.Claims;
 using System.Security.Cryptography;
 using System.Text;
 using System.Text.Encodings.Web;
-using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
@@ -45,7 +45,7 @@ internal sealed class IngestKeyHandler(
             _ => ("invalid_ingest_key", "The ingest key is not the right one."),
         };
         Response.Headers.WWWAuthenticate = code is "invalid_ingest_key" ? "Bearer realm=\"ingest\", error=\"invalid_token\"" : "Bearer realm=\"ingest\"";
-        return Problems.Problem(StatusCodes.Status401Unauthorized, code, detail).ExecuteAsync(Context);
+        return Problem.Of(StatusCodes.Status401Unauthorized, code, detail).ExecuteAsync(Context);
     }
 
     // Of equal length, so that a comparison does not tell how long the key is.

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.Json;
 
 namespace ChatBackend.Infrastructure.Auth;
 

@@ -1,3 +1,4 @@
+
 namespace ChatBackend.Infrastructure.Configuration;
 
 /// <summary><c>ChatBackend check</c>: each setting and its state, and whether the service would start.</summary>

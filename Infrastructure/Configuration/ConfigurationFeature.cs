@@ -1,3 +1,4 @@
+
 namespace ChatBackend.Infrastructure.Configuration;
 
 /// <summary>The settings, checked before anything uses them.</summary>

@@ -1,3 +1,4 @@
+
 namespace ChatBackend.Infrastructure.Configuration;
 
 /// <summary>One environment variable that an operator may set.</summary>

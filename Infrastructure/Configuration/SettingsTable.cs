@@ -1,6 +1,7 @@
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 
+
 namespace ChatBackend.Infrastructure.Configuration;
 
 /// <summary>Every environment variable that an operator may set, in the order in which the README tells them.</summary>

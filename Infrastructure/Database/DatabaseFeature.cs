@@ -1,4 +1,6 @@
+using ChatBackend.Infrastructure.Health;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -46,8 +48,8 @@ internal static class DatabaseFeature
         if (start.IsMigrated || context.GetEndpoint() is not { } endpoint || endpoint.Metadata.GetMetadata<NeedsNoDatabaseAttribute>() is not null)
             return next(context);
 
-        context.Response.Headers.RetryAfter = Problems.RetryAfterSeconds(ErrorHandling.DefaultRetryAfter).ToString();
-        return Problems.Problem(StatusCodes.Status503ServiceUnavailable, "database_unavailable", $"The service is starting: {start.State}. Try again shortly.")
+        context.Response.Headers.RetryAfter = Problem.RetryAfterSeconds(ErrorHandling.DefaultRetryAfter).ToString();
+        return Problem.Of(StatusCodes.Status503ServiceUnavailable, "database_unavailable", $"The service is starting: {start.State}. Try again shortly.")
             .ExecuteAsync(context);
     });
 

@@ -1,5 +1,8 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ChatBackend.Infrastructure.Health;
+using ChatBackend.Infrastructure.Http.Json;
+using ChatBackend.Infrastructure.Http.Problems;
 using FluentValidation;
 using Microsoft.AspNetCore.Http.Json;
 

@@ -1,3 +1,5 @@
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.Net.Http.Headers;
 
 namespace ChatBackend.Infrastructure.Http;
@@ -32,7 +34,7 @@ internal static class IfMatch
     }
 
     /// <summary>The record has changed since the caller read it.</summary>
-    public static Microsoft.AspNetCore.Http.HttpResults.ProblemHttpResult Failed() => Problems.Problem(
+    public static Microsoft.AspNetCore.Http.HttpResults.ProblemHttpResult Failed() => Problem.Of(
         StatusCodes.Status412PreconditionFailed, "precondition_failed",
         "It has changed since you read it: If-Match names another version. Read it again, then repeat the change.");
 }

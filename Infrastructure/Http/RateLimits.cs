@@ -1,4 +1,6 @@
 using System.Threading.RateLimiting;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.RateLimiting;
 
@@ -33,9 +35,9 @@ internal static class RateLimits
     public static ProblemHttpResult Refuse(HttpContext context, RateLimitLease lease)
     {
         var wait = lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(10);
-        var seconds = Problems.RetryAfterSeconds(wait);
+        var seconds = Problem.RetryAfterSeconds(wait);
         context.Response.Headers.RetryAfter = seconds.ToString();
-        return Problems.Problem(StatusCodes.Status429TooManyRequests, "rate_limited", $"Too many requests. Try again in {seconds} s.");
+        return Problem.Of(StatusCodes.Status429TooManyRequests, "rate_limited", $"Too many requests. Try again in {seconds} s.");
     }
 
     private static void Add(RateLimiterOptions limiter, string policy, int perMinute) =>

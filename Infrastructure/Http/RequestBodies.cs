@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Net.Http.Headers;
 
@@ -40,7 +41,7 @@ internal sealed class RequestBodies(RequestDelegate next)
         return next(context);
 
         Task Refuse(string detail) =>
-            Problems.Problem(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", detail).ExecuteAsync(context);
+            Problem.Of(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", detail).ExecuteAsync(context);
     }
 
     /// <summary>The body, which fails with 413 past its limit.</summary>

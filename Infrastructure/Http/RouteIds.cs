@@ -1,3 +1,6 @@
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
+
 namespace ChatBackend.Infrastructure.Http;
 
 /// <summary>Ids in a route.</summary>
@@ -14,5 +17,5 @@ internal static class RouteIds
         .AddEndpointFilter(async (call, next) =>
             call.HttpContext.GetRouteValue("id") is string { Length: 36 } id && Guid.TryParseExact(id, "D", out _)
                 ? await next(call)
-                : Problems.Invalid("id", Message));
+                : Problem.Invalid("id", Message));
 }

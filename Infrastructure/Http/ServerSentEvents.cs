@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text;
+using ChatBackend.Infrastructure.Http.OpenApi;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Metadata;
 

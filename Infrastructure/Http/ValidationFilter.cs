@@ -1,4 +1,6 @@
 using System.Text.Json;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using FluentValidation;
 using FluentValidation.Results;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -34,7 +36,7 @@ internal static class ValidationFilter
 
     /// <summary>The 400 for what a validator found.</summary>
     public static ProblemHttpResult Invalid(ValidationResult result) =>
-        Problems.Invalid(result.ToDictionary().ToDictionary(e => SnakeCase(e.Key), e => e.Value));
+        Problem.Invalid(result.ToDictionary().ToDictionary(e => SnakeCase(e.Key), e => e.Value));
 
     /// <summary>
     /// Refuses what PostgreSQL cannot store: U+0000, and halves of surrogate pairs.

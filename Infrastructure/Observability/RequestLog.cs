@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Diagnostics;
 
 namespace ChatBackend.Infrastructure.Observability;

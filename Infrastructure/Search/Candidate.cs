@@ -1,3 +1,4 @@
+
 namespace ChatBackend.Infrastructure.Search;
 
 /// <summary>A passage that an index found, before the answer is put in order. Properties and no constructor: Npgsql calls an array column's type System.Array, which fits none.</summary>

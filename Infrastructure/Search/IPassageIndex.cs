@@ -1,3 +1,5 @@
+using ChatBackend.Infrastructure.Search.Words;
+
 namespace ChatBackend.Infrastructure.Search;
 
 /// <summary>The index of the book's passages: embedded in PostgreSQL, or Qdrant.</summary>

@@ -1,3 +1,5 @@
+using ChatBackend.Infrastructure.Search.Words;
+
 namespace ChatBackend.Infrastructure.Search;
 
 /// <summary>Keeps one of several passages that say the same: a book repeats its installation steps, a reader needs them once.</summary>

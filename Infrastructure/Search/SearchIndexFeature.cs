@@ -1,5 +1,8 @@
 using ChatBackend.Infrastructure.Ai;
-using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Health;
+using ChatBackend.Infrastructure.Search.Postgres;
+using ChatBackend.Infrastructure.Search.Qdrant;
 using Microsoft.Extensions.Options;
 using Npgsql;
 

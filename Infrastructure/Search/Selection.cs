@@ -1,3 +1,5 @@
+using ChatBackend.Infrastructure.Search.Words;
+
 namespace ChatBackend.Infrastructure.Search;
 
 /// <summary>The text that a reader marked, cut so that the passages that hold it can be looked for.</summary>

@@ -1,3 +1,6 @@
+using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Search.Words;
+
 namespace ChatBackend.Infrastructure.Search;
 
 /// <summary>A chunk as every index stores it: with its id and address, and nothing in it that cannot be stored.</summary>

@@ -1,5 +1,5 @@
 using System.Text.Json;
-using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Health;
 using Dapper;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;

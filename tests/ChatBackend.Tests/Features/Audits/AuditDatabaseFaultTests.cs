@@ -1,6 +1,6 @@
 using System.Net;
 using System.Text.Json;
-using ChatBackend.Tests.Infrastructure.Ai;
+using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 
 namespace ChatBackend.Tests.Features.Audits;
 

@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Text.Json;
-using ChatBackend.Tests.Infrastructure.Ai;
+using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 using Npgsql;
 
 namespace ChatBackend.Tests.Features.Audits;

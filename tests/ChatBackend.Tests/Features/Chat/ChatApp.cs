@@ -2,7 +2,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using ChatBackend.Infrastructure.Search;
-using ChatBackend.Tests.Infrastructure.Ai;
+using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChatBackend.Tests.Features.Chat;

@@ -1,6 +1,6 @@
 using System.Diagnostics;
 using System.Text;
-using ChatBackend.Tests.Infrastructure.Ai;
+using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 
 namespace ChatBackend.Tests.Features.Chat;
 

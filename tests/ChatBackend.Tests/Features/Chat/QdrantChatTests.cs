@@ -1,8 +1,9 @@
 using System.Net;
 using System.Net.Http.Json;
 using ChatBackend.Features.Ingest;
-using ChatBackend.Tests.Infrastructure.Ai;
-using ChatBackend.Tests.Infrastructure.Search;
+using ChatBackend.Tests.Features.Chat.Answering;
+using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
+using ChatBackend.Tests.Infrastructure.Search.Qdrant;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChatBackend.Tests.Features.Chat;

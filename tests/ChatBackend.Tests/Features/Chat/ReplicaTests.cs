@@ -1,6 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
-using ChatBackend.Tests.Infrastructure.Ai;
+using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 using Dapper;
 using Npgsql;
 

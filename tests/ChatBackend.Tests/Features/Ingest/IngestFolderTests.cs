@@ -1,6 +1,8 @@
 using ChatBackend.Features.Ingest;
+using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
 using ChatBackend.Tests.Infrastructure.Search;
+using ChatBackend.Tests.Infrastructure.Search.Qdrant;
 using Microsoft.Extensions.DependencyInjection;
 using Spectre.Console;
 

@@ -1,3 +1,4 @@
+
 namespace ChatBackend.Tests.Infrastructure.Http;
 
 public sealed class CrossOriginTests

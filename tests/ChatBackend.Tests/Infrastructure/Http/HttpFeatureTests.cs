@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using ChatBackend.Tests.Infrastructure.Http.OpenApi;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 

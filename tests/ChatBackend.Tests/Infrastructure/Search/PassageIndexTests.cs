@@ -1,4 +1,6 @@
 using ChatBackend.Infrastructure.Search;
+using ChatBackend.Tests.Infrastructure.Search.Qdrant;
+
 
 namespace ChatBackend.Tests.Infrastructure.Search;
 

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using ChatBackend.Infrastructure.Search;
+using ChatBackend.Tests.Infrastructure.Search.Qdrant;
 
 namespace ChatBackend.Tests.Infrastructure.Search;
 

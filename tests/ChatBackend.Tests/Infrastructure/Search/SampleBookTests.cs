@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Text.RegularExpressions;
-using ChatBackend.Infrastructure.Search;
+using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Docusaurus;
 using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Tests.Infrastructure.Search;

@@ -1,5 +1,5 @@
 using ChatBackend.Infrastructure.Database;
-using ChatBackend.Infrastructure.Search;
+using ChatBackend.Infrastructure.Search.Postgres;
 using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;

@@ -1,0 +1,86 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Infrastructure.Ai;
+
+namespace ChatBackend.Features.Chat.Answering;
+
+/// <summary>Tells a question that leans on the turn before ("and why?", "give an example") from one that stands alone.</summary>
+internal static class FollowUp
+{
+    private const int FewWords = 3;
+
+    // Words that point back, and words that ask on without saying about what.
+    private static readonly HashSet<string> Pointing =
+    [
+        "it", "its", "they", "them", "their", "that", "this", "those", "these", "he", "she", "one", "ones", "same", "former", "latter", "there",
+    ];
+
+    private static readonly HashSet<string> Empty =
+    [
+        .. Pointing,
+        "a", "about", "again", "also", "an", "and", "another", "any", "are", "as", "at", "be", "better", "but", "by", "can", "come", "could", "detail",
+        "details", "did", "do", "does", "elaborate", "else", "example", "examples", "explain", "for", "from", "further", "give", "go", "how", "i", "if", "in",
+        "instead", "is", "just", "last", "like", "me", "mean", "meaning", "more", "much", "next", "no", "not", "of", "ok", "okay", "on", "or", "other",
+        "please", "really", "say", "shorter", "should", "show", "simple", "simpler", "simply", "so", "step", "summarize", "sure", "tell", "thanks", "the", "then",
+        "to", "try", "up", "us", "use", "was", "we", "what", "when", "where", "which", "who", "why", "with", "would", "yes", "you", "your",
+    ];
+
+    private static readonly SearchValues<char> EnglishLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+
+    /// <summary>True when the question says too little by itself, or points back to what was said.</summary>
+    public static bool Leans(string question, IReadOnlyList<HistoryMessage> history)
+    {
+        if (!history.Any(m => m.Role == ModelRole.User))
+            return false;
+
+        var words = Words(question);
+        if (!question.AsSpan().ContainsAny(EnglishLetters))
+            return words.Count <= FewWords;
+
+        var telling = Telling(words);
+        return telling == 0
+            || (telling <= FewWords && words.FindIndex(Pointing.Contains) is >= 0 and var points && points < words.FindIndex(w => !Empty.Contains(w)))
+            || (telling <= FewWords && words is ["and" or "but" or "so", ..])
+            || (telling <= 2 && words is ["what" or "how", "about", ..]);
+    }
+
+    /// <summary>True for a question that has no word on what it is about: "explain this", "what does it mean?".</summary>
+    public static bool SaysNothing(string question) => Telling(Words(question)) == 0;
+
+    /// <summary>The question with the one before it: a query for whoever has no model to write a better one.</summary>
+    public static string WithTurnBefore(string question, IReadOnlyList<HistoryMessage> history) =>
+        $"{history.Last(m => m.Role == ModelRole.User).Content}\n{question}";
+
+    /// <summary>True for a question that is likely not in English: no common English word, or mostly another script.</summary>
+    public static bool IsForeign(string question)
+    {
+        var letters = question.Count(char.IsLetter);
+        var english = question.Count(c => char.IsAsciiLetter(c));
+        return letters > 0 && (english * 2 < letters || !Words(question).Any(Empty.Contains));
+    }
+
+    private static int Telling(List<string> words) => words.Count(w => !Empty.Contains(w));
+
+    private static List<string> Words(string text)
+    {
+        var words = new List<string>();
+        var word = new StringBuilder();
+        foreach (var character in text + " ")
+        {
+            // Combining marks belong to their word, as Hindi and Urdu need.
+            if (char.IsLetterOrDigit(character) || char.GetUnicodeCategory(character) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark)
+            {
+                word.Append(char.ToLowerInvariant(character));
+            }
+            else if (word.Length > 0)
+            {
+                words.Add(word.ToString());
+                word.Clear();
+            }
+        }
+
+        return words;
+    }
+}

@@ -1,0 +1,135 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Search.Words;
+using YamlDotNet.Serialization;
+using YamlDotNet.Serialization.NamingConventions;
+
+namespace ChatBackend.Features.Chat.Answering;
+
+/// <summary>
+/// Greetings, thanks, farewells and "what are you?", answered without a search where a message is nothing else. The phrases and
+/// the answers are in <c>small-talk.yaml</c>.
+/// </summary>
+internal static partial class SmallTalk
+{
+    /// <summary>What stands where another answer has its model.</summary>
+    public const string Model = "small-talk";
+
+    /// <summary>Longer messages, in characters, say more than that.</summary>
+    private const int Longest = 200;
+
+    private static readonly Phrase[] Phrases = [.. Read()];
+
+    /// <summary>The most telling part of a message decides its answer, so the order counts.</summary>
+    private enum Kind
+    {
+        Beside,
+        Greeting,
+        Thanks,
+        Farewell,
+        WhatAreYou,
+    }
+
+    /// <summary>The answer, in the message's language; null for a message that asks for more. With marked text, any message does.</summary>
+    public static string? Answer(Question question, SiteOptions site) =>
+        question.SelectedText is null && Find(question.Message) is { } phrase
+            ? phrase.Answer.Replace("{book}", site.NameBook(phrase.TheBook), StringComparison.Ordinal)
+            : null;
+
+    /// <summary>The conversation without its small talk: no question leans on that.</summary>
+    public static IReadOnlyList<HistoryMessage> Without(IReadOnlyList<HistoryMessage> history)
+    {
+        var isSmallTalk = false;
+        return [.. history.Where(message =>
+        {
+            if (message.Role == ModelRole.User)
+                isSmallTalk = Find(message.Content) is not null;
+            return !isSmallTalk;
+        })];
+    }
+
+    private static Phrase? Find(string message)
+    {
+        if (message.Length > Longest)
+            return null;
+
+        Phrase? telling = null;
+        for (var rest = Fold(message); rest.Length > 0;)
+        {
+            // The longest; of several languages' the one in whose letters it is written.
+            var next = Phrases.Where(p => p.Begins(rest)).MaxBy(p => (p.Folded.Length, message.Contains(p.Said, StringComparison.OrdinalIgnoreCase)));
+            if (next is null)
+                return null;
+            if (next.Kind != Kind.Beside && next.Kind >= (telling?.Kind ?? Kind.Beside))
+                telling = next;
+            rest = rest[next.Folded.Length..].TrimStart();
+        }
+
+        return telling;
+    }
+
+    /// <summary>Words in lower case, without punctuation, emoji, accents and apostrophes, each letter once where it is repeated.</summary>
+    private static string Fold(string text) =>
+        Repeated().Replace(Marks().Replace(TextAnalyzer.Fold(text).Normalize(NormalizationForm.FormD), ""), "${letter}");
+
+    private static IEnumerable<Phrase> Read()
+    {
+        using var file = new StreamReader(typeof(SmallTalk).Assembly.GetManifestResourceStream("small-talk.yaml")!);
+        var languages = new DeserializerBuilder().WithNamingConvention(UnderscoredNamingConvention.Instance).Build()
+            .Deserialize<Dictionary<string, LanguageBlock>>(file);
+
+        return
+            from language in languages.Values
+            from part in new (Kind Kind, List<string> Said, string Answer)[]
+            {
+                (Kind.Beside, language.Beside, ""),
+                (Kind.Greeting, language.Greeting.Said, language.Greeting.Answer),
+                (Kind.Thanks, language.Thanks.Said, language.Thanks.Answer),
+                (Kind.Farewell, language.Farewell.Said, language.Farewell.Answer),
+                (Kind.WhatAreYou, language.WhatAreYou.Said, language.WhatAreYou.Answer),
+            }
+            from said in part.Said
+            select new Phrase(part.Kind, said, Fold(said), part.Answer, language.TheBook);
+    }
+
+    [GeneratedRegex(@"[\p{Mn}']", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Marks();
+
+    [GeneratedRegex(@"(?<letter>\p{L})\k<letter>+", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Repeated();
+
+    private sealed record Phrase(Kind Kind, string Said, string Folded, string Answer, string TheBook)
+    {
+        private const char FirstHan = '\u2E80';
+
+        /// <summary>True when the text begins with this phrase as whole words; Chinese puts nothing between them.</summary>
+        public bool Begins(string text) =>
+            text.StartsWith(Folded, StringComparison.Ordinal)
+            && (text.Length == Folded.Length || text[Folded.Length] == ' ' || Folded[^1] >= FirstHan);
+    }
+
+    private sealed class LanguageBlock
+    {
+        public required string TheBook { get; set; }
+
+        public required List<string> Beside { get; set; }
+
+        public required PhraseBlock Greeting { get; set; }
+
+        public required PhraseBlock Thanks { get; set; }
+
+        public required PhraseBlock Farewell { get; set; }
+
+        public required PhraseBlock WhatAreYou { get; set; }
+    }
+
+    private sealed class PhraseBlock
+    {
+        public required List<string> Said { get; set; }
+
+        public required string Answer { get; set; }
+    }
+}

@@ -1,0 +1,71 @@
+using ChatBackend.Infrastructure.Database;
+using Dapper;
+using Npgsql;
+
+namespace ChatBackend.Features.Chat.Turns;
+
+/// <summary>Ends a turn, once. Whoever lost the turn to a later attempt changes nothing.</summary>
+internal static class EndTurn
+{
+    /// <summary>Stores the answer in its place behind the question.</summary>
+    /// <returns>False when the turn is no longer this attempt's, or was deleted.</returns>
+    public static Task<bool> CompleteAsync(NpgsqlDataSource database, ClaimedTurn turn, ChatResponse response, CancellationToken cancellationToken) =>
+        RunAsync(
+            database, turn, "completed", response.MessageId, "assistant", response.Response, TurnJson.Write(response.Citations),
+            TurnJson.Write(response), error: null, response, response.Usage, cancellationToken);
+
+    /// <summary>Stores why there is no answer and how long that took, with a note in the answer's place.</summary>
+    /// <returns>False when the turn is no longer this attempt's, or was deleted.</returns>
+    public static Task<bool> FailAsync(NpgsqlDataSource database, ClaimedTurn turn, TurnFailure failure, int latencyMs, CancellationToken cancellationToken) =>
+        RunAsync(
+            database, turn, "failed", Guid.NewGuid(), "system", $"This question was not answered ({failure.Code}).", "[]",
+            response: null, TurnJson.Write(failure), answer: null, new(null, null, latencyMs), cancellationToken);
+
+    private static async Task<bool> RunAsync(
+        NpgsqlDataSource database, ClaimedTurn turn, string state, Guid messageId, string role, string content, string citations,
+        string? response, string? error, ChatResponse? answer, Usage usage, CancellationToken cancellationToken)
+    {
+        var parameters = new
+        {
+            turn.Id,
+            turn.Attempt,
+            State = state,
+            MessageId = messageId,
+            Role = role,
+            Content = content,
+            Citations = citations,
+            Response = response,
+            Error = error,
+            Grounding = answer is null ? null : TurnJson.Name(answer.Grounding),
+            answer?.Model,
+            usage.InputTokens,
+            usage.OutputTokens,
+            usage.LatencyMs,
+        };
+
+        // The message's id tells a repeat after a lost reply (already ours) from a turn that somebody else ended.
+        return await database.RetryAsync(
+            connection => connection.ExecuteScalarAsync<bool>(new(
+                """
+                with ended as (
+                    update turns
+                    set state = @State::turn_state, response = @Response::json, error = @Error::json, grounding = @Grounding, model = @Model,
+                        input_tokens = @InputTokens, output_tokens = @OutputTokens, latency_ms = @LatencyMs,
+                        ended_at = now(), lease_until = null, partial_sources = null, partial_text = default
+                    where id = @Id and attempt = @Attempt and state = 'running'
+                    returning id, session_id, number
+                ),
+                answer as (
+                    insert into messages (id, session_id, turn_id, position, role, content, citations)
+                    select @MessageId, session_id, id, number * 2, @Role::message_role, @Content, @Citations::json
+                    from ended
+                    on conflict (session_id, position) do update
+                    set id = excluded.id, role = excluded.role, content = excluded.content, citations = excluded.citations, created_at = now()
+                    returning id
+                )
+                select exists (select from answer) or exists (select from messages where id = @MessageId)
+                """,
+                parameters, cancellationToken: cancellationToken)),
+            cancellationToken);
+    }
+}

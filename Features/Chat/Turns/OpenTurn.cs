@@ -1,0 +1,176 @@
+using System.Security.Cryptography;
+using System.Text;
+using ChatBackend.Infrastructure.Database;
+using Dapper;
+using Npgsql;
+
+namespace ChatBackend.Features.Chat.Turns;
+
+/// <summary>What came of opening a turn.</summary>
+internal abstract record TurnOpening
+{
+    /// <summary>The turn is this process's to answer.</summary>
+    /// <param name="Context">Null when an earlier turn of the session has not ended: this one waits for it.</param>
+    public sealed record Claimed(ClaimedTurn Turn, TurnContext? Context) : TurnOpening;
+
+    /// <summary>The key was used before with the same body: this is its turn, ended or in somebody's hands.</summary>
+    public sealed record Repeated(Guid TurnId, Guid SessionId) : TurnOpening;
+
+    /// <summary>The key was used before with another body.</summary>
+    public sealed record KeyReused : TurnOpening;
+
+    /// <summary>The session belongs to somebody else.</summary>
+    public sealed record SessionNotFound : TurnOpening;
+}
+
+/// <summary>An <c>Idempotency-Key</c> with whose it is: two clients may choose the same one.</summary>
+internal sealed record IdempotencyKey(string Scope, string Key);
+
+/// <summary>Commits the question and its turn, before anything else is asked.</summary>
+internal static class OpenTurn
+{
+    /// <summary>
+    /// Opens a turn and returns what its prompt needs, in one round trip. The same key and body finds the turn that it opened
+    /// before; a failed one, or one whose process died, is begun again.
+    /// </summary>
+    public static async Task<TurnOpening> RunAsync(
+        NpgsqlDataSource database, ChatOptions options, Guid process, Guid sessionId, string? userId, Question question,
+        IdempotencyKey? key, CancellationToken cancellationToken)
+    {
+        var request = TurnJson.Write(question);
+        var parameters = new
+        {
+            SessionId = sessionId,
+            UserId = userId,
+            TurnId = Guid.NewGuid(),
+            ClaimId = Guid.NewGuid(),
+            MessageId = Guid.NewGuid(),
+            question.Message,
+            Request = request,
+            key?.Scope,
+            key?.Key,
+            // What the client sent: a session that we made up for it is not part of that.
+            Hash = SHA256.HashData(Encoding.UTF8.GetBytes(request)),
+            Process = process,
+            options.Lease,
+            HistoryLimit = ChatOptions.HistoryMessages - 1,
+        };
+
+        try
+        {
+            // The ids are chosen here, so a repeat after a broken connection cannot open a second turn.
+            var opened = await database.RetryAsync(
+                connection => connection.QuerySingleOrDefaultAsync<OpenedRow>(new(Sql, parameters, cancellationToken: cancellationToken)),
+                cancellationToken);
+            if (opened is null)
+                return new TurnOpening.SessionNotFound();
+
+            var turn = new ClaimedTurn(parameters.TurnId, sessionId, opened.Number, Attempt: 1, userId, question);
+            return new TurnOpening.Claimed(turn, opened.IsNext ? TurnContextSql.Read(opened.History, opened.Profile) : null);
+        }
+        catch (PostgresException e) when (e.ConstraintName == "turns_idempotency_key")
+        {
+            // Nothing there any more: its session was deleted in between, and the key is free again.
+            return await RepeatAsync(database, parameters, userId, question, cancellationToken)
+                ?? await RunAsync(database, options, process, sessionId, userId, question, key, cancellationToken);
+        }
+        catch (PostgresException e) when (e.ConstraintName == "turns_pkey")
+        {
+            // The first try was committed and its answer lost on the way: the turn waits for its place like any other.
+            return await ClaimOwnAsync(database, parameters.TurnId, sessionId, userId, question, cancellationToken);
+        }
+    }
+
+    /// <summary>True when the key has a turn that costs nothing more: a failed one would be asked for again.</summary>
+    public static Task<bool> IsKnownAsync(NpgsqlDataSource database, IdempotencyKey key, CancellationToken cancellationToken) => database.RetryAsync(
+        connection => connection.ExecuteScalarAsync<bool>(new(
+            "select exists (select from turns where idempotency_scope = @Scope and idempotency_key = @Key and state <> 'failed')",
+            key, cancellationToken: cancellationToken)),
+        cancellationToken);
+
+    // The update of an existing session takes its row lock, so turns of a session are numbered in the order of asking. The
+    // snapshot of the rest may be older than that lock: is_next is then false, and the history is read when the turn's time comes.
+    private const string Sql =
+        """
+        with session as (
+            insert into chat_sessions as s (id, user_id, turn_count)
+            values (@SessionId, @UserId, 1)
+            on conflict (id) do update set turn_count = s.turn_count + 1, updated_at = now()
+                where s.user_id is null or s.user_id = @UserId
+            returning id, turn_count
+        ),
+        turn as (
+            insert into turns (id, session_id, number, request, idempotency_scope, idempotency_key, request_hash, lease_owner, lease_until)
+            select @TurnId, id, turn_count, @Request::json, @Scope, @Key, @Hash, @Process, now() + @Lease
+            from session
+            returning id, session_id, number
+        ),
+        question as (
+            insert into messages (id, session_id, turn_id, position, role, content)
+            select @MessageId, session_id, id, number * 2 - 1, 'user', @Message
+            from turn
+        )
+        select
+            turn.number,
+            turn.number = 1 or exists (
+                select from turns as previous
+                where previous.session_id = turn.session_id and previous.number = turn.number - 1 and previous.state <> 'running'
+            ) as is_next,
+        """ + TurnContextSql.Columns + " from turn";
+
+    private static async Task<TurnOpening?> RepeatAsync(
+        NpgsqlDataSource database, object parameters, string? userId, Question question, CancellationToken cancellationToken)
+    {
+        var repeated = await database.RetryAsync(
+            connection => connection.QuerySingleOrDefaultAsync<RepeatedRow>(new(
+                """
+                with earlier as (
+                    select id, session_id, number, request_hash = @Hash as is_same, state, claim_id, attempt, takeovers
+                    from turns
+                    where idempotency_scope = @Scope and idempotency_key = @Key
+                ),
+                taken as (
+                    update turns
+                    set state = 'running', ended_at = null, error = null, partial_sources = null, partial_text = default,
+                        attempt = turns.attempt + 1, takeovers = case turns.state when 'failed' then 0 else turns.takeovers + 1 end,
+                        claim_id = @ClaimId, lease_owner = @Process, lease_until = now() + @Lease
+                    from earlier
+                    where turns.id = earlier.id and earlier.is_same
+                      and (turns.state = 'failed' or (turns.state = 'running' and turns.lease_until < now()))
+                    returning turns.attempt, turns.takeovers
+                )
+                select earlier.id, earlier.session_id, earlier.number, earlier.is_same, mine.attempt, mine.takeovers
+                from earlier
+                left join (
+                    select attempt, takeovers from taken
+                    union all
+                    select attempt, takeovers from earlier where claim_id = @ClaimId and state = 'running' and not exists (select from taken)
+                ) as mine on true
+                """,
+                parameters, cancellationToken: cancellationToken)),
+            cancellationToken);
+
+        return repeated switch
+        {
+            null => null,
+            { IsSame: false } => new TurnOpening.KeyReused(),
+            { Attempt: { } attempt } => new TurnOpening.Claimed(
+                new(repeated.Id, repeated.SessionId, repeated.Number, attempt, userId, question, repeated.Takeovers ?? 0), Context: null),
+            _ => new TurnOpening.Repeated(repeated.Id, repeated.SessionId),
+        };
+    }
+
+    private static async Task<TurnOpening> ClaimOwnAsync(
+        NpgsqlDataSource database, Guid turnId, Guid sessionId, string? userId, Question question, CancellationToken cancellationToken)
+    {
+        var number = await database.RetryAsync(
+            connection => connection.ExecuteScalarAsync<int>(new(
+                "select number from turns where id = @turnId", new { turnId }, cancellationToken: cancellationToken)),
+            cancellationToken);
+        return new TurnOpening.Claimed(new(turnId, sessionId, number, Attempt: 1, userId, question), Context: null);
+    }
+
+    private sealed record OpenedRow(int Number, bool IsNext, string History, string? Profile);
+
+    private sealed record RepeatedRow(Guid Id, Guid SessionId, int Number, bool IsSame, int? Attempt, int? Takeovers);
+}

@@ -1,0 +1,141 @@
+using System.Globalization;
+using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
+using ChatBackend.Infrastructure.Search;
+using ChatBackend.Infrastructure.Search.Words;
+using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace ChatBackend.Features.Insights;
+
+/// <summary>What readers asked, and what the book could not tell them.</summary>
+/// <param name="Since">From when on turns are counted.</param>
+/// <param name="Grounding">How the completed turns were answered.</param>
+/// <param name="Usage">What the model was used for them, as far as it told.</param>
+/// <param name="Unanswered">The most frequent questions that the book did not answer, at most 20.</param>
+internal sealed record InsightsResponse(
+    DateTimeOffset Since, TurnCounts Turns, GroundingShares Grounding, FeedbackCounts Feedback, TokenSums Usage, IReadOnlyList<UnansweredQuestion> Unanswered);
+
+/// <example>{"total":128,"completed":125,"failed":2,"running":1}</example>
+internal sealed record TurnCounts(int Total, int Completed, int Failed, int Running);
+
+/// <summary>Shares of the completed turns that were no small talk, 0 to 1.</summary>
+/// <param name="Grounded">The book answers it.</param>
+/// <param name="Partial">The book says something on it.</param>
+/// <param name="None">The book does not cover it.</param>
+/// <example>{"grounded":0.81,"partial":0.12,"none":0.07}</example>
+internal sealed record GroundingShares(double Grounded, double Partial, double None);
+
+/// <example>{"up":37,"down":4}</example>
+internal sealed record FeedbackCounts(int Up, int Down);
+
+/// <example>{"input_tokens":230000,"output_tokens":12000}</example>
+internal sealed record TokenSums(long InputTokens, long OutputTokens);
+
+/// <param name="Question">The question, as it was asked last.</param>
+/// <param name="Count">How often it was asked, word order and inflection aside.</param>
+/// <param name="Nearest">Where the book comes closest today; null where no word of the question is in it.</param>
+/// <example>{"question":"Which battery does the robot need?","count":3}</example>
+internal sealed record UnansweredQuestion(string Question, int Count, DateTime LastAskedAt, NearestHeading? Nearest);
+
+/// <summary>A place in the book.</summary>
+/// <param name="Title">The page's title.</param>
+/// <param name="Heading">The heading.</param>
+/// <param name="Url">The page's address, ending in the heading's anchor.</param>
+/// <example>{"title":"Sensors","heading":"Power","url":"/docs/perception/sensors#power"}</example>
+internal sealed record NearestHeading(string Title, string Heading, string Url);
+
+internal static class GetInsights
+{
+    private const int Days = 30;
+    private const int Questions = 20;
+
+    /// <summary>Of so many different wordings, the most frequent ones, the same questions are put together.</summary>
+    private const int Wordings = 2_000;
+
+    public static void MapGetInsights(this IEndpointRouteBuilder chat) => chat
+        .MapGet("/insights", HandleAsync)
+        .WithName(nameof(GetInsights))
+        .FailsWith(StatusCodes.Status400BadRequest, "invalid_request", "since must be a date or a time such as 2026-11-01 or 2026-11-01T09:30:00Z.")
+        .RequireIngestKey();
+
+    /// <summary>What readers asked, how they were answered, and which questions the book left open.</summary>
+    /// <param name="since">A date or a time (ISO 8601, UTC unless it says otherwise); 30 days ago by default.</param>
+    /// <response code="200">Counts and shares, and the questions that the book did not answer.</response>
+    /// <response code="400">since is neither a date nor a time.</response>
+    internal static async Task<Results<Ok<InsightsResponse>, ProblemHttpResult>> HandleAsync(
+        NpgsqlDataSource database, IPassageIndex index, TimeProvider time, CancellationToken cancellationToken, string? since = null)
+    {
+        var from = time.GetUtcNow().AddDays(-Days);
+        if (since is not null && !DateTimeOffset.TryParse(
+            since, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out from))
+            return Problem.Invalid("since", "must be a date or a time such as 2026-11-01 or 2026-11-01T09:30:00Z.");
+
+        var (counts, feedback, open) = await database.RetryAsync(
+            async connection =>
+            {
+                await using var results = await connection.QueryMultipleAsync(new(Sql, new { from, Wordings, SmallTalk = SmallTalk.Model }, cancellationToken: cancellationToken));
+                return (await results.ReadSingleAsync<CountsRow>(), await results.ReadSingleAsync<FeedbackCounts>(), (await results.ReadAsync<WordingRow>()).AsList());
+            },
+            cancellationToken);
+
+        var frequent = Together(open).OrderByDescending(q => q.Count).ThenByDescending(q => q.LastAskedAt).Take(Questions);
+        var questions = new List<UnansweredQuestion>();
+        // One after the other: readers need the connections. The heading of today: an author who filled the gap sees it here.
+        foreach (var question in frequent)
+            questions.Add(question with { Nearest = await NearestAsync(index, question.Question, cancellationToken) });
+        var asked = counts.Grounded + counts.Partial + counts.None;
+        double Share(int count) => asked == 0 ? 0 : Math.Round((double)count / asked, 4);
+        return TypedResults.Ok(new InsightsResponse(
+            from, new(counts.Total, counts.Completed, counts.Failed, counts.Total - counts.Completed - counts.Failed),
+            new(Share(counts.Grounded), Share(counts.Partial), Share(counts.None)),
+            feedback, new(counts.InputTokens, counts.OutputTokens), questions));
+    }
+
+    private const string Sql =
+        """
+        select
+            count(*)::integer as total,
+            (count(*) filter (where state = 'completed'))::integer as completed,
+            (count(*) filter (where state = 'failed'))::integer as failed,
+            (count(*) filter (where grounding = 'grounded'))::integer as grounded,
+            (count(*) filter (where grounding = 'partial'))::integer as partial,
+            (count(*) filter (where grounding = 'none' and model is distinct from @SmallTalk))::integer as none,
+            coalesce(sum(input_tokens), 0)::bigint as input_tokens,
+            coalesce(sum(output_tokens), 0)::bigint as output_tokens
+        from turns
+        where created_at >= @from;
+
+        select
+            (count(*) filter (where f.rating = 'up'))::integer as up,
+            (count(*) filter (where f.rating = 'down'))::integer as down
+        from turns as t
+        join messages as m on m.turn_id = t.id
+        join message_feedback as f on f.message_id = m.id
+        where t.created_at >= @from;
+
+        select (array_agg(m.content order by t.created_at desc))[1] as question, count(*)::integer as count, max(t.created_at) as last_asked_at
+        from turns as t
+        join messages as m on m.turn_id = t.id and m.role = 'user'
+        where t.created_at >= @from and t.grounding = 'none' and t.model is distinct from @SmallTalk
+        group by md5(lower(m.content))
+        order by count(*) desc, max(t.created_at) desc
+        limit @Wordings
+        """;
+
+    /// <summary>Wordings of the same words, whatever their order and their endings, are one question.</summary>
+    private static IEnumerable<UnansweredQuestion> Together(IEnumerable<WordingRow> wordings) => wordings
+        .GroupBy(w => string.Join(' ', TextAnalyzer.AnalyzeQuery(w.Question).Frequencies.Keys.Order(StringComparer.Ordinal)))
+        .Select(same => new UnansweredQuestion(same.MaxBy(w => w.LastAskedAt)!.Question, same.Sum(w => w.Count), same.Max(w => w.LastAskedAt), null));
+
+    private static async Task<NearestHeading?> NearestAsync(IPassageIndex index, string question, CancellationToken cancellationToken) =>
+        await index.SearchAsync(new(question, Limit: 1), cancellationToken) is [var passage, ..] ? new(passage.Title, passage.Heading, passage.Url) : null;
+
+    private sealed record CountsRow(int Total, int Completed, int Failed, int Grounded, int Partial, int None, long InputTokens, long OutputTokens);
+
+    private sealed record WordingRow(string Question, int Count, DateTime LastAskedAt);
+}

@@ -1,0 +1,291 @@
+using System.Runtime.CompilerServices;
+using System.Text;
+using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Search.Words;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Infrastructure.Ai.Offline;
+
+/// <summary>
+/// Answers without a model: quotes the sentences that share most with the question, rare words counting more, and says
+/// where each is from. Says that the book has nothing where it has nothing.
+/// </summary>
+internal sealed class OfflineChatModel(IOptions<SiteOptions> site) : IChatModel
+{
+    private const int MostSentences = 4;
+    private const int MostPassages = 3;
+
+    /// <summary>The best sentence is followed by what comes after it until there are so many.</summary>
+    private const int EnoughSentences = 4;
+    private const int EnoughElsewhere = 2;
+
+    /// <summary>The least share of the question, by weight, that one passage must speak of.</summary>
+    private const double LeastCoverage = 0.25;
+
+    /// <summary>The same where the question carries marked text, of which one passage holds but a part.</summary>
+    private const double LeastCoverageOfMuch = 0.15;
+
+    private const int MuchTerms = 12;
+
+    /// <summary>The least that a further sentence of a chosen passage, or one of another passage, must be worth against the best one.</summary>
+    private const double LeastWorth = 0.45;
+    private const double LeastWorthElsewhere = 0.5;
+
+    /// <summary>How much each place further down in the search lowers what a passage's best sentence is worth.</summary>
+    private const double LaterPassage = 0.4;
+
+    /// <summary>What a word is worth in a further sentence when a chosen one has it.</summary>
+    private const double Repeated = 0.35;
+
+    // A sentence that begins so leans on the one before it.
+    private static readonly HashSet<string> Leaning = new(
+        ["it", "its", "this", "that", "these", "those", "they", "their", "he", "she", "such", "both", "instead", "otherwise", "then", "so", "but", "however"],
+        StringComparer.OrdinalIgnoreCase);
+
+    private static readonly HashSet<string> AsksForCode = new(
+        ["code", "example", "write", "implement", "create", "command", "script", "snippet", "show", "python", "مثال", "کوڈ"],
+        StringComparer.OrdinalIgnoreCase);
+
+    // Code after a sentence that is quoted does these no harm, but they do not look for it.
+    private static readonly HashSet<string> MayWantCode = new([.. AsksForCode, "how", "کیسے"], StringComparer.OrdinalIgnoreCase);
+
+    private static readonly HashSet<string> Defines = new(["is", "are", "means"], StringComparer.OrdinalIgnoreCase);
+
+    // The analyzer keeps them, for nothing is lost by them in a search; a share of the question they are not.
+    private static readonly HashSet<string> UrduFunctionWords =
+    [
+        .. TextAnalyzer.Analyze("کیا کیوں کیسے کیسی کیسا کون کب کہاں کس کسی کتنا کتنے کتنی ہے ہیں ہو ہوتا ہوتی ہوتے تھا تھی تھے کا کی کے کو سے میں پر نے اور یا جو یہ وہ اس ان تو بھی نہیں کر کرتا کرتی کرتے کریں بتائیں").Frequencies.Keys,
+    ];
+
+    public string Name => "offline-extractive";
+
+    public bool IsOffline => true;
+
+    public async IAsyncEnumerable<ModelPiece> StreamAsync(ModelRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        var answer = Answer(request.Question, request.Quotable) ?? NotCovered(site.Value);
+        for (var start = 0; start < answer.Length;)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            var space = answer.IndexOfAny([' ', '\n'], start);
+            var end = space < 0 ? answer.Length : space + 1;
+            yield return new(answer[start..end]);
+            start = end;
+            // Readers of the stream get their turn between two words.
+            await Task.Yield();
+        }
+
+        yield return new("") { Finish = ModelFinish.Stop, Model = Name };
+    }
+
+    /// <summary>What is said when no passage speaks of the question.</summary>
+    internal static string NotCovered(SiteOptions site) =>
+        $"{site.NameBook("The book")} does not cover this. Try other words, or ask about something else in it.";
+
+    /// <summary>The whole answer, in Markdown; null where no passage speaks of the question.</summary>
+    internal static string? Answer(string question, IReadOnlyList<QuotableText> quotable)
+    {
+        var terms = TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys;
+        var asked = terms.Except(UrduFunctionWords).ToHashSet() is { Count: > 0 } telling ? telling : [.. terms];
+        var passages = quotable.Select((text, rank) => new Passage(text, rank)).ToArray();
+        var sentences = passages.SelectMany(p => p.Sentences).ToArray();
+        var weights = asked.ToDictionary(term => term, term => Rarity(sentences.Count(s => s.Terms.Contains(term)), sentences.Length));
+        var least = weights.Values.Sum() * (asked.Count > MuchTerms ? LeastCoverageOfMuch : LeastCoverage);
+
+        if (sentences.Length == 0 || !passages.Any(p => p.Terms.Where(weights.ContainsKey).Sum(t => weights[t]) >= least))
+            return null;
+
+        var words = Words(question);
+        var kind = new Kind(
+            IsDefinition: words.Length > 1 && words[0].Equals("what", StringComparison.OrdinalIgnoreCase) && Defines.Contains(words[1]),
+            AsksForCode: words.Any(AsksForCode.Contains));
+        var chosen = Choose(passages, weights, kind);
+
+        return chosen.Count == 0 ? null : Write(chosen, wantsCode: words.Any(MayWantCode.Contains));
+    }
+
+    /// <summary>BM25's weight of a term that this many of so many sentences hold.</summary>
+    private static double Rarity(int holding, int count) => Math.Log(1 + ((count - holding + 0.5) / (holding + 0.5)));
+
+    /// <summary>
+    /// From the passage with the best sentence that and what adds to it, a word that was quoted already being worth less; then
+    /// the best of the passages that say nearly as much.
+    /// </summary>
+    private static List<Sentence> Choose(Passage[] passages, Dictionary<string, double> weights, Kind kind)
+    {
+        var said = new HashSet<string>();
+        var ranked = passages
+            .Where(p => p.Sentences.Length > 0)
+            .Select(p => (Passage: p, Best: p.Sentences.Max(s => Worth(s, weights, said, kind))))
+            .OrderByDescending(p => p.Best / (1 + (LaterPassage * p.Passage.Rank)))
+            .ToArray();
+
+        var chosen = new List<Sentence>();
+        foreach (var (passage, best) in ranked.Where(p => p.Best > 0 && p.Best >= LeastWorthElsewhere * ranked[0].Best).Take(MostPassages))
+        {
+            var isFirst = chosen.Count == 0;
+            var quoted = new List<Sentence>();
+            while (quoted.Count < (isFirst ? MostSentences : 1))
+            {
+                var (next, worth) = passage.Sentences.Except(quoted)
+                    .Where(s => !chosen.Exists(c => c.Folded == s.Folded))
+                    .Select(s => (Sentence: s, Worth: Worth(s, weights, said, kind)))
+                    .OrderByDescending(s => s.Worth)
+                    .FirstOrDefault();
+                // Of the first passage its best sentence is quoted in any case.
+                var least = isFirst && quoted.Count == 0 ? 0 : LeastWorth * best;
+                if (next is null || worth <= 0 || worth < least)
+                    break;
+
+                quoted.Add(next);
+                said.UnionWith(next.Terms);
+                if (Before(next) is { } before && !quoted.Contains(before))
+                    quoted.Add(before);
+            }
+
+            AddWhatFollows(quoted, isFirst ? EnoughSentences : EnoughElsewhere);
+            chosen.AddRange(quoted);
+        }
+
+        return chosen;
+    }
+
+    /// <summary>What comes after the best sentence, the first one quoted, explains it.</summary>
+    private static void AddWhatFollows(List<Sentence> quoted, int enough)
+    {
+        for (var after = quoted.FirstOrDefault(); after is not null && quoted.Count < enough;)
+        {
+            after = Array.Find(after.Passage.Sentences, s => s.Position == after.Position + 1 && s.Quote.Block == after.Quote.Block);
+            if (after is not null && !quoted.Contains(after))
+                quoted.Add(after);
+        }
+    }
+
+    private static double Worth(Sentence sentence, Dictionary<string, double> weights, HashSet<string> said, Kind kind)
+    {
+        var own = weights.Where(w => sentence.Terms.Contains(w.Key)).Sum(w => said.Contains(w.Key) ? w.Value * Repeated : w.Value);
+        if (own <= 0)
+            return 0;
+
+        var heading = weights.Where(w => sentence.Passage.HeadingTerms.Contains(w.Key)).Sum(w => w.Value);
+        var opening = sentence.Quote is { IsFirst: true, Block: 0 } ? 1.25 : 1;
+        var defining = kind.IsDefinition && IsDefinition(sentence, weights) ? 1.5 : 1;
+        // Much beside the point makes a sentence a worse answer; a question leads nowhere.
+        var length = 1 / (1 + (0.15 * Math.Log(1 + (sentence.Terms.Count / 12.0))));
+        var form = sentence.Quote.TableHead is not null ? 0.8 : sentence.Quote.Text.EndsWith('?') ? 0.4 : 1;
+
+        var coding = kind.AsksForCode && sentence.Quote.Code is not null ? 1.5 : 1;
+
+        return (own + (0.5 * heading)) * opening * defining * length * form * coding;
+    }
+
+    /// <summary>"What is a node?" is answered by "A node is …".</summary>
+    private static bool IsDefinition(Sentence sentence, Dictionary<string, double> weights)
+    {
+        var words = Words(sentence.Quote.Text);
+        return Array.FindIndex(words, Defines.Contains) is > 0 and < 6 and var verb
+            && words[..verb].Any(w => TextAnalyzer.Analyze(w).Frequencies.Keys.Any(weights.ContainsKey));
+    }
+
+    private static Sentence? Before(Sentence sentence)
+    {
+        if (sentence.Quote.IsFirst || sentence.Quote.TableHead is not null || Words(sentence.Quote.Text) is not [var first, ..] || !Leaning.Contains(first))
+            return null;
+
+        return Array.Find(sentence.Passage.Sentences, s => s.Position == sentence.Position - 1);
+    }
+
+    private static string Write(List<Sentence> chosen, bool wantsCode)
+    {
+        var answer = new StringBuilder();
+        var code = wantsCode ? chosen[0].Quote.Code : null;
+        foreach (var group in chosen.GroupBy(s => s.Passage))
+        {
+            if (answer.Length > 0)
+                answer.Append("\n\n");
+            if (group.Key.Text.Heading is { Length: > 0 } heading)
+                answer.Append("From *").Append(Plain(heading)).Append("*:\n\n");
+
+            answer.Append(Quoted([.. group.OrderBy(s => s.Position)], group.Key.Text.Number is { } number ? $" [{number}]" : ""));
+            if (group.Key == chosen[0].Passage && code is not null)
+                answer.Append("\n\n").Append(code);
+        }
+
+        return answer.ToString();
+    }
+
+    /// <summary>The chosen sentences of one passage as a block quote: what is left out between them shows as an ellipsis.</summary>
+    private static string Quoted(Sentence[] sentences, string marker)
+    {
+        var text = new StringBuilder();
+        Sentence? last = null;
+        foreach (var sentence in sentences)
+        {
+            var quote = sentence.Quote;
+            if (quote.TableHead is not null)
+            {
+                var isNew = last?.Quote.TableHead is null || last.Quote.Block != quote.Block;
+                text.Append(last is null ? "" : isNew ? "\n\n" : "\n").Append(isNew ? $"{quote.TableHead}\n" : "").Append(quote.Text);
+            }
+            else
+            {
+                text.Append(last is null ? "" : last.Quote.TableHead is not null || last.Quote.List is not null ? "\n\n" : last.Position + 1 == sentence.Position ? " " : " … ");
+                text.Append(quote.Text);
+                if (quote.List is not null)
+                    text.Append("\n\n").Append(quote.List);
+            }
+
+            last = sentence;
+        }
+
+        // A marker in a table's line would be a cell.
+        text.Append(last?.Quote.TableHead is not null ? $"\n\n{marker.TrimStart()}" : marker);
+
+        return "> " + text.ToString().TrimEnd().ReplaceLineEndings("\n").Replace("\n", "\n> ", StringComparison.Ordinal).Replace("> \n", ">\n", StringComparison.Ordinal);
+    }
+
+    /// <summary>A heading cannot be taken for a citation or end its own emphasis.</summary>
+    private static string Plain(string heading) =>
+        heading.Replace('[', '(').Replace(']', ')').Replace("*", "", StringComparison.Ordinal).Replace('\n', ' ').Trim();
+
+    private static string[] Words(string text) =>
+        text.Split([' ', '\n', '\t', ',', '.', '?', '!', ':', ';', '"', '(', ')', '؟', '،', '۔'], StringSplitOptions.RemoveEmptyEntries);
+
+    /// <summary>What a question looks for besides its words.</summary>
+    private sealed record Kind(bool IsDefinition, bool AsksForCode);
+
+    /// <summary>A text that may be quoted, taken apart.</summary>
+    private sealed class Passage
+    {
+        public Passage(QuotableText text, int rank)
+        {
+            (Text, Rank) = (text, rank);
+            HeadingTerms = [.. TextAnalyzer.Analyze(text.Heading).Frequencies.Keys];
+            Sentences = [.. QuotableMarkdown.Split(text.Text).Select((quote, position) => new Sentence(this, quote, position))];
+            Terms = [.. HeadingTerms, .. Sentences.SelectMany(s => s.Terms)];
+        }
+
+        public QuotableText Text { get; }
+
+        public int Rank { get; }
+
+        public HashSet<string> HeadingTerms { get; }
+
+        public Sentence[] Sentences { get; }
+
+        public HashSet<string> Terms { get; }
+    }
+
+    private sealed class Sentence(Passage passage, Quote quote, int position)
+    {
+        public Passage Passage { get; } = passage;
+
+        public Quote Quote { get; } = quote;
+
+        public int Position { get; } = position;
+
+        public HashSet<string> Terms { get; } = [.. TextAnalyzer.Analyze(quote.Text).Frequencies.Keys];
+
+        public string Folded { get; } = TextAnalyzer.Fold(quote.Text);
+    }
+}

@@ -1,0 +1,243 @@
+using System.Text;
+using System.Text.RegularExpressions;
+using Markdig;
+using Markdig.Extensions.Mathematics;
+using Markdig.Extensions.Tables;
+using Markdig.Syntax;
+using Markdig.Syntax.Inlines;
+
+namespace ChatBackend.Infrastructure.Ai.Offline;
+
+/// <summary>A stretch of a passage that makes sense by itself: a sentence, or a table's row with the table's head.</summary>
+/// <param name="Text">Markdown of one line for a sentence; of several for a table.</param>
+/// <param name="Block">The block it is in, counted from the passage's start.</param>
+/// <param name="IsFirst">Whether the block begins with it.</param>
+internal sealed record Quote(string Text, int Block, bool IsFirst)
+{
+    /// <summary>The table's two head lines, which its rows are shown under.</summary>
+    public string? TableHead { get; init; }
+
+    /// <summary>The code that comes right after its block, as a fenced block.</summary>
+    public string? Code { get; set; }
+
+    /// <summary>The list that the sentence announces, an item a line.</summary>
+    public string? List { get; set; }
+}
+
+/// <summary>Takes a passage apart into what can be quoted from it. Code, tables and formulas stay whole.</summary>
+internal static partial class QuotableMarkdown
+{
+    private const int LongestCode = 30;
+    private const int LongestList = 8;
+
+    private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder().UsePipeTables().UseMathematics().Build();
+
+    // A point after these ends no sentence.
+    private static readonly string[] Abbreviations = ["e.g", "i.e", "etc", "vs", "cf", "fig", "eq", "ch", "sec", "approx", "dr", "prof", "no", "al"];
+
+    /// <summary>The quotes of a passage in reading order.</summary>
+    public static IReadOnlyList<Quote> Split(string markdown)
+    {
+        var source = Admonition().Replace(markdown.ReplaceLineEndings("\n"), "");
+        var lines = source.Split('\n');
+        var quotes = new List<Quote>();
+        var blocks = Leaves(Parse(source)).ToList();
+        for (var i = 0; i < blocks.Count; i++)
+        {
+            var next = i + 1 < blocks.Count ? blocks[i + 1] : null;
+            switch (blocks[i])
+            {
+                case ParagraphBlock paragraph:
+                    var sentences = Sentences(paragraph).Select((text, n) => new Quote(text, i, n == 0)).ToList();
+                    if (sentences.Count > 0)
+                    {
+                        if (next is FencedCodeBlock code && code.Lines.Count <= LongestCode)
+                            foreach (var sentence in sentences)
+                                sentence.Code = Fenced(code);
+                        if (next is not null && sentences[^1].Text.EndsWith(':'))
+                            sentences[^1].List = ListAfter(blocks, i);
+                    }
+
+                    quotes.AddRange(sentences);
+                    break;
+                case Table table when table.Line + 1 < lines.Length:
+                    var head = $"{lines[table.Line].Trim()}\n{lines[table.Line + 1].Trim()}";
+                    quotes.AddRange(table.OfType<TableRow>()
+                        .Where(row => !row.IsHeader && row.Line < lines.Length)
+                        .Select(row => new Quote(CleanRow(lines[row.Line].Trim()), i, IsFirst: false) { TableHead = head }));
+                    break;
+            }
+        }
+
+        return quotes;
+    }
+
+    private static MarkdownDocument Parse(string source)
+    {
+        try
+        {
+            return Markdown.Parse(source, Pipeline);
+        }
+        catch (ArgumentException)
+        {
+            // Markdig's way to say that it is nested too deeply: nobody wrote that to be read.
+            return [];
+        }
+    }
+
+    /// <summary>Paragraphs (those in lists and quotes too), code and tables; headings and formulas of their own quote nothing.</summary>
+    private static IEnumerable<Block> Leaves(ContainerBlock container)
+    {
+        foreach (var block in container)
+        {
+            if (block is (ParagraphBlock or FencedCodeBlock or Table) and not MathBlock)
+                yield return block;
+            else if (block is ContainerBlock inner)
+                foreach (var leaf in Leaves(inner))
+                    yield return leaf;
+        }
+    }
+
+    private static string? ListAfter(List<Block> blocks, int announcement)
+    {
+        var items = blocks.Skip(announcement + 1).TakeWhile(b => b is ParagraphBlock { Parent: ListItemBlock }).Cast<ParagraphBlock>().ToList();
+
+        return items.Count is 0 or > LongestList ? null : string.Join('\n', items.Select(item => $"- {string.Join(' ', Sentences(item))}"));
+    }
+
+    private static string Fenced(FencedCodeBlock code)
+    {
+        var text = code.Lines.ToString();
+        var fence = new string('`', Math.Max(3, code.OpeningFencedCharCount));
+
+        return $"{fence}{code.Info}\n{text}\n{fence}";
+    }
+
+    private static IEnumerable<string> Sentences(ParagraphBlock paragraph)
+    {
+        var text = new StringBuilder();
+        // Where a character belongs to code or a formula, and no sentence ends.
+        var isWhole = new List<bool>();
+        if (paragraph.Inline is { } inline)
+            Write(inline, text, isWhole);
+        Clean(text, isWhole);
+
+        var start = 0;
+        for (var i = 0; i < text.Length; i++)
+        {
+            if (isWhole[i] || !EndsSentence(text, isWhole, start, i, out var end))
+                continue;
+            if (text.ToString(start, end - start).Trim() is { Length: > 0 } sentence)
+                yield return sentence;
+            start = i = end;
+        }
+
+        if (start < text.Length && text.ToString(start, text.Length - start).Trim() is { Length: > 0 } rest)
+            yield return rest;
+    }
+
+    private static bool EndsSentence(StringBuilder text, List<bool> isWhole, int start, int i, out int end)
+    {
+        end = i + 1;
+        if (text[i] is '。' or '！' or '？')
+            return true;
+        if (text[i] is not ('.' or '!' or '?' or '…' or '؟' or '۔' or '।'))
+            return false;
+
+        while (end < text.Length && text[end] is '"' or '\'' or ')' or ']' or '”' or '’')
+            end++;
+        if (end >= text.Length)
+            return true;
+        if (!char.IsWhiteSpace(text[end]))
+            return false;
+
+        // Lower case goes on with the sentence; code begins one as a name does.
+        var next = end;
+        while (next < text.Length && char.IsWhiteSpace(text[next]))
+            next++;
+        if (next < text.Length && !isWhole[next] && char.IsLower(text[next]))
+            return false;
+
+        if (text[i] != '.')
+            return true;
+        var word = text.ToString(start, i - start).Split([' ', '(', '"']).Last().ToLowerInvariant();
+
+        return word is not [>= 'a' and <= 'z'] && !Abbreviations.Contains(word);
+    }
+
+    /// <summary>Text without emphasis, links and images, which mean nothing away from their page.</summary>
+    private static void Write(ContainerInline container, StringBuilder text, List<bool> isWhole)
+    {
+        foreach (var inline in container)
+        {
+            switch (inline)
+            {
+                case LiteralInline literal:
+                    Add(literal.Content.ToString(), whole: false);
+                    break;
+                case CodeInline code:
+                    var ticks = new string('`', Math.Max(1, code.DelimiterCount));
+                    Add($"{ticks}{code.Content}{ticks}", whole: true);
+                    break;
+                case MathInline math:
+                    Add($"${math.Content}$", whole: true);
+                    break;
+                case LineBreakInline:
+                    Add(" ", whole: false);
+                    break;
+                case HtmlEntityInline entity:
+                    Add(entity.Transcoded.ToString(), whole: false);
+                    break;
+                case AutolinkInline link:
+                    Add(link.Url, whole: true);
+                    break;
+                case LinkInline { IsImage: true } or HtmlInline:
+                    break;
+                case ContainerInline inner:
+                    Write(inner, text, isWhole);
+                    break;
+            }
+        }
+
+        void Add(string added, bool whole)
+        {
+            text.Append(added);
+            isWhole.AddRange(Enumerable.Repeat(whole, added.Length));
+        }
+    }
+
+    /// <summary>The fences of Docusaurus' admonitions, where a passage still has them; what is between stays.</summary>
+    [GeneratedRegex(@"^[ \t]*:::.*$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Admonition();
+
+    /// <summary>The prose between code and formulas, cleaned; what belongs together there came from several literals.</summary>
+    private static void Clean(StringBuilder text, List<bool> isWhole)
+    {
+        for (var end = text.Length; end > 0;)
+        {
+            var start = end - 1;
+            while (start > 0 && isWhole[start - 1] == isWhole[start])
+                start--;
+            var prose = text.ToString(start, end - start);
+            if (!isWhole[start] && Clean(prose) is var clean && clean != prose)
+            {
+                text.Remove(start, prose.Length).Insert(start, clean);
+                isWhole.RemoveRange(start, prose.Length);
+                isWhole.InsertRange(start, Enumerable.Repeat(false, clean.Length));
+            }
+
+            end = start;
+        }
+    }
+
+    /// <summary>A table's row, whose code stands between backticks.</summary>
+    private static string CleanRow(string row) =>
+        string.Join('`', row.Split('`').Select((part, i) => i % 2 == 0 ? Clean(part) : part));
+
+    /// <summary>Takes away what the answer's reader would take for a citation: brackets around numbers, references to footnotes.</summary>
+    private static string Clean(string text) =>
+        Brackets().Replace(text, match => match.Groups["number"].Success ? $"({match.Groups["number"].Value})" : "");
+
+    [GeneratedRegex(@"\[\^[^\[\]\s]+\]|\[(?<number>[\d ,;]+)\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Brackets();
+}

@@ -1,0 +1,155 @@
+using System.ClientModel;
+using System.ClientModel.Primitives;
+using System.Globalization;
+using System.Text.Json;
+
+namespace ChatBackend.Infrastructure.Ai.OpenAi;
+
+/// <summary>
+/// The one place where what goes wrong at a model's server becomes a <see cref="ModelException"/>. Nothing that the
+/// server wrote goes in, not even as an inner exception: its texts hold prompts, keys and addresses.
+/// </summary>
+internal static class ModelFaults
+{
+    /// <summary>What a server of OpenAI's API calls an error, by its code or type (RELIABILITY §2.2).</summary>
+    private static readonly string[] SpentQuota = ["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"];
+    private static readonly string[] Busy = ["rate_limit_exceeded", "slow_down", "rate_limit_error", "tokens", "requests"];
+
+    /// <summary>The time for all attempts is over.</summary>
+    /// <param name="wasEnough">False when a working model may need longer than it was given.</param>
+    public static ModelException OutOfTime(bool wasEnough = true) => new(ModelFailure.Timeout, "The model did not answer within its time.") { IsOutage = wasEnough };
+
+    /// <summary>One attempt was silent for too long.</summary>
+    public static ModelException Silent() =>
+        new(ModelFailure.Timeout, "The model's server fell silent.") { IsTransient = true, IsOutage = true };
+
+    /// <summary>The stream ended, but nobody said that the answer had.</summary>
+    public static ModelException Truncated() =>
+        new(ModelFailure.Failed, "The model's answer broke off.") { IsTransient = true, IsOutage = true };
+
+    /// <summary>The circuit breaker is open.</summary>
+    public static ModelException CircuitOpen(TimeSpan retryAfter) =>
+        new(ModelFailure.Unavailable, "The model is out of order and is not asked for a while.") { RetryAfter = retryAfter };
+
+    /// <summary>The model declined.</summary>
+    public static ModelException Refused() => new(ModelFailure.Refused, "The model declined to answer.");
+
+    /// <summary>It ended well and said nothing.</summary>
+    public static ModelException Empty() => new(ModelFailure.Failed, "The model gave an empty answer.");
+
+    /// <summary>It answered, but not what the API promises.</summary>
+    public static ModelException Malformed() => new(ModelFailure.Failed, "The model's server did not answer as its API promises.");
+
+    /// <summary>Classifies what the SDK threw; cancellations are the caller's to tell apart.</summary>
+    public static ModelException From(Exception exception, TimeProvider time) => exception switch
+    {
+        ModelException known => known,
+        ClientResultException { Status: >= 300 } answer => FromAnswer(answer, time),
+        // Neither we nor the caller cancelled: the handler did, for its connect timeout.
+        OperationCanceledException => Unreachable(),
+        // Status 0 is the SDK's wrapping of a connection that failed before the headers.
+        ClientResultException or HttpRequestException => Unreachable(),
+        IOException => Truncated(),
+        AggregateException { InnerException: { } inner } => From(inner, time),
+        _ => Malformed(),
+    };
+
+    /// <summary>Classifies an error object, whether it came with a status or, in a stream that had begun, without (200).</summary>
+    public static ModelException FromError(int status, string? code, string? type, string? message, TimeSpan? retryAfter)
+    {
+        if (Is(SpentQuota))
+            return new(ModelFailure.RateLimited, "The quota at the model's server is spent.") { RetryAfter = retryAfter };
+        if (Is("context_length_exceeded") || (status is 400 or 413 && SpeaksOfContext(message)))
+            return new(ModelFailure.ContextTooLong, "The prompt is longer than the model's context.");
+        if (Is("content_filter", "content_policy_violation"))
+            return Refused();
+
+        return status switch
+        {
+            429 => RateLimited(),
+            503 or 529 => Away(),
+            408 or 504 => new(ModelFailure.Timeout, $"The model's server answered {status}.") { RetryAfter = retryAfter, IsTransient = true, IsOutage = true },
+            409 => new(ModelFailure.Failed, "The model's server answered 409.") { RetryAfter = retryAfter, IsTransient = true },
+            >= 500 => new(ModelFailure.Failed, $"The model's server answered {status}.") { RetryAfter = retryAfter, IsTransient = true, IsOutage = true },
+            401 or 403 => new(ModelFailure.Failed, $"The model's server did not accept the key ({status})."),
+            404 => new(ModelFailure.Failed, "The model's server does not know the model or the address (404)."),
+            >= 300 => new(ModelFailure.Failed, $"The model's server did not accept the request ({status})."),
+            _ when Is(Busy) => RateLimited(),
+            _ when Is("server_is_overloaded", "overloaded_error", "overloaded") => Away(),
+            _ => new(ModelFailure.Failed, "The model's server reported an error in its answer.") { IsTransient = true, IsOutage = true },
+        };
+
+        bool Is(params string[] names) => names.Contains(code) || names.Contains(type);
+
+        ModelException RateLimited() =>
+            new(ModelFailure.RateLimited, "The model's server has too many requests.") { RetryAfter = retryAfter, IsTransient = true };
+
+        ModelException Away() =>
+            new(ModelFailure.Unavailable, "The model's server is away for now.") { RetryAfter = retryAfter, IsTransient = true, IsOutage = true };
+    }
+
+    private static ModelException Unreachable() =>
+        new(ModelFailure.Unavailable, "The model's server cannot be reached.") { IsTransient = true, IsOutage = true };
+
+    private static ModelException FromAnswer(ClientResultException answer, TimeProvider time)
+    {
+        var response = answer.GetRawResponse();
+        var (code, type, message) = ReadError(response);
+
+        return FromError(answer.Status, code, type, message, response is null ? null : RetryAfter(response.Headers, time));
+    }
+
+    /// <summary>OpenAI's shape, and those of its imitators: an <c>error</c> object, or the members at the top, or no JSON.</summary>
+    private static (string? Code, string? Type, string? Message) ReadError(PipelineResponse? response)
+    {
+        try
+        {
+            if (response?.Content is not { Length: > 0 } content)
+                return default;
+
+            using var json = JsonDocument.Parse(content);
+            var root = json.RootElement is { ValueKind: JsonValueKind.Array } list && list.GetArrayLength() > 0 ? list[0] : json.RootElement;
+            if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("error", out var nested))
+                root = nested;
+
+            return root.ValueKind switch
+            {
+                JsonValueKind.Object => (Text(root, "code"), Text(root, "type"), Text(root, "message")),
+                JsonValueKind.String => (null, null, root.GetString()),
+                _ => default,
+            };
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return default;
+        }
+
+        static string? Text(JsonElement parent, string name) =>
+            parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
+    }
+
+    /// <summary>vLLM, llama.cpp and others tell it in words only.</summary>
+    private static bool SpeaksOfContext(string? message) => message is not null
+        && (message.Contains("context length", StringComparison.OrdinalIgnoreCase)
+            || message.Contains("context size", StringComparison.OrdinalIgnoreCase)
+            || message.Contains("context window", StringComparison.OrdinalIgnoreCase));
+
+    /// <summary>The server's wish, in milliseconds, seconds or as a date.</summary>
+    private static TimeSpan? RetryAfter(PipelineResponseHeaders headers, TimeProvider time)
+    {
+        if (headers.TryGetValue("retry-after-ms", out var text) && Number(text) is { } milliseconds)
+            return TimeSpan.FromMilliseconds(milliseconds);
+        if (!headers.TryGetValue("retry-after", out text))
+            return null;
+        if (Number(text) is { } seconds)
+            return TimeSpan.FromSeconds(seconds);
+
+        return DateTimeOffset.TryParse(text, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal, out var date)
+            ? TimeSpan.FromTicks(Math.Max(0, (date - time.GetUtcNow()).Ticks))
+            : null;
+
+        // A day at most: no honest server asks for more, and a TimeSpan must hold it.
+        static double? Number(string? text) =>
+            double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? Math.Min(number, 86_400) : null;
+    }
+}

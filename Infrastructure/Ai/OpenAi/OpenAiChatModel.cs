@@ -1,0 +1,262 @@
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using Microsoft.Extensions.Options;
+using OpenAI.Chat;
+
+namespace ChatBackend.Infrastructure.Ai.OpenAi;
+
+/// <summary>A model at OpenAI, or at what speaks its API; with a second model for when the first one fails.</summary>
+internal sealed class OpenAiChatModel(
+    OpenAiClients clients, ModelAttempts attempts, IOptions<AiOptions> options, IOptions<ModelLimits> limits, TimeProvider time, ILogger<OpenAiChatModel> log) : IChatModel
+{
+    /// <summary>The first request and two more.</summary>
+    private const int Attempts = 3;
+
+    private readonly AiOptions _options = options.Value;
+
+    public string Name => _options.ChatModel;
+
+    public bool IsOffline => false;
+
+    public async IAsyncEnumerable<ModelPiece> StreamAsync(ModelRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        using var budget = new ModelBudget(request.Budget ?? TimeSpan.FromSeconds(_options.TimeoutSeconds), time);
+        await using var answer = await OpenAsync(request, budget, cancellationToken);
+
+        // From here on the reader has text: no other attempt could go on where this one stopped.
+        while (await answer.ReadAsync() is { } piece)
+            yield return piece;
+    }
+
+    /// <summary>An answer that has begun, by the first model, or else by the second.</summary>
+    private async Task<OpenAiAnswer> OpenAsync(ModelRequest request, ModelBudget budget, CancellationToken cancellationToken)
+    {
+        if (_options.FallbackModel is not { Length: > 0 } fallback || fallback == _options.ChatModel)
+            return await OpenAsync(_options.ChatModel, isLastModel: true, request, budget, cancellationToken);
+
+        ModelException first;
+        try
+        {
+            return await OpenAsync(_options.ChatModel, isLastModel: false, request, budget, cancellationToken);
+        }
+        // Another model is not asked for what this one declined, and what is too long the caller can cut.
+        catch (ModelException e) when (e.Failure is not (ModelFailure.Refused or ModelFailure.ContextTooLong) && budget.Remaining > TimeSpan.Zero)
+        {
+            first = e;
+        }
+
+        try
+        {
+            return await OpenAsync(fallback, isLastModel: true, request, budget, cancellationToken);
+        }
+        catch (ModelException e) when (e.Failure is not ModelFailure.Refused)
+        {
+            // Both are out: what is wrong with the first one is what helps.
+            throw first;
+        }
+    }
+
+    private async Task<OpenAiAnswer> OpenAsync(string model, bool isLastModel, ModelRequest request, ModelBudget budget, CancellationToken cancellationToken)
+    {
+        var call = new ModelCall("chat", model, log);
+        OpenAiAnswer? opened = null;
+        try
+        {
+            // The second model is asked once.
+            var most = model == _options.ChatModel ? Attempts : 1;
+            return opened = await attempts.RunAsync(call, model, most, budget, isLastModel, AttemptAsync, cancellationToken);
+        }
+        catch (ModelException e)
+        {
+            call.Fail(e);
+            throw;
+        }
+        finally
+        {
+            if (opened is null)
+                call.Dispose();
+        }
+
+        async Task<OpenAiAnswer> AttemptAsync(CancellationToken token)
+        {
+            // A query is given a few seconds: that a model is slower than this says nothing of answers.
+            var isAmple = budget.Total >= limits.Value.FirstPiece || budget.Total.TotalSeconds >= _options.TimeoutSeconds / 2.0;
+            var answer = new OpenAiAnswer(clients.Chat(model), request, call, limits.Value, budget, isAmple, time, token);
+            try
+            {
+                await answer.BeginAsync();
+                return answer;
+            }
+            catch
+            {
+                await answer.AbortAsync();
+                throw;
+            }
+        }
+    }
+}
+
+/// <summary>One attempt at an answer: the SDK's stream, our deadlines, and the proof that it ended.</summary>
+internal sealed class OpenAiAnswer : IAsyncDisposable
+{
+    private readonly ModelCall _call;
+    private readonly ModelLimits _limits;
+    private readonly ModelBudget _budget;
+    private readonly bool _isAmple;
+    private readonly TimeProvider _time;
+    private readonly CancellationToken _caller;
+    private readonly CancellationTokenSource _silence;
+    private readonly CancellationTokenSource _abort;
+    private readonly IAsyncEnumerator<StreamingChatCompletionUpdate> _updates;
+    private ModelPiece? _first;
+    private ChatFinishReason? _finish;
+    private ModelUsage? _usage;
+    private string? _model;
+    private bool _hasText;
+    private bool _isRefused;
+    private bool _isOver;
+
+    public OpenAiAnswer(
+        ChatClient client, ModelRequest request, ModelCall call, ModelLimits limits, ModelBudget budget, bool isAmple, TimeProvider time, CancellationToken cancellationToken)
+    {
+        (_call, _limits, _budget, _isAmple, _time, _caller) = (call, limits, budget, isAmple, time, cancellationToken);
+        _silence = new(limits.FirstPiece, time);
+        _abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, budget.Token, _silence.Token);
+        // The SDK asks for the tokens used (stream_options.include_usage) by itself.
+        _updates = client
+            .CompleteChatStreamingAsync(request.Messages.Select(ToMessage), new() { MaxOutputTokenCount = request.MaxOutputTokens }, _abort.Token)
+            .GetAsyncEnumerator(_abort.Token);
+    }
+
+    /// <summary>Sends the request and reads up to the first text, until which another attempt may replace this one.</summary>
+    public async Task BeginAsync() => _first = await ReadUpstreamAsync();
+
+    /// <summary>The next piece; null after the last one.</summary>
+    public async ValueTask<ModelPiece?> ReadAsync()
+    {
+        if (_first is { } piece)
+        {
+            _first = null;
+            return piece;
+        }
+
+        if (_isOver)
+            return null;
+
+        try
+        {
+            return await ReadUpstreamAsync();
+        }
+        catch (ModelException e)
+        {
+            _call.Fail(e);
+            throw;
+        }
+    }
+
+    /// <summary>Ends the call and the request, read to the end or not.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        await AbortAsync();
+        _call.Dispose();
+    }
+
+    /// <summary>Ends the request alone. Cancelled first: disposing by itself would go on reading what nobody wants.</summary>
+    public async Task AbortAsync()
+    {
+        await _abort.CancelAsync();
+        await _updates.DisposeAsync();
+        _abort.Dispose();
+        _silence.Dispose();
+    }
+
+    private async Task<ModelPiece> ReadUpstreamAsync()
+    {
+        while (await MoveNextAsync())
+        {
+            var update = _updates.Current;
+            _silence.CancelAfter(_finish is null && update.FinishReason is null ? _limits.Gap : _limits.AfterFinish);
+            if (StreamError.Of(update) is { } error)
+                throw error;
+
+            _finish = update.FinishReason ?? _finish;
+            _model = update.Model ?? _model;
+            _isRefused |= update.RefusalUpdate is { Length: > 0 };
+            if (update.Usage is { } usage)
+                _usage = new(usage.InputTokenCount, usage.OutputTokenCount);
+
+            var text = string.Concat(update.ContentUpdate.Select(part => part.Text));
+            if (text.Length > 0)
+            {
+                _hasText = true;
+                return new(text) { Model = _model };
+            }
+        }
+
+        return End();
+    }
+
+    private async ValueTask<bool> MoveNextAsync()
+    {
+        try
+        {
+            return await _updates.MoveNextAsync();
+        }
+        catch (Exception) when (_caller.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(_caller);
+        }
+        catch (Exception) when (_finish is not null)
+        {
+            // The answer is whole; only the tokens used are missing.
+            return false;
+        }
+        catch (OperationCanceledException) when (_budget.Token.IsCancellationRequested)
+        {
+            throw ModelFaults.OutOfTime(wasEnough: _isAmple);
+        }
+        catch (OperationCanceledException) when (_silence.IsCancellationRequested)
+        {
+            throw ModelFaults.Silent();
+        }
+        catch (JsonException)
+        {
+            // An event that was cut in the middle is no JSON.
+            throw ModelFaults.Truncated();
+        }
+        catch (Exception e)
+        {
+            throw ModelFaults.From(e, _time);
+        }
+    }
+
+    private ModelPiece End()
+    {
+        // The SDK ends a stream that was cut as it ends a whole one: the finish reason is the only proof.
+        if (_finish is null)
+            throw ModelFaults.Truncated();
+
+        ModelFinish? finish = _finish switch
+        {
+            ChatFinishReason.Stop => ModelFinish.Stop,
+            ChatFinishReason.Length => ModelFinish.Length,
+            ChatFinishReason.ContentFilter => ModelFinish.ContentFilter,
+            _ => null,
+        };
+        if (finish is null)
+            throw ModelFaults.Malformed();
+        if (!_hasText)
+            throw _isRefused || finish == ModelFinish.ContentFilter ? ModelFaults.Refused() : ModelFaults.Empty();
+
+        _isOver = true;
+        _call.Succeed(finish switch { ModelFinish.Length => "length", ModelFinish.ContentFilter => "content_filter", _ => "stop" }, _usage);
+        return new("") { Finish = finish, Usage = _usage, Model = _model };
+    }
+
+    private static ChatMessage ToMessage(ModelMessage message) => message.Role switch
+    {
+        ModelRole.System => new SystemChatMessage(message.Content),
+        ModelRole.Assistant => new AssistantChatMessage(message.Content),
+        _ => new UserChatMessage(message.Content),
+    };
+}

@@ -1,0 +1,48 @@
+using System.ClientModel;
+using System.ClientModel.Primitives;
+using Microsoft.Extensions.Options;
+using OpenAI;
+using OpenAI.Chat;
+using OpenAI.Embeddings;
+
+namespace ChatBackend.Infrastructure.Ai.OpenAi;
+
+/// <summary>The official SDK's clients over one pool of connections, with everything off that we do ourselves.</summary>
+internal sealed class OpenAiClients : IDisposable
+{
+    private readonly HttpClient _http;
+    private readonly OpenAIClient _client;
+
+    public OpenAiClients(IOptions<AiOptions> options, IOptions<ModelLimits> limits)
+    {
+        _http = new(new SocketsHttpHandler
+        {
+            ConnectTimeout = limits.Value.Connect,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            // A redirected POST would carry the prompt to wherever the answer says.
+            AllowAutoRedirect = false,
+            // An abandoned answer is read on for this long (2 s by default), and generated and billed as long.
+            ResponseDrainTimeout = TimeSpan.FromMilliseconds(100),
+        })
+        {
+            Timeout = Timeout.InfiniteTimeSpan,
+        };
+
+        // Local servers need no key, but the SDK does.
+        _client = new(new ApiKeyCredential(options.Value.ApiKey is { Length: > 0 } key ? key : "none"), new OpenAIClientOptions
+        {
+            Endpoint = options.Value.BaseUrl,
+            RetryPolicy = new ClientRetryPolicy(0),
+            NetworkTimeout = Timeout.InfiniteTimeSpan,
+            Transport = new HttpClientPipelineTransport(_http),
+        });
+    }
+
+    /// <summary>A client that chats with this model.</summary>
+    public ChatClient Chat(string model) => _client.GetChatClient(model);
+
+    /// <summary>A client that embeds with this model.</summary>
+    public EmbeddingClient Embeddings(string model) => _client.GetEmbeddingClient(model);
+
+    public void Dispose() => _http.Dispose();
+}

@@ -1,0 +1,98 @@
+using Microsoft.Extensions.Options;
+using OpenAI.Embeddings;
+
+namespace ChatBackend.Infrastructure.Ai.OpenAi;
+
+/// <summary>Embeddings from OpenAI, or from what speaks its API.</summary>
+internal sealed class OpenAiEmbedder(
+    OpenAiClients clients, ModelAttempts attempts, IOptions<AiOptions> options, IOptions<ModelLimits> limits, TimeProvider time, ILogger<OpenAiEmbedder> log) : IEmbedder
+{
+    /// <summary>Below the API's limit of 2,048 inputs: a batch must also be done within its time.</summary>
+    private const int MostTexts = 128;
+
+    /// <summary>About 25,000 tokens of English, and below the API's 300,000 a request in any script.</summary>
+    private const int MostCharacters = 100_000;
+
+    private const int Attempts = 2;
+
+    private readonly AiOptions _options = options.Value;
+
+    public string Model => _options.EmbeddingModel;
+
+    public int Dimensions => _options.EmbeddingDimensions;
+
+    public async Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken)
+    {
+        var vectors = new List<ReadOnlyMemory<float>>(texts.Count);
+        foreach (var batch in Batches(texts))
+            vectors.AddRange(await EmbedBatchAsync(batch, cancellationToken));
+
+        return vectors;
+    }
+
+    private static IEnumerable<List<string>> Batches(IReadOnlyList<string> texts)
+    {
+        var batch = new List<string>();
+        var characters = 0;
+        foreach (var text in texts)
+        {
+            if (batch.Count > 0 && (batch.Count == MostTexts || characters + text.Length > MostCharacters))
+            {
+                yield return batch;
+                (batch, characters) = ([], 0);
+            }
+
+            // The API refuses a whole batch for one empty text.
+            batch.Add(text.Length == 0 ? " " : text);
+            characters += text.Length;
+        }
+
+        if (batch.Count > 0)
+            yield return batch;
+    }
+
+    private async Task<IEnumerable<ReadOnlyMemory<float>>> EmbedBatchAsync(List<string> texts, CancellationToken cancellationToken)
+    {
+        using var budget = new ModelBudget(limits.Value.EmbedBudget, time);
+        using var call = new ModelCall("embeddings", _options.EmbeddingModel, log);
+        try
+        {
+            var embeddings = await attempts.RunAsync(
+                call, _options.EmbeddingModel, Attempts, budget, isLastModel: true, token => AskAsync(texts, budget, token), cancellationToken);
+            call.Succeed("stop", embeddings.Usage is { } usage ? new(usage.InputTokenCount, 0) : null);
+
+            return embeddings.OrderBy(e => e.Index).Select(e => e.ToFloats());
+        }
+        catch (ModelException e)
+        {
+            call.Fail(e);
+            throw;
+        }
+    }
+
+    private async Task<OpenAIEmbeddingCollection> AskAsync(List<string> texts, ModelBudget budget, CancellationToken cancellationToken)
+    {
+        using var silence = new CancellationTokenSource(limits.Value.Embed, time);
+        using var abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, budget.Token, silence.Token);
+        try
+        {
+            var embeddings = (await clients.Embeddings(_options.EmbeddingModel).GenerateEmbeddingsAsync(texts, Wanted(), abort.Token)).Value;
+            var isWhole = embeddings.Count == texts.Count
+                && embeddings.Select(e => e.Index).Distinct().Count() == texts.Count
+                && embeddings.All(e => e.ToFloats().Length == Dimensions);
+
+            return isWhole ? embeddings : throw ModelFaults.Malformed();
+        }
+        catch (Exception e) when (e is not ModelException)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            throw budget.Token.IsCancellationRequested ? ModelFaults.OutOfTime()
+                : silence.IsCancellationRequested ? ModelFaults.Silent()
+                : ModelFaults.From(e, time);
+        }
+    }
+
+    /// <summary>Older models and most local ones refuse to be told their dimensions.</summary>
+    private EmbeddingGenerationOptions Wanted() =>
+        _options.EmbeddingModel.StartsWith("text-embedding-3", StringComparison.Ordinal) ? new() { Dimensions = Dimensions } : new();
+}

@@ -1,0 +1,27 @@
+using System.Text;
+using OpenAI.Chat;
+
+namespace ChatBackend.Infrastructure.Ai.OpenAi;
+
+/// <summary>An error object in the middle of a stream, which the SDK takes for an update that says nothing.</summary>
+internal static class StreamError
+{
+    /// <summary>The failure that an update reports, or null.</summary>
+    public static ModelException? Of(StreamingChatCompletionUpdate update)
+    {
+#pragma warning disable SCME0001 // The one way to see members that the SDK does not model; versions are pinned, tests cover it.
+        ref var patch = ref update.Patch;
+        if (!patch.Contains("$.error"u8))
+            return null;
+
+        // `"error": null` beside a good update is how some servers say that all is well.
+        if (patch.TryGetJson("$.error"u8, out var json) && Encoding.UTF8.GetString(json.Span) is "null")
+            return null;
+
+        var code = patch.TryGetValue("$.error.code"u8, out string? c) ? c : null;
+        var type = patch.TryGetValue("$.error.type"u8, out string? t) ? t : null;
+#pragma warning restore SCME0001
+
+        return ModelFaults.FromError(200, code, type, message: null, retryAfter: null);
+    }
+}

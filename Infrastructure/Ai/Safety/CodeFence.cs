@@ -1,0 +1,101 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace ChatBackend.Infrastructure.Ai.Safety;
+
+/// <summary>
+/// A block of fenced code, rewritten so that all parsers agree where it ends. Within a list or a quote they would end it at a
+/// line that is not indented or quoted as its first line is: such a line is indented, or the fence is closed before it.
+/// </summary>
+internal sealed partial class CodeFence
+{
+    /// <summary>A line is told by so many of its characters; a longer one opens no fence.</summary>
+    public const int LongestLine = 300;
+
+    private readonly string _run;
+    private readonly string _prefix;
+    private readonly int _quotes;
+    private readonly int _indent;
+
+    private CodeFence(string marker, string run, string info)
+    {
+        var columns = ExpandTabs(marker);
+        _run = run;
+        _prefix = NotQuoteMarks().Replace(columns, " ");
+        _quotes = _prefix.Count(c => c == '>');
+        _indent = _prefix.Length - _prefix.LastIndexOf('>') - 1;
+        Opening = columns + run + UnsafeInfo().Replace(info, "").TrimEnd();
+        NeedsBlankLine = !PlainPrefix().IsMatch(columns);
+    }
+
+    /// <summary>The line that opens it, without its end.</summary>
+    public string Opening { get; }
+
+    /// <summary>The line that closes it, without its end.</summary>
+    public string Closing => _prefix + _run;
+
+    /// <summary>After a line of text, some parsers would take the opening for more text.</summary>
+    public bool NeedsBlankLine { get; }
+
+    /// <summary>Whether a line that has begun so can still become one that opens a fence.</summary>
+    public static bool MayOpen(string beginning) => beginning.Length < LongestLine && OpeningBeginning().IsMatch(beginning);
+
+    /// <summary>The fence that the line opens; null when it opens none.</summary>
+    public static CodeFence? Open(string line) =>
+        line.Length < LongestLine && OpeningLine().Match(line) is { Success: true, Groups: var groups }
+            ? new(groups["prefix"].Value, groups["run"].Value, groups["info"].Value)
+            : null;
+
+    /// <summary>Whether it takes more of the line to tell what it is.</summary>
+    public static bool MayClose(string beginning) => beginning.Length < LongestLine && ClosingBeginning().IsMatch(beginning);
+
+    /// <summary>The line as it stands in the code, with the fence's own indentation and quote marks; null when it is behind the code's end.</summary>
+    public string? Inside(string line)
+    {
+        var at = 0;
+        for (var quote = 0; quote < _quotes; quote++)
+        {
+            while (at < line.Length && line[at] is ' ' or '\t')
+                at++;
+            if (at == line.Length || line[at++] != '>')
+                return null;
+        }
+
+        var column = 0;
+        for (; column < _indent && at < line.Length && line[at] is ' ' or '\t'; at++)
+            column += line[at] == '\t' ? 4 - column % 4 : 1;
+
+        return at == line.Length ? _prefix.TrimEnd() : _prefix + new string(' ', Math.Max(0, column - _indent)) + line[at..];
+    }
+
+    /// <summary>Whether the line, from <see cref="Inside"/>, closes the fence, also for parsers that are less strict than CommonMark.</summary>
+    public bool Closes(string line) =>
+        line.AsSpan(Math.Min(_prefix.Length, line.Length)).TrimStart() is var text
+        && text.StartsWith(_run) && text.TrimStart("`~ \t").IsEmpty;
+
+    private static string ExpandTabs(string text)
+    {
+        var columns = new StringBuilder();
+        foreach (var character in text)
+            columns.Append(character == '\t' ? ' ' : character, character == '\t' ? 4 - columns.Length % 4 : 1);
+        return columns.ToString();
+    }
+
+    [GeneratedRegex("^(?<prefix>(?:[ \t>]|(?:[-+*]|[0-9]{1,9}[.)])(?=[ \t]))*)(?<run>`{3,}(?=[^`]*$)|~{3,})(?<info>.*)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex OpeningLine();
+
+    [GeneratedRegex("^[-+*0-9.) \t>]*(?:`+[^`]*|~+.*)?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex OpeningBeginning();
+
+    [GeneratedRegex("^[ \t>]*[`~]*[`~ \t]*$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex ClosingBeginning();
+
+    [GeneratedRegex("^ {0,3}(?:> {0,4})*$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex PlainPrefix();
+
+    [GeneratedRegex("[^>]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex NotQuoteMarks();
+
+    [GeneratedRegex("""[^\w+#.,:=/{}"' -]""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex UnsafeInfo();
+}

@@ -1,0 +1,140 @@
+using System.Buffers;
+using System.Text.RegularExpressions;
+
+namespace ChatBackend.Infrastructure.Ai.Safety;
+
+// Fenced and inline code: only what is code for every parser stays as it is.
+internal sealed partial class SafeMarkdown
+{
+    private static readonly SearchValues<char> Raw = SearchValues.Create("$}\\");
+
+    private bool TakeLineStart()
+    {
+        var line = Line(out var isWhole);
+        if (!_isDoubtful)
+        {
+            if (!isWhole && CodeFence.MayOpen(line))
+                return false;
+            _fence = CodeFence.Open(line);
+        }
+
+        _isLineStart = false;
+        if (_fence is null)
+            return true;
+
+        if (_fence.NeedsBlankLine && !_isBlankBefore)
+            ShowRaw("\n");
+        TakeLine(_fence.Opening, line.Length);
+        return true;
+    }
+
+    private bool TakeCode(CodeFence fence)
+    {
+        var line = Line(out var isWhole);
+        if (!_isLineStart)
+        {
+            TakeLine(line, line.Length);
+            return true;
+        }
+
+        if (!isWhole && CodeFence.MayClose(line))
+            return false;
+        line = line[..Math.Min(line.Length, CodeFence.LongestLine)];
+        if (fence.Inside(line) is not { } inside)
+        {
+            ShowRaw(fence.Closing + "\n");
+            _fence = null;
+            return true;
+        }
+
+        if (fence.Closes(inside))
+        {
+            // What comes behind so long a line's beginning is text, on a line of its own.
+            inside = fence.Closing + (line.Length == CodeFence.LongestLine ? "\n" : "");
+            _fence = null;
+        }
+
+        TakeLine(inside, line.Length);
+        return true;
+    }
+
+    /// <summary>Shows a line of the text in another form, with its end where the text has it already.</summary>
+    private void TakeLine(string shown, int length)
+    {
+        _at += length;
+        _isLineStart = false;
+        ShowRaw(shown);
+        if (At(_at) == '\n')
+            ShowRaw(_text[_at++].ToString());
+    }
+
+    private bool TakeInlineCode()
+    {
+        var ticks = 1;
+        while (ticks < LongestText && At(_at + ticks) == '`')
+            ticks++;
+        if (ticks < LongestText && IsUnknown(_at + ticks))
+            return false;
+        var run = _text[_at..(_at + ticks)];
+        var close = _isDoubtful ? Never : Closing(run, _at + ticks);
+        if (close == NotYet)
+            return false;
+
+        if (close != Never && _text[(_at + ticks)..close] is var code && MayStay(code))
+        {
+            ShowRaw($"{(_last == '`' ? " " : "")}{run}{code}{run}");
+            _at = close + ticks;
+            return true;
+        }
+
+        // No parser may pair it with a run that comes later. Where nothing counts as code it does no harm.
+        if (!_isDoubtful)
+            return TakeEscaped(run, ticks);
+        ShowWord(run);
+        _at += ticks;
+        return true;
+    }
+
+    /// <summary>Whether all parsers take it for code, or it would do no harm as text.</summary>
+    private bool MayStay(string code)
+    {
+        // An address, a formula, an expression or a table's cell could take up one of the two runs.
+        var isDoubtful = _hasDoubtfulCode || _isAddress || (_hasOpener && code.AsSpan().ContainsAny(Raw));
+        _hasCellEnd |= CellEnd().IsMatch(code);
+        if (((isDoubtful || _hasCellEnd) && Active().IsMatch(code)) || (_isLabel && code.Contains("]:", StringComparison.Ordinal)))
+            return false;
+
+        _hasDoubtfulCode |= isDoubtful;
+        _isLabel &= !code.AsSpan().ContainsAny('[', ']');
+        return true;
+    }
+
+    /// <summary>Where the run of backticks is closed by one of the same length on the same line.</summary>
+    private int Closing(string run, int start)
+    {
+        var end = Math.Min(_text.Length, start + LongestText);
+        for (var i = start; i < end; i++)
+        {
+            if (_text[i] == '\n')
+                return Never;
+            if (_text[i] != '`')
+                continue;
+            var first = i;
+            while (i < end && _text[i] == '`')
+                i++;
+            if (i < end ? i - first == run.Length : i - first == run.Length && _isLast && end == _text.Length)
+                return first;
+            i--;
+        }
+
+        return _isLast || end == start + LongestText ? Never : NotYet;
+    }
+
+    /// <summary>In code that some parsers may not take for code: what would be Markdown or HTML to them.</summary>
+    [GeneratedRegex(@"<[a-z/!?]|!\[|\]\(|\]:|:::|\^{3}|~{3}|\${2}|(?:ftp|tel|xmpp):", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex Active();
+
+    // A table's row may be any line: its second line alone tells.
+    [GeneratedRegex(@"(?:^|[^\\]|\\\\)\|", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex CellEnd();
+}

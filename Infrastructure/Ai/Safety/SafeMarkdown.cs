@@ -1,0 +1,293 @@
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace ChatBackend.Infrastructure.Ai.Safety;
+
+/// <summary>
+/// Makes a model's Markdown safe to render while it streams. A tag is escaped, an image becomes its alt text, and a link that is
+/// not http, https, mailto or relative becomes its text. Code and formulas stay readable.
+/// </summary>
+/// <remarks>
+/// The result holds for any renderer of CommonMark or GFM, with or without formulas, and does not depend on how the text is cut into
+/// pieces. Outside code it has no <c>&lt;</c> that begins a tag, no <c>![</c>, no <c>](</c> and no definition (<c>]:</c>) before a
+/// destination that was not checked, so it does not matter how a renderer pairs brackets. Only what all renderers take for code
+/// keeps such characters: a fence that <see cref="CodeFence"/> has rewritten, and `code` that is closed on its line.
+/// A page must not compile an answer as MDX, which is a program.
+/// </remarks>
+internal sealed partial class SafeMarkdown
+{
+    /// <summary>The most characters of the text that are held back at any time.</summary>
+    public const int MostHeld = 2 * LongestText + LongestTarget;
+
+    /// <summary>A link's text, `code` or a formula of more characters than that is not taken for one.</summary>
+    private const int LongestText = 500;
+
+    /// <summary>The same for a link's destination and title.</summary>
+    private const int LongestTarget = 1_000;
+
+    /// <summary>The most characters of a word that are looked back on.</summary>
+    private const int LongestScheme = 8;
+
+    /// <summary>Pieces are worked on in slices of that length, so that a huge one is not copied again and again.</summary>
+    private const int Slice = 1_000;
+
+    private const int Never = -1;
+    private const int NotYet = -2;
+
+    private readonly StringBuilder _shown = new();
+    private readonly StringBuilder _word = new();
+    private string _text = "";
+    private int _at;
+    private bool _isLast;
+    private bool _afterReturn;
+
+    // What was shown last, and of which kind the line is.
+    private char _last = '\n';
+    private char _beforeLast;
+    private bool _isLineStart = true;
+    private bool _isBlankLine = true;
+    private bool _isBlankBefore = true;
+    private bool _isItemStart = true;
+    private int _indent;
+
+    private CodeFence? _fence;
+
+    /// <summary>Ends the formula of several lines that is open: <c>$$</c> or <c>\]</c>.</summary>
+    private string? _formulaEnd;
+    private int _formulaIndent;
+
+    /// <summary>A formula of several lines may have ended elsewhere for another parser: from there on, nothing is certain to be code.</summary>
+    private bool _isDoubtful;
+
+    /// <summary>In this paragraph, a formula or the like may have begun, in which backticks mean nothing.</summary>
+    private bool _hasOpener;
+
+    /// <summary>In this paragraph, parsers may pair the backticks in different ways.</summary>
+    private bool _hasDoubtfulCode;
+
+    /// <summary>A bracket that begins a line is open: it may be that of a definition.</summary>
+    private bool _isLabel;
+
+    /// <summary>In this line, code holds what may end a table's cell.</summary>
+    private bool _hasCellEnd;
+
+    /// <summary>The word that is being shown may be a bare address, which takes up backticks.</summary>
+    private bool _isAddress;
+
+    /// <summary>Takes the next piece of the text.</summary>
+    /// <returns>What can be shown now.</returns>
+    public string Push(string piece)
+    {
+        for (var start = 0; start < piece.Length; start += Slice)
+        {
+            _text = string.Concat(_text.AsSpan(_at), Normalize(piece.AsSpan(start, Math.Min(Slice, piece.Length - start))));
+            _at = 0;
+            Advance();
+        }
+
+        return TakeShown();
+    }
+
+    /// <summary>The text is over.</summary>
+    /// <returns>What was held back.</returns>
+    public string Flush()
+    {
+        _isLast = true;
+        Advance();
+        return TakeShown();
+    }
+
+    private string TakeShown()
+    {
+        var shown = _shown.ToString();
+        _shown.Clear();
+        return shown;
+    }
+
+    /// <summary>One kind of line end, and no other control characters: parsers, browsers and PostgreSQL disagree about them.</summary>
+    private string Normalize(ReadOnlySpan<char> piece)
+    {
+        var text = new StringBuilder(piece.Length);
+        foreach (var character in piece)
+        {
+            if (character is '\r' or '\x85' or '\u2028' or '\u2029' || (character == '\n' && !_afterReturn))
+                text.Append('\n');
+            else if (character == '\t' || !char.IsControl(character))
+                text.Append(character);
+            _afterReturn = character == '\r';
+        }
+
+        return text.ToString();
+    }
+
+    private void Advance()
+    {
+        while (_at < _text.Length && TakeNext())
+        {
+        }
+    }
+
+    /// <returns>False when it takes more text to go on.</returns>
+    private bool TakeNext()
+    {
+        if (_fence is not null)
+            return TakeCode(_fence);
+        if (_formulaEnd is not null)
+            return _isLineStart ? TakeFormulaLineStart() : TakeFormula(_formulaEnd);
+        if (_isLineStart)
+            return TakeLineStart();
+
+        switch (_text[_at])
+        {
+            case '\\':
+                return TakeEscape();
+            case '`':
+                return TakeInlineCode();
+            case '<':
+                return TakeAngle();
+            case '!':
+                return TakeImage();
+            case '[':
+                return TakeLink();
+            case '(' when _last == ']':
+                return TakeTarget();
+            case ':' when _last == ']':
+                return TakeDefinition();
+            case '$':
+                return TakeDollar();
+            case ']':
+                _isLabel = false;
+                break;
+            case '{':
+                // An expression or attributes, in some dialects.
+                _hasOpener = true;
+                break;
+        }
+
+        Show(_text[_at++], isFormula: false);
+        return true;
+    }
+
+    private bool TakeEscape()
+    {
+        if (IsUnknown(_at + 1))
+            return false;
+        var next = At(_at + 1);
+        switch (next)
+        {
+            case '<' or '`' or '!':
+                return TakeEscaped(next.ToString(), 2);
+            case '(':
+                return TakeFormulaStart(@"\(", @"\)");
+            case '[':
+                return TakeFormulaStart(@"\[", @"\]");
+        }
+
+        Show(_text[_at++], isFormula: false);
+        if (char.IsAsciiLetterOrDigit(next) || char.IsWhiteSpace(next) || next == '\0' || !char.IsAscii(next))
+            return true;
+        _hasOpener |= next is '$' or '{';
+        ShowRaw(_text[_at++].ToString());
+        _last = '\0';
+        return true;
+    }
+
+    /// <summary>Shows characters as entities, which are never Markdown, in place of so many characters of the text.</summary>
+    private bool TakeEscaped(string characters, int length)
+    {
+        foreach (var character in characters)
+            Escape(character, isFormula: false);
+        _at += length;
+        return true;
+    }
+
+    // The text to come
+
+    /// <summary>The character at an index; U+0000, which the text does not have, where there is none.</summary>
+    private char At(int index) => index < _text.Length ? _text[index] : '\0';
+
+    /// <summary>Whether the character at an index is still to come.</summary>
+    private bool IsUnknown(int index) => index >= _text.Length && !_isLast;
+
+    private string Line(out bool isWhole)
+    {
+        var end = _text.IndexOf('\n', _at);
+        isWhole = end >= 0 || _isLast;
+        return _text[_at..(end >= 0 ? end : _text.Length)];
+    }
+
+    // What is shown
+
+    /// <summary>Shows a character of text or of a formula, unless it would complete what nothing has checked.</summary>
+    private void Show(char character, bool isFormula)
+    {
+        var completes = character switch
+        {
+            '[' => isFormula && (_last == '!' || _isItemStart),
+            '(' => isFormula && _last == ']',
+            // Three open a block that parsers may close within code. Some parsers make links of bare addresses.
+            ':' => (isFormula && _last == ']') || (_last == ':' && _beforeLast == ':') || BareScheme().IsMatch(_word.ToString()),
+            '^' or '~' => _last == character && _beforeLast == character,
+            '`' => isFormula,
+            _ => false,
+        };
+        if (completes)
+            Escape(character, isFormula);
+        else
+            ShowWord(character.ToString());
+    }
+
+    private void Escape(char character, bool isFormula) => ShowWord(
+        character == '<' ? "&lt;" : !isFormula || character == '`' ? $"&#{(int)character};" : _isItemStart ? $"{{}}{character}" : $" {character}");
+
+    /// <summary>Shows text, and notes whether its last word is a bare address.</summary>
+    private void ShowWord(string text)
+    {
+        ShowRaw(text);
+        foreach (var character in text)
+        {
+            if (char.IsWhiteSpace(character))
+            {
+                _word.Clear();
+                _isAddress = false;
+                continue;
+            }
+
+            if (_word.Length == LongestScheme)
+                _word.Remove(0, 1);
+            _word.Append(character);
+            _isAddress |= character is '/' or '.' or '@' && AddressBeginning().IsMatch(_word.ToString());
+        }
+    }
+
+    private void ShowRaw(string text)
+    {
+        foreach (var character in text)
+        {
+            _shown.Append(character);
+            (_beforeLast, _last) = (_last, character);
+            if (character == '\n')
+            {
+                if (_isBlankLine)
+                    _hasOpener = _hasDoubtfulCode = false;
+                (_isBlankBefore, _isBlankLine, _isLineStart, _isItemStart) = (_isBlankLine, true, true, true);
+                _indent = 0;
+                _hasCellEnd = false;
+                _word.Clear();
+                _isAddress = false;
+            }
+            else
+            {
+                _isBlankLine &= character is ' ' or '\t';
+                _isItemStart &= character is ' ' or '\t' or '>' or '-' or '+' or '*' or '.' or ')' || char.IsAsciiDigit(character);
+                _indent += _isBlankLine ? 1 : 0;
+            }
+        }
+    }
+
+    [GeneratedRegex("(?:://|www\\.|@)$", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex AddressBeginning();
+
+    [GeneratedRegex("(?:ftp|(?<![a-z])(?:tel|xmpp))$", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex BareScheme();
+}

@@ -1,0 +1,78 @@
+using System.IO.Enumeration;
+using System.Text;
+
+namespace ChatBackend.Infrastructure.Docusaurus;
+
+/// <summary>The pages of a book in a folder: the <c>.md</c> and <c>.mdx</c> files that Docusaurus would publish.</summary>
+internal static class BookFolder
+{
+    /// <summary>Larger than any page that a person wrote.</summary>
+    public const long MaxBytes = 8 * 1024 * 1024;
+
+    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
+    /// <summary>The pages' paths below the folder, with forward slashes, in ordinal order.</summary>
+    /// <remarks>
+    /// Left out, as Docusaurus does: names that begin with <c>_</c> (partials). Left out besides: hidden names,
+    /// <c>node_modules</c>, folders behind a symbolic link, and files whose link leads out of the folder.
+    /// </remarks>
+    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    public static IReadOnlyList<string> Pages(string folder)
+    {
+        var root = Root(folder);
+        var pages = new FileSystemEnumerable<string>(
+            root,
+            (ref entry) => Path.GetRelativePath(root, entry.ToFullPath()).Replace(Path.DirectorySeparatorChar, '/'),
+            new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false })
+        {
+            ShouldRecursePredicate = static (ref entry) =>
+                !IsLeftOut(entry.FileName) && entry.FileName is not "node_modules" && !entry.Attributes.HasFlag(FileAttributes.ReparsePoint),
+            ShouldIncludePredicate = (ref entry) =>
+                !entry.IsDirectory && !IsLeftOut(entry.FileName) && IsPage(entry.FileName)
+                && (!entry.Attributes.HasFlag(FileAttributes.ReparsePoint) || LeadsInto(root, entry.ToFullPath())),
+        };
+
+        return [.. pages.Order(StringComparer.Ordinal)];
+    }
+
+    /// <summary>A page's text.</summary>
+    /// <exception cref="DocumentException">It is too large, or not text.</exception>
+    public static async Task<string> ReadAsync(string folder, string page, CancellationToken cancellationToken)
+    {
+        var path = Path.Combine(Root(folder), page);
+
+        try
+        {
+            if (new FileInfo(path).Length > MaxBytes)
+                throw new DocumentException($"The file is larger than {MaxBytes / 1024 / 1024} MB.");
+
+            return await File.ReadAllTextAsync(path, StrictUtf8, cancellationToken);
+        }
+        catch (DecoderFallbackException exception)
+        {
+            throw new DocumentException("The file is not UTF-8 text.", exception);
+        }
+        catch (Exception exception) when (exception is IOException or UnauthorizedAccessException)
+        {
+            throw new DocumentException($"The file cannot be read: {exception.Message}", exception);
+        }
+    }
+
+    private static string Root(string folder)
+    {
+        var directory = new DirectoryInfo(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+        if (!directory.Exists)
+            throw new DirectoryNotFoundException($"There is no folder {folder}.");
+
+        return directory.ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? directory.FullName;
+    }
+
+    private static bool IsLeftOut(ReadOnlySpan<char> name) => name.StartsWith('.') || name.StartsWith('_');
+
+    private static bool IsPage(ReadOnlySpan<char> name) =>
+        name.EndsWith(".md", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".mdx", StringComparison.OrdinalIgnoreCase);
+
+    private static bool LeadsInto(string root, string link) =>
+        File.ResolveLinkTarget(link, returnFinalTarget: true) is { Exists: true } target
+        && target.FullName.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+}

@@ -1,0 +1,153 @@
+using System.Text;
+
+namespace ChatBackend.Infrastructure.Docusaurus;
+
+/// <summary>
+/// The address that Docusaurus 3 gives a page, with its default settings (no <c>trailingSlash</c>, the default
+/// <c>numberPrefixParser</c>, one version, one language).
+/// </summary>
+internal static class DocusaurusPaths
+{
+    /// <summary>The page's address for citations: absolute if the site's address is known, else from the site's root.</summary>
+    /// <param name="path">The document's path below the docs folder, with forward slashes.</param>
+    public static string Url(string path, FrontMatter frontMatter, SiteOptions site)
+    {
+        var (origin, basePath) = Base(site.BaseUrl);
+
+        return origin + Encode(Join(basePath, site.DocsRoute, Slug(path, frontMatter)));
+    }
+
+    /// <summary>The address of a heading on a page; the page's own without an anchor.</summary>
+    public static string WithAnchor(string url, string? anchor) =>
+        string.IsNullOrEmpty(anchor) ? url : $"{url}#{Encode(anchor)}";
+
+    /// <summary>
+    /// A name without the number that orders it: <c>01-nodes</c>, <c>1. nodes</c> and <c>01 - nodes</c> are <c>nodes</c>.
+    /// Names that begin like a date or a version (<c>2021-11-news</c>, <c>7.0-foo</c>, and so <c>1-2-robots</c>) stay whole.
+    /// </summary>
+    public static string WithoutNumberPrefix(string name)
+    {
+        var digits = CountWhile(name, 0, char.IsAsciiDigit);
+        if (digits == 0)
+            return name;
+
+        if (digits + 1 < name.Length && IsSeparator(name[digits]) && char.IsAsciiDigit(name[digits + 1]))
+            return name;
+
+        var separator = digits + CountWhile(name, digits, char.IsWhiteSpace);
+        var separators = CountWhile(name, separator, IsSeparator);
+        var rest = separator + separators;
+        rest += CountWhile(name, rest, char.IsWhiteSpace);
+
+        // "01- -x" has no suffix that Docusaurus would take: one may not begin with a separator.
+        return separators == 0 || rest == name.Length || IsSeparator(name[rest]) ? name : name[rest..];
+    }
+
+    private static string Slug(string path, FrontMatter frontMatter)
+    {
+        var slash = path.LastIndexOf('/');
+        var folder = slash < 0 ? "" : path[..slash];
+        var name = Path.GetFileNameWithoutExtension(path[(slash + 1)..]);
+        var folderSlug = folder.Length == 0 ? "/" : $"/{WithoutPrefixes(folder, frontMatter)}/";
+
+        if (frontMatter.Slug is { } slug)
+            return slug.StartsWith('/') ? slug : Resolve(slug, folderSlug);
+
+        // The comparison is with the folder's own name, number and all: 01-arm/01-arm.md is the folder's page, 01-arm/arm.md is not.
+        var isFolderPage = new[] { "index", "readme", folder[(folder.LastIndexOf('/') + 1)..] }.Contains(name, StringComparer.OrdinalIgnoreCase);
+        if (isFolderPage)
+            return folderSlug;
+
+        return Resolve(frontMatter.Id ?? (frontMatter.ParseNumberPrefixes ? WithoutNumberPrefix(name) : name), folderSlug);
+    }
+
+    private static string WithoutPrefixes(string folder, FrontMatter frontMatter) =>
+        frontMatter.ParseNumberPrefixes ? string.Join('/', folder.Split('/').Select(WithoutNumberPrefix)) : folder;
+
+    private static string Resolve(string relative, string folder)
+    {
+        var parts = new List<string>();
+
+        foreach (var part in (folder + relative).Split('/', StringSplitOptions.RemoveEmptyEntries))
+        {
+            if (part == "..")
+                parts.RemoveRange(Math.Max(0, parts.Count - 1), Math.Min(1, parts.Count));
+            else if (part != ".")
+                parts.Add(part);
+        }
+
+        var isFolder = relative.EndsWith('/') || relative is "." or ".." || relative.EndsWith("/.", StringComparison.Ordinal) || relative.EndsWith("/..", StringComparison.Ordinal);
+
+        return parts.Count == 0 ? "/" : $"/{string.Join('/', parts)}{(isFolder ? "/" : "")}";
+    }
+
+    private static (string Origin, string Path) Base(Uri? baseUrl)
+    {
+        if (baseUrl is null)
+            return ("", "");
+
+        // On Linux ".NET reads "/book/" as a file's address; an author means the path on the site.
+        return baseUrl is { IsAbsoluteUri: true, IsFile: false }
+            ? (baseUrl.GetLeftPart(UriPartial.Authority), Uri.UnescapeDataString(baseUrl.AbsolutePath))
+            : ("", baseUrl.OriginalString);
+    }
+
+    private static string Join(params ReadOnlySpan<string> parts)
+    {
+        var joined = new StringBuilder("/");
+
+        foreach (var part in parts)
+        {
+            foreach (var character in $"/{part}")
+            {
+                if (character != '/' || joined[^1] != '/')
+                    joined.Append(character);
+            }
+        }
+
+        return joined.ToString();
+    }
+
+    /// <summary>As a browser's <c>encodeURI</c>, with <c>?</c> and <c>#</c> encoded too: in a path they are part of a name.</summary>
+    private static string Encode(string path)
+    {
+        const string Kept = "-_.!~*'();,/:@&=+$";
+
+        var encoded = new StringBuilder(path.Length);
+        Span<byte> bytes = stackalloc byte[4];
+
+        for (var index = 0; index < path.Length; index++)
+        {
+            var character = path[index];
+            if (char.IsAsciiLetterOrDigit(character) || Kept.Contains(character) || IsEscape(path, index))
+            {
+                encoded.Append(character);
+                continue;
+            }
+
+            // A lone surrogate becomes U+FFFD here: it has no address of its own.
+            Rune.DecodeFromUtf16(path.AsSpan(index), out var rune, out var length);
+            foreach (var one in bytes[..rune.EncodeToUtf8(bytes)])
+                encoded.Append('%').Append(one.ToString("X2"));
+            index += length - 1;
+        }
+
+        return encoded.ToString();
+    }
+
+    // A slug that its author wrote percent-encoded stays as it is, as in Docusaurus.
+    private static bool IsEscape(string path, int index) =>
+        path[index] == '%' && index + 2 < path.Length && char.IsAsciiHexDigit(path[index + 1]) && char.IsAsciiHexDigit(path[index + 2]);
+
+    private static bool IsSeparator(char character) => character is '-' or '_' or '.';
+
+    private static int CountWhile(string text, int start, Func<char, bool> holds)
+    {
+        var index = start;
+
+        while (index < text.Length && holds(text[index]))
+            index++;
+
+        return index - start;
+    }
+}

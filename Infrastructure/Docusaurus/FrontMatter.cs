@@ -1,0 +1,104 @@
+using YamlDotNet.Core;
+using YamlDotNet.Core.Events;
+
+namespace ChatBackend.Infrastructure.Docusaurus;
+
+/// <summary>The fields of a page's front matter that decide its title and address.</summary>
+/// <param name="ParseNumberPrefixes">Docusaurus' <c>parse_number_prefixes</c>: whether <c>01-</c> leaves the path.</param>
+/// <param name="Draft">Docusaurus publishes no draft: a link to one would be dead.</param>
+internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool ParseNumberPrefixes = true, bool Draft = false)
+{
+    /// <summary>More than any page has; the YAML scanner slows down on hostile input far above it.</summary>
+    private const int MaxLength = 65_536;
+
+    private const int MaxDepth = 32;
+
+    /// <summary>Takes a page (line feeds only) apart into its front matter and what follows it.</summary>
+    /// <exception cref="DocumentException">The front matter does not end, or is not YAML.</exception>
+    public static (FrontMatter FrontMatter, string Body) Split(string content)
+    {
+        if (!content.StartsWith("---", StringComparison.Ordinal) || !IsDelimiter(FirstLine(content)))
+            return (new(null, null, null), content);
+
+        var start = FirstLine(content).Length + 1;
+
+        for (var line = start; line <= content.Length;)
+        {
+            var end = content.IndexOf('\n', line);
+            if (end < 0)
+                end = content.Length;
+
+            if (IsDelimiter(content.AsSpan(line, end - line)))
+                return (Read(content[start..line]), content[Math.Min(end + 1, content.Length)..]);
+
+            line = end + 1;
+        }
+
+        throw new DocumentException("The front matter opens with --- but has no closing --- line.");
+    }
+
+    private static ReadOnlySpan<char> FirstLine(string content) =>
+        content.IndexOf('\n') is var end and >= 0 ? content.AsSpan(0, end) : content;
+
+    private static bool IsDelimiter(ReadOnlySpan<char> line) => line.TrimEnd() is "---";
+
+    private static FrontMatter Read(string yaml)
+    {
+        if (yaml.Length > MaxLength)
+            throw new DocumentException($"The front matter is longer than {MaxLength} characters.");
+
+        Dictionary<string, string?> fields;
+        try
+        {
+            fields = TopLevelFields(new Parser(new StringReader(yaml)));
+        }
+        catch (YamlException exception)
+        {
+            throw new DocumentException(
+                $"The front matter is not valid YAML (line {exception.Start.Line + 1}): {exception.Message}", exception);
+        }
+
+        return new(
+            Text("title"), Text("id"), Text("slug"),
+            ParseNumberPrefixes: !IsBoolean("parse_number_prefixes", false),
+            Draft: IsBoolean("draft", true));
+
+        string? Text(string name) => fields.GetValueOrDefault(name)?.Trim() is { Length: > 0 } text ? text : null;
+
+        bool IsBoolean(string name, bool value) => bool.TryParse(fields.GetValueOrDefault(name), out var parsed) && parsed == value;
+    }
+
+    // Events, not YamlDotNet's object model: that one recurses, and a page must not be able to end the process.
+    private static Dictionary<string, string?> TopLevelFields(Parser parser)
+    {
+        var fields = new Dictionary<string, string?>(StringComparer.Ordinal);
+        var depth = 0;
+        string? key = null;
+
+        while (parser.MoveNext())
+        {
+            switch (parser.Current)
+            {
+                case SequenceStart or Scalar { Value.Length: > 0 } when depth == 0:
+                    throw new DocumentException("The front matter is not a list of \"name: value\" lines.");
+                case MappingStart or SequenceStart when ++depth > MaxDepth:
+                    throw new DocumentException("The front matter is nested too deeply.");
+                case MappingEnd or SequenceEnd when --depth == 1:
+                    key = key is null ? "" : null;
+                    break;
+                case Scalar scalar when depth == 1 && key is null:
+                    key = scalar.Value;
+                    break;
+                case Scalar scalar when depth == 1:
+                    fields[key!] = scalar is { IsPlainImplicit: true, Value: "" or "~" or "null" } ? null : scalar.Value;
+                    key = null;
+                    break;
+                case AnchorAlias when depth == 1:
+                    key = key is null ? "" : null;
+                    break;
+            }
+        }
+
+        return fields;
+    }
+}

@@ -1,0 +1,133 @@
+using System.Globalization;
+using System.Text;
+using Markdig.Extensions.Footnotes;
+using Markdig.Extensions.Mathematics;
+using Markdig.Syntax;
+using Markdig.Syntax.Inlines;
+
+namespace ChatBackend.Infrastructure.Docusaurus;
+
+/// <summary>The text and anchor of a heading.</summary>
+/// <param name="Anchor">Without <c>#</c>; null where the page has none: Docusaurus writes no id on a first-level heading.</param>
+internal sealed record Heading(int Level, string Text, string? Anchor);
+
+/// <summary>
+/// Gives the headings of one page the anchors that Docusaurus gives them: the rules of GitHub's slugger, in the page's order,
+/// repeats numbered, <c>{#custom-id}</c> taken as it is.
+/// </summary>
+internal sealed class HeadingAnchors
+{
+    private readonly Dictionary<string, int> _occurrences = new(StringComparer.Ordinal);
+
+    /// <summary>The next heading of the page. Headings must come in the page's order, those in lists and quotes included.</summary>
+    public Heading Next(HeadingBlock heading) => Next(heading.Level, PlainText(heading.Inline));
+
+    /// <inheritdoc cref="Next(HeadingBlock)"/>
+    /// <param name="text">The heading's text without markup, but with its <c>{#custom-id}</c>.</param>
+    public Heading Next(int level, string text)
+    {
+        var (plain, id) = SplitCustomId(text);
+
+        // A custom id is not counted: Docusaurus lets a later heading of the same slug take it again.
+        var anchor = id ?? Unique(Slug(plain));
+
+        return new(level, plain.Trim(), level == 1 || anchor.Length == 0 ? null : anchor);
+    }
+
+    /// <summary>Lower case, spaces to hyphens; all but letters, marks, digits, <c>_</c> and <c>-</c> removed.</summary>
+    public static string Slug(string text)
+    {
+        var slug = new StringBuilder(text.Length);
+
+        foreach (var rune in LowerCase(text).EnumerateRunes())
+        {
+            if (rune.Value == ' ')
+                slug.Append('-');
+            else if (IsKept(rune))
+                slug.Append(rune.ToString());
+        }
+
+        return slug.ToString();
+    }
+
+    /// <summary>A heading's text without its markup, as a reader sees it.</summary>
+    public static string PlainText(ContainerInline? inline)
+    {
+        var text = new StringBuilder();
+
+        foreach (var node in inline?.Descendants() ?? [])
+        {
+            switch (node)
+            {
+                case LiteralInline literal:
+                    text.Append(literal.Content.AsSpan());
+                    break;
+                case CodeInline code:
+                    text.Append(code.Content);
+                    break;
+                case MathInline math:
+                    text.Append(math.Content.AsSpan());
+                    break;
+                case AutolinkInline link:
+                    text.Append(link.Url);
+                    break;
+                case HtmlEntityInline entity:
+                    text.Append(entity.Transcoded.AsSpan());
+                    break;
+                case LineBreakInline:
+                    text.Append(' ');
+                    break;
+                case FootnoteLink:
+                    break;
+            }
+        }
+
+        return text.ToString();
+    }
+
+    private string Unique(string slug)
+    {
+        var unique = slug;
+
+        while (_occurrences.ContainsKey(unique))
+            unique = $"{slug}-{++_occurrences[slug]}";
+
+        _occurrences[unique] = 0;
+
+        return unique;
+    }
+
+    private static (string Text, string? Id) SplitCustomId(string text)
+    {
+        var start = text.LastIndexOf("{#", StringComparison.Ordinal);
+        var isId = start >= 0 && text.EndsWith('}') && text.Length - start > 3 && text.IndexOf('}', start) == text.Length - 1;
+
+        return isId ? (text[..start].TrimEnd(), text[(start + 2)..^1]) : (text, null);
+    }
+
+    // .NET maps one character to one; JavaScript, which made the page, follows Unicode's two special cases.
+    private static string LowerCase(string text)
+    {
+        var lower = new StringBuilder(text.Replace("İ", "i\u0307", StringComparison.Ordinal).ToLowerInvariant());
+
+        for (var index = text.IndexOf('Σ'); index >= 0 && lower.Length == text.Length; index = text.IndexOf('Σ', index + 1))
+        {
+            var endsWord = index > 0 && char.IsLetter(text[index - 1]) && (index + 1 == text.Length || !char.IsLetter(text[index + 1]));
+            if (endsWord)
+                lower[index] = 'ς';
+        }
+
+        return lower.ToString();
+    }
+
+    private static bool IsKept(Rune rune) => rune.Value == '-' || Rune.GetUnicodeCategory(rune) switch
+    {
+        UnicodeCategory.UppercaseLetter or UnicodeCategory.LowercaseLetter or UnicodeCategory.TitlecaseLetter => true,
+        UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter or UnicodeCategory.LetterNumber => true,
+        UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark => true,
+        UnicodeCategory.DecimalDigitNumber or UnicodeCategory.ConnectorPunctuation => true,
+        // Circled and squared letters are symbols by category, letters by Unicode's Alphabetic property.
+        UnicodeCategory.OtherSymbol => rune.Value is (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189),
+        _ => false,
+    };
+}

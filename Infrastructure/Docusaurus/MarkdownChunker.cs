@@ -1,0 +1,256 @@
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Search;
+using Markdig;
+using Markdig.Extensions.Footnotes;
+using Markdig.Parsers;
+using Markdig.Syntax;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Infrastructure.Docusaurus;
+
+/// <summary>
+/// Cuts a Docusaurus page into passages along its headings. A passage has at most <see cref="MaxTokens"/> tokens by
+/// <see cref="TokenEstimate"/>, and a code block, table or formula is cut only when it alone is over that.
+/// </summary>
+internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
+{
+    /// <summary>Part of every content hash: a change of the rules below must raise it, so that all documents are cut anew.</summary>
+    public const string Version = "1";
+
+    /// <summary>The budget of a passage, with what a neighbour too small to stand alone may add.</summary>
+    public const int MaxTokens = Budget + (2 * Tiny);
+
+    private const int Budget = 350;
+    private const int Tiny = 25;
+
+    private static readonly MarkdownPipeline Pipeline = CreatePipeline();
+
+    /// <summary>Cuts a document.</summary>
+    /// <param name="path">Its path in the book; decides the address.</param>
+    /// <param name="content">Its source with front matter.</param>
+    /// <param name="title">A title in place of its own.</param>
+    /// <param name="url">An address in place of the one that Docusaurus would give it.</param>
+    /// <exception cref="DocumentException">It cannot be read; the message says why.</exception>
+    public IndexedDocument Document(string path, string content, string? title = null, string? url = null)
+    {
+        var source = Read(path, content, title, url);
+        var text = MdxText.ToMarkdown(source.Body);
+        var tree = Parse(text);
+        var anchors = new HeadingAnchors();
+        var headings = tree.Descendants().OfType<HeadingBlock>().OrderBy(block => block.Span.Start).ToDictionary(block => block, anchors.Next);
+
+        var pageTitle = title ?? source.FrontMatter.Title
+            ?? tree.OfType<HeadingBlock>().Where(block => block.Level == 1).Select(block => headings[block].Text).FirstOrDefault(heading => heading.Length > 0)
+            ?? TitleFromPath(source.Path);
+
+        var chunks = Merge(Sections(tree, text, headings, pageTitle))
+            .Select((draft, position) => new Chunk(position, [.. draft.Path.Select(heading => heading.Text)], draft.Anchor, draft.Text));
+
+        return new(source.Path, pageTitle, source.Url, source.Hash, [.. chunks]);
+    }
+
+    /// <summary>The content hash that <see cref="Document"/> would give, and whether Docusaurus leaves the page out, without the work of cutting.</summary>
+    /// <exception cref="DocumentException">It cannot be read.</exception>
+    public (string ContentHash, bool IsDraft) Inspect(string path, string content, string? title = null, string? url = null)
+    {
+        var source = Read(path, content, title, url);
+
+        return (source.Hash, source.FrontMatter.Draft);
+    }
+
+    private Source Read(string path, string content, string? title, string? url)
+    {
+        var normalPath = NormalPath(path);
+
+        if (content.Contains('\0'))
+            throw new DocumentException("The document holds the character U+0000; it may not be a text file.");
+
+        var text = content.TrimStart('\uFEFF').ReplaceLineEndings("\n");
+        var (frontMatter, body) = FrontMatter.Split(text);
+        var address = url ?? DocusaurusPaths.Url(normalPath, frontMatter, site.Value);
+
+        // The path and a title given from outside decide the page's title; its own is in the text.
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', Version, normalPath, title, address, text)));
+
+        return new(normalPath, frontMatter, body, address, Convert.ToHexStringLower(hash));
+    }
+
+    private static string NormalPath(string path)
+    {
+        var normal = path.Replace('\\', '/').Trim();
+        if (normal.StartsWith("./", StringComparison.Ordinal))
+            normal = normal[2..];
+
+        if (normal.Length is 0 or > 1000 || normal.Contains('\0') || normal.Split('/').Any(part => part is "" or "." or ".."))
+            throw new DocumentException("The path must be relative, with a name in each part: module-1/01-nodes.md.");
+
+        return normal;
+    }
+
+    private static MarkdownDocument Parse(string text)
+    {
+        try
+        {
+            return Markdown.Parse(text, Pipeline);
+        }
+        catch (ArgumentException exception)
+        {
+            // Markdig's limit on nesting; its message is for programmers.
+            throw new DocumentException("The document nests lists or quotes too deeply.", exception);
+        }
+    }
+
+    private static MarkdownPipeline CreatePipeline()
+    {
+        var builder = new MarkdownPipelineBuilder().UsePipeTables().UseMathematics().UseFootnotes().DisableHtml();
+
+        // MDX has no indented code: indentation shows nesting in JSX.
+        builder.BlockParsers.TryRemove<IndentedCodeBlockParser>();
+
+        return builder.Build();
+    }
+
+    /// <summary>One draft or more for each heading, in the page's order; a heading without text of its own has one empty draft.</summary>
+    private static List<Draft> Sections(MarkdownDocument tree, string text, Dictionary<HeadingBlock, Heading> headings, string title)
+    {
+        var pieces = new MarkdownPieces(text, Budget);
+        var blocks = tree.SelectMany(block => block is FootnoteGroup group ? (IEnumerable<Block>)group : [block])
+            .Where(block => block is not LinkReferenceDefinitionGroup)
+            .OrderBy(block => block.Line)
+            .ToList();
+        var drafts = new List<Draft>();
+        var path = new List<Heading>();
+        var section = new List<string>();
+
+        for (var index = 0; index < blocks.Count; index++)
+        {
+            var end = index + 1 < blocks.Count ? blocks[index + 1].Line : pieces.LineCount;
+
+            if (blocks[index] is HeadingBlock block)
+            {
+                Close();
+
+                var heading = headings[block];
+                path.RemoveAll(above => above.Level >= heading.Level);
+                path.Add(heading);
+                continue;
+            }
+
+            section.AddRange(pieces.Of(blocks[index], blocks[index].Line, end));
+        }
+
+        Close();
+
+        return drafts;
+
+        void Close()
+        {
+            Heading[] shown = [.. path.Where(heading => heading.Text.Length > 0 && (heading.Level > 1 || heading.Text != title))];
+            var anchor = path.LastOrDefault(heading => heading.Anchor is not null)?.Anchor;
+            drafts.AddRange(Pack(section).Select(packed => new Draft(shown, anchor, packed)));
+
+            if (section.Count == 0 && shown.Length > 0 && shown[^1] == path[^1])
+                drafts.Add(new(shown, anchor, ""));
+
+            section.Clear();
+        }
+    }
+
+    /// <summary>Fills passages with a section's pieces in order; a piece too small to stand alone goes with its neighbour.</summary>
+    private static List<string> Pack(List<string> pieces)
+    {
+        var packed = new List<(string Text, int Tokens)>();
+
+        foreach (var piece in pieces)
+        {
+            var tokens = TokenEstimate.Of(piece) + 1;
+            var fits = packed.Count > 0
+                && (packed[^1].Tokens + tokens <= Budget || ((packed[^1].Tokens < Tiny || tokens < Tiny) && packed[^1].Tokens + tokens <= Budget + Tiny));
+
+            if (fits)
+                packed[^1] = ($"{packed[^1].Text}\n\n{piece}", packed[^1].Tokens + tokens);
+            else
+                packed.Add((piece, tokens));
+        }
+
+        return [.. packed.Select(part => part.Text)];
+    }
+
+    /// <summary>
+    /// Joins what is too small to be found: a few words under a heading go to the first section below it, whose anchor is the
+    /// nearer one; small sections side by side become one under their parent, with their headings in the text.
+    /// </summary>
+    private static List<Draft> Merge(List<Draft> drafts)
+    {
+        var merged = new List<Draft>();
+
+        for (var index = 0; index < drafts.Count; index++)
+        {
+            var draft = drafts[index];
+            var next = index + 1 < drafts.Count ? drafts[index + 1] : null;
+
+            if (draft.IsTiny && next is not null && next.IsBelow(draft) && !IsContinued(index))
+            {
+                if (draft.Text.Length > 0)
+                    drafts[index + 1] = next with { Text = $"{draft.Text}\n\n{next.WithHeading()}" };
+                continue;
+            }
+
+            if (draft.IsTiny && draft.Path.Count > 0 && next is { IsTiny: true } && next.IsBeside(draft) && !IsContinued(index)
+                && !(index + 2 < drafts.Count && drafts[index + 2].IsBelow(next)))
+            {
+                // The joined draft stands for its parent but keeps the first heading's place on the page.
+                drafts[index + 1] = new Draft([.. draft.Path.SkipLast(1)], draft.Anchor, $"{draft.WithHeading()}\n\n{next.WithHeading()}")
+                {
+                    Joined = draft.Path[^1],
+                };
+                continue;
+            }
+
+            merged.Add(draft.Text.Length > 0 ? draft : draft with { Text = draft.Path[^1].Text });
+        }
+
+        return merged;
+
+        // The last part of a section that was cut: it belongs to what is before it.
+        bool IsContinued(int index) => index > 0 && drafts[index - 1].Path.SequenceEqual(drafts[index].Path) && drafts[index - 1].Joined == drafts[index].Joined;
+    }
+
+    private static string TitleFromPath(string path)
+    {
+        var parts = path.Split('/');
+        var name = Path.GetFileNameWithoutExtension(parts[^1]);
+        if (parts.Length > 1 && (name.Equals("index", StringComparison.OrdinalIgnoreCase) || name.Equals("readme", StringComparison.OrdinalIgnoreCase)))
+            name = parts[^2];
+
+        var words = DocusaurusPaths.WithoutNumberPrefix(name).Replace('-', ' ').Replace('_', ' ').Trim();
+
+        return words.Length == 0 ? name : char.ToUpper(words[0], CultureInfo.InvariantCulture) + words[1..];
+    }
+
+    private sealed record Source(string Path, FrontMatter FrontMatter, string Body, string Url, string Hash);
+
+    private sealed record Draft(IReadOnlyList<Heading> Path, string? Anchor, string Text)
+    {
+        /// <summary>The first heading of sections joined under their parent.</summary>
+        public Heading? Joined { get; init; }
+
+        public bool IsTiny => Text.Length < Tiny * 4 && TokenEstimate.Of(Text) < Tiny;
+
+        public bool IsBelow(Draft other) => other.Joined is null && Path.Count > other.Path.Count && Path.Take(other.Path.Count).SequenceEqual(other.Path);
+
+        public bool IsBeside(Draft other)
+        {
+            var heading = other.Joined ?? other.Path[^1];
+            var parents = other.Joined is null ? other.Path.Count - 1 : other.Path.Count;
+
+            return Path.Count == parents + 1 && Path[^1].Level == heading.Level && Path.Take(parents).SequenceEqual(other.Path.Take(parents)) && Path[^1] != heading;
+        }
+
+        /// <summary>The text under its own heading, for a passage that spans more than one.</summary>
+        public string WithHeading() => Joined is not null || Path.Count == 0 ? Text : $"{new string('#', Path[^1].Level)} {Path[^1].Text}\n\n{Text}".TrimEnd();
+    }
+}

@@ -1,0 +1,210 @@
+using System.Text;
+using ChatBackend.Infrastructure.Ai;
+using Markdig.Extensions.Mathematics;
+using Markdig.Extensions.Tables;
+using Markdig.Syntax;
+
+namespace ChatBackend.Infrastructure.Docusaurus;
+
+/// <summary>Cuts blocks of a Markdown page into pieces that fit a token budget, at the places where it hurts least.</summary>
+/// <remarks>Pieces are whole lines of the source from one block's first line to the next block's, so no text is lost.</remarks>
+internal sealed class MarkdownPieces
+{
+    private readonly string _text;
+    private readonly List<int> _lineStarts = [0];
+    private readonly int _budget;
+
+    /// <param name="text">The Markdown that the syntax tree was made from.</param>
+    /// <param name="budget">Tokens that a piece may have.</param>
+    public MarkdownPieces(string text, int budget)
+    {
+        _text = text;
+        _budget = budget;
+
+        for (var index = text.IndexOf('\n'); index >= 0; index = text.IndexOf('\n', index + 1))
+            _lineStarts.Add(index + 1);
+    }
+
+    public int LineCount => _lineStarts.Count;
+
+    /// <summary>The pieces of a block that reaches from its line to <paramref name="endLine"/>.</summary>
+    public IEnumerable<string> Of(Block block, int startLine, int endLine)
+    {
+        var text = Lines(startLine, endLine);
+
+        if (text.Length == 0)
+            return [];
+
+        if (TokenEstimate.Of(text) <= _budget)
+            return [text];
+
+        return block switch
+        {
+            MathBlock => CutFenced(text, closing: "$$"),
+            FencedCodeBlock code => CutFenced(text, new string(code.FencedChar, Math.Max(3, code.OpeningFencedCharCount))),
+            Table => CutTable(text),
+            ContainerBlock { Count: > 0 } container => Children(container, startLine, endLine),
+            _ => CutProse(text),
+        };
+    }
+
+    /// <summary>The source's lines from one to before another, without blank lines around them.</summary>
+    public string Lines(int startLine, int endLine)
+    {
+        if (startLine >= endLine || startLine >= LineCount)
+            return "";
+
+        var start = _lineStarts[startLine];
+        var end = endLine < LineCount ? _lineStarts[endLine] : _text.Length;
+        var text = _text[start..end].TrimEnd();
+
+        // Not TrimStart: the first line's own indentation is part of a nested code block or list.
+        var blank = text.Length - text.TrimStart().Length;
+
+        return blank == 0 ? text : text[(text.LastIndexOf('\n', blank - 1) + 1)..];
+    }
+
+    private IEnumerable<string> Children(ContainerBlock container, int startLine, int endLine)
+    {
+        var children = container.OrderBy(child => child.Line).ToList();
+
+        for (var index = 0; index < children.Count; index++)
+        {
+            var start = index == 0 ? startLine : children[index].Line;
+            var end = index + 1 < children.Count ? children[index + 1].Line : endLine;
+
+            foreach (var piece in Of(children[index], start, end))
+                yield return piece;
+        }
+    }
+
+    /// <summary>A code or math block over the budget: its lines in parts, each fenced as the whole was.</summary>
+    private List<string> CutFenced(string text, string closing)
+    {
+        var lines = text.Split('\n');
+        var opening = lines[0];
+        var indent = opening[..^opening.TrimStart(' ', '\t').Length];
+        var isClosed = lines.Length > 1 && lines[^1].TrimStart(' ', '\t', '>').StartsWith(closing, StringComparison.Ordinal);
+        var body = isClosed ? lines[1..^1] : lines[1..];
+        var frame = $"{opening}\n\n{indent}{closing}";
+
+        // An opening line as long as the budget (a whole formula in one line) cannot be repeated.
+        var left = _budget - TokenEstimate.Of(frame) - 1;
+        if (body.Length == 0 || left < _budget / 2)
+            return CutProse(text);
+
+        return [.. Group(body, left).Select(part => $"{opening}\n{part}\n{indent}{closing}")];
+    }
+
+    private List<string> CutTable(string text)
+    {
+        var lines = text.Split('\n');
+        if (lines.Length < 3)
+            return CutProse(text);
+
+        var header = $"{lines[0]}\n{lines[1]}";
+        var left = _budget - TokenEstimate.Of(header) - 1;
+        if (left < _budget / 2)
+            return CutProse(text);
+
+        return [.. Group(lines[2..], left).Select(part => $"{header}\n{part}")];
+    }
+
+    /// <summary>Parts of about the same size: a full one and a rest of two lines would read worse.</summary>
+    private static IEnumerable<string> Group(IEnumerable<string> lines, int budget)
+    {
+        List<string> fitting = [.. lines.SelectMany(line => TokenEstimate.Of(line) <= budget ? [line] : CutAnywhere(line, budget))];
+        var longest = fitting.Max(line => TokenEstimate.Of(line) + 1);
+        if (longest > budget / 2)
+            return Pack(fitting, "\n", budget).Where(part => !string.IsNullOrWhiteSpace(part));
+
+        var total = fitting.Sum(line => TokenEstimate.Of(line) + 1);
+        var parts = (total / (budget - longest)) + 1;
+        var before = 0;
+
+        return fitting
+            .GroupBy(line =>
+            {
+                var part = (int)((long)before * parts / total);
+                before += TokenEstimate.Of(line) + 1;
+
+                return part;
+            })
+            .Select(part => string.Join('\n', part))
+            .Where(part => !string.IsNullOrWhiteSpace(part));
+    }
+
+    private List<string> CutProse(string text) =>
+        [.. Pack(Sentences(text).SelectMany(sentence => TokenEstimate.Of(sentence) <= _budget ? [sentence] : CutAnywhere(sentence, _budget)), "", _budget)
+            .Select(part => part.Trim())
+            .Where(part => part.Length > 0)];
+
+    /// <summary>The text's sentences with the space after them: put together they are the text.</summary>
+    private static IEnumerable<string> Sentences(string text)
+    {
+        var start = 0;
+
+        for (var index = 0; index < text.Length - 1; index++)
+        {
+            var isEnd = text[index] is '.' or '!' or '?' or '\u06D4' or '\u061F' or '\u0964' ? char.IsWhiteSpace(text[index + 1])
+                : text[index] is '\u3002' or '\uFF01' or '\uFF1F';
+            if (!isEnd)
+                continue;
+
+            var next = index + 1;
+            while (next < text.Length && char.IsWhiteSpace(text[next]))
+                next++;
+
+            yield return text[start..next];
+            start = next;
+            index = next - 1;
+        }
+
+        if (start < text.Length)
+            yield return text[start..];
+    }
+
+    /// <summary>Between words where there are some, else between characters.</summary>
+    private static IEnumerable<string> CutAnywhere(string text, int budget)
+    {
+        for (var start = 0; start < text.Length;)
+        {
+            var length = TokenEstimate.PrefixLength(text.AsSpan(start), budget);
+            if (start + length < text.Length)
+            {
+                var space = text.AsSpan(start, length).LastIndexOfAny(" \t\n");
+                if (space > length / 2)
+                    length = space + 1;
+            }
+
+            yield return text.Substring(start, length);
+            start += length;
+        }
+    }
+
+    private static IEnumerable<string> Pack(IEnumerable<string> parts, string separator, int budget)
+    {
+        var packed = new StringBuilder();
+        var tokens = 0;
+
+        foreach (var part in parts)
+        {
+            // One more than the part's own: estimates are rounded up, separators are not free.
+            var more = TokenEstimate.Of(part) + separator.Length;
+            if (packed.Length > 0 && tokens + more > budget)
+            {
+                yield return packed.ToString();
+                packed.Clear();
+                tokens = 0;
+            }
+
+            if (packed.Length > 0)
+                packed.Append(separator);
+            packed.Append(part);
+            tokens += more;
+        }
+
+        if (packed.Length > 0)
+            yield return packed.ToString();
+    }
+}

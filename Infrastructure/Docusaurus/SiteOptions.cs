@@ -1,0 +1,25 @@
+using System.Text.RegularExpressions;
+
+namespace ChatBackend.Infrastructure.Docusaurus;
+
+/// <summary>The book as its readers know it: its title, and where it is published, which is what citations link to.</summary>
+internal sealed partial class SiteOptions
+{
+    /// <summary>The book's title in plain text; null where nobody says.</summary>
+    [ConfigurationKeyName("BOOK_TITLE")]
+    public string? BookTitle { get; set; }
+
+    /// <summary>The site's address with its base path; null makes citations relative to the site.</summary>
+    [ConfigurationKeyName("SITE_BASE_URL")]
+    public Uri? BaseUrl { get; set; }
+
+    /// <summary>Docusaurus' <c>routeBasePath</c> of the docs plugin; <c>/</c> serves the docs at the root.</summary>
+    [ConfigurationKeyName("DOCS_ROUTE")]
+    public string DocsRoute { get; set; } = "/docs";
+
+    /// <summary>The book in a sentence of Markdown: its title in italics, or other words where it has none.</summary>
+    public string NameBook(string otherwise) => BookTitle is null ? otherwise : $"*{Markup().Replace(BookTitle, @"\$0")}*";
+
+    [GeneratedRegex(@"[\\`*_\[\]<>]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Markup();
+}

@@ -1,0 +1,21 @@
+namespace ChatBackend.Infrastructure.Health;
+
+/// <summary><c>ChatBackend health</c>: asks the service in the same container whether it lives, as the image has no curl.</summary>
+internal static class HealthCommand
+{
+    /// <returns>The exit code: 0 when <c>/health</c> answers 200 within three seconds.</returns>
+    public static async Task<int> RunAsync(IConfiguration configuration)
+    {
+        using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(3) };
+        try
+        {
+            var response = await client.GetAsync($"http://localhost:{configuration["PORT"] ?? "8000"}/health");
+            return response.IsSuccessStatusCode ? 0 : 1;
+        }
+        catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
+        {
+            await Console.Error.WriteLineAsync($"The service does not answer: {e.Message}");
+            return 1;
+        }
+    }
+}

@@ -1,0 +1,105 @@
+using System.ComponentModel.DataAnnotations;
+using System.Diagnostics;
+
+namespace ChatBackend.Infrastructure.Health;
+
+/// <summary>A dependency that <c>/health/ready</c> reports.</summary>
+/// <param name="Name">Its name in the report.</param>
+/// <param name="IsRequired">Whether the service is out of order without it.</param>
+/// <param name="CheckAsync">Answers with a word about its state, or throws.</param>
+internal sealed record Dependency(string Name, bool IsRequired, Func<CancellationToken, Task<string>> CheckAsync)
+{
+    /// <summary>Ends when the work that the service does on it at start has ended, well or not.</summary>
+    public Task Started { get; init; } = Task.CompletedTask;
+}
+
+/// <summary>A dependency that waits for something; <paramref name="state"/> says what for, to anybody.</summary>
+internal sealed class NotReadyException(string state) : Exception(state);
+
+/// <summary>The state of one dependency.</summary>
+/// <param name="Status"><c>healthy</c> or <c>unhealthy</c>.</param>
+/// <param name="Detail">A word about it: <c>migrated</c>, <c>offline</c>, <c>unreachable</c>, or what it waits for.</param>
+/// <param name="LatencyMs">How long the check took, in milliseconds.</param>
+/// <example>{"status":"healthy","detail":"migrated","latency_ms":2.1}</example>
+internal sealed record DependencyState([property: AllowedValues("healthy", "unhealthy")] string Status, string Detail, double LatencyMs);
+
+/// <summary>The report of <c>/health/ready</c>.</summary>
+/// <param name="Status"><c>ready</c>; <c>degraded</c> when something is away that it can do without; or <c>unavailable</c>.</param>
+/// <param name="Dependencies">Each dependency by its name: <c>database</c>, <c>model</c>, <c>index</c>.</param>
+/// <example>
+/// {
+///   "status": "ready",
+///   "dependencies": {
+///     "database": {"status": "healthy", "detail": "migrated", "latency_ms": 2.1},
+///     "model": {"status": "healthy", "detail": "gpt-4o-mini", "latency_ms": 0.1}
+///   }
+/// }
+/// </example>
+internal sealed record ReadinessResponse([property: AllowedValues("ready", "degraded", "unavailable")] string Status, IReadOnlyDictionary<string, DependencyState> Dependencies)
+{
+    /// <summary>True when every required dependency answered.</summary>
+    [System.Text.Json.Serialization.JsonIgnore]
+    public bool IsReady => Status != "unavailable";
+}
+
+/// <summary>
+/// Asks each dependency how it is. The answer is kept for some seconds, so that probes cannot keep a sleeping
+/// database awake or load a busy one.
+/// </summary>
+internal sealed class Readiness(IEnumerable<Dependency> dependencies, TimeProvider time) : IDisposable
+{
+    private static readonly TimeSpan Kept = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan CheckTimeout = TimeSpan.FromSeconds(3);
+
+    private readonly SemaphoreSlim _one = new(1, 1);
+    private ReadinessResponse? _last;
+    private long _lastAt;
+
+    /// <summary>The newest report, at most two seconds old.</summary>
+    public async Task<ReadinessResponse> CheckAsync(CancellationToken cancellationToken)
+    {
+        await _one.WaitAsync(cancellationToken);
+        try
+        {
+            if (_last is null || time.GetElapsedTime(_lastAt) > Kept)
+            {
+                var states = await Task.WhenAll(dependencies.Select(async d => (d, State: await CheckAsync(d, cancellationToken))));
+                var isReady = states.All(s => !s.d.IsRequired || s.State.Status == "healthy");
+                var isWhole = states.All(s => s.State.Status == "healthy");
+                _last = new(!isReady ? "unavailable" : isWhole ? "ready" : "degraded", states.ToDictionary(s => s.d.Name, s => s.State));
+                _lastAt = time.GetTimestamp();
+            }
+
+            return _last;
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
+
+    private static async Task<DependencyState> CheckAsync(Dependency dependency, CancellationToken cancellationToken)
+    {
+        var started = Stopwatch.GetTimestamp();
+        using var timeout = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        timeout.CancelAfter(CheckTimeout);
+        try
+        {
+            var detail = await dependency.CheckAsync(timeout.Token);
+            return new("healthy", detail, Elapsed());
+        }
+        catch (NotReadyException e)
+        {
+            return new("unhealthy", e.Message, Elapsed());
+        }
+        catch (Exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            // Why it is away is in the log of whoever needed it; a public page says only that it is.
+            return new("unhealthy", timeout.IsCancellationRequested ? "timeout" : "unreachable", Elapsed());
+        }
+
+        double Elapsed() => Math.Round(Stopwatch.GetElapsedTime(started).TotalMilliseconds, 1);
+    }
+
+    public void Dispose() => _one.Dispose();
+}

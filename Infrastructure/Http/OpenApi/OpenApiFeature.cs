@@ -1,0 +1,117 @@
+using System.Net.Mime;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.OpenApi;
+
+namespace ChatBackend.Infrastructure.Http.OpenApi;
+
+/// <summary>The OpenAPI 3.1 description at <c>/openapi/v1.json</c>, made from the routes, their metadata, types and comments.</summary>
+internal static class OpenApiFeature
+{
+    public static void AddOpenApiDocument(this WebApplicationBuilder builder) => builder.Services.AddOpenApi("v1", options =>
+    {
+        options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
+        options.CreateSchemaReferenceId = OpenApiSchemas.NameOf;
+        // Of what GET answers, HEAD answers the headers: to list it beside each would tell nothing.
+        options.ShouldInclude = description => description.HttpMethod != HttpMethods.Head;
+        options.AddSchemaTransformer(OpenApiSchemas.DescribeAsync);
+        options.AddOperationTransformer(DescribeAsync);
+        options.AddDocumentTransformer(DescribeAsync);
+    });
+
+    public static void MapOpenApiDocument(this IEndpointRouteBuilder routes)
+    {
+        // Only v1: for other names the framework answers with a 404 in plain text.
+        routes.MapOpenApi("/openapi/{documentName:regex(^v1$)}.json").WithMetadata(new NeedsNoDatabaseAttribute());
+        routes.MapApiReference();
+    }
+
+    /// <summary>Title, version, servers, examples.</summary>
+    private static Task DescribeAsync(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
+    {
+        document.Info = new()
+        {
+            Title = "ChatBackend",
+            Version = "1.0.0",
+            Description =
+                """
+                Answers readers' questions on a textbook, with citations; translates its pages; keeps profiles and audit records.
+
+                JSON is snake_case. Times are ISO 8601 in UTC. Every error is `application/problem+json` (RFC 9457) with a
+                stable `code`, a `trace_id` that finds the request in the logs, and, for invalid input, `errors` by field.
+                """,
+        };
+        // Relative: the description holds wherever the service is reached.
+        document.Servers = [new() { Url = "/" }];
+        OpenApiExamples.Add(document);
+        return Task.CompletedTask;
+    }
+
+    /// <summary>What a route says of itself and the framework does not read: credentials, problems, headers, streams, patches.</summary>
+    private static async Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
+    {
+        foreach (var parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? [])
+            parameter.Example ??= parameter.Schema!.Examples?.FirstOrDefault();
+        operation.Summary = operation.Summary?.TrimEnd('.');
+        var responses = new OpenApiResponses();
+        foreach (var (status, response) in operation.Responses!.OrderBy(r => r.Key, StringComparer.Ordinal))
+            responses[status] = response;
+        operation.Responses = responses;
+        var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        // A route after its groups: what it says itself comes first here.
+        foreach (var said in metadata.Reverse())
+        {
+            switch (said)
+            {
+                case Credential credential:
+                    context.Document!.AddComponent(credential.Name, credential.Scheme);
+                    var requirement = new OpenApiSecurityRequirement { [new(credential.Name, context.Document)] = [] };
+                    // An empty requirement beside the other makes it optional (OpenAPI 3.1, 4.8.10).
+                    operation.Security ??= credential.IsOptional ? [requirement, []] : [requirement];
+                    break;
+                case Failure failure:
+                    var response = responses[$"{failure.StatusCode}"];
+                    // A comment on the handler says it better.
+                    if (failure.Detail is not null && response.Description == ReasonPhrases.GetReasonPhrase(failure.StatusCode))
+                        response.Description = failure.Detail;
+                    response.Content![MediaTypeNames.Application.ProblemJson].Example ??=
+                        ProblemBody.Example(failure, response.Description!, $"/{context.Description.RelativePath?.TrimEnd('/')}");
+                    if (failure.StatusCode is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
+                        Add(response, new("Retry-After", "Seconds to wait."));
+                    break;
+                case AnswerHeader header:
+                    Add(responses.Single(r => r.Key.StartsWith('2')).Value, header);
+                    break;
+                case AnswerStream stream:
+                    responses["200"].Content![stream.MediaType] = new OpenApiMediaType
+                    {
+                        Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = stream.Description },
+                        Example = stream.Example,
+                    };
+                    break;
+            }
+        }
+
+        if (context.Description.HttpMethod == HttpMethods.Patch)
+            await DescribePatchAsync(operation, context, metadata.OfType<IAcceptsMetadata>().Last().RequestType!, cancellationToken);
+    }
+
+    private static void Add(IOpenApiResponse response, AnswerHeader header) =>
+        (((OpenApiResponse)response).Headers ??= new Dictionary<string, IOpenApiHeader>())[header.Name] =
+            new OpenApiHeader { Description = header.Description, Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
+
+    /// <summary>A merge patch has the members of what it patches: none is required, and none has a default, as what is left out stays.</summary>
+    private static async Task DescribePatchAsync(
+        OpenApiOperation operation, OpenApiOperationTransformerContext context, Type type, CancellationToken cancellationToken)
+    {
+        var schema = await context.GetOrCreateSchemaAsync(type, cancellationToken: cancellationToken);
+        (schema.Required, schema.Description) = (null, "A JSON merge patch (RFC 7396): what is left out stays, null removes.");
+        foreach (var member in schema.Properties?.Values.OfType<OpenApiSchema>() ?? [])
+            member.Default = null;
+
+        context.Document!.AddComponent($"{type.Name}Patch", schema);
+        foreach (var content in operation.RequestBody!.Content!.Values.OfType<OpenApiMediaType>())
+            content.Schema = new OpenApiSchemaReference($"{type.Name}Patch", context.Document);
+    }
+}

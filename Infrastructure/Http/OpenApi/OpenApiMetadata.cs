@@ -1,0 +1,56 @@
+using System.Net.Mime;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.OpenApi;
+
+namespace ChatBackend.Infrastructure.Http.OpenApi;
+
+/// <summary>A problem that a route may answer with.</summary>
+/// <param name="StatusCode">Its HTTP status.</param>
+/// <param name="Code">Its code.</param>
+/// <param name="Detail">Says when, where no comment on the handler does; of a 400, an example that begins with the field.</param>
+internal sealed record Failure(int StatusCode, string Code, string? Detail) : IProducesResponseTypeMetadata
+{
+    public Type Type => typeof(ProblemBody);
+
+    public IEnumerable<string> ContentTypes => [MediaTypeNames.Application.ProblemJson];
+}
+
+/// <summary>A header of a route's success.</summary>
+internal sealed record AnswerHeader(string Name, string Description);
+
+/// <summary>A stream as another form of a route's 200. The framework keeps one type for each status.</summary>
+internal sealed record AnswerStream(string MediaType, string Description, string Example);
+
+/// <summary>What a route takes to know the caller.</summary>
+/// <param name="Name">The scheme's name in the description.</param>
+/// <param name="Scheme">How it is sent.</param>
+/// <param name="IsOptional">Whether the route also answers without it.</param>
+internal sealed record Credential(string Name, OpenApiSecurityScheme Scheme, bool IsOptional = false);
+
+/// <summary>What routes say of their answers where neither types nor comments can.</summary>
+internal static class OpenApiMetadata
+{
+    /// <summary>A group of routes with a tag, and with the problems that any of them may answer with.</summary>
+    public static RouteGroupBuilder MapFeature(this IEndpointRouteBuilder routes, string prefix, string tag)
+    {
+        var group = routes.MapGroup(prefix).WithTags(tag)
+            .FailsWith(StatusCodes.Status500InternalServerError, "internal_error", "Something failed on our side. `code` tells what.")
+            .FailsWith(StatusCodes.Status503ServiceUnavailable, "database_unavailable", "The database, or the model, is away for now; Retry-After says when to come back.");
+        ((IEndpointConventionBuilder)group).Finally(route =>
+        {
+            if (!route.Metadata.OfType<IAcceptsMetadata>().Any())
+                return;
+            route.Metadata.Add(new Failure(StatusCodes.Status413PayloadTooLarge, "body_too_large", "The body is larger than this route takes."));
+            route.Metadata.Add(new Failure(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "The body is not of a content type that this route takes."));
+        });
+        return group;
+    }
+
+    /// <summary>The routes may answer with this <see cref="Failure"/>.</summary>
+    public static TBuilder FailsWith<TBuilder>(this TBuilder routes, int status, string code, string? detail = null)
+        where TBuilder : IEndpointConventionBuilder => routes.WithMetadata(new Failure(status, code, detail));
+
+    /// <summary>The routes' success has this header.</summary>
+    public static TBuilder AnswersWithHeader<TBuilder>(this TBuilder routes, string name, string description)
+        where TBuilder : IEndpointConventionBuilder => routes.WithMetadata(new AnswerHeader(name, description));
+}

@@ -1,0 +1,45 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization;
+using ChatBackend.Infrastructure.Http.Problems;
+
+namespace ChatBackend.Infrastructure.Http.OpenApi;
+
+/// <summary>Problem details (RFC 9457). Every error of this service is one.</summary>
+/// <param name="Type">A URN made of the code.</param>
+/// <param name="Title">The status in words.</param>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Detail">What happened and what to do, for a person.</param>
+/// <param name="Instance">The path that was asked for.</param>
+/// <param name="Code">What happened, for a program; never renamed.</param>
+/// <param name="TraceId">Finds the request in the logs (W3C Trace Context).</param>
+/// <example>
+/// {
+///   "type": "urn:chatbackend:problem:invalid_request", "title": "Bad Request", "status": 400, "detail": "title must be 200 characters or fewer.",
+///   "instance": "/audits", "code": "invalid_request", "trace_id": "0af7651916cd43dd8448eb211c80319c",
+///   "errors": { "title": ["title must be 200 characters or fewer."] }
+/// }
+/// </example>
+internal sealed record ProblemBody(string Type, string Title, int Status, string Detail, string Instance, string Code, string TraceId)
+{
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    /// <summary>Of invalid input: the messages of each field.</summary>
+    [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
+    public Dictionary<string, string[]> Errors { get; init; } = null!;
+
+    /// <summary>The problem as a caller would get it.</summary>
+    public static JsonNode Example(Failure failure, string description, string path)
+    {
+        var isInvalid = failure.StatusCode is StatusCodes.Status400BadRequest;
+        var detail = isInvalid ? failure.Detail ?? description : description.Replace("`", "");
+        return JsonSerializer.SerializeToNode(
+            new ProblemBody(
+                Problem.TypeOf(failure.Code), Problem.TitleOf(failure.StatusCode), failure.StatusCode, detail,
+                path.Replace("{id}", OpenApiExamples.Id), failure.Code, "0af7651916cd43dd8448eb211c80319c")
+            {
+                Errors = isInvalid ? new() { [detail.Split(' ')[0]] = [detail] } : null!,
+            },
+            Json)!;
+    }
+}

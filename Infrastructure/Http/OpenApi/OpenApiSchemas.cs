@@ -1,0 +1,83 @@
+using System.ComponentModel.DataAnnotations;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.AspNetCore.Mvc.Infrastructure;
+using Microsoft.AspNetCore.OpenApi;
+using Microsoft.OpenApi;
+
+namespace ChatBackend.Infrastructure.Http.OpenApi;
+
+/// <summary>Says what a member holds whose type only says JSON: stored text that is given back to the letter.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class JsonOfAttribute(Type type) : Attribute
+{
+    /// <summary>The type, or an array of it.</summary>
+    public Type Type { get; } = type;
+}
+
+/// <summary>An example of a parameter.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class ExampleAttribute(string text) : Attribute
+{
+    /// <summary>Its text.</summary>
+    public string Text { get; } = text;
+}
+
+/// <summary>What the framework cannot see of a type.</summary>
+internal static class OpenApiSchemas
+{
+    /// <summary>The name of a type's schema; free-form JSON has none of its own.</summary>
+    public static string? NameOf(JsonTypeInfo type) => (Nullable.GetUnderlyingType(type.Type) ?? type.Type) switch
+    {
+        var t when t == typeof(ProblemBody) => nameof(ProblemDetails),
+        var t when t == typeof(JsonElement) || t.IsAssignableTo(typeof(JsonNode)) => null,
+        _ => OpenApiOptions.CreateDefaultSchemaReferenceId(type),
+    };
+
+    /// <summary>Adds types that converters hide, allowed values, and what JSON text holds.</summary>
+    public static async Task DescribeAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
+    {
+        var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
+        // JSON that a client may fill as it likes is an object everywhere here.
+        if (type == typeof(JsonElement))
+            schema.Type = JsonSchemaType.Object;
+        if (type == typeof(DateTimeOffset) || type == typeof(DateTime) || type.IsEnum)
+            schema.Type = JsonSchemaType.String;
+        if (type != context.JsonTypeInfo.Type)
+            schema.Type |= JsonSchemaType.Null;
+        // A member that cannot be set is made by us, in every answer.
+        foreach (var made in context.JsonTypeInfo.Properties.Where(p => p.Set is null && schema.Properties?.ContainsKey(p.Name) is true))
+            (schema.Required ??= new HashSet<string>()).Add(made.Name);
+
+        var parameter = (context.ParameterDescription?.ParameterDescriptor as IParameterInfoParameterDescriptor)?.ParameterInfo;
+        var attributes = (context.JsonPropertyInfo?.AttributeProvider ?? parameter)?.GetCustomAttributes(inherit: true) ?? [];
+        // Nullable in C#, so that a validator can say that it is missing.
+        if (attributes.OfType<RequiredAttribute>().Any())
+            schema.Type &= ~JsonSchemaType.Null;
+        if (attributes.OfType<AllowedValuesAttribute>().SingleOrDefault() is { } allowed)
+        {
+            schema.Enum = [.. allowed.Values.Select(v => JsonSerializer.SerializeToNode(v)!)];
+            if (schema.Type?.HasFlag(JsonSchemaType.Null) is true)
+                schema.Enum.Add(JsonNullSentinel.JsonNull);
+        }
+
+        // Text in C#, so that a validator can say that it is no number.
+        if (type == typeof(string) && attributes.OfType<RangeAttribute>().Any())
+            (schema.Type, schema.Default) = (JsonSchemaType.Integer, schema.Default is { } text ? JsonNode.Parse(text.GetValue<string>()) : null);
+        if (context.ParameterDescription is { Name: "id" })
+            (schema.Format, schema.Examples) = ("uuid", [OpenApiExamples.Id]);
+
+        if (attributes.OfType<ExampleAttribute>().SingleOrDefault() is { } example)
+            schema.Examples = [example.Text];
+
+        if (attributes.OfType<JsonOfAttribute>().SingleOrDefault() is not { } json)
+            return;
+        var held = await context.GetOrCreateSchemaAsync(json.Type, cancellationToken: cancellationToken);
+        if (held.Items is not null)
+            (schema.Type, schema.Items) = (held.Type, held.Items);
+        else
+            schema.OneOf = context.JsonPropertyInfo!.IsGetNullable ? [new OpenApiSchema { Type = JsonSchemaType.Null }, held] : [held];
+    }
+}

@@ -1,0 +1,147 @@
+using System.Diagnostics;
+using System.Text.Json;
+using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Search;
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Http.Metadata;
+using Microsoft.AspNetCore.Mvc;
+using Npgsql;
+
+namespace ChatBackend.Infrastructure.Http.Problems;
+
+/// <summary>
+/// Makes every failure a problem+json: what handlers throw, what the framework refuses before a handler runs, and
+/// bare statuses such as the 404 of an unknown route.
+/// </summary>
+internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<ErrorHandling> log) : IExceptionHandler
+{
+    /// <summary>How long a caller should wait when a dependency is away and nothing better is known.</summary>
+    public static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(2);
+
+    private const string TooLarge = "The body is larger than this endpoint takes.";
+    private const string TooSlow = "The body did not arrive in time.";
+
+    public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellationToken)
+    {
+        if (context.RequestAborted.IsCancellationRequested)
+        {
+            // Nobody is left to read an answer; 499 is what the access log shows (nginx's convention).
+            context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
+            return true;
+        }
+
+        var details = exception is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest, InnerException: null } && TakesBody(context)
+            ? NoObject()
+            : Describe(exception);
+        if (details.Status >= StatusCodes.Status500InternalServerError)
+            log.LogError(exception, "Request failed with {Code}", details.Extensions["code"]);
+
+        if (details.Status == StatusCodes.Status503ServiceUnavailable)
+        {
+            context.Response.Headers.RetryAfter = RetryAfterSeconds(exception).ToString();
+        }
+
+        context.Response.StatusCode = details.Status!.Value;
+        return await problems.TryWriteAsync(new() { HttpContext = context, ProblemDetails = details });
+    }
+
+    /// <summary>After how many seconds asking again makes sense, for what is a 503.</summary>
+    public static int RetryAfterSeconds(Exception exception)
+    {
+        var wait = (exception as ModelException)?.RetryAfter ?? (exception as SearchException)?.RetryAfter ?? DefaultRetryAfter;
+        return Problem.RetryAfterSeconds(wait);
+    }
+
+    /// <summary>The problem that an exception is to a caller. Never holds text of the exception or of an upstream.</summary>
+    public static ProblemDetails Describe(Exception exception) => exception switch
+    {
+        BadHttpRequestException e => DescribeBadRequest(e),
+        ModelException e => Problem.Details(
+            e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
+        SearchException e => Problem.Details(
+            e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
+        _ when exception.IsDatabaseUnavailable() => Problem.Details(
+            StatusCodes.Status503ServiceUnavailable, "database_unavailable", "The database is not available at the moment. Try again shortly."),
+        PostgresException => Problem.Details(
+            StatusCodes.Status500InternalServerError, "database_error", "The database refused the operation."),
+        _ => Problem.Details(
+            StatusCodes.Status500InternalServerError, "internal_error", "Something went wrong on our side. The trace_id finds it in the logs."),
+    };
+
+    private static ProblemDetails DescribeBadRequest(BadHttpRequestException exception) => exception switch
+    {
+        { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problem.Details(
+            StatusCodes.Status413PayloadTooLarge, "body_too_large", TooLarge),
+        { StatusCode: StatusCodes.Status415UnsupportedMediaType } => Problem.Details(
+            StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "Send JSON with content-type: application/json."),
+        { StatusCode: StatusCodes.Status408RequestTimeout } => Problem.Details(
+            StatusCodes.Status408RequestTimeout, "request_timeout", TooSlow),
+        { InnerException: JsonException json } => DescribeJson(json),
+        _ => Problem.Details(exception.StatusCode, Problem.CodeOf(exception.StatusCode), "The request cannot be read: its body or a parameter is missing or has the wrong form."),
+    };
+
+    /// <summary>A wrong type names its field; JSON that does not parse at all names the place.</summary>
+    private static ProblemDetails DescribeJson(JsonException exception)
+    {
+        // The reader's own exception inside means that the text is not JSON; anything else, that a value did not fit its place.
+        if (exception.Path is { } path && exception.InnerException is not JsonException)
+        {
+            var field = path.TrimStart('$').TrimStart('.');
+            return field.Length == 0
+                ? NoObject()
+                : Problem.InvalidDetails(new Dictionary<string, string[]> { [field] = ["has a value of the wrong type or form."] });
+        }
+
+        return Problem.Details(
+            StatusCodes.Status400BadRequest, "malformed_json",
+            exception.LineNumber is { } line
+                ? $"The body is not well-formed JSON, or nested more than 64 levels deep (line {line + 1}, byte {exception.BytePositionInLine + 1})."
+                : "The body is not well-formed JSON.");
+    }
+
+    /// <summary>Registers problem details whose every instance has a type, a code, an instance and a trace id.</summary>
+    public static void AddErrorHandling(IServiceCollection services)
+    {
+        services.AddExceptionHandler<ErrorHandling>();
+        // Before the framework's own: the first writer that can, writes.
+        services.AddSingleton<IProblemDetailsWriter, ProblemWriter>();
+        services.AddProblemDetails(options => options.CustomizeProblemDetails = problem =>
+        {
+            var details = problem.ProblemDetails;
+            var status = details.Status ?? problem.HttpContext.Response.StatusCode;
+            details.Status ??= status;
+            details.Title ??= Problem.TitleOf(status);
+            details.Instance ??= problem.HttpContext.Request.Path;
+            if (!details.Extensions.TryGetValue("code", out var code))
+            {
+                code = details.Extensions["code"] = Problem.CodeOf(status);
+                details.Detail ??= BareDetail(status, problem.HttpContext);
+            }
+            details.Type = Problem.TypeOf((string)code!);
+            details.Extensions.Remove("traceId");
+            details.Extensions["trace_id"] = TraceId(problem.HttpContext);
+        });
+    }
+
+    /// <summary>The trace id (W3C Trace Context) under which the logs know this request.</summary>
+    public static string TraceId(HttpContext context) =>
+        Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
+
+    /// <summary>True when the route takes a body. Its parameters are text that a validator reads, so what cannot be bound is a body that is missing or null.</summary>
+    private static bool TakesBody(HttpContext context) =>
+        context.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.Metadata.GetMetadata<IAcceptsMetadata>() is { IsOptional: false };
+
+    private static ProblemDetails NoObject() =>
+        Problem.InvalidDetails(new Dictionary<string, string[]> { ["body"] = ["must be a JSON object."] });
+
+    private static string? BareDetail(int status, HttpContext context) => status switch
+    {
+        StatusCodes.Status404NotFound => $"There is nothing at {context.Request.Path}. GET /openapi/v1.json lists what there is.",
+        StatusCodes.Status405MethodNotAllowed => $"{context.Request.Path} does not take {context.Request.Method}; the Allow header says what it takes.",
+        StatusCodes.Status408RequestTimeout => TooSlow,
+        StatusCodes.Status413PayloadTooLarge => TooLarge,
+        StatusCodes.Status415UnsupportedMediaType => "Send JSON with content-type: application/json.",
+        _ => null,
+    };
+}

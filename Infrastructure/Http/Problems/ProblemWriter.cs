@@ -1,0 +1,20 @@
+using Microsoft.AspNetCore.Http.Json;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Infrastructure.Http.Problems;
+
+/// <summary>
+/// Writes a problem whatever the client accepts. The framework's writer leaves out those who only accept something else, such
+/// as <c>text/event-stream</c>: they would get a problem without its trace id, or an exception's empty 500.
+/// </summary>
+internal sealed class ProblemWriter(IOptions<ProblemDetailsOptions> problems, IOptions<JsonOptions> json) : IProblemDetailsWriter
+{
+    public bool CanWrite(ProblemDetailsContext context) => true;
+
+    public async ValueTask WriteAsync(ProblemDetailsContext context)
+    {
+        problems.Value.CustomizeProblemDetails?.Invoke(context);
+        await context.HttpContext.Response.WriteAsJsonAsync(
+            context.ProblemDetails, json.Value.SerializerOptions, "application/problem+json", context.HttpContext.RequestAborted);
+    }
+}

@@ -1,0 +1,244 @@
+using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Search.Words;
+using Dapper;
+using Npgsql;
+
+namespace ChatBackend.Infrastructure.Search.Postgres;
+
+/// <summary>
+/// The passage index embedded in PostgreSQL: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009)
+/// over an inverted index in tables. Every operation is one round trip.
+/// </summary>
+internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
+{
+    public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken)
+    {
+        var rows = StoredPassage.Of(document);
+        var terms = rows.SelectMany(row => row.Terms.Frequencies.Select(term => (row.Position, Term: term.Key, Frequency: term.Value))).ToArray();
+
+        await db.RetryAsync(connection => ReplaceAsync(connection, document, rows, terms, cancellationToken), cancellationToken);
+    }
+
+    private static async Task<int> ReplaceAsync(
+        NpgsqlConnection connection, IndexedDocument document, StoredPassage[] rows,
+        (int Position, string Term, int Frequency)[] terms, CancellationToken cancellationToken)
+    {
+        // A batch without BEGIN is one transaction and one round trip. now() stands still within it, so updated_at = now()
+        // holds exactly where the first statement wrote: for an unchanged document the other three find nothing to do.
+        await using var batch = new NpgsqlBatch(connection);
+        Add(batch,
+            """
+            insert into documents (id, path, title, url, content_hash, analyzer_version, passage_count, term_count, created_at, updated_at)
+            values (@id, @path, @title, @url, @hash, @analyzer, @passages, @terms, now(), now())
+            on conflict (path) do update set
+                title = excluded.title, url = excluded.url, content_hash = excluded.content_hash, analyzer_version = excluded.analyzer_version,
+                passage_count = excluded.passage_count, term_count = excluded.term_count, updated_at = excluded.updated_at
+            where (documents.content_hash, documents.analyzer_version, documents.title, documents.url)
+                is distinct from (excluded.content_hash, excluded.analyzer_version, excluded.title, excluded.url)
+            """,
+            ("id", Guid.CreateVersion7()), ("path", StoredText.Clean(document.Path)), ("title", StoredText.Clean(document.Title)), ("url", StoredText.Clean(document.Url)),
+            ("hash", document.ContentHash), ("analyzer", TextAnalyzer.Version), ("passages", rows.Length), ("terms", rows.Sum(r => (long)r.Terms.Length)));
+        Add(batch,
+            "delete from passages where document_id = (select id from documents where path = @path and updated_at = now())",
+            ("path", StoredText.Clean(document.Path)));
+        // Arrays of arrays must be rectangular, so a heading path travels as one string.
+        Add(batch,
+            """
+            insert into passages (id, document_id, position, heading, heading_path, url, text, term_count)
+            select p.id, d.id, p.position, p.heading, string_to_array(p.heading_path, @separator), p.url, p.text, p.term_count
+            from unnest(@ids, @positions, @headings, @heading_paths, @urls, @texts, @term_counts)
+                as p (id, position, heading, heading_path, url, text, term_count)
+            join documents d on d.path = @path and d.updated_at = now()
+            """,
+            ("path", StoredText.Clean(document.Path)), ("separator", StoredText.Separator.ToString()),
+            ("ids", rows.Select(r => r.Id).ToArray()), ("positions", rows.Select(r => r.Position).ToArray()),
+            ("headings", rows.Select(r => r.HeadingPath[^1]).ToArray()),
+            ("heading_paths", rows.Select(r => string.Join(StoredText.Separator, r.HeadingPath)).ToArray()),
+            ("urls", rows.Select(r => r.Url).ToArray()), ("texts", rows.Select(r => r.Text).ToArray()),
+            ("term_counts", rows.Select(r => r.Terms.Length).ToArray()));
+        Add(batch,
+            """
+            insert into passage_terms (term, passage_number, frequency, passage_length)
+            select t.term, p.number, t.frequency, p.term_count
+            from unnest(@positions, @terms, @frequencies) as t (position, term, frequency)
+            join documents d on d.path = @path and d.updated_at = now()
+            join passages p on p.document_id = d.id and p.position = t.position
+            """,
+            ("path", StoredText.Clean(document.Path)), ("positions", terms.Select(t => t.Position).ToArray()),
+            ("terms", terms.Select(t => t.Term).ToArray()), ("frequencies", terms.Select(t => t.Frequency).ToArray()));
+        return await batch.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    public async Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken)
+    {
+        var parameters = new { paths = paths.Select(StoredText.Clean).ToArray() };
+        await db.RetryAsync(
+            connection => connection.ExecuteAsync(new("delete from documents where path = any(@paths)", parameters, cancellationToken: cancellationToken)),
+            cancellationToken);
+    }
+
+    public async Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken)
+    {
+        // What another analyzer indexed equals no source's hash, so the next ingest does it anew.
+        var documents = await QueryAsync<(string Path, string Hash)>(
+            "select path, case when analyzer_version = @version then content_hash else '' end from documents",
+            new { version = TextAnalyzer.Version }, cancellationToken);
+        return documents.ToDictionary(d => d.Path, d => d.Hash);
+    }
+
+    public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
+    {
+        var found = await QueryAsync<Candidate>(
+            """
+            select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
+                0::float8 as score, 0::float8 as coverage, null::integer as holds
+            from passages p join documents d on d.id = p.document_id
+            where p.id = any(@ids)
+            """,
+            new { ids = ids.ToArray() }, cancellationToken);
+        return [.. found.Select(f => f.ToPassage(holdsSelection: false))];
+    }
+
+    public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
+    {
+        var terms = QueryTerms.Of(query.Text);
+        var selection = Selection.Of(query.SelectedText);
+        if (query.Limit <= 0 || (terms.Length == 0 && selection is null))
+            return [];
+
+        var found = await QueryAsync<Candidate>(
+            selection is null ? RankSql : RankWithSelectionSql,
+            new
+            {
+                terms = terms.Select(t => t.Term).ToArray(),
+                weights = terms.Select(t => t.Frequency).ToArray(),
+                shares = terms.Select(t => t.Share).ToArray(),
+                elsewhere = QueryTerms.Elsewhere,
+                candidates = query.Candidates,
+                pages = ReaderPage.Urls(query.PageUrl),
+                pageLift = ReaderPage.Lift,
+                windows = selection?.Windows.SelectMany((w, i) => w.Select(_ => i)).ToArray() ?? [],
+                windowTerms = selection?.Windows.SelectMany(w => w).ToArray() ?? [],
+            },
+            cancellationToken);
+
+        var ranked = selection is null
+            ? found.Select(f => f.ToPassage(holdsSelection: false))
+            : selection.Order(found, query.Limit);
+        return NearDuplicates.Cut(ranked, query.Limit);
+    }
+
+    private Task<List<T>> QueryAsync<T>(string sql, object parameters, CancellationToken cancellationToken) => db.RetryAsync(
+        async connection => (await connection.QueryAsync<T>(new(sql, parameters, cancellationToken: cancellationToken))).AsList(), cancellationToken);
+
+    private static void Add(NpgsqlBatch batch, string sql, params ReadOnlySpan<(string Name, object Value)> parameters)
+    {
+        var command = new NpgsqlBatchCommand(sql);
+        foreach (var (name, value) in parameters)
+            command.Parameters.AddWithValue(name, value);
+        batch.BatchCommands.Add(command);
+    }
+
+    // k1 = 1.2 and b = 0.75 (DESIGN §6). A term that no passage has still counts in the coverage, and most of all:
+    // that the book does not know the word is what makes a passage's coverage low (QueryTerms.Elsewhere).
+    private const string Ranking =
+        """
+        with corpus as materialized (
+            select coalesce(sum(passage_count), 0)::float8 as passages,
+                   coalesce(sum(term_count)::float8 / nullif(sum(passage_count), 0), 1) as mean_length
+            from documents
+        ),
+        query as materialized (
+            select q.place, q.term, q.weight, q.share from unnest(@terms, @weights, @shares) with ordinality as q (term, weight, share, place)
+        ),
+        postings as materialized (
+            select q.place, t.passage_number, t.frequency, t.passage_length
+            from query q join passage_terms t on t.term = q.term
+        ),
+        weights as materialized (
+            select q.place, q.weight * w.idf * 2.2 as weight, q.share * w.idf as worth, f.place is not null as is_known, 1.2 * 0.25 as k_fixed, 1.2 * 0.75 / c.mean_length as k_length
+            from query q
+            left join (select place, count(*)::float8 as passages from postings group by place) f on f.place = q.place
+            cross join corpus c
+            cross join lateral (
+                select ln(1 + (c.passages - coalesce(f.passages, 0) + 0.5) / (coalesce(f.passages, 0) + 0.5)) as idf
+            ) w
+        ),
+        scored as materialized (
+            select p.passage_number,
+                   sum(w.weight * p.frequency / (p.frequency + w.k_fixed + w.k_length * p.passage_length)) as score,
+                   sum(w.worth) as covered
+            from postings p join weights w on w.place = p.place
+            group by p.passage_number
+        ),
+        question as materialized (
+            select coalesce(sum(worth) filter (where is_known), 0) as known, coalesce(sum(worth) filter (where not is_known), 0) as unknown from weights
+        ),
+        best as (
+            select passage_number, score, covered from scored order by score desc, passage_number limit @candidates
+        ),
+        page as materialized (
+            select id from documents where rtrim(url, '/') = any(@pages) order by length(url) desc, id limit 1
+        )
+        """;
+
+    private const string RankSql = Ranking +
+        """
+
+        select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
+            b.score * case when d.id = (select id from page) then @pageLift else 1 end as score,
+            b.covered / ((1 - @elsewhere) * b.covered + @elsewhere * q.known + q.unknown) as coverage, null::integer as holds
+        from best b
+        cross join question q
+        join passages p on p.number = b.passage_number
+        join documents d on d.id = p.document_id
+        order by score desc, d.path, p.position
+        """;
+
+    // A passage may hold the selection when it has nearly all terms of one of its windows; which of these few really
+    // hold it, the caller sees from their text. Their neighbours come along, to be there without a second question.
+    private const string RankWithSelectionSql = Ranking +
+        """
+        ,
+        marked as materialized (
+            select w.number, w.term from unnest(@windows, @windowTerms) as w (number, term)
+        ),
+        window_sizes as (
+            select number, count(*)::float8 as terms from marked group by number
+        ),
+        window_cover as (
+            select m.number, t.passage_number, count(*)::float8 as terms
+            from marked m join passage_terms t on t.term = m.term
+            group by m.number, t.passage_number
+        ),
+        holding as (
+            select c.passage_number, max(c.terms / s.terms) as share
+            from window_cover c join window_sizes s on s.number = c.number
+            where c.terms >= 0.8 * s.terms
+            group by c.passage_number
+        ),
+        holders as materialized (
+            select p.id, p.document_id, p.position, (1000 * h.share)::integer as holds
+            from holding h
+            join passages p on p.number = h.passage_number
+            left join scored s on s.passage_number = h.passage_number
+            order by coalesce(p.document_id = (select id from page), false) desc, h.share desc, s.score desc nulls last, p.number
+            limit 12
+        ),
+        chosen as (
+            select p.number from best b join passages p on p.number = b.passage_number
+            union
+            select p.number from holders h join passages p on p.document_id = h.document_id and p.position between h.position - 1 and h.position + 1
+        )
+        select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
+            coalesce(s.score, 0) * case when d.id = (select id from page) then @pageLift else 1 end as score,
+            coalesce(s.covered / ((1 - @elsewhere) * s.covered + @elsewhere * q.known + q.unknown), 0) as coverage, h.holds
+        from chosen c
+        cross join question q
+        join passages p on p.number = c.number
+        join documents d on d.id = p.document_id
+        left join scored s on s.passage_number = c.number
+        left join holders h on h.id = p.id
+        order by coalesce(d.id = (select id from page), false) desc, score desc, d.path, p.position
+        """;
+}

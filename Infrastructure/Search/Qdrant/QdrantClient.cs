@@ -1,0 +1,274 @@
+using System.Globalization;
+using System.Net;
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Infrastructure.Search.Qdrant;
+
+/// <summary>
+/// One collection of Qdrant over its REST API (api.qdrant.tech), with the few calls that we need; stands in for the
+/// Qdrant.Client package. Every failure is a <see cref="SearchException"/> without the address, the key or Qdrant's text.
+/// </summary>
+internal sealed class QdrantClient : IDisposable
+{
+    /// <summary>Qdrant's own advice for a request of upserts; ours have one vector of 1,536 numbers each.</summary>
+    public const int MaxPoints = 256;
+
+    private const int Attempts = 2;
+    private const long MaxAnswerBytes = 32 * 1024 * 1024;
+
+    private static readonly TimeSpan ReadLimit = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan WriteLimit = TimeSpan.FromSeconds(30);
+
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    {
+        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
+        DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+    };
+
+    private readonly HttpClient _http;
+    private readonly TimeProvider _time;
+    private readonly ILogger<QdrantClient> _log;
+    private readonly string _collection;
+
+    public QdrantClient(IOptions<QdrantOptions> options, TimeProvider time, ILogger<QdrantClient> log)
+    {
+        (_time, _log) = (time, log);
+        _collection = $"collections/{Uri.EscapeDataString(options.Value.Collection)}";
+        _http = new(new SocketsHttpHandler
+        {
+            ConnectTimeout = ReadLimit,
+            PooledConnectionLifetime = TimeSpan.FromMinutes(5),
+            // A redirect would carry the key to wherever the answer says.
+            AllowAutoRedirect = false,
+        })
+        {
+            // Qdrant may be behind a path of a proxy.
+            BaseAddress = new(options.Value.Url!.AbsoluteUri.TrimEnd('/') + "/"),
+            Timeout = Timeout.InfiniteTimeSpan,
+            MaxResponseContentBufferSize = MaxAnswerBytes,
+        };
+        if (options.Value.ApiKey is { Length: > 0 } key)
+            _http.DefaultRequestHeaders.Add("api-key", key);
+    }
+
+    /// <summary>The collection, or null when there is none.</summary>
+    public async Task<QdrantCollection?> GetCollectionInfoAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await SendAsync<QdrantCollection>(HttpMethod.Get, "", null, ReadLimit, cancellationToken);
+        }
+        catch (SearchException e) when (e.Status == (int)HttpStatusCode.NotFound)
+        {
+            return null;
+        }
+    }
+
+    /// <summary>Creates the collection; false when somebody else was faster.</summary>
+    public async Task<bool> CreateCollectionAsync(object parameters, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await SendAsync<bool>(HttpMethod.Put, "", parameters, WriteLimit, cancellationToken);
+        }
+        catch (SearchException e) when (e.Status is (int)HttpStatusCode.Conflict or (int)HttpStatusCode.BadRequest)
+        {
+            // Some versions say 400 where others say 409; a request that is wrong shows when the collection is looked at.
+            return false;
+        }
+    }
+
+    /// <summary>Indexes a field of the payload; doing it again changes nothing.</summary>
+    public Task CreatePayloadIndexAsync(string field, string type, CancellationToken cancellationToken) =>
+        WriteAsync(HttpMethod.Put, "/index?wait=true", new { FieldName = field, FieldSchema = type }, cancellationToken);
+
+    /// <summary>Writes points.</summary>
+    public Task UpsertAsync(IReadOnlyCollection<QdrantPoint> points, CancellationToken cancellationToken) =>
+        WriteAsync(HttpMethod.Put, "/points?wait=true", new { Points = points }, cancellationToken);
+
+    /// <summary>Several writes, one after the other.</summary>
+    public async Task UpdateBatchAsync(IReadOnlyCollection<QdrantOperation> operations, CancellationToken cancellationToken)
+    {
+        var results = await SendAsync<QdrantUpdate[]>(HttpMethod.Post, "/points/batch?wait=true", new { Operations = operations }, WriteLimit, cancellationToken);
+        if (results.Length != operations.Count)
+            throw Malformed();
+        foreach (var result in results)
+            Require(result);
+    }
+
+    /// <summary>How many points a filter takes, exactly.</summary>
+    public async Task<long> CountAsync(QdrantFilter filter, CancellationToken cancellationToken) =>
+        (await SendAsync<QdrantCount>(HttpMethod.Post, "/points/count", new { Filter = filter, Exact = true }, ReadLimit, cancellationToken)).Count;
+
+    /// <summary>Points by id: those that exist.</summary>
+    public async Task<IReadOnlyList<QdrantRecord<T>>> RetrieveAsync<T>(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
+        await SendAsync<QdrantRecord<T>[]>(HttpMethod.Post, "/points", new { Ids = ids, WithPayload = true }, ReadLimit, cancellationToken);
+
+    /// <summary>All points that a filter takes, page by page.</summary>
+    public async Task<IReadOnlyList<QdrantRecord<T>>> ScrollAsync<T>(QdrantFilter filter, CancellationToken cancellationToken)
+    {
+        var records = new List<QdrantRecord<T>>();
+        for (Guid? offset = null; ;)
+        {
+            var page = await SendAsync<QdrantPage<T>>(
+                HttpMethod.Post, "/points/scroll", new { Filter = filter, Limit = MaxPoints, Offset = offset, WithPayload = true }, ReadLimit, cancellationToken);
+            records.AddRange(page.Points);
+            if (page.NextPageOffset is null || page.NextPageOffset == offset)
+                return records;
+            offset = page.NextPageOffset;
+        }
+    }
+
+    /// <summary>Several queries at once; an answer for each.</summary>
+    public async Task<IReadOnlyList<IReadOnlyList<QdrantRecord<T>>>> QueryBatchAsync<T>(IReadOnlyCollection<QdrantQuery> queries, CancellationToken cancellationToken)
+    {
+        var limit = ReadLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture);
+        var answers = await SendAsync<QdrantAnswer<T>[]>(
+            HttpMethod.Post, $"/points/query/batch?timeout={limit}", new { Searches = queries }, ReadLimit, cancellationToken);
+        return answers.Length == queries.Count ? [.. answers.Select(a => a.Points)] : throw Malformed();
+    }
+
+    public void Dispose() => _http.Dispose();
+
+    private async Task WriteAsync(HttpMethod method, string path, object body, CancellationToken cancellationToken) =>
+        Require(await SendAsync<QdrantUpdate>(method, path, body, WriteLimit, cancellationToken));
+
+    /// <summary>With <c>wait=true</c>, a write that is only acknowledged, or was waited for too long, may still be lost.</summary>
+    private static void Require(QdrantUpdate result)
+    {
+        if (result.Status != "completed")
+            throw new SearchException(isAway: true, "The search index has not confirmed a change.");
+    }
+
+    /// <summary>Everything that we ask can be asked twice; only what may go better is.</summary>
+    private async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        for (var left = Attempts - 1; ; left--)
+        {
+            var (answer, failure, mayGoBetter) = await TrySendAsync<T>(method, path, body, limit, cancellationToken);
+            if (failure is null)
+                return answer!;
+            if (!mayGoBetter || left == 0)
+                throw failure;
+            await Task.Delay(TimeSpan.FromMilliseconds(50 + (100 * Random.Shared.NextDouble())), _time, cancellationToken);
+        }
+    }
+
+    private async Task<(T? Answer, SearchException? Failure, bool MayGoBetter)> TrySendAsync<T>(
+        HttpMethod method, string path, object? body, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var silence = new CancellationTokenSource(limit, _time);
+        using var abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, silence.Token);
+        try
+        {
+            using var request = new HttpRequestMessage(method, _collection + path);
+            if (body is not null)
+                request.Content = JsonContent.Create(body, options: Json);
+            using var response = await _http.SendAsync(request, abort.Token);
+            if (!response.IsSuccessStatusCode)
+                return (default, Failure(response, path), (int)response.StatusCode is 408 or >= 500);
+
+            var answer = await response.Content.ReadFromJsonAsync<QdrantEnvelope<T>>(Json, abort.Token);
+            return answer is { Result: { } result } ? (result, null, false) : (default, Malformed(), false);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            _log.LogWarning("Qdrant did not answer {Operation} within {Limit} s", Name(path), limit.TotalSeconds);
+            return (default, Away(), true);
+        }
+        catch (HttpRequestException e)
+        {
+            // Its message has the address.
+            _log.LogWarning("Qdrant cannot be reached for {Operation}: {Reason}", Name(path), e.HttpRequestError);
+            return (default, Away(), e.HttpRequestError != HttpRequestError.ConfigurationLimitExceeded);
+        }
+        catch (Exception e) when (e is IOException or JsonException or NotSupportedException)
+        {
+            _log.LogWarning("Qdrant's answer to {Operation} cannot be read: {Reason}", Name(path), e.GetType().Name);
+            return (default, e is IOException ? Away() : Malformed(), e is IOException);
+        }
+    }
+
+    private SearchException Failure(HttpResponseMessage response, string path)
+    {
+        var status = (int)response.StatusCode;
+        // Looking for a collection that is not there yet is no failure.
+        if (status != (int)HttpStatusCode.NotFound)
+            _log.LogWarning("Qdrant answered {Operation} with {Status}", Name(path), status);
+        return status is 408 or 429 or >= 500
+            ? new(isAway: true, Away().Message) { Status = status, RetryAfter = RetryAfter(response) }
+            : new(isAway: false, "The search index refused what it was asked.") { Status = status };
+    }
+
+    private TimeSpan? RetryAfter(HttpResponseMessage response) =>
+        response.Headers.RetryAfter is { } asked ? asked.Delta ?? (asked.Date - _time.GetUtcNow()) : null;
+
+    private static SearchException Away() => new(isAway: true, "The book's search index cannot be reached at the moment. Try again shortly.");
+
+    private static SearchException Malformed() => new(isAway: false, "The search index did not answer as its API promises.");
+
+    private static string Name(string path) => path.Length == 0 ? "collection" : path.Split('?')[0].TrimStart('/');
+}
+
+/// <summary>A point to write. Its vectors are by name, and may be none.</summary>
+internal sealed record QdrantPoint(Guid Id, IReadOnlyDictionary<string, object> Vector, object Payload);
+
+/// <summary>A sparse vector: each index once.</summary>
+internal sealed record QdrantSparse(IReadOnlyList<uint> Indices, IReadOnlyList<float> Values);
+
+/// <summary>Which points: those that meet all of <c>must</c>, none of <c>must_not</c> and, where there is any, one of <c>should</c>.</summary>
+internal sealed record QdrantFilter(IReadOnlyList<object>? Must = null, IReadOnlyList<object>? MustNot = null, IReadOnlyList<object>? Should = null)
+{
+    /// <summary>The field has this value.</summary>
+    public static object Is(string key, object value) => new { Key = key, Match = new { Value = value } };
+
+    /// <summary>The field has one of these values.</summary>
+    public static object IsAny<T>(string key, IEnumerable<T> values) => new { Key = key, Match = new { Any = values } };
+}
+
+/// <summary>A write within a batch: one of its members.</summary>
+internal sealed record QdrantOperation
+{
+    /// <summary>Writes points.</summary>
+    public object? Upsert { get; init; }
+
+    /// <summary>Writes members of payloads.</summary>
+    public object? SetPayload { get; init; }
+
+    /// <summary>Removes points.</summary>
+    public object? Delete { get; init; }
+}
+
+/// <summary>A query, alone or fused from others. <c>Query</c> is a vector, or how the prefetched ones are fused.</summary>
+internal sealed record QdrantQuery
+{
+    public IReadOnlyList<QdrantQuery>? Prefetch { get; init; }
+    public required object Query { get; init; }
+    public string? Using { get; init; }
+    public QdrantFilter? Filter { get; init; }
+    public required int Limit { get; init; }
+    public bool? WithPayload { get; init; }
+    public IReadOnlyList<string>? WithVector { get; init; }
+}
+
+/// <summary>A point as it comes back; the score is of a query only, vectors where they were asked for.</summary>
+internal sealed record QdrantRecord<T>(Guid Id, double Score, T? Payload, IReadOnlyDictionary<string, QdrantSparse>? Vector);
+
+/// <summary>What a collection holds.</summary>
+internal sealed record QdrantCollection(long? PointsCount, QdrantCollectionConfig Config);
+
+internal sealed record QdrantCollectionConfig(QdrantCollectionParameters Params);
+
+internal sealed record QdrantCollectionParameters(JsonElement Vectors);
+
+internal sealed record QdrantEnvelope<T>(T? Result);
+
+internal sealed record QdrantUpdate(string? Status);
+
+internal sealed record QdrantCount(long Count);
+
+internal sealed record QdrantPage<T>(IReadOnlyList<QdrantRecord<T>> Points, Guid? NextPageOffset);
+
+internal sealed record QdrantAnswer<T>(IReadOnlyList<QdrantRecord<T>> Points);

@@ -1,0 +1,254 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Text.Json;
+using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Search.Words;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Infrastructure.Search.Qdrant;
+
+/// <summary>
+/// Which version of each document readers see. Qdrant has no transactions, but a change of one point is atomic: each
+/// document has a point that names its generation, and passages of any other generation are not shown.
+/// <list type="number">
+/// <item>The document is marked unsettled (no content hash): if the process dies from here on, the next ingest repairs it.</item>
+/// <item>The new passages are written beside the old ones, under ids of their own, and counted.</item>
+/// <item>The document's point names the new generation: from this instant readers see the new set.</item>
+/// <item>The old passages go, what is left is counted, and the content hash is recorded.</item>
+/// </list>
+/// A reader sees a complete old or new set whatever happens between. Within a process, changes of one document take
+/// turns. Two processes that put different content in one document's place at the same moment may take passages from
+/// one another; the counts see that, and the document stays unsettled until the next ingest.
+/// </summary>
+internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, IOptions<AiOptions> ai) : IDisposable
+{
+    /// <summary>A document that changes this often under one search is shown as it was last seen.</summary>
+    private const int MaxReads = 8;
+
+    private const int MaxPathsInFilter = 100;
+
+    private static readonly Guid Namespace = UuidVersion5.Create(new("6ba7b810-9dad-11d1-80b4-00c04fd430c8"), "chatbackend.qdrant");
+
+    private readonly ConcurrentDictionary<string, (Guid Revision, long Since)> _seen = new(StringComparer.Ordinal);
+    private readonly SemaphoreSlim[] _turns = [.. Enumerable.Range(0, 16).Select(_ => new SemaphoreSlim(1, 1))];
+    private readonly SemaphoreSlim _creating = new(1, 1);
+    private bool _exists;
+
+    /// <summary>The model whose vectors this process writes; empty without one.</summary>
+    private string Model => embedder?.Model ?? "";
+
+    /// <summary>Puts a document's passages in place of the ones it had.</summary>
+    /// <param name="points">Makes the points of a generation; not called for a document that is unchanged.</param>
+    public async Task ReplaceAsync(
+        IndexedDocument document, Func<string, CancellationToken, Task<IReadOnlyList<QdrantPoint>>> points, CancellationToken cancellationToken)
+    {
+        var path = StoredText.Clean(document.Path);
+        var generation = UuidVersion5.Create(
+            Namespace, string.Join('\n', path, document.ContentHash, document.Title, document.Url, TextAnalyzer.Version, Model)).ToString();
+        var turn = _turns[TurnOf(path)];
+        await turn.WaitAsync(cancellationToken);
+        try
+        {
+            await EnsureCollectionAsync(cancellationToken);
+            var marker = (await FindAsync([path], cancellationToken)).GetValueOrDefault(path);
+            if (marker is { IsSettled: true } && marker.Generation == generation)
+                return;
+
+            var fresh = await points(generation, cancellationToken);
+            var unsettled = new QdrantDocument(QdrantFields.Document, path, marker?.Generation ?? "", marker?.Revision ?? Guid.NewGuid(), "", TextAnalyzer.Version, Model);
+            await client.UpsertAsync([Point(unsettled)], cancellationToken);
+            foreach (var batch in fresh.Chunk(QdrantClient.MaxPoints))
+                await client.UpsertAsync(batch, cancellationToken);
+            await RequireCountAsync(path, generation, fresh.Count, cancellationToken);
+
+            var live = unsettled with { Generation = generation, Revision = Guid.NewGuid() };
+            await client.UpdateBatchAsync(
+                [
+                    new() { Upsert = new { Points = new[] { Point(live) } } },
+                    new() { Delete = new { Filter = OthersThan(path, generation) } },
+                ],
+                cancellationToken);
+            await RequireCountAsync(path, generation, fresh.Count, cancellationToken);
+            await client.UpsertAsync([Point(live with { ContentHash = document.ContentHash })], cancellationToken);
+        }
+        catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
+        {
+            // The collection was dropped under us: the next document makes it again.
+            _exists = false;
+            throw;
+        }
+        finally
+        {
+            turn.Release();
+        }
+    }
+
+    /// <summary>Removes documents: first out of readers' sight, then their passages, then the points that stand for them.</summary>
+    public async Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken)
+    {
+        foreach (var some in paths.Select(StoredText.Clean).Distinct().Chunk(MaxPathsInFilter))
+        {
+            // Always in the same order, so that two removals cannot wait for each other.
+            var turns = some.Select(TurnOf).Distinct().Order().Select(number => _turns[number]).ToArray();
+            var taken = 0;
+            try
+            {
+                for (; taken < turns.Length; taken++)
+                    await turns[taken].WaitAsync(cancellationToken);
+                await RemoveSomeAsync(some, cancellationToken);
+            }
+            catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
+            {
+                // No collection: there is nothing to remove.
+                return;
+            }
+            finally
+            {
+                foreach (var turn in turns.Take(taken))
+                    turn.Release();
+            }
+        }
+    }
+
+    /// <summary>The content hash of each document by its path; empty for what another analyzer or model made, or is unsettled.</summary>
+    public async Task<IReadOnlyDictionary<string, string>> GetAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var documents = await client.ScrollAsync<QdrantDocument>(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document)]), cancellationToken);
+            // Without a model of its own, this process leaves what others embedded as it is.
+            return documents.Select(d => d.Payload!).ToDictionary(
+                d => d.Path,
+                d => d.AnalyzerVersion == TextAnalyzer.Version && (embedder is null || d.EmbeddingModel == Model) ? d.ContentHash : "",
+                StringComparer.Ordinal);
+        }
+        catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
+        {
+            return new Dictionary<string, string>();
+        }
+    }
+
+    /// <summary>
+    /// What a read finds, without passages that are not (or no longer) their document's. A set is known to be whole when its
+    /// document had the same revision before the read began and after it ended; where one changed meanwhile, or is met for
+    /// the first time, the read is done again.
+    /// </summary>
+    /// <param name="read">The read, which may be done several times.</param>
+    /// <param name="passageOf">The passage in a hit.</param>
+    public async Task<IReadOnlyList<T>> ReadAsync<T>(
+        Func<CancellationToken, Task<IReadOnlyList<T>>> read, Func<T, QdrantPassage> passageOf, CancellationToken cancellationToken)
+    {
+        for (var left = MaxReads - 1; ; left--)
+        {
+            var started = Stopwatch.GetTimestamp();
+            var hits = await read(cancellationToken);
+            var paths = hits.Select(h => passageOf(h).Path).Distinct(StringComparer.Ordinal).ToArray();
+            var documents = await FindAsync(paths, cancellationToken);
+            var isStill = true;
+            foreach (var path in paths)
+            {
+                var revision = documents.GetValueOrDefault(path)?.Revision ?? Guid.Empty;
+                var seen = _seen.AddOrUpdate(
+                    path,
+                    _ => (revision, Stopwatch.GetTimestamp()),
+                    (_, before) => before.Revision == revision ? before : (revision, Stopwatch.GetTimestamp()));
+                isStill &= seen.Since <= started;
+            }
+
+            if (isStill || left == 0)
+                return [.. hits.Where(h => documents.GetValueOrDefault(passageOf(h).Path)?.Generation == passageOf(h).Generation)];
+        }
+    }
+
+    public void Dispose()
+    {
+        foreach (var turn in _turns)
+            turn.Dispose();
+        _creating.Dispose();
+    }
+
+    private async Task RemoveSomeAsync(string[] paths, CancellationToken cancellationToken)
+    {
+        var ofPaths = QdrantFilter.IsAny(QdrantFields.Path, paths);
+        var documents = new QdrantFilter([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document), ofPaths]);
+        var passages = new QdrantFilter([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage), ofPaths]);
+        await client.UpdateBatchAsync(
+            [
+                new() { SetPayload = new { Payload = new { Generation = "", Revision = Guid.NewGuid(), ContentHash = "" }, Filter = documents } },
+                new() { Delete = new { Filter = passages } },
+                new() { Delete = new { Filter = documents } },
+            ],
+            cancellationToken);
+    }
+
+    private int TurnOf(string path) => (int)((uint)path.GetHashCode(StringComparison.Ordinal) % _turns.Length);
+
+    private static Guid IdOf(string path) => UuidVersion5.Create(Namespace, path);
+
+    private static QdrantPoint Point(QdrantDocument document) => new(IdOf(document.Path), new Dictionary<string, object>(), document);
+
+    private static QdrantFilter OthersThan(string path, string generation) => new(
+        [QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage), QdrantFilter.Is(QdrantFields.Path, path)],
+        MustNot: [QdrantFilter.Is(QdrantFields.Generation, generation)]);
+
+    private async Task<Dictionary<string, QdrantDocument>> FindAsync(string[] paths, CancellationToken cancellationToken)
+    {
+        if (paths.Length == 0)
+            return [];
+        var found = await client.RetrieveAsync<QdrantDocument>([.. paths.Select(IdOf)], cancellationToken);
+        return found.Select(d => d.Payload!).ToDictionary(d => d.Path, StringComparer.Ordinal);
+    }
+
+    private async Task RequireCountAsync(string path, string generation, int expected, CancellationToken cancellationToken)
+    {
+        var count = await client.CountAsync(
+            new([QdrantFilter.Is(QdrantFields.Path, path), QdrantFilter.Is(QdrantFields.Generation, generation), QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]),
+            cancellationToken);
+        if (count != expected)
+            throw new SearchException(isAway: true, "The search index has not kept all passages of a page. Ingest it again.");
+    }
+
+    /// <summary>
+    /// Makes the collection and the indexes of its payload where they are missing. Two processes may do so at once, and one
+    /// that died half way is made good by the next.
+    /// </summary>
+    private async Task EnsureCollectionAsync(CancellationToken cancellationToken)
+    {
+        if (_exists)
+            return;
+        await _creating.WaitAsync(cancellationToken);
+        try
+        {
+            if (_exists)
+                return;
+            var collection = await client.GetCollectionInfoAsync(cancellationToken);
+            if (collection is null)
+            {
+                await client.CreateCollectionAsync(
+                    new
+                    {
+                        Vectors = new Dictionary<string, object> { [QdrantPassageIndex.Dense] = new { Size = Dimensions, Distance = "Cosine" } },
+                        SparseVectors = new Dictionary<string, object> { [QdrantPassageIndex.Sparse] = new { Modifier = "idf" } },
+                    },
+                    cancellationToken);
+                collection = await client.GetCollectionInfoAsync(cancellationToken);
+            }
+
+            if (collection is null || !Fits(collection.Config.Params.Vectors))
+                throw new SearchException(isAway: false, "The search index's collection has another form than ours. Set QDRANT_COLLECTION to a new name.");
+            foreach (var (field, type) in QdrantFields.Indexed)
+                await client.CreatePayloadIndexAsync(field, type, cancellationToken);
+            _exists = true;
+        }
+        finally
+        {
+            _creating.Release();
+        }
+    }
+
+    private int Dimensions => embedder?.Dimensions ?? ai.Value.EmbeddingDimensions;
+
+    private bool Fits(JsonElement vectors) =>
+        vectors.ValueKind == JsonValueKind.Object && vectors.TryGetProperty(QdrantPassageIndex.Dense, out var dense)
+        && dense.TryGetProperty("size", out var size) && size.GetInt32() == Dimensions;
+}

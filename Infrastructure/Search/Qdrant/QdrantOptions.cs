@@ -1,0 +1,17 @@
+namespace ChatBackend.Infrastructure.Search.Qdrant;
+
+/// <summary>Where Qdrant is; without a URL the embedded index in PostgreSQL serves.</summary>
+internal sealed class QdrantOptions
+{
+    /// <summary>The REST address: <c>http://localhost:6333</c>, <c>https://….cloud.qdrant.io:6333</c>.</summary>
+    [ConfigurationKeyName("QDRANT_URL")]
+    public Uri? Url { get; set; }
+
+    /// <summary>The key, sent as <c>api-key</c>.</summary>
+    [ConfigurationKeyName("QDRANT_API_KEY")]
+    public string? ApiKey { get; set; }
+
+    /// <summary>The collection that holds the book.</summary>
+    [ConfigurationKeyName("QDRANT_COLLECTION")]
+    public string Collection { get; set; } = "textbook";
+}

@@ -1,0 +1,285 @@
+using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Search.Words;
+
+
+namespace ChatBackend.Infrastructure.Search.Qdrant;
+
+/// <summary>
+/// The passage index in Qdrant: the nearest by meaning (dense vectors) and by words (BM25 as a sparse vector), fused by
+/// reciprocal rank. Without an embedder, or when it fails, the words answer alone. <see cref="QdrantDocuments"/> says
+/// how a document is replaced.
+/// </summary>
+internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments documents, IEmbedder? embedder, ILogger<QdrantPassageIndex> log)
+    : IPassageIndex
+{
+    /// <summary>The name of the vector of meanings.</summary>
+    public const string Dense = "dense";
+
+    /// <summary>The name of the vector of words.</summary>
+    public const string Sparse = "bm25";
+
+    /// <summary><see cref="ReaderPage.Lift"/> among fused scores, where it is one place at the top: the second (1/3) draws level with the first (1/2).</summary>
+    private const double FusedPageLift = 1.5;
+
+    /// <summary>How many of a question's terms are asked for their weight: whole words first, the longest first.</summary>
+    private const int MaxWeighed = 32;
+
+    private const int MaxHolders = 12;
+
+    /// <summary>What shares no word with the question and is further away than this in meaning is only there because something has to be.</summary>
+    private const double Unrelated = 0.25;
+
+    public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken) =>
+        await documents.ReplaceAsync(document, (generation, token) => PointsAsync(document, generation, token), cancellationToken);
+
+    public Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken) => documents.RemoveAsync(paths, cancellationToken);
+
+    public Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken) => documents.GetAsync(cancellationToken);
+
+    public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
+    {
+        if (ids.Count == 0)
+            return [];
+        var found = await OrNothingAsync(() => documents.ReadAsync(
+            async token => (IReadOnlyList<QdrantPassage>)[.. (await client.ScrollAsync<QdrantPassage>(
+                new([QdrantFilter.IsAny(QdrantFields.PassageId, ids)]), token)).Select(r => r.Payload!)],
+            passage => passage, cancellationToken));
+        return [.. found.Select(p => p.ToCandidate(0).ToPassage(holdsSelection: false))];
+    }
+
+    public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
+    {
+        var terms = QueryTerms.Of(query.Text);
+        var selection = Selection.Of(query.SelectedText);
+        if (query.Limit <= 0 || (terms.Length == 0 && selection is null))
+            return [];
+
+        var search = new Search(terms, await EmbedAsync(query.Text, cancellationToken), selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
+        var hits = await OrNothingAsync(() => documents.ReadAsync(token => FindAsync(search, token), hit => hit.Passage, cancellationToken));
+        var found = Rank(hits, search);
+        return NearDuplicates.Cut(
+            selection is null ? found.Select(c => c.ToPassage(holdsSelection: false)) : selection.Order(found, query.Limit), query.Limit);
+    }
+
+    /// <summary>Before the first ingest there is no collection, and nothing is what the book has.</summary>
+    private static async Task<IReadOnlyList<T>> OrNothingAsync<T>(Func<Task<IReadOnlyList<T>>> read)
+    {
+        try
+        {
+            return await read();
+        }
+        catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
+        {
+            return [];
+        }
+    }
+
+    private async Task<IReadOnlyList<QdrantPoint>> PointsAsync(IndexedDocument document, string generation, CancellationToken cancellationToken)
+    {
+        var passages = StoredPassage.Of(document);
+        var meanings = embedder is null ? null : await embedder.EmbedAsync([.. passages.Select(p => $"{string.Join(" › ", p.HeadingPath)}\n\n{p.Text}")], cancellationToken);
+
+        return [.. passages.Select((passage, i) =>
+        {
+            var vectors = new Dictionary<string, object> { [Sparse] = Bm25Vector.OfPassage(passage.Terms) };
+            if (meanings is not null)
+                vectors[Dense] = meanings[i];
+            // An id of its own in each generation: a passage that stays as it is must not leave the old set when it joins the new.
+            return new QdrantPoint(UuidVersion5.Create(passage.Id, generation), vectors, QdrantPassage.Of(document, generation, passage));
+        })];
+    }
+
+    /// <summary>The question's vector, or null where there is no embedder or it fails: the words answer alone.</summary>
+    private async Task<ReadOnlyMemory<float>?> EmbedAsync(string text, CancellationToken cancellationToken)
+    {
+        if (embedder is null || string.IsNullOrWhiteSpace(text))
+            return null;
+        try
+        {
+            return (await embedder.EmbedAsync([text], cancellationToken))[0];
+        }
+        catch (ModelException e)
+        {
+            log.LogWarning("The question could not be embedded ({Code}); searching with its words alone", e.Code);
+            return null;
+        }
+    }
+
+    /// <summary>One round trip (two requests at once), and a second one for the neighbours of passages that hold the selection.</summary>
+    private async Task<IReadOnlyList<Hit>> FindAsync(Search search, CancellationToken cancellationToken)
+    {
+        var queries = new List<QdrantQuery>();
+        var ranked = -1;
+        var nearest = -1;
+        if (search.Terms.Length > 0)
+        {
+            var byWords = new QdrantQuery { Query = Bm25Vector.OfQuery(search.Terms), Using = Sparse, Limit = search.Candidates };
+            if (search.Meaning is not { } meaning)
+            {
+                ranked = Add(byWords with { WithPayload = true });
+            }
+            else
+            {
+                var byMeaning = new QdrantQuery { Query = meaning, Using = Dense, Limit = search.Candidates };
+                ranked = Add(new() { Prefetch = [byMeaning, byWords], Query = new { Fusion = "rrf" }, Limit = search.Candidates, WithPayload = true });
+                // Fusion keeps ranks only; how near something is decides whether it is an answer at all.
+                nearest = Add(byMeaning with { WithPayload = false });
+            }
+        }
+
+        var weighed = search.Weighed.Select(term => (term, Place: Add(new()
+        {
+            Query = Bm25Vector.OfQuery([new(term, 1, 1)]),
+            Using = Sparse,
+            Limit = 1,
+            WithPayload = false,
+            WithVector = [Sparse],
+        }))).ToArray();
+        var windows = search.Selection?.Windows.SelectMany(window => WindowQueries(window, search.Pages)).Select(Add).ToArray() ?? [];
+
+        var asking = client.QueryBatchAsync<QdrantPassage>(queries, cancellationToken);
+        var counting = client.CountAsync(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]), cancellationToken);
+        await Task.WhenAll(asking, counting);
+        var answers = await asking;
+        search.Weigh(weighed.Select(w => (w.term, answers[w.Place])), await counting);
+
+        var similarity = nearest < 0 || !HasMeaningfulScores ? null : answers[nearest].ToDictionary(r => r.Id, r => r.Score);
+        var hits = new Dictionary<Guid, Hit>();
+        if (ranked >= 0)
+            foreach (var record in answers[ranked])
+                hits[record.Id] = new(record.Payload!) { Score = record.Score, Similarity = similarity is null ? null : similarity.GetValueOrDefault(record.Id) };
+        foreach (var record in windows.SelectMany(place => answers[place]))
+            hits.TryAdd(record.Id, new(record.Payload!));
+        foreach (var record in await NeighboursAsync(hits, search, cancellationToken))
+            hits.TryAdd(record.Id, new(record.Payload!));
+        return [.. hits.Values];
+
+        int Add(QdrantQuery query)
+        {
+            queries.Add(query);
+            return queries.Count - 1;
+        }
+    }
+
+    /// <summary>Passages with the most of a window's terms: of the whole book, and of the reader's page.</summary>
+    private static IEnumerable<QdrantQuery> WindowQueries(string[] window, string[] pages)
+    {
+        var query = new QdrantQuery { Query = Bm25Vector.OfQuery(window.Select(term => new QueryTerm(term, 1, 1))), Using = Sparse, Limit = MaxHolders, WithPayload = true };
+        yield return query;
+        if (pages.Length > 0)
+            yield return query with { Filter = new([QdrantFilter.IsAny(QdrantFields.PageUrl, pages)]) };
+    }
+
+    /// <summary>Marks the hits that may hold the selection, and reads what stands before and after them.</summary>
+    private async Task<IReadOnlyList<QdrantRecord<QdrantPassage>>> NeighboursAsync(Dictionary<Guid, Hit> hits, Search search, CancellationToken cancellationToken)
+    {
+        if (search.Selection is not { } selection)
+            return [];
+        foreach (var hit in hits.Values)
+        {
+            var share = selection.Windows.Max(window => window.Count(hit.Terms.Contains) / (double)window.Length);
+            hit.Holds = share >= Selection.EnoughOfWindow ? (int)(1000 * share) : null;
+        }
+
+        var page = search.PageOf(hits.Values);
+        var holders = hits.Values.Where(h => h.Holds is not null)
+            .OrderByDescending(h => h.Passage.PageUrl == page).ThenByDescending(h => h.Holds).ThenByDescending(h => h.Score).ToList();
+        foreach (var hit in holders.Skip(MaxHolders))
+            hit.Holds = null;
+        if (holders.Count == 0)
+            return [];
+
+        return await client.ScrollAsync<QdrantPassage>(
+            new(Should: [.. holders.Take(MaxHolders).GroupBy(h => (h.Passage.Path, h.Passage.Generation)).Select(document => new QdrantFilter(
+                [
+                    QdrantFilter.Is(QdrantFields.Path, document.Key.Path),
+                    QdrantFilter.Is(QdrantFields.Generation, document.Key.Generation),
+                    QdrantFilter.IsAny(QdrantFields.Position, document.SelectMany(h => (int[])[h.Passage.Position - 1, h.Passage.Position + 1]).Where(p => p >= 0).Distinct()),
+                ]))]),
+            cancellationToken);
+    }
+
+    private static List<Candidate> Rank(IReadOnlyList<Hit> hits, Search search)
+    {
+        var page = search.PageOf(hits);
+        var lift = search.Meaning is null ? ReaderPage.Lift : FusedPageLift;
+        return
+        [
+            .. hits
+                .Select(hit => (hit, isOnPage: page is not null && hit.Passage.PageUrl == page, coverage: search.Cover(hit.Terms)))
+                .Where(h => h.hit.Score == 0 || h.coverage > 0 || h.hit.Similarity is not < Unrelated)
+                .Select(h => (h.isOnPage, candidate: h.hit.Passage.ToCandidate(h.hit.Score * (h.isOnPage ? lift : 1)) with
+                {
+                    Coverage = h.coverage,
+                    Similarity = h.hit.Similarity,
+                    Holds = h.hit.Holds,
+                }))
+                // Where text is marked, its page comes first whatever the scores are, as in PostgreSQL.
+                .OrderByDescending(h => search.Selection is not null && h.isOnPage)
+                .ThenByDescending(h => h.candidate.Score)
+                .ThenByDescending(h => h.isOnPage)
+                .ThenBy(h => h.candidate.DocumentPath, StringComparer.Ordinal)
+                .ThenBy(h => h.candidate.Position)
+                .Select(h => h.candidate),
+        ];
+    }
+
+    /// <summary>Where the cosine of unrelated texts lies differs from model to model; of this family we know it.</summary>
+    private bool HasMeaningfulScores => embedder?.Model.StartsWith("text-embedding-3", StringComparison.Ordinal) == true;
+
+    /// <summary>A passage that a search found.</summary>
+    private sealed record Hit(QdrantPassage Passage)
+    {
+        private IReadOnlyDictionary<string, int>? _terms;
+
+        public double Score { get; init; }
+
+        public double? Similarity { get; init; }
+
+        public int? Holds { get; set; }
+
+        public IEnumerable<string> Terms => (_terms ??= PassageTerms.Of(Passage.HeadingPath, Passage.Text).Frequencies).Keys;
+    }
+
+    /// <summary>What one search looks for.</summary>
+    private sealed record Search(QueryTerm[] Terms, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
+    {
+        private Dictionary<string, (double Worth, bool IsKnown)> _weights = [];
+
+        public IEnumerable<string> Weighed => Terms.Take(MaxWeighed).Select(t => t.Term);
+
+        /// <summary>
+        /// The inverse document frequencies, which Qdrant does not tell: a query of one term scores its best passage with just
+        /// that times the passage's own value. A term that no passage has weighs most: that the book does not know the word is
+        /// what makes a passage's coverage low.
+        /// </summary>
+        public void Weigh(IEnumerable<(string Term, IReadOnlyList<QdrantRecord<QdrantPassage>> Best)> terms, double passages)
+        {
+            var unknown = Math.Log(1 + ((passages + 0.5) / 0.5));
+            var shares = Terms.ToDictionary(t => t.Term, t => t.Share);
+            _weights = terms.ToDictionary(t => t.Term, t => t.Best is [{ Vector: { } vectors } best] && ValueOf(t.Term, vectors) is > 0 and var value
+                ? (shares[t.Term] * best.Score / value, true)
+                : (shares[t.Term] * unknown, false));
+        }
+
+        /// <summary>The share of the question's weight that a passage's terms cover.</summary>
+        public double Cover(IEnumerable<string> terms)
+        {
+            var covered = terms.Sum(t => _weights.GetValueOrDefault(t).Worth);
+            var all = _weights.Values.Sum(w => w.IsKnown ? QueryTerms.Elsewhere * w.Worth : w.Worth) + ((1 - QueryTerms.Elsewhere) * covered);
+            return all > 0 ? covered / all : 0;
+        }
+
+        /// <summary>The address of the reader's page, where any hit is on it.</summary>
+        public string? PageOf(IEnumerable<Hit> hits) =>
+            Pages.Intersect(hits.Select(h => h.Passage.PageUrl), StringComparer.Ordinal).MaxBy(url => url.Length);
+
+        private static float? ValueOf(string term, IReadOnlyDictionary<string, QdrantSparse> vectors)
+        {
+            if (!vectors.TryGetValue(Sparse, out var sparse))
+                return null;
+            var place = sparse.Indices.ToList().IndexOf(Bm25Vector.IndexOf(term));
+            return place < 0 ? null : sparse.Values[place];
+        }
+    }
+}

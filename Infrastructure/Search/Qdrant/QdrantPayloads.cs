@@ -1,0 +1,64 @@
+using System.Text.Json.Serialization;
+
+namespace ChatBackend.Infrastructure.Search.Qdrant;
+
+/// <summary>The fields of payloads that filters use. Qdrant Cloud refuses filters on fields without an index, so each has one.</summary>
+internal static class QdrantFields
+{
+    public const string Kind = "kind";
+    public const string Path = "path";
+    public const string Generation = "generation";
+    public const string Position = "position";
+    public const string PassageId = "passage_id";
+    public const string PageUrl = "page_url";
+
+    /// <summary>The kind of a point that is a passage.</summary>
+    public const string Passage = "passage";
+
+    /// <summary>The kind of a point that stands for a document.</summary>
+    public const string Document = "document";
+
+    /// <summary>Every field with the type of its index.</summary>
+    public static readonly IReadOnlyList<(string Field, string Type)> Indexed =
+    [
+        (Kind, "keyword"), (Path, "keyword"), (Generation, "keyword"), (Position, "integer"), (PassageId, "uuid"), (PageUrl, "keyword"),
+    ];
+}
+
+/// <summary>A passage's payload.</summary>
+/// <param name="Generation">Which version of its document the passage belongs to.</param>
+/// <param name="PageUrl">The page's address without anchor and closing slash.</param>
+internal sealed record QdrantPassage(
+    string Kind, string Path, string Generation, Guid PassageId, int Position, string Title, string[] HeadingPath, string Url, string PageUrl, string Text)
+{
+    public static QdrantPassage Of(IndexedDocument document, string generation, StoredPassage passage) => new(
+        QdrantFields.Passage, StoredText.Clean(document.Path), generation, passage.Id, passage.Position, StoredText.Clean(document.Title),
+        passage.HeadingPath, passage.Url, StoredText.Clean(document.Url).TrimEnd('/'), passage.Text);
+
+    public Candidate ToCandidate(double score) => new()
+    {
+        Id = PassageId,
+        DocumentPath = Path,
+        Position = Position,
+        Title = Title,
+        Heading = HeadingPath[^1],
+        HeadingPath = HeadingPath,
+        Url = Url,
+        Text = Text,
+        Score = score,
+        Coverage = 0,
+    };
+}
+
+/// <summary>A document's payload: the one point whose change makes a new version of the document the one that readers see.</summary>
+/// <param name="Generation">The version that readers see; empty: none.</param>
+/// <param name="Revision">Another one at every change of <paramref name="Generation"/>.</param>
+/// <param name="ContentHash">The source's hash; empty until the change is whole, so that the next ingest does it again.</param>
+/// <param name="EmbeddingModel">The model that gave the dense vectors; empty without.</param>
+internal sealed record QdrantDocument(
+    string Kind, string Path, string Generation, Guid Revision, string ContentHash, int AnalyzerVersion, string EmbeddingModel)
+{
+    /// <summary>True once nothing of another version is left.</summary>
+    [JsonIgnore]
+    public bool IsSettled => ContentHash.Length > 0;
+}

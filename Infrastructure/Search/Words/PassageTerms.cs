@@ -1,0 +1,19 @@
+namespace ChatBackend.Infrastructure.Search.Words;
+
+/// <summary>What a passage is found by: its text, and the title and headings above it.</summary>
+internal static class PassageTerms
+{
+    /// <summary>How often the title and the headings count against the text's once.</summary>
+    private const int HeadingWeight = 2;
+
+    /// <summary>The terms of a passage.</summary>
+    public static AnalyzedText Of(IReadOnlyList<string> headingPath, string text)
+    {
+        var ofText = TextAnalyzer.Analyze(text);
+        var ofHeadings = TextAnalyzer.Analyze(string.Join('\n', headingPath));
+        var frequencies = new Dictionary<string, int>(ofText.Frequencies);
+        foreach (var (term, frequency) in ofHeadings.Frequencies)
+            frequencies[term] = frequencies.GetValueOrDefault(term) + (HeadingWeight * frequency);
+        return new(frequencies, ofText.Length + (HeadingWeight * ofHeadings.Length));
+    }
+}

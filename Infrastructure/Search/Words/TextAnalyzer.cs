@@ -1,0 +1,298 @@
+using System.Buffers;
+using System.Globalization;
+using System.Text;
+
+namespace ChatBackend.Infrastructure.Search.Words;
+
+/// <summary>What a text is found by.</summary>
+/// <param name="Frequencies">How often each term occurs, in the order of first occurrence.</param>
+/// <param name="Length">The sum of all frequencies.</param>
+internal sealed record AnalyzedText(IReadOnlyDictionary<string, int> Frequencies, int Length);
+
+/// <summary>
+/// Turns text into search terms, the same way for passages and for questions, in every index.
+/// <list type="bullet">
+/// <item>Latin script: English stop words go, the rest is stemmed. Identifiers (<c>create_publisher</c>, <c>rclpy.spin</c>,
+/// <c>JointState</c>, <c>ros2</c>) give themselves and their parts.</item>
+/// <item>Other scripts with spaces: the word, and its character 4-grams under <see cref="GramPrefix"/>.</item>
+/// <item>Scripts without spaces: bigrams.</item>
+/// </list>
+/// </summary>
+internal static class TextAnalyzer
+{
+    /// <summary>Changes whenever the same text would give other terms, so that an index knows it is stale.</summary>
+    public const int Version = 1;
+
+    /// <summary>The longest term, in UTF-16 units; the rest of a longer one is cut off.</summary>
+    public const int MaxTermLength = 64;
+
+    /// <summary>Marks a 4-gram. No word holds this character, so the two cannot collide.</summary>
+    public const char GramPrefix = '~';
+
+    private const int GramLength = 4;
+
+    private static readonly SearchValues<char> Stemmable = SearchValues.Create("abcdefghijklmnopqrstuvwxyz'");
+
+    /// <summary>As many marks on one letter as the Stream-Safe Text Format (UAX #15, 13) allows; more only slow normalization down.</summary>
+    private const int MaxMarks = 30;
+
+    /// <summary>The terms of a passage.</summary>
+    public static AnalyzedText Analyze(string text) => new Analysis(Normalize(text), keepStopWords: false).Run();
+
+    /// <summary>The terms of a question: where it consists of stop words alone, those.</summary>
+    public static AnalyzedText AnalyzeQuery(string text)
+    {
+        var normalized = Normalize(text);
+        var terms = new Analysis(normalized, keepStopWords: false).Run();
+        return terms.Length > 0 ? terms : new Analysis(normalized, keepStopWords: true).Run();
+    }
+
+    /// <summary>The words of a text with one space between them, lower-case: equal for the Markdown and the page it makes.</summary>
+    public static string Fold(string text)
+    {
+        var normalized = Normalize(text);
+        var folded = new StringBuilder(normalized.Length);
+        foreach (var segment in WordSegmenter.Segments(normalized))
+        {
+            if (folded.Length > 0)
+                folded.Append(' ');
+            folded.Append(FoldLetters(normalized.AsSpan(segment.Start, segment.Length)));
+        }
+
+        return folded.ToString();
+    }
+
+    /// <summary>NFKC, with what .NET's normalization refuses (halves of surrogate pairs, U+FFFE) replaced and heaps of marks cut.</summary>
+    private static string Normalize(string text)
+    {
+        if (Ascii.IsValid(text))
+            return text;
+
+        var clean = new StringBuilder(text.Length);
+        var marks = 0;
+        foreach (var rune in text.EnumerateRunes())
+        {
+            marks = Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.EnclosingMark ? marks + 1 : 0;
+            if (marks <= MaxMarks)
+                clean.Append(rune.Value == 0xFFFE ? Rune.ReplacementChar : rune);
+        }
+
+        return clean.ToString().Normalize(NormalizationForm.FormKC);
+    }
+
+    /// <summary>Lower-case, decimal digits as 0 to 9, Arabic letters in one spelling, and nothing that is invisible.</summary>
+    private static string FoldLetters(ReadOnlySpan<char> word)
+    {
+        if (Ascii.IsValid(word))
+            return word.ToString().ToLowerInvariant();
+
+        var folded = new StringBuilder(word.Length);
+        foreach (var rune in word.EnumerateRunes())
+        {
+            switch (Rune.GetUnicodeCategory(rune))
+            {
+                case UnicodeCategory.Format:
+                    break;
+                case UnicodeCategory.NonSpacingMark when rune.Value is (>= 0x610 and <= 0x61A) or (>= 0x64B and <= 0x65F) or 0x670 or (>= 0x6D6 and <= 0x6ED):
+                    break;
+                case UnicodeCategory.DecimalDigitNumber:
+                    folded.Append((char)('0' + (int)Rune.GetNumericValue(rune)));
+                    break;
+                default:
+                    if (FoldLetter(rune) is { } letter)
+                        folded.Append(letter);
+                    break;
+            }
+        }
+
+        return folded.ToString();
+    }
+
+    // Arabic, Persian and Urdu keyboards give different code points for what readers hold to be one letter.
+    private static Rune? FoldLetter(Rune rune) => rune.Value switch
+    {
+        0x640 => null, // tatweel only stretches
+        0x64A or 0x649 => new('ی'),
+        0x643 => new('ک'),
+        0x622 or 0x623 or 0x625 or 0x671 => new('ا'),
+        0x629 or 0x6C1 or 0x6C2 or 0x6C3 or 0x6D5 => new('ه'),
+        0x2018 or 0x2019 => new('\''),
+        _ => Rune.ToLowerInvariant(rune),
+    };
+
+    /// <summary>One pass over one normalized text.</summary>
+    private sealed class Analysis(string text, bool keepStopWords)
+    {
+        // Where everything is in capitals, capitals do not mark an acronym.
+        private readonly bool _hasLowerCase = text.Any(char.IsLower);
+        private readonly Dictionary<string, int> _frequencies = [];
+        private int _length;
+
+        public AnalyzedText Run()
+        {
+            foreach (var segment in WordSegmenter.Segments(text))
+            {
+                var word = text.AsSpan(segment.Start, segment.Length);
+                if (segment.Kind == SegmentKind.Run)
+                    AddGrams(FoldLetters(word), 2, prefix: null);
+                else
+                    AddWord(word);
+            }
+
+            return new(_frequencies, _length);
+        }
+
+        /// <summary>A word may mix scripts (a Latin name with an Urdu ending): each stretch goes its own way.</summary>
+        private void AddWord(ReadOnlySpan<char> word)
+        {
+            if (Ascii.IsValid(word))
+            {
+                AddLatin(word);
+                return;
+            }
+
+            var start = 0;
+            bool? isLatin = null;
+            for (var i = 0; i < word.Length;)
+            {
+                Rune.DecodeFromUtf16(word[i..], out var rune, out var width);
+                bool? here = Rune.IsLetter(rune) ? IsLatin(rune.Value) : null;
+                if (here is not null && isLatin is not null && here != isLatin)
+                {
+                    AddStretch(word[start..i], isLatin.Value);
+                    start = i;
+                }
+
+                isLatin = here ?? isLatin;
+                i += width;
+            }
+
+            AddStretch(word[start..], isLatin ?? true);
+        }
+
+        private void AddStretch(ReadOnlySpan<char> word, bool isLatin)
+        {
+            if (isLatin)
+            {
+                AddLatin(word);
+                return;
+            }
+
+            var folded = FoldLetters(word).Trim('_', '.', ':', '\'');
+            if (folded.Length == 0)
+                return;
+            Add(folded);
+            AddGrams($"_{folded}_", GramLength, GramPrefix);
+        }
+
+        private void AddLatin(ReadOnlySpan<char> word)
+        {
+            // Markdown's _emphasis_ is no identifier.
+            word = word.Trim('_');
+            Span<Range> parts = stackalloc Range[2];
+            var isCompound = NextPart(word, 0, parts) < word.Length || parts[0].GetOffsetAndLength(word.Length).Length < word.Length;
+            if (!isCompound)
+            {
+                AddPlain(word);
+                return;
+            }
+
+            var folded = FoldLetters(word);
+            if (!word.ContainsAnyExceptInRange('0', '9') || IsNumber(word))
+            {
+                Add(folded);
+                return;
+            }
+
+            // JointState is also what somebody types as jointstate: without marks inside, the whole is an ordinary word.
+            Add(folded.AsSpan().ContainsAny('_', '.', ':') ? folded : EnglishStemmer.Stem(folded));
+            for (var i = 0; i < word.Length;)
+            {
+                i = NextPart(word, i, parts);
+                var part = word[parts[0]];
+                if (part.Length > 0)
+                    AddPlain(part);
+            }
+        }
+
+        private void AddPlain(ReadOnlySpan<char> word)
+        {
+            var folded = FoldLetters(word);
+            if (folded.Length == 0)
+                return;
+            var isAcronym = _hasLowerCase && word.Length > 1 && !word.ContainsAnyExceptInRange('A', 'Z');
+            // CAN is a bus, can is a verb.
+            if (!keepStopWords && !isAcronym && StopWords.Contain(folded))
+                return;
+            Add(folded.AsSpan().ContainsAnyExcept(Stemmable) ? folded : EnglishStemmer.Stem(folded));
+        }
+
+        private void AddGrams(string folded, int length, char? prefix)
+        {
+            var runes = folded.EnumerateRunes().ToArray();
+            if (runes.Length <= length)
+            {
+                // A word this short is its own gram; it is a term already where grams have a prefix.
+                if (prefix is null && runes.Length > 0)
+                    Add(folded);
+                return;
+            }
+
+            for (var i = 0; i + length <= runes.Length; i++)
+            {
+                var gram = new StringBuilder(2 * length + 1);
+                if (prefix is { } mark)
+                    gram.Append(mark);
+                for (var j = i; j < i + length; j++)
+                    gram.Append(runes[j]);
+                Add(gram.ToString());
+            }
+        }
+
+        private void Add(string term)
+        {
+            if (term.Length == 0)
+                return;
+            if (term.Length > MaxTermLength)
+                term = term[..(char.IsHighSurrogate(term[MaxTermLength - 1]) ? MaxTermLength - 1 : MaxTermLength)];
+            _frequencies[term] = _frequencies.GetValueOrDefault(term) + 1;
+            _length++;
+        }
+
+        /// <summary>The part of an identifier that starts at <paramref name="start"/>, into <paramref name="part"/>; returns where the next one may start.</summary>
+        private static int NextPart(ReadOnlySpan<char> word, int start, Span<Range> part)
+        {
+            while (start < word.Length && IsJoint(word[start]))
+                start++;
+            var end = start;
+            while (end < word.Length && !IsJoint(word[end]) && (end == start || !IsBoundary(word, end)))
+                end++;
+            part[0] = start..end;
+            return end;
+        }
+
+        private static bool IsJoint(char c) => c is '_' or '.' or ':' or ',' or ';' or '\u00B7' || char.GetUnicodeCategory(c) == UnicodeCategory.ConnectorPunctuation;
+
+        // jointState, URDFParser (before the P), ros2, 3d.
+        private static bool IsBoundary(ReadOnlySpan<char> word, int i)
+        {
+            var (before, here) = (word[i - 1], word[i]);
+            return (char.IsLower(before) && char.IsUpper(here))
+                || (char.IsUpper(before) && char.IsUpper(here) && i + 1 < word.Length && char.IsLower(word[i + 1]))
+                || (char.IsDigit(before) && char.IsLetter(here))
+                || (char.IsLetter(before) && char.IsDigit(here));
+        }
+
+        private static bool IsNumber(ReadOnlySpan<char> word)
+        {
+            foreach (var c in word)
+                if (!char.IsDigit(c) && c is not ('.' or ',' or ';'))
+                    return false;
+            return true;
+        }
+
+        private static bool IsLatin(int c) => c is
+            (>= 'A' and <= 'Z') or (>= 'a' and <= 'z') or 0xAA or 0xBA or (>= 0xC0 and <= 0x24F) or (>= 0x250 and <= 0x2AF)
+            or (>= 0x1D00 and <= 0x1DBF) or (>= 0x1E00 and <= 0x1EFF) or (>= 0x2C60 and <= 0x2C7F) or (>= 0xA720 and <= 0xA7FF) or (>= 0xAB30 and <= 0xAB6F);
+    }
+}

@@ -1,0 +1,36 @@
+using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Infrastructure.Ai;
+
+
+namespace ChatBackend.Tests.Features.Chat.Answering;
+
+public sealed class FollowUpTests
+{
+    private static readonly HistoryMessage[] History =
+        [new(ModelRole.User, "What is the zero moment point?"), new(ModelRole.Assistant, "It is …")];
+
+    [Theory]
+    [InlineData("and why?", true)]
+    [InlineData("Give an example", true)]
+    [InlineData("Can you explain that more simply?", true)]
+    [InlineData("How does it work?", true)]
+    [InlineData("What about walking?", true)]
+    [InlineData("اور کیوں؟", true)]
+    [InlineData("How do two ROS 2 nodes talk to each other?", false)]
+    [InlineData("What is a Kalman filter and when should I use it?", false)]
+    [InlineData("دو نوڈز آپس میں کیسے بات کرتے ہیں؟", false)]
+    public void A_question_that_says_too_little_by_itself_leans_on_the_turn_before(string question, bool leans) =>
+        Assert.Equal(leans, FollowUp.Leans(question, History));
+
+    [Fact]
+    public void Nothing_leans_on_a_turn_that_was_not() => Assert.False(FollowUp.Leans("and why?", []));
+
+    [Theory]
+    [InlineData("دو نوڈز آپس میں کیسے بات کرتے ہیں؟", true)]
+    [InlineData("Wie sprechen zwei Knoten miteinander?", true)]
+    [InlineData("How do nodes talk?", false)]
+    [InlineData("12 + 34", false)]
+    public void A_question_in_another_language_is_told_from_an_English_one(string question, bool isForeign) =>
+        Assert.Equal(isForeign, FollowUp.IsForeign(question));
+}

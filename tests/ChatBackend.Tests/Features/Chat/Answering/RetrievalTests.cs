@@ -1,0 +1,191 @@
+
+namespace ChatBackend.Tests.Features.Chat.Answering;
+
+public sealed class RetrievalTests(ChatApp app) : IClassFixture<ChatApp>
+{
+    private const string PartlyCovered = "Do nodes talk to each other over topics while a lighthouse is dark?";
+    private const string Rewriter = "You write search queries";
+
+    [Fact]
+    public async Task A_question_in_Urdu_finds_passages_of_an_English_book()
+    {
+        const string Urdu = "دو نوڈز آپس میں کیسے بات کرتے ہیں؟";
+        app.Model.Answer("How do two ROS 2 nodes talk to each other over topics?").Answer("موضوعات کے ذریعے [1]۔");
+
+        var answer = await app.AnswerAsync(new { message = Urdu });
+
+        Assert.Equal("/docs/ros2/topics#how-nodes-talk", FirstUrl(answer));
+        Assert.Equal("grounded", answer.GetProperty("grounding").GetString());
+        var (rewriting, answering) = (app.Model.Requests[^2], app.Model.Requests[^1]);
+        Assert.StartsWith(Rewriter, rewriting.Messages[0].Content, StringComparison.Ordinal);
+        Assert.Contains("English", rewriting.Messages[0].Content, StringComparison.Ordinal);
+        Assert.Equal(Urdu, rewriting.Messages[^1].Content);
+        Assert.Equal(Urdu, answering.Messages[^1].Content);
+        // Both calls are paid for.
+        Assert.Equal(("22", "14"), (Usage("input_tokens"), Usage("output_tokens")));
+
+        string Usage(string name) => answer.GetProperty("usage").GetProperty(name).GetRawText();
+    }
+
+    [Fact]
+    public async Task A_question_about_a_book_in_another_language_than_English_is_put_into_that()
+    {
+        await using var german = new ChatApp { ["BOOK_LANGUAGE"] = "de" };
+        await german.InitializeAsync();
+        german.Model.Answer("How do two ROS 2 nodes talk to each other over topics?").Answer("Over topics [1].");
+
+        var answer = await german.AnswerAsync(new { message = "Which wine goes with the oysters?" });
+
+        Assert.Contains("a book in German", german.Model.Requests[0].Messages[0].Content, StringComparison.Ordinal);
+        Assert.Equal("/docs/ros2/topics#how-nodes-talk", FirstUrl(answer));
+    }
+
+    public const string Translation = "دو نوڈز ٹاپکس کے ذریعے ایک دوسرے سے بات کرتے ہیں: ایک پیغامات شائع کرتا ہے، دوسرا انہیں وصول کرتا ہے۔";
+
+    public const string StackTrace =
+        """
+        Traceback (most recent call last):
+          File "/opt/ros/jazzy/lib/python3.12/site-packages/rclpy/executors.py", line 297, in spin
+            self.spin_once()
+        rclpy._rclpy_pybind11.RCLError: failed to initialize wait set: the given context is not valid
+        """;
+
+    [Theory]
+    [InlineData(Translation)]
+    [InlineData(StackTrace)]
+    public async Task A_selection_that_the_book_does_not_hold_leaves_the_verdict_to_the_question(string selection)
+    {
+        const string Question = "How do two ROS 2 nodes talk to each other over topics?";
+        app.Model.Answer("By publishing and subscribing [1].");
+
+        var answer = await app.AnswerAsync(new { message = Question, selected_text = selection });
+
+        Assert.Equal("grounded", answer.GetProperty("grounding").GetString());
+        Assert.Equal("/docs/ros2/topics#how-nodes-talk", FirstUrl(answer));
+        Assert.Contains("The selected text is not in the book", app.Model.Requests[^1].Messages[1].Content, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task Words_of_the_book_in_a_selection_that_it_does_not_hold_answer_no_question_off_the_book()
+    {
+        app.Model.Answer("White wine [1].");
+
+        var answer = await app.AnswerAsync(new { message = "Which wine?", selected_text = "polygon, balance, humanoid, moment" });
+
+        Assert.Equal("none", answer.GetProperty("grounding").GetString());
+    }
+
+    [Theory]
+    [InlineData("explain this")]
+    [InlineData("What does this mean?")]
+    public async Task Where_the_question_says_nothing_by_itself_the_selection_decides(string question)
+    {
+        app.Model.Answer("They publish and subscribe [1].").Answer("That is not from the book [1].");
+
+        var held = await app.AnswerAsync(new { message = question, selected_text = "one publishes messages, the other subscribes" });
+        var foreign = await app.AnswerAsync(new { message = question, selected_text = StackTrace });
+
+        Assert.Equal(("grounded", "none"), (held.GetProperty("grounding").GetString(), foreign.GetProperty("grounding").GetString()));
+        Assert.DoesNotContain("not in the book", app.Model.Requests[^2].Messages[1].Content, StringComparison.Ordinal);
+        Assert.Contains("The selected text is not in the book", app.Model.Requests[^1].Messages[1].Content, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task A_marked_translation_is_put_into_the_books_language()
+    {
+        app.Model.Answer("How do two ROS 2 nodes talk to each other over topics?").Answer("They publish and subscribe [1].");
+
+        var answer = await app.AnswerAsync(new { message = "explain this", selected_text = Translation });
+
+        Assert.Equal("/docs/ros2/topics#how-nodes-talk", FirstUrl(answer));
+        Assert.Contains(Translation, app.Model.Requests[^2].Messages[^1].Content, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public async Task What_the_book_answers_in_part_is_partial()
+    {
+        app.Model.Answer("They talk over topics [1].");
+
+        var answer = await app.AnswerAsync(new { message = PartlyCovered });
+
+        Assert.InRange(await CoverageAsync(PartlyCovered), 0.3, 0.7);
+        Assert.Equal("partial", answer.GetProperty("grounding").GetString());
+    }
+
+    [Theory]
+    [InlineData("and why?")]
+    [InlineData("give an example")]
+    public async Task A_follow_up_is_rewritten_with_what_it_refers_to(string followUp)
+    {
+        app.Model.Answer("It stays inside the support polygon [1].");
+        var first = await app.AnswerAsync(new { message = "Where must the zero moment point of a humanoid stay?" });
+        app.Model.Answer("Why must the zero moment point stay inside the support polygon of a humanoid?").Answer("Because of the balance [1].");
+
+        var second = await app.AnswerAsync(new { message = followUp, session_id = first.GetProperty("session_id").GetGuid() });
+
+        Assert.Equal("/docs/motion/balance#the-zero-moment-point", FirstUrl(second));
+        var rewriting = app.Model.Requests[^2].Messages;
+        Assert.StartsWith(Rewriter, rewriting[0].Content, StringComparison.Ordinal);
+        Assert.Equal(
+            [("user", "Where must the zero moment point of a humanoid stay?"), ("assistant", "It stays inside the support polygon [1]."), ("user", followUp)],
+            rewriting.Skip(1));
+        Assert.Equal(followUp, app.Model.Requests[^1].Messages[^1].Content);
+    }
+
+    [Fact]
+    public async Task Where_the_rewriting_fails_the_turn_before_stands_in()
+    {
+        app.Model.Answer("It stays inside the support polygon [1].");
+        var first = await app.AnswerAsync(new { message = "Where must the zero moment point of a humanoid stay?" });
+        app.Model.Fail(400).Answer("Because of the balance [1].");
+
+        var second = await app.AnswerAsync(new { message = "and why?", session_id = first.GetProperty("session_id").GetGuid() });
+
+        Assert.Equal("/docs/motion/balance#the-zero-moment-point", FirstUrl(second));
+    }
+
+    [Fact]
+    public async Task A_question_that_stands_alone_costs_one_call()
+    {
+        app.Model.Answer("Over topics [1].");
+        var first = await app.AnswerAsync(new { message = "How do two ROS 2 nodes talk over topics?" });
+        var before = app.Model.Requests.Count;
+        app.Model.Answer("It answers with one response [1].");
+
+        await app.AnswerAsync(new { message = "What does a service answer to the request of a client?", session_id = first.GetProperty("session_id").GetGuid() });
+
+        Assert.Equal(before + 1, app.Model.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_marker_that_was_not_given_never_reaches_the_reader()
+    {
+        app.Model.Answer("Over topics [7], that is by publishing [1] and [99].");
+
+        var answer = await app.AnswerAsync(new { message = "How do two ROS 2 nodes talk over topics?" });
+
+        Assert.Equal("Over topics, that is by publishing [1] and.", answer.GetProperty("response").GetString());
+        Assert.Single(answer.GetProperty("citations").EnumerateArray());
+    }
+
+    [Fact]
+    public async Task Offline_a_follow_up_is_answered_with_the_turn_before()
+    {
+        await using var offline = new ChatApp { ["AI_PROVIDER"] = "offline" };
+        await offline.InitializeAsync();
+        var first = await offline.AnswerAsync(new { message = "Where must the zero moment point of a humanoid stay?" });
+
+        var second = await offline.AnswerAsync(new { message = "and why?", session_id = first.GetProperty("session_id").GetGuid() });
+
+        Assert.Equal("/docs/motion/balance#the-zero-moment-point", FirstUrl(second));
+        Assert.Contains("offline", second.GetProperty("model").GetString());
+    }
+
+    private async Task<double> CoverageAsync(string question)
+    {
+        var found = await (await app.Client.GetAsync($"/search?q={Uri.EscapeDataString(question)}")).JsonAsync();
+        return found.GetProperty("passages").EnumerateArray().Max(p => p.GetProperty("coverage").GetDouble());
+    }
+
+    private static string? FirstUrl(System.Text.Json.JsonElement answer) => answer.GetProperty("citations")[0].GetProperty("url").GetString();
+}

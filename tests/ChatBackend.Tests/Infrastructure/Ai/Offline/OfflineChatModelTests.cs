@@ -1,0 +1,157 @@
+using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Ai.Offline;
+using ChatBackend.Infrastructure.Docusaurus;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Tests.Infrastructure.Ai.Offline;
+
+public sealed class OfflineChatModelTests
+{
+    private const string Talk = """
+        Two ROS 2 nodes talk to each other by exchanging typed messages. With a **topic**, one node publishes, e.g. an image, and
+        others subscribe. Services are in the [next chapter](./services.md#services). Sensors are not the subject here.
+        """;
+
+    private const string Publisher = """
+        The weather was fine. To publish from a node, create a publisher with `create_publisher(Float64, "a[0].b. C")`.
+
+        ```python
+        publisher = node.create_publisher(Float64, "joints", 10)
+        publisher.publish(values[0])
+        ```
+
+        A subscriber is not shown.
+        """;
+
+    private const string Channels = """
+        Three channels connect nodes:
+
+        - **Topic**: one to many [2].
+        - **Service**: request and response.
+
+        | Channel | Use |
+        | --- | --- |
+        | Topic | sensor data |
+        | Gripper `g[1]` | grasp an eggshell [7] |
+        """;
+
+    private static readonly QuotableText[] Book =
+    [
+        new(1, "Nodes › How nodes talk", Talk),
+        new(2, "Nodes › A publisher", Publisher),
+        new(3, "Nodes › Channels [9]", Channels),
+    ];
+
+    [Fact]
+    public void The_best_sentence_comes_first_with_what_follows_it_and_is_cited() => Assert.Equal(
+        """
+        From *Nodes › How nodes talk*:
+
+        > Two ROS 2 nodes talk to each other by exchanging typed messages. With a topic, one node publishes, e.g. an image, and others subscribe. Services are in the next chapter. Sensors are not the subject here. [1]
+        """,
+        OfflineChatModel.Answer("How do two ROS 2 nodes talk to each other?", Book));
+
+    [Fact]
+    public void A_question_how_gets_the_code_that_follows_and_other_questions_do_not()
+    {
+        var how = OfflineChatModel.Answer("How do I create a publisher?", Book);
+        var what = OfflineChatModel.Answer("What does a publisher publish?", Book);
+
+        Assert.Contains("`create_publisher(Float64, \"a[0].b. C\")`. [2]", how, StringComparison.Ordinal);
+        Assert.Contains("\n\n```python\npublisher = node.create_publisher(Float64, \"joints\", 10)\npublisher.publish(values[0])\n```", how, StringComparison.Ordinal);
+        Assert.DoesNotContain("```", what, StringComparison.Ordinal);
+        Assert.DoesNotContain("weather", how, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_sentence_that_announces_a_list_brings_it_along_without_the_books_own_brackets() => Assert.Contains(
+        """
+        > Three channels connect nodes:
+        >
+        > - Topic: one to many (2).
+        > - Service: request and response. [3]
+        """,
+        OfflineChatModel.Answer("Which channels connect nodes?", Book), StringComparison.Ordinal);
+
+    [Fact]
+    public void A_row_of_a_table_stays_in_its_table() => Assert.Equal(
+        """
+        From *Nodes › Channels (9)*:
+
+        > | Channel | Use |
+        > | --- | --- |
+        > | Gripper `g[1]` | grasp an eggshell (7) |
+        >
+        > [3]
+        """,
+        OfflineChatModel.Answer("grasp an eggshell", Book));
+
+    [Theory]
+    [InlineData("How do I bake bread?")]
+    [InlineData("نوڈ کیا ہے؟")]
+    [InlineData("Who won the football nodes championship in Brazil last year?")]
+    [InlineData("???")]
+    [InlineData("")]
+    public void What_the_book_does_not_cover_has_no_answer(string question)
+    {
+        Assert.Null(OfflineChatModel.Answer(question, Book));
+        Assert.Null(OfflineChatModel.Answer(question, []));
+    }
+
+    [Fact]
+    public void Urdu_is_answered_from_Urdu() => Assert.Equal(
+        """
+        From *نوڈ*:
+
+        > نوڈ ایک پروگرام ہے جو ایک کام کرتا ہے۔ یہ پیغام بھیجتا ہے۔ [1]
+        """,
+        OfflineChatModel.Answer("نوڈ کیا ہے؟", [new(1, "نوڈ", "نوڈ ایک پروگرام ہے جو ایک کام کرتا ہے۔ یہ پیغام بھیجتا ہے۔")]));
+
+    [Fact]
+    public void What_has_no_number_is_quoted_without_a_marker() =>
+        Assert.Equal("> A node does one job.", OfflineChatModel.Answer("What is a node?", [new(null, "", "A node does one job.")]));
+
+    [Fact]
+    public void The_same_sentence_in_two_passages_is_quoted_once()
+    {
+        var answer = OfflineChatModel.Answer("What is a node?", [new(1, "One", "A node is a participant."), new(2, "Two", "A node is a **participant**.")]);
+
+        Assert.Equal("From *One*:\n\n> A node is a participant. [1]", answer);
+    }
+
+    [Theory]
+    [InlineData("A. B. Smith wrote it. See Fig. 3 for the arm. Then stop", "A. B. Smith wrote it.|See Fig. 3 for the arm.|Then stop")]
+    [InlineData("It is 3.5 m long! Is it? \"Yes.\" `x. Y` is code. $a. B$ is math.", "It is 3.5 m long!|Is it?|\"Yes.\"|`x. Y` is code.|$a. B$ is math.")]
+    [InlineData("ロボットは歩く。人も歩く。", "ロボットは歩く。|人も歩く。")]
+    [InlineData(":::note\nMind *this*[^1] and ![image](a.png)that.\n:::", "Mind this and that.")]
+    [InlineData("# Heading\n\n$$\nx = 1. Y\n$$\n\n> Quoted. Twice.", "Quoted.|Twice.")]
+    [InlineData("", "")]
+    public void Sentences_end_where_a_reader_would_say_so(string markdown, string sentences) =>
+        Assert.Equal(sentences, string.Join('|', QuotableMarkdown.Split(markdown).Select(q => q.Text)));
+
+    [Fact]
+    public void Hostile_text_is_taken_apart_in_time()
+    {
+        string[] hostile = [new('`', 8000), new('[', 8000), new('$', 8001), new('>', 8000), string.Concat(Enumerable.Repeat("e. ", 3000)), string.Concat(Enumerable.Repeat("[1", 4000)), string.Concat(Enumerable.Repeat("`$[", 3000))];
+        var started = System.Diagnostics.Stopwatch.GetTimestamp();
+
+        foreach (var text in hostile)
+            OfflineChatModel.Answer("e", [new(1, text, text)]);
+
+        Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(25));
+    }
+
+    [Fact]
+    public async Task It_streams_words_and_says_that_it_is_offline()
+    {
+        var model = new OfflineChatModel(Options.Create(new SiteOptions()));
+        var pieces = new List<ModelPiece>();
+        await foreach (var piece in model.StreamAsync(new([]) { Question = "How do nodes talk?", Quotable = Book }, CancellationToken.None))
+            pieces.Add(piece);
+
+        Assert.True(pieces.Count > 20);
+        Assert.Equal(OfflineChatModel.Answer("How do nodes talk?", Book), string.Concat(pieces.Select(p => p.Text)));
+        Assert.Equal(new ModelPiece("") { Finish = ModelFinish.Stop, Model = "offline-extractive" }, pieces[^1]);
+        Assert.True(model.IsOffline);
+    }
+}

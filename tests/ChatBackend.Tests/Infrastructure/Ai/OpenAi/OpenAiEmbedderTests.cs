@@ -1,0 +1,110 @@
+using System.Diagnostics;
+using ChatBackend.Infrastructure.Ai;
+
+namespace ChatBackend.Tests.Infrastructure.Ai.OpenAi;
+
+public sealed class OpenAiEmbedderTests
+{
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Every_text_gets_its_vector_in_order_in_batches(bool sendsBase64)
+    {
+        await using var stub = await StubOpenAi.StartAsync();
+        stub.SendsBase64 = sendsBase64;
+        using var tested = new ModelUnderTest(stub.BaseUrl, options: o => o.EmbeddingDimensions = 8);
+        var texts = Enumerable.Range(0, 300).Select(i => $"text {i}").ToArray();
+
+        var vectors = await tested.Embedder.EmbedAsync(texts, CancellationToken.None);
+
+        Assert.Equal(texts.Select(t => StubOpenAi.VectorOf(t, 8)), vectors.Select(v => v.ToArray()));
+        Assert.Equal([128, 128, 44], stub.EmbeddingRequests.Select(r => r.Inputs.Count));
+        Assert.All(stub.EmbeddingRequests, r => Assert.Equal(8, r.Body.GetProperty("dimensions").GetInt32()));
+    }
+
+    [Fact]
+    public async Task Long_texts_go_in_smaller_batches()
+    {
+        await using var stub = await StubOpenAi.StartAsync();
+        using var tested = new ModelUnderTest(stub.BaseUrl, options: o => o.EmbeddingDimensions = 8);
+
+        await tested.Embedder.EmbedAsync([new('a', 60_000), new('b', 60_000), new('c', 30_000), new('d', 150_000), ""], CancellationToken.None);
+
+        Assert.Equal([1, 2, 1, 1], stub.EmbeddingRequests.Select(r => r.Inputs.Count));
+    }
+
+    [Fact]
+    public async Task Other_models_are_not_told_their_dimensions()
+    {
+        await using var stub = await StubOpenAi.StartAsync();
+        stub.Dimensions = 768;
+        using var tested = new ModelUnderTest(stub.BaseUrl, options: o => (o.EmbeddingModel, o.EmbeddingDimensions) = ("nomic-embed-text", 768));
+
+        Assert.Equal(768, Assert.Single(await tested.Embedder.EmbedAsync(["text"], CancellationToken.None)).Length);
+        Assert.False(Assert.Single(stub.EmbeddingRequests).Body.TryGetProperty("dimensions", out _));
+    }
+
+    [Theory]
+    [InlineData("""{"object":"list","model":"m","data":[],"usage":{"prompt_tokens":1,"total_tokens":1}}""")]
+    [InlineData("""{"object":"list","model":"m","data":[{"object":"embedding","index":0,"embedding":[1,2,3]}],"usage":{"prompt_tokens":1,"total_tokens":1}}""")]
+    [InlineData("""{"object":"list","model":"m","data":[{"object":"embedding","index":0,"embedding":[1,2]},{"object":"embedding","index":1,"embedding":[1,2]}],"usage":{"prompt_tokens":1,"total_tokens":1}}""")]
+    [InlineData("""{"object":"list","model":"m"}""")]
+    [InlineData("<html>")]
+    public async Task Vectors_that_are_not_what_was_asked_for_are_a_failure(string answer)
+    {
+        await using var stub = await StubOpenAi.StartAsync();
+        stub.AnswerEmbeddings(answer);
+        using var tested = new ModelUnderTest(stub.BaseUrl, options: o => o.EmbeddingDimensions = 2);
+
+        var failure = await Assert.ThrowsAsync<ModelException>(() => tested.Embedder.EmbedAsync(["text"], CancellationToken.None));
+
+        Assert.Equal(ModelFailure.Failed, failure.Failure);
+        Assert.Single(stub.EmbeddingRequests);
+    }
+
+    [Fact]
+    public async Task A_fault_is_tried_again_once()
+    {
+        await using var stub = await StubOpenAi.StartAsync();
+        stub.FailEmbeddings(503);
+        using var tested = new ModelUnderTest(stub.BaseUrl);
+
+        Assert.Single(await tested.Embedder.EmbedAsync(["text"], CancellationToken.None));
+
+        stub.FailEmbeddings(503, times: 2);
+        var failure = await Assert.ThrowsAsync<ModelException>(() => tested.Embedder.EmbedAsync(["text"], CancellationToken.None));
+        Assert.Equal(ModelFailure.Unavailable, failure.Failure);
+        Assert.Equal(4, stub.EmbeddingRequests.Count);
+    }
+
+    [Fact]
+    public async Task Silence_is_a_timeout_and_a_cancelled_caller_is_not()
+    {
+        await using var stub = await StubOpenAi.StartAsync();
+        stub.HangEmbeddings(times: 3);
+        using var tested = new ModelUnderTest(stub.BaseUrl, limits => limits.Embed = TimeSpan.FromSeconds(1));
+        var started = Stopwatch.GetTimestamp();
+
+        var failure = await Assert.ThrowsAsync<ModelException>(() => tested.Embedder.EmbedAsync(["text"], CancellationToken.None));
+
+        Assert.Equal(ModelFailure.Timeout, failure.Failure);
+        Assert.Equal(2, stub.EmbeddingRequests.Count);
+        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(25));
+
+        using var cancelled = new CancellationTokenSource();
+        var embedding = tested.Embedder.EmbedAsync(["text"], cancelled.Token);
+        await Until.TrueAsync(() => stub.EmbeddingRequests.Count == 3, "the request did not come");
+        await cancelled.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => embedding);
+    }
+
+    [Fact]
+    public async Task Nothing_to_embed_asks_nobody()
+    {
+        await using var stub = await StubOpenAi.StartAsync();
+        using var tested = new ModelUnderTest(stub.BaseUrl);
+
+        Assert.Empty(await tested.Embedder.EmbedAsync([], CancellationToken.None));
+        Assert.Empty(stub.EmbeddingRequests);
+    }
+}

@@ -1,0 +1,42 @@
+using ChatBackend.Infrastructure.Docusaurus;
+
+
+namespace ChatBackend.Tests.Infrastructure.Docusaurus;
+
+public sealed class BookFolderTests : IDisposable
+{
+    private readonly string _root = Directory.CreateTempSubdirectory("book").FullName;
+
+    public void Dispose() => Directory.Delete(_root, recursive: true);
+
+    [Fact]
+    public void Only_pages_that_are_published_are_found_in_a_stable_order()
+    {
+        foreach (var path in new[] { "book/b.md", "book/B/a.MDX", "book/a/2.md", "book/a/1.md", "book/_part.md", "book/_parts/x.md", "book/.git/x.md", "book/.x.md", "book/node_modules/p/x.md", "book/x.txt", "out/secret.md" })
+            Write(path, "Text");
+        File.CreateSymbolicLink(Path.Combine(_root, "book/inside.md"), Path.Combine(_root, "book/b.md"));
+        File.CreateSymbolicLink(Path.Combine(_root, "book/outside.md"), Path.Combine(_root, "out/secret.md"));
+        File.CreateSymbolicLink(Path.Combine(_root, "book/dangling.md"), Path.Combine(_root, "nothing.md"));
+        Directory.CreateSymbolicLink(Path.Combine(_root, "book/loop"), Path.Combine(_root, "book"));
+
+        Assert.Equal(["B/a.MDX", "a/1.md", "a/2.md", "b.md", "inside.md"], BookFolder.Pages(Path.Combine(_root, "book") + "/"));
+    }
+
+    [Fact]
+    public void A_folder_that_is_not_there_is_said_to_be_missing() =>
+        Assert.Throws<DirectoryNotFoundException>(() => BookFolder.Pages(Path.Combine(_root, "none")));
+
+    [Fact]
+    public async Task A_file_that_is_not_text_is_refused()
+    {
+        await File.WriteAllBytesAsync(Path.Combine(_root, "a.md"), [0x41, 0xC3, 0x28]);
+
+        await Assert.ThrowsAsync<DocumentException>(() => BookFolder.ReadAsync(_root, "a.md", TestContext.Current.CancellationToken));
+    }
+
+    private void Write(string path, string text)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(Path.Combine(_root, path))!);
+        File.WriteAllText(Path.Combine(_root, path), text);
+    }
+}

@@ -1,0 +1,382 @@
+using System.Text.Json;
+using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Http.Problems;
+using ChatBackend.Infrastructure.Search;
+using ChatBackend.Infrastructure.Search.Qdrant;
+using ChatBackend.Infrastructure.Search.Words;
+
+namespace ChatBackend.Tests.Infrastructure.Search.Qdrant;
+
+/// <summary>What only Qdrant's index does; <see cref="PassageIndexTests"/> has what both do. Each test has a Qdrant of its own.</summary>
+public sealed class QdrantPassageIndexTests : IAsyncLifetime
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    private readonly SearchQdrant _qdrant = new();
+
+    private StubQdrant Stub => _qdrant.Stub;
+
+    public ValueTask InitializeAsync() => _qdrant.InitializeAsync();
+
+    public ValueTask DisposeAsync() => _qdrant.DisposeAsync();
+
+    [Fact]
+    public async Task A_question_in_other_words_finds_the_passage_by_its_meaning()
+    {
+        var index = _qdrant.Another(new MeaningOfWords());
+        await PutAsync(index, "meaning/a.md", "A walrus swims in cold water.", "The gripper closes around the cup.", "Torque is measured at the joint.");
+
+        var found = await index.SearchAsync(new("grasping objects"), None);
+
+        Assert.Contains("gripper", found[0].Text);
+        Assert.Equal(0, found[0].Coverage);
+        Assert.Equal(1, found[0].Similarity!.Value, 5);
+        // What is near in neither way is not there to fill the list.
+        Assert.Single(found);
+    }
+
+    [Fact]
+    public async Task Words_and_meaning_agree_on_the_first_place()
+    {
+        var index = _qdrant.Another(new MeaningOfWords());
+        await PutAsync(index, "fused/a.md", "A gripper of three fingers.", "The hand grasps the cup with a sensor.", "A sensor in the joint.");
+
+        var found = await index.SearchAsync(new("the gripper grasps with a sensor"), None);
+
+        Assert.Contains("hand grasps", found[0].Text);
+        Assert.InRange(found[0].Coverage, 0.3, 0.9);
+    }
+
+    [Fact]
+    public async Task When_the_embedder_fails_the_words_answer_alone()
+    {
+        var embedder = new MeaningOfWords();
+        var index = _qdrant.Another(embedder);
+        await PutAsync(index, "alone/a.md", "A walrus swims in cold water.", "Torque is measured at the joint.");
+        embedder.IsBroken = true;
+
+        var found = Assert.Single(await index.SearchAsync(new("where does a walrus swim"), None));
+
+        Assert.Contains("walrus", found.Text);
+        Assert.Null(found.Similarity);
+        await Assert.ThrowsAsync<ModelException>(() => PutAsync(index, "alone/b.md", "Another walrus."));
+        Assert.DoesNotContain("alone/b.md", await index.GetDocumentsAsync(None));
+    }
+
+    [Fact]
+    public async Task A_model_whose_scale_is_unknown_gives_ranks_and_no_similarity()
+    {
+        var index = _qdrant.Another(new MeaningOfWords { Model = "some-local-model" });
+        await PutAsync(index, "scale/a.md", "The gripper closes around the cup.");
+
+        Assert.Null(Assert.Single(await index.SearchAsync(new("grasping objects"), None)).Similarity);
+    }
+
+    [Fact]
+    public async Task An_unchanged_document_is_neither_embedded_nor_written()
+    {
+        var embedder = new MeaningOfWords();
+        var index = _qdrant.Another(embedder);
+        await PutAsync(index, "same/a.md", "A walrus.");
+        var (texts, writes) = (embedder.Texts, Writes());
+
+        await PutAsync(index, "same/a.md", "A walrus.");
+        await PutAsync(_qdrant.Another(embedder), "same/a.md", "A walrus.");
+
+        Assert.Equal(texts, embedder.Texts);
+        // The second process looks after the collection's indexes once.
+        Assert.Equal(writes + QdrantFields.Indexed.Count, Writes());
+
+        int Writes() => Stub.Requests.Count(r => r.Query.Contains("wait=true", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task Another_analyzer_or_model_makes_a_document_stale_and_no_model_does_not()
+    {
+        var index = _qdrant.Another(new MeaningOfWords());
+        await PutAsync(index, "stale/a.md", "A walrus.");
+
+        Assert.Equal("A walrus.", (await index.GetDocumentsAsync(None))["stale/a.md"]);
+        Assert.Equal("A walrus.", (await _qdrant.Index.GetDocumentsAsync(None))["stale/a.md"]);
+        Assert.Equal("", (await _qdrant.Another(new MeaningOfWords { Model = "text-embedding-3-large" }).GetDocumentsAsync(None))["stale/a.md"]);
+
+        Stub.Change(SearchQdrant.Collection, payload => payload["analyzer_version"] = TextAnalyzer.Version - 1);
+        Assert.Equal("", (await index.GetDocumentsAsync(None))["stale/a.md"]);
+    }
+
+    [Fact]
+    public async Task A_long_document_is_written_and_read_in_parts()
+    {
+        var texts = Enumerable.Range(0, 600).Select(i => $"The walrus number{i} eats.").ToArray();
+        await PutAsync(_qdrant.Index, "long/a.md", texts);
+
+        var ids = texts.Select((text, i) => PassageId.Of("long/a.md", new(i, [], null, text))).ToArray();
+        Assert.Equal(600, (await _qdrant.Index.GetAsync(ids, None)).Count);
+        Assert.All(Stub.Requests.Where(r => r.Operation == "points" && r.Method == "PUT"), r => Assert.InRange(r.Body!["points"]!.AsArray().Count, 1, 256));
+    }
+
+    [Fact]
+    public async Task Before_the_first_ingest_there_is_nothing_and_nothing_fails()
+    {
+        Assert.Empty(await _qdrant.Index.SearchAsync(new("walrus"), None));
+        Assert.Empty(await _qdrant.Index.GetAsync([Guid.NewGuid()], None));
+        Assert.Empty(await _qdrant.Index.GetDocumentsAsync(None));
+        await _qdrant.Index.RemoveAsync(["a.md"], None);
+        Assert.DoesNotContain(Stub.Requests, r => r.Method == "PUT");
+    }
+
+    [Fact]
+    public async Task Two_processes_may_make_the_collection_at_once()
+    {
+        await Task.WhenAll(Enumerable.Range(0, 6).Select(i => PutAsync(_qdrant.Another(), $"at-once/{i}.md", $"The walrus number{i}.")));
+
+        Assert.Equal(6, (await _qdrant.Index.GetDocumentsAsync(None)).Count);
+        Assert.Equal(6, (await _qdrant.Index.SearchAsync(new("walrus"), None)).Count);
+    }
+
+    [Fact]
+    public async Task A_collection_that_was_dropped_is_made_again()
+    {
+        await PutAsync(_qdrant.Index, "dropped/a.md", "A walrus.");
+        Stub.Drop(SearchQdrant.Collection);
+
+        await Assert.ThrowsAsync<SearchException>(() => PutAsync(_qdrant.Index, "dropped/b.md", "Another walrus."));
+        await PutAsync(_qdrant.Index, "dropped/b.md", "Another walrus.");
+
+        Assert.Single(await _qdrant.Index.SearchAsync(new("walrus"), None));
+    }
+
+    [Fact]
+    public async Task A_collection_for_vectors_of_another_size_is_refused()
+    {
+        await PutAsync(_qdrant.Index, "size/a.md", "A walrus.");
+
+        var failure = await Assert.ThrowsAsync<SearchException>(() => PutAsync(_qdrant.Another(new MeaningOfWords { Dimensions = 9 }), "size/b.md", "Another walrus."));
+
+        Assert.False(failure.IsAway);
+        Assert.Contains("QDRANT_COLLECTION", failure.Message);
+    }
+
+    /// <summary>The process dies in its n-th request of a replacement, for every n: the old set or the new, and the next ingest makes it whole.</summary>
+    /// <param name="done">How many points the last request still changed.</param>
+    [Theory]
+    [InlineData(0)]
+    [InlineData(1)]
+    [InlineData(3)]
+    [InlineData(100)]
+    public async Task A_kill_anywhere_in_a_replacement_leaves_a_whole_set_and_the_next_ingest_repairs_it(int done)
+    {
+        string[] old = ["walrus old zero", "walrus old one", "walrus the same"];
+        string[] fresh = ["walrus new zero", "walrus new one", "walrus the same", "walrus new three"];
+        await PutAsync(_qdrant.Index, "kill/a.md", fresh);
+        var golden = Stub.Ids(SearchQdrant.Collection);
+
+        var requests = 0;
+        for (var lived = 0; lived <= requests; lived++)
+        {
+            await PutAsync(_qdrant.Index, "kill/a.md", old);
+            requests = 0;
+            Stub.When(_ => ++requests == lived + 1, new() { DiesAfter = done }).When(_ => requests > lived + 1, StubFault.Error(500), int.MaxValue);
+            await Record.ExceptionAsync(() => PutAsync(_qdrant.Index, "kill/a.md", fresh));
+            Stub.Heal();
+
+            var seen = (await _qdrant.Another().SearchAsync(new("walrus", 20), None)).OrderBy(p => p.Position).Select(p => p.Text).ToArray();
+            Assert.True(seen.SequenceEqual(old) || seen.SequenceEqual(fresh), $"after {lived} requests: {string.Join(", ", seen)}");
+            // A hash says that nothing is left to do.
+            var hash = (await _qdrant.Another().GetDocumentsAsync(None))["kill/a.md"];
+            if (hash.Length > 0)
+                Assert.Equal((string.Join('|', seen), seen.Length), (hash, Stub.Payloads(SearchQdrant.Collection, "passage").Count));
+
+            // The author may as well have gone back to the old page meanwhile.
+            foreach (var texts in (string[][])[old, fresh])
+            {
+                await PutAsync(_qdrant.Another(), "kill/a.md", texts);
+                Assert.Equal(texts, (await _qdrant.Index.SearchAsync(new("walrus", 20), None)).OrderBy(p => p.Position).Select(p => p.Text));
+            }
+
+            Assert.Equal(golden, Stub.Ids(SearchQdrant.Collection));
+        }
+
+        Assert.Equal(7, requests);
+    }
+
+    [Fact]
+    public async Task A_kill_in_a_removal_or_a_first_ingest_leaves_what_pruning_finds()
+    {
+        Stub.When(r => r.Operation == "points/count", StubFault.Error(500), int.MaxValue);
+        await Assert.ThrowsAsync<SearchException>(() => PutAsync(_qdrant.Index, "first/a.md", "A walrus."));
+        Stub.Heal();
+
+        Assert.Empty(await _qdrant.Index.SearchAsync(new("walrus"), None));
+        Assert.Equal("", (await _qdrant.Index.GetDocumentsAsync(None))["first/a.md"]);
+
+        await _qdrant.Index.RemoveAsync(["first/a.md"], None);
+        Assert.Empty(Stub.Ids(SearchQdrant.Collection));
+    }
+
+    [Fact]
+    public async Task A_removal_and_a_replacement_at_once_leave_the_whole_page_or_none()
+    {
+        for (var round = 0; round < 20; round++)
+        {
+            await Task.WhenAll(
+                PutAsync(_qdrant.Index, "both/a.md", $"A walrus {round}.", "Another walrus."), _qdrant.Index.RemoveAsync(["both/a.md", "both/b.md"], None),
+                PutAsync(_qdrant.Index, "both/b.md", $"A tapir {round}."));
+
+            var isListed = (await _qdrant.Index.GetDocumentsAsync(None)).ContainsKey("both/a.md");
+            Assert.Equal(isListed ? 2 : 0, (await _qdrant.Index.SearchAsync(new("walrus"), None)).Count);
+        }
+    }
+
+    [Theory]
+    [InlineData("acknowledged")]
+    [InlineData("wait_timeout")]
+    public async Task A_write_that_is_not_completed_is_no_success(string status)
+    {
+        await PutAsync(_qdrant.Index, "wait/a.md", "A walrus.");
+
+        foreach (var operation in (string[])["points", "points/batch"])
+        {
+            Stub.When(r => r.Operation == operation && r.Query.Contains("wait=true", StringComparison.Ordinal), StubFault.Update(status));
+            var failure = await Assert.ThrowsAsync<SearchException>(() => PutAsync(_qdrant.Index, "wait/a.md", "Another walrus."));
+            Assert.True(failure.IsAway);
+            Assert.Equal("", (await _qdrant.Index.GetDocumentsAsync(None))["wait/a.md"]);
+        }
+
+        await PutAsync(_qdrant.Index, "wait/a.md", "Another walrus.");
+        Assert.Equal("Another walrus.", (await _qdrant.Index.GetDocumentsAsync(None))["wait/a.md"]);
+    }
+
+    [Theory]
+    [InlineData(500, true, 2)]
+    [InlineData(503, true, 2)]
+    [InlineData(429, true, 1)]
+    [InlineData(400, false, 1)]
+    [InlineData(401, false, 1)]
+    [InlineData(307, false, 1)]
+    public async Task Errors_are_told_apart_and_only_those_that_may_pass_are_tried_again(int status, bool isAway, int requests)
+    {
+        await PutAsync(_qdrant.Index, "errors/a.md", "A walrus.");
+        var before = Queries();
+        Stub.Next("points/query/batch", StubFault.Error(status, ("Retry-After", "7"), ("Location", Stub.Url)), requests);
+
+        var failure = await Assert.ThrowsAsync<SearchException>(() => _qdrant.Index.SearchAsync(new("walrus"), None));
+
+        Assert.Equal(isAway, failure.IsAway);
+        Assert.Equal(requests, Queries() - before);
+        Assert.Equal(isAway ? TimeSpan.FromSeconds(7) : null, failure.RetryAfter);
+        var problem = ErrorHandling.Describe(failure);
+        Assert.Equal(isAway ? 503 : 500, problem.Status);
+        Assert.Equal(isAway ? "search_unavailable" : "search_failed", problem.Extensions["code"]);
+        foreach (var secret in (string[])[StubQdrant.UpstreamText, StubQdrant.Key, new Uri(Stub.Url).Authority])
+            Assert.DoesNotContain(secret, failure + problem.Detail);
+
+        int Queries() => Stub.Requests.Count(r => r.Operation == "points/query/batch");
+    }
+
+    [Fact]
+    public async Task One_failure_or_silence_of_a_search_is_made_good()
+    {
+        await PutAsync(_qdrant.Index, "again/a.md", "A walrus.");
+
+        Stub.Next("points/query/batch", StubFault.Error(500)).Next("points", StubFault.Silence);
+
+        Assert.Single(await _qdrant.Index.SearchAsync(new("walrus"), None));
+    }
+
+    [Fact]
+    public async Task Without_Qdrant_or_with_a_wrong_key_searches_fail_at_once()
+    {
+        var away = await Assert.ThrowsAsync<SearchException>(() => _qdrant.Another(url: "http://127.0.0.1:1").SearchAsync(new("walrus"), None));
+        var locked = await Assert.ThrowsAsync<SearchException>(() => _qdrant.Another(key: "wrong").SearchAsync(new("walrus"), None));
+
+        Assert.True(away.IsAway);
+        Assert.False(locked.IsAway);
+        Assert.DoesNotContain("127.0.0.1", away.ToString());
+    }
+
+    [Fact]
+    public async Task The_stub_refuses_what_Qdrant_Cloud_refuses()
+    {
+        await PutAsync(_qdrant.Index, "strict/a.md", "A walrus.");
+        using var http = new HttpClient { BaseAddress = new($"{Stub.Url}/collections/{SearchQdrant.Collection}/") };
+        http.DefaultRequestHeaders.Add("api-key", StubQdrant.Key);
+
+        // Else the tests above would say nothing.
+        Assert.Equal(400, await PostAsync("points/count", """{"filter":{"must":[{"key":"title","match":{"value":"x"}}]}}"""));
+        Assert.Equal(400, await PostAsync("points/delete?wait=true", """{"filter":{"must":[{"key":"text","match":{"any":["x"]}}]}}"""));
+        Assert.Equal(400, await PostAsync("points/query", """{"query":[1,2],"using":"dense"}"""));
+        Assert.Equal(422, await PostAsync("points/query", """{"query":{"indices":[1,1],"values":[1,1]},"using":"bm25"}"""));
+        http.DefaultRequestHeaders.Clear();
+        Assert.Equal(401, await PostAsync("points/count", "{}"));
+
+        async Task<int> PostAsync(string path, string body) => (int)(await http.PostAsync(path, new StringContent(body))).StatusCode;
+    }
+
+    [Fact]
+    public async Task Requests_are_what_Qdrants_own_description_allows()
+    {
+        if (ApiDescription.Qdrant is not { } description)
+        {
+            Assert.Skip("Qdrant's description (qdrant-openapi.json) is not on this machine; CHATBACKEND_SHARED can name its folder.");
+            return;
+        }
+
+        var index = _qdrant.Another(new MeaningOfWords());
+        await PutAsync(index, "described/a.md", "Before it.", "The gripper closes firmly around the cup of the visitor.", "After it.");
+        await index.SearchAsync(new("grasping a cup") { SelectedText = "gripper closes firmly around the cup of the visitor", PageUrl = "/docs/described/a" }, None);
+        await _qdrant.Index.SearchAsync(new("cup"), None);
+        await index.GetAsync([Guid.NewGuid()], None);
+        await index.GetDocumentsAsync(None);
+        await index.RemoveAsync(["described/a.md"], None);
+
+        foreach (var request in Stub.Requests.Where(r => r.Body is not null))
+            Assert.Empty(description.Problems(SchemaOf(request), Element(request.Body!)));
+        Assert.Equal(8, Stub.Requests.Where(r => r.Body is not null).Select(SchemaOf).Distinct().Count());
+        // The check itself can fail.
+        Assert.NotEmpty(description.Problems("QueryRequestBatch", Element("""{"searches":[{"query":{"fusion":"magic"},"limit":1}]}""")));
+        Assert.NotEmpty(description.Problems("QueryRequestBatch", Element("""{"searches":[{"query":[1],"limit":1,"with_payloads":true}]}""")));
+        Assert.NotEmpty(description.Problems("CountRequest", Element("""{"filter":{"must":[{"key":"path","match":{"equals":"x"}}]}}""")));
+        Assert.NotEmpty(description.Problems("PointInsertOperations", Element("""{"points":[{"id":"x"}]}""")));
+
+        static JsonElement Element(object json) => JsonDocument.Parse(json.ToString()!).RootElement;
+        static string SchemaOf(StubQdrantRequest request) => (request.Method, request.Operation) switch
+        {
+            ("PUT", "") => "CreateCollection",
+            ("PUT", "index") => "CreateFieldIndex",
+            ("PUT", "points") => "PointInsertOperations",
+            ("POST", "points") => "PointRequest",
+            ("POST", "points/batch") => "UpdateOperations",
+            ("POST", "points/count") => "CountRequest",
+            ("POST", "points/scroll") => "ScrollRequest",
+            ("POST", "points/query/batch") => "QueryRequestBatch",
+            _ => throw new InvalidOperationException(request.Operation),
+        };
+    }
+
+    private static Task PutAsync(QdrantPassageIndex index, string path, params string[] texts) => index.ReplaceAsync(
+        new(path, "Title", "/docs/" + path.Replace(".md", ""), string.Join('|', texts), [.. texts.Select((t, i) => new Chunk(i, [], null, t))]), None);
+
+    /// <summary>An embedder whose dimensions are topics: what a text says of each.</summary>
+    private sealed class MeaningOfWords : IEmbedder
+    {
+        private static readonly string[][] Topics = [["walrus"], ["grip", "grasp"], ["torque", "joint"], ["sensor", "measure"]];
+
+        public string Model { get; init; } = "text-embedding-3-small";
+
+        public int Dimensions { get; init; } = 8;
+
+        public bool IsBroken { get; set; }
+
+        public int Texts { get; private set; }
+
+        public Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken)
+        {
+            if (IsBroken)
+                throw new ModelException(ModelFailure.Unavailable, "Broken for the test.");
+            Texts += texts.Count;
+            return Task.FromResult<IReadOnlyList<ReadOnlyMemory<float>>>([.. texts.Select(text => new ReadOnlyMemory<float>(
+                [.. Enumerable.Range(0, Dimensions).Select(i => i < Topics.Length ? Topics[i].Count(word => text.Contains(word, StringComparison.OrdinalIgnoreCase)) : 0f)]))]);
+        }
+    }
+}

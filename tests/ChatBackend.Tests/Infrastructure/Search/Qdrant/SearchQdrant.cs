@@ -1,0 +1,41 @@
+using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Search.Qdrant;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Tests.Infrastructure.Search.Qdrant;
+
+/// <summary>A stub Qdrant and the index in it, without the rest of the service and without an embedder.</summary>
+public sealed class SearchQdrant : IAsyncLifetime
+{
+    public const string Collection = "textbook";
+
+    private readonly List<IDisposable> _parts = [];
+
+    internal StubQdrant Stub { get; private set; } = null!;
+
+    internal QdrantPassageIndex Index { get; private set; } = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        Stub = await StubQdrant.StartAsync();
+        Index = Another();
+    }
+
+    /// <summary>The index as another process has it.</summary>
+    internal QdrantPassageIndex Another(IEmbedder? embedder = null, string key = StubQdrant.Key, string? url = null)
+    {
+        var client = new QdrantClient(
+            Options.Create(new QdrantOptions { Url = new(url ?? Stub.Url), ApiKey = key, Collection = Collection }), TimeProvider.System, NullLogger<QdrantClient>.Instance);
+        var documents = new QdrantDocuments(client, embedder, Options.Create(new AiOptions { EmbeddingDimensions = 8 }));
+        _parts.AddRange([client, documents]);
+        return new(client, documents, embedder, NullLogger<QdrantPassageIndex>.Instance);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await Stub.DisposeAsync();
+        foreach (var part in _parts)
+            part.Dispose();
+    }
+}

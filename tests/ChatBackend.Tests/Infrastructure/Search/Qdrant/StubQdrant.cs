@@ -1,0 +1,550 @@
+using System.Text.Json;
+using System.Text.Json.Nodes;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.Logging;
+
+namespace ChatBackend.Tests.Infrastructure.Search.Qdrant;
+
+/// <summary>
+/// Qdrant's REST API in memory on 127.0.0.1, as strict as Qdrant Cloud: a filter on a field without an index, a vector of
+/// the wrong size, a repeated sparse index and a missing key are refused. Writes touch one point at a time, so that who
+/// reads meanwhile sees some of them, as with the real one. Faults come first, in the order in which they were scripted.
+/// </summary>
+internal sealed class StubQdrant : IAsyncDisposable
+{
+    public const string Key = "qdrant-secret-of-the-test";
+
+    /// <summary>Is in every error that the stub sends; nothing that we say or log may hold it.</summary>
+    public const string UpstreamText = "QDRANT-TEXT-THAT-MUST-NOT-LEAK";
+
+    private readonly WebApplication _app;
+    private readonly CancellationTokenSource _closing = new();
+    private readonly Lock _lock = new();
+    private readonly Dictionary<string, StubCollection> _collections = [];
+    private readonly List<StubQdrantRequest> _requests = [];
+    private readonly List<(Func<StubQdrantRequest, bool> When, StubFault Fault, int Times)> _faults = [];
+
+    private StubQdrant(WebApplication app) => _app = app;
+
+    /// <summary>What goes into <c>QDRANT_URL</c>.</summary>
+    public string Url => _app.Urls.First();
+
+    /// <summary>Every request so far, in the order of arrival.</summary>
+    public IReadOnlyList<StubQdrantRequest> Requests
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _requests];
+        }
+    }
+
+    public static async Task<StubQdrant> StartAsync()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        var app = builder.Build();
+        var stub = new StubQdrant(app);
+        app.Map("/collections/{collection}/{**rest}", stub.HandleAsync);
+        await app.StartAsync();
+        return stub;
+    }
+
+    /// <summary>What the next requests of a kind get instead of an answer.</summary>
+    /// <param name="operation">How the path ends, <c>points/query/batch</c>; empty: any.</param>
+    public StubQdrant Next(string operation, StubFault fault, int times = 1) => When(r => r.Operation.EndsWith(operation, StringComparison.Ordinal), fault, times);
+
+    /// <summary>What the next requests that a condition takes get instead of an answer.</summary>
+    public StubQdrant When(Func<StubQdrantRequest, bool> condition, StubFault fault, int times = 1)
+    {
+        lock (_lock)
+            _faults.Add((condition, fault, times));
+        return this;
+    }
+
+    /// <summary>Drops what is left of the script.</summary>
+    public void Heal()
+    {
+        lock (_lock)
+            _faults.Clear();
+    }
+
+    /// <summary>The payloads of a collection's points of one kind.</summary>
+    public IReadOnlyList<JsonObject> Payloads(string collection, string kind)
+    {
+        lock (_lock)
+            return [.. (_collections.GetValueOrDefault(collection)?.Points.Values.ToArray() ?? []).Select(p => p.Payload).Where(p => (string?)p["kind"] == kind)];
+    }
+
+    /// <summary>The ids of a collection's points, in order.</summary>
+    public IReadOnlyList<Guid> Ids(string collection)
+    {
+        lock (_lock)
+            return [.. _collections.GetValueOrDefault(collection)?.Points.Keys ?? Enumerable.Empty<Guid>()];
+    }
+
+    /// <summary>Changes the payloads of a collection behind the service's back.</summary>
+    public void Change(string collection, Action<JsonObject> change)
+    {
+        lock (_lock)
+            foreach (var point in _collections[collection].Points.Values)
+                change(point.Payload);
+    }
+
+    /// <summary>Drops a collection behind the service's back.</summary>
+    public void Drop(string collection)
+    {
+        lock (_lock)
+            _collections.Remove(collection);
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _closing.CancelAsync();
+        await _app.StopAsync(TestContext.Current.CancellationToken);
+        await _app.DisposeAsync();
+        _closing.Dispose();
+    }
+
+    private async Task HandleAsync(HttpContext context)
+    {
+        using var aborted = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _closing.Token);
+        var http = context.Request;
+        var body = http.ContentLength is null or 0 && !http.Headers.ContainsKey("Transfer-Encoding") ? null : await JsonNode.ParseAsync(http.Body, cancellationToken: aborted.Token);
+        var request = new StubQdrantRequest(http.Method, (string)http.RouteValues["collection"]!, (string?)http.RouteValues["rest"] ?? "", http.QueryString.Value ?? "", body);
+        var fault = Record(request);
+        try
+        {
+            if (http.Headers["api-key"] != Key)
+                throw new StubRefusal(401, "Must provide an API key or an Authorization bearer token");
+            if (fault is { Status: { } status })
+            {
+                foreach (var (name, value) in fault.Headers)
+                    context.Response.Headers[name] = value;
+                throw new StubRefusal(status, "as scripted");
+            }
+
+            if (fault is { IsSilent: true })
+                await Task.Delay(Timeout.Infinite, aborted.Token);
+            request.PointsLeft = fault?.DiesAfter ?? int.MaxValue;
+            var result = await AnswerAsync(request);
+            if (fault?.DiesAfter is not null)
+                throw new StubRefusal(500, "as scripted");
+            await WriteAsync(context, 200, new JsonObject { ["time"] = 0.001, ["status"] = "ok", ["result"] = fault?.UpdateStatus is { } status2 ? Restate(result, status2) : result });
+        }
+        catch (StubRefusal refusal)
+        {
+            await WriteAsync(context, refusal.Status, new JsonObject { ["time"] = 0.001, ["status"] = new JsonObject { ["error"] = $"{UpstreamText} {refusal.Message}" } });
+        }
+        catch (OperationCanceledException)
+        {
+            // Whoever asked is gone.
+        }
+    }
+
+    private static async Task WriteAsync(HttpContext context, int status, JsonObject answer)
+    {
+        context.Response.StatusCode = status;
+        context.Response.ContentType = "application/json";
+        await context.Response.Body.WriteAsync(JsonSerializer.SerializeToUtf8Bytes(answer));
+    }
+
+    private static JsonNode Restate(JsonNode result, string status)
+    {
+        foreach (var update in result is JsonArray all ? all : [result.DeepClone()])
+            update!["status"] = status;
+        return result is JsonArray ? result : new JsonObject { ["operation_id"] = 1, ["status"] = status };
+    }
+
+    private StubFault? Record(StubQdrantRequest request)
+    {
+        lock (_lock)
+        {
+            _requests.Add(request);
+            var place = _faults.FindIndex(f => f.When(request));
+            if (place < 0)
+                return null;
+            var (when, fault, times) = _faults[place];
+            if (times == 1)
+                _faults.RemoveAt(place);
+            else
+                _faults[place] = (when, fault, times - 1);
+            return fault;
+        }
+    }
+
+    private async Task<JsonNode> AnswerAsync(StubQdrantRequest request)
+    {
+        var body = request.Body;
+        switch (request.Method, request.Operation)
+        {
+            case ("GET", ""):
+                lock (_lock)
+                    return Find(request).Describe();
+            case ("PUT", ""):
+                lock (_lock)
+                {
+                    if (!_collections.TryAdd(request.Collection, new(body!.AsObject())))
+                        throw new StubRefusal(409, $"Wrong input: Collection `{request.Collection}` already exists!");
+                    return true;
+                }
+
+            case ("PUT", "index"):
+                lock (_lock)
+                    Find(request).Indexes[(string)body!["field_name"]!] = (string)body["field_schema"]!;
+                return Done(request);
+            case ("PUT", "points"):
+                await UpsertAsync(request, body!);
+                return Done(request);
+            case ("POST", "points/payload"):
+                await SetPayloadAsync(request, body!);
+                return Done(request);
+            case ("POST", "points/delete"):
+                await DeleteAsync(request, body!);
+                return Done(request);
+            case ("POST", "points/batch"):
+                return await UpdateAsync(request, body!);
+            default:
+                lock (_lock)
+                    return Read(request, Find(request), body!);
+        }
+    }
+
+    private static JsonNode Read(StubQdrantRequest request, StubCollection collection, JsonNode body) => (request.Method, request.Operation) switch
+    {
+        ("POST", "points") => new JsonArray([.. body["ids"]!.AsArray().Select(id => collection.Points.GetValueOrDefault(Guid.Parse((string)id!)))
+            .OfType<StubPoint>().Select(p => p.Answer(body))]),
+        ("POST", "points/count") => new JsonObject { ["count"] = collection.Where(body["filter"]).Count() },
+        ("POST", "points/scroll") => collection.Scroll(body),
+        ("POST", "points/query") => collection.Query(body),
+        ("POST", "points/query/batch") => new JsonArray([.. body["searches"]!.AsArray().Select(search => collection.Query(search!))]),
+        _ => throw new StubRefusal(404, "no such route"),
+    };
+
+    private async Task<JsonNode> UpdateAsync(StubQdrantRequest request, JsonNode body)
+    {
+        var results = new JsonArray();
+        foreach (var operation in body["operations"]!.AsArray())
+        {
+            var (name, parameters) = operation!.AsObject().Single();
+            await (name switch
+            {
+                "upsert" => UpsertAsync(request, parameters!),
+                "set_payload" => SetPayloadAsync(request, parameters!),
+                "delete" => DeleteAsync(request, parameters!),
+                _ => throw new StubRefusal(400, $"unknown variant {name}"),
+            });
+            results.Add(Done(request));
+        }
+
+        return results;
+    }
+
+    private async Task UpsertAsync(StubQdrantRequest request, JsonNode body)
+    {
+        var points = body["points"]!.AsArray().Select(p => new StubPoint(p!.AsObject())).ToArray();
+        lock (_lock)
+            foreach (var point in points)
+                Find(request).Check(point);
+        await EachAsync(request, points, point => Find(request).Put(point));
+    }
+
+    private async Task SetPayloadAsync(StubQdrantRequest request, JsonNode body) =>
+        await EachAsync(request, Selected(request, body), point =>
+        {
+            foreach (var (name, value) in body["payload"]!.AsObject())
+                point.Payload[name] = value?.DeepClone();
+        });
+
+    private async Task DeleteAsync(StubQdrantRequest request, JsonNode body) => await EachAsync(request, Selected(request, body), point => Find(request).Remove(point.Id));
+
+    private StubPoint[] Selected(StubQdrantRequest request, JsonNode body)
+    {
+        lock (_lock)
+        {
+            var collection = Find(request);
+            return body["points"] is JsonArray ids
+                ? [.. ids.Select(id => collection.Points.GetValueOrDefault(Guid.Parse((string)id!)) ?? throw new StubRefusal(404, $"No point with id {id}"))]
+                : [.. collection.Where(body["filter"])];
+        }
+    }
+
+    private async Task EachAsync(StubQdrantRequest request, IEnumerable<StubPoint> points, Action<StubPoint> change)
+    {
+        foreach (var point in points)
+        {
+            if (request.PointsLeft-- == 0)
+                throw new StubRefusal(500, "as scripted");
+            lock (_lock)
+                change(point);
+            await Task.Yield();
+        }
+    }
+
+    private StubCollection Find(StubQdrantRequest request) =>
+        _collections.GetValueOrDefault(request.Collection) ?? throw new StubRefusal(404, $"Not found: Collection `{request.Collection}` doesn't exist!");
+
+    /// <summary>Without <c>wait</c>, Qdrant only promises to do it.</summary>
+    private static JsonObject Done(StubQdrantRequest request) =>
+        new() { ["operation_id"] = 1, ["status"] = request.Query.Contains("wait=true", StringComparison.Ordinal) ? "completed" : "acknowledged" };
+}
+
+/// <summary>What a request gets instead of its answer.</summary>
+internal sealed record StubFault
+{
+    /// <summary>An error; nothing is done.</summary>
+    public int? Status { get; init; }
+
+    public IReadOnlyList<(string Name, string Value)> Headers { get; init; } = [];
+
+    /// <summary>No answer at all; nothing is done.</summary>
+    public bool IsSilent { get; init; }
+
+    /// <summary>The write is done and reported with this status: <c>acknowledged</c>, <c>wait_timeout</c>.</summary>
+    public string? UpdateStatus { get; init; }
+
+    /// <summary>The write changes this many points (all, where there are fewer), then an error: what a crash or a lost answer leaves.</summary>
+    public int? DiesAfter { get; init; }
+
+    public static StubFault Error(int status, params (string Name, string Value)[] headers) => new() { Status = status, Headers = headers };
+
+    public static StubFault Silence { get; } = new() { IsSilent = true };
+
+    public static StubFault Update(string status) => new() { UpdateStatus = status };
+}
+
+/// <summary>One request that the stub received.</summary>
+/// <param name="Operation">What follows the collection in the path, without a leading slash.</param>
+internal sealed record StubQdrantRequest(string Method, string Collection, string Operation, string Query, JsonNode? Body)
+{
+    /// <summary>How many points it may still change before the stub breaks off.</summary>
+    public int PointsLeft { get; set; } = int.MaxValue;
+}
+
+internal sealed class StubRefusal(int status, string message) : Exception(message)
+{
+    public int Status { get; } = status;
+}
+
+/// <summary>A point: its vectors by name and its payload.</summary>
+internal sealed class StubPoint
+{
+    public StubPoint(JsonObject point)
+    {
+        Id = Guid.ParseExact((string)point["id"]!, "D");
+        Payload = point["payload"]?.DeepClone().AsObject() ?? [];
+        foreach (var (name, vector) in point["vector"]!.AsObject())
+            if (vector is JsonArray numbers)
+                Dense[name] = [.. numbers.Select(n => (float)n!)];
+            else
+                Sparse[name] = Numbers(vector!);
+    }
+
+    public Guid Id { get; }
+
+    public JsonObject Payload { get; }
+
+    public Dictionary<string, float[]> Dense { get; } = [];
+
+    public Dictionary<string, Dictionary<uint, float>> Sparse { get; } = [];
+
+    public static Dictionary<uint, float> Numbers(JsonNode sparse)
+    {
+        var indices = sparse["indices"]!.AsArray().Select(i => (uint)i!).ToArray();
+        var values = sparse["values"]!.AsArray().Select(v => (float)v!).ToArray();
+        if (indices.Length != values.Length || indices.Distinct().Count() != indices.Length)
+            throw new StubRefusal(422, "Validation error in JSON body: [indices: must be unique; values: must be the same length as indices]");
+        return indices.Zip(values).ToDictionary(p => p.First, p => p.Second);
+    }
+
+    public JsonObject Answer(JsonNode request, double? score = null, bool payloadByDefault = true)
+    {
+        var answer = new JsonObject { ["id"] = Id.ToString() };
+        if (score is not null)
+            (answer["version"], answer["score"]) = (1, (float)score);
+        if (request["with_payload"] is { } wanted ? (bool)wanted : payloadByDefault)
+            answer["payload"] = Payload.DeepClone();
+        if (request["with_vector"] is JsonArray names)
+        {
+            var vectors = new JsonObject();
+            foreach (var name in names.Select(n => (string)n!).Where(Sparse.ContainsKey))
+                vectors[name] = new JsonObject
+                {
+                    ["indices"] = new JsonArray([.. Sparse[name].Keys.Select(k => JsonValue.Create(k))]),
+                    ["values"] = new JsonArray([.. Sparse[name].Values.Select(v => JsonValue.Create(v))]),
+                };
+            answer["vector"] = vectors;
+        }
+
+        return answer;
+    }
+}
+
+/// <summary>A collection.</summary>
+internal sealed class StubCollection(JsonObject parameters)
+{
+    /// <summary>Qdrant's k in reciprocal rank fusion.</summary>
+    private const double RankConstant = 2;
+
+    private readonly JsonObject _parameters = parameters.DeepClone().AsObject();
+    private readonly Dictionary<string, int> _sparse = [];
+    private readonly Dictionary<(string Vector, uint Index), Dictionary<Guid, float>> _postings = [];
+
+    public SortedDictionary<Guid, StubPoint> Points { get; } = [];
+
+    public Dictionary<string, string> Indexes { get; } = [];
+
+    public JsonObject Describe() => new()
+    {
+        ["status"] = "green",
+        ["points_count"] = Points.Count,
+        ["config"] = new JsonObject { ["params"] = _parameters.DeepClone() },
+        ["payload_schema"] = new JsonObject(Indexes.Select(i => KeyValuePair.Create(i.Key, (JsonNode?)new JsonObject { ["data_type"] = i.Value }))),
+    };
+
+    public void Check(StubPoint point)
+    {
+        foreach (var (name, vector) in point.Dense)
+            if (_parameters["vectors"]?[name] is not { } known)
+                throw new StubRefusal(400, $"Wrong input: Not existing vector name error: {name}");
+            else if ((int)known["size"]! != vector.Length)
+                throw new StubRefusal(400, $"Wrong input: Vector dimension error: expected dim: {known["size"]}, got {vector.Length}");
+        foreach (var name in point.Sparse.Keys)
+            if (_parameters["sparse_vectors"]?[name] is null)
+                throw new StubRefusal(400, $"Wrong input: Not existing vector name error: {name}");
+    }
+
+    public void Put(StubPoint point)
+    {
+        Remove(point.Id);
+        Points[point.Id] = point;
+        foreach (var (name, vector) in point.Sparse)
+        {
+            _sparse[name] = _sparse.GetValueOrDefault(name) + 1;
+            foreach (var (index, value) in vector)
+                (_postings.TryGetValue((name, index), out var posting) ? posting : _postings[(name, index)] = [])[point.Id] = value;
+        }
+    }
+
+    public void Remove(Guid id)
+    {
+        if (!Points.Remove(id, out var point))
+            return;
+        foreach (var (name, vector) in point.Sparse)
+        {
+            _sparse[name]--;
+            foreach (var index in vector.Keys)
+                _postings[(name, index)].Remove(id);
+        }
+    }
+
+    public IEnumerable<StubPoint> Where(JsonNode? filter)
+    {
+        var keep = Condition(filter);
+        return Points.Values.Where(keep);
+    }
+
+    public JsonObject Scroll(JsonNode body)
+    {
+        var limit = (int?)body["limit"] ?? 10;
+        var offset = body["offset"] is { } from ? Guid.Parse((string)from!) : Guid.Empty;
+        var found = Where(body["filter"]).Where(p => p.Id.CompareTo(offset) >= 0).Take(limit + 1).ToList();
+        return new()
+        {
+            ["points"] = new JsonArray([.. found.Take(limit).Select(p => p.Answer(body))]),
+            ["next_page_offset"] = found.Count > limit ? found[limit].Id.ToString() : null,
+        };
+    }
+
+    public JsonObject Query(JsonNode body) =>
+        new() { ["points"] = new JsonArray([.. Rank(body).Select(r => r.Point.Answer(body, r.Score, payloadByDefault: false))]) };
+
+    private List<(StubPoint Point, double Score)> Rank(JsonNode body)
+    {
+        var keep = Condition(body["filter"]);
+        var query = body["query"]!;
+        IEnumerable<(StubPoint Point, double Score)> found;
+        if (body["prefetch"] is JsonArray prefetch)
+        {
+            if ((string?)query["fusion"] != "rrf")
+                throw new StubRefusal(400, "unknown fusion");
+            found = prefetch.SelectMany(p => Rank(p!).Select((r, rank) => (r.Point, Score: 1 / (rank + RankConstant))))
+                .GroupBy(r => r.Point.Id).Select(g => (g.First().Point, g.Sum(r => r.Score)));
+        }
+        else
+        {
+            var name = (string)body["using"]!;
+            found = query is JsonArray numbers ? Nearest(name, [.. numbers.Select(n => (float)n!)]) : Sparse(name, StubPoint.Numbers(query));
+        }
+
+        return [.. found.Where(r => keep(r.Point)).OrderByDescending(r => r.Score).ThenBy(r => r.Point.Id).Take((int?)body["limit"] ?? 10)];
+    }
+
+    private IEnumerable<(StubPoint Point, double Score)> Nearest(string name, float[] query)
+    {
+        if (_parameters["vectors"]?[name] is not { } known)
+            throw new StubRefusal(400, $"Wrong input: Not existing vector name error: {name}");
+        if ((int)known["size"]! != query.Length)
+            throw new StubRefusal(400, "Wrong input: Vector dimension error");
+        return Points.Values.Where(p => p.Dense.ContainsKey(name)).Select(p => (p, Cosine(p.Dense[name], query)));
+    }
+
+    private IEnumerable<(StubPoint Point, double Score)> Sparse(string name, Dictionary<uint, float> query)
+    {
+        if (_parameters["sparse_vectors"]?[name] is not { } known)
+            throw new StubRefusal(400, $"Wrong input: Not existing vector name error: {name}");
+        var isIdf = (string?)known["modifier"] == "idf";
+        var all = _sparse.GetValueOrDefault(name);
+        var scores = new Dictionary<Guid, double>();
+        foreach (var (index, weight) in query)
+        {
+            if (!_postings.TryGetValue((name, index), out var posting) || posting.Count == 0)
+                continue;
+            var idf = isIdf ? Math.Log(((all - posting.Count + 0.5) / (posting.Count + 0.5)) + 1) : 1;
+            foreach (var (id, value) in posting)
+                scores[id] = scores.GetValueOrDefault(id) + (weight * idf * value);
+        }
+
+        return scores.Select(s => (Points[s.Key], s.Value));
+    }
+
+    private static double Cosine(float[] one, float[] other)
+    {
+        double dot = 0, first = 0, second = 0;
+        for (var i = 0; i < one.Length; i++)
+            (dot, first, second) = (dot + (one[i] * other[i]), first + (one[i] * one[i]), second + (other[i] * other[i]));
+        return first == 0 || second == 0 ? 0 : dot / Math.Sqrt(first * second);
+    }
+
+    private Func<StubPoint, bool> Condition(JsonNode? node)
+    {
+        if (node is null)
+            return _ => true;
+        if (node["key"] is { } key)
+            return Match((string)key!, node["match"]!);
+        var must = All("must");
+        var mustNot = All("must_not");
+        var should = All("should");
+        return point => must.All(c => c(point)) && !mustNot.Any(c => c(point)) && (should.Length == 0 || should.Any(c => c(point)));
+
+        Func<StubPoint, bool>[] All(string name) => node[name] is JsonArray conditions ? [.. conditions.Select(c => Condition(c!))] : [];
+    }
+
+    private Func<StubPoint, bool> Match(string key, JsonNode match)
+    {
+        var wanted = (match["any"] is JsonArray any ? any.Select(v => v!) : [match["value"]!]).ToArray();
+        var type = wanted.Length == 0 ? null : wanted[0].GetValueKind() == JsonValueKind.Number ? "integer" : "keyword";
+        if (!Indexes.TryGetValue(key, out var index) || (type is not null && index != type && (index, type) is not ("uuid", "keyword")))
+            throw new StubRefusal(400, $"Bad request: Index required but not found for \"{key}\" of one of the following types: [{type}]. Help: Create an index for this key or use a different filter.");
+        var texts = wanted.Select(w => w.ToJsonString()).ToHashSet();
+        return point => point.Payload[key] switch
+        {
+            JsonArray values => values.Any(v => texts.Contains(v!.ToJsonString())),
+            { } value => texts.Contains(value.ToJsonString()),
+            null => false,
+        };
+    }
+}
