@@ -11,7 +11,9 @@ namespace ChatBackend.Features.Ingest;
 /// <param name="Unchanged">Pages that the index already had as they are.</param>
 /// <param name="Removed">Pages that the index had and the folder has not.</param>
 /// <param name="Drafts">Pages left out because the site does not publish them.</param>
-internal sealed record IngestSummary(int Documents, int Passages, int Unchanged, int Removed, int Drafts, IReadOnlyList<FailedDocument> Failed);
+/// <param name="Skipped">Files with a page's name that are no page, such as a link that leads nowhere.</param>
+internal sealed record IngestSummary(
+    int Documents, int Passages, int Unchanged, int Removed, int Drafts, IReadOnlyList<FailedDocument> Failed, IReadOnlyList<FailedDocument> Skipped);
 
 /// <summary>A page that could not be ingested; what the index had of it stays.</summary>
 internal sealed record FailedDocument(string Path, string Reason);
@@ -28,7 +30,7 @@ internal sealed class BookIngest(IPassageIndex index, MarkdownChunker chunker)
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     public async Task<IngestSummary> IngestAsync(string folder, bool prune, Action<IngestProgress>? progress, CancellationToken cancellationToken)
     {
-        var pages = BookFolder.Pages(folder);
+        var (pages, skipped) = BookFolder.Find(folder);
         var indexed = await index.GetDocumentsAsync(cancellationToken);
         var drafts = new HashSet<string>(StringComparer.Ordinal);
         var failed = new List<FailedDocument>();
@@ -73,6 +75,6 @@ internal sealed class BookIngest(IPassageIndex index, MarkdownChunker chunker)
         if (gone.Length > 0)
             await index.RemoveAsync(gone, cancellationToken);
 
-        return new(pages.Count - drafts.Count, passages, unchanged, gone.Length, drafts.Count, failed);
+        return new(pages.Count - drafts.Count, passages, unchanged, gone.Length, drafts.Count, failed, [.. skipped.Select(s => new FailedDocument(s.Path, s.Reason))]);
     }
 }

@@ -1,3 +1,4 @@
+using System.Net.Sockets;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Search;
 using Npgsql;
@@ -10,24 +11,27 @@ internal static class IngestFolder
 {
     private const string Usage = "Usage: ChatBackend ingest <folder> [--prune]";
 
+    /// <summary>How long the command waits for another process that migrates, and for the scripts that it runs itself.</summary>
+    private static readonly TimeSpan LongestMigration = TimeSpan.FromMinutes(5);
+
     /// <summary>Runs the command.</summary>
     /// <param name="services">The application's services; the database is migrated here.</param>
     /// <param name="args">What follows <c>ingest</c> on the command line.</param>
-    /// <returns>The exit code: 0, or 1 when the folder is missing or has no pages, or any page failed.</returns>
+    /// <returns>The exit code: 0, or 1 when the folder is missing or has no pages, any page failed, or the database or the index is unavailable.</returns>
     public static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken)
     {
+        var console = AnsiConsole.Console;
         try
         {
-            await services.GetRequiredService<Migrator>().UpAsync(
-                services.GetRequiredService<NpgsqlConnectionStringBuilder>(), AnsiConsole.Console.WriteLine, cancellationToken);
+            await MigrateAsync(services, console, cancellationToken);
         }
-        catch (NpgsqlException exception)
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
-            AnsiConsole.Console.WriteLine($"The database cannot be used: {exception.Message}");
+            console.WriteLine(Describe(exception));
             return 1;
         }
 
-        return await RunAsync(services, args, AnsiConsole.Console, cancellationToken);
+        return await RunAsync(services, args, console, cancellationToken);
     }
 
     internal static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, IAnsiConsole console, CancellationToken cancellationToken)
@@ -55,15 +59,44 @@ internal static class IngestFolder
 
             return Report(console, folders[0], summary);
         }
-        catch (Exception exception) when (exception is DirectoryNotFoundException or SearchException)
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
-            console.WriteLine(exception.Message);
+            console.WriteLine(Describe(exception));
             return 1;
         }
     }
 
+    private static async Task MigrateAsync(IServiceProvider services, IAnsiConsole console, CancellationToken cancellationToken)
+    {
+        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        patience.CancelAfter(LongestMigration);
+        var last = "";
+        try
+        {
+            await services.GetRequiredService<Migrator>().UpAsync(services.GetRequiredService<NpgsqlConnectionStringBuilder>(), state =>
+            {
+                if (state != last)
+                    console.WriteLine(last = state);
+            }, patience.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            throw new TimeoutException($"{last} for {LongestMigration.TotalMinutes} minutes; try again later.");
+        }
+    }
+
+    /// <summary>What went wrong, in a line; a fault of our own with its stack trace.</summary>
+    private static string Describe(Exception exception) => exception switch
+    {
+        NpgsqlException or SocketException or TimeoutException => $"The database cannot be used: {exception.Message}",
+        SearchException or IOException or UnauthorizedAccessException => exception.Message,
+        _ => exception.ToString(),
+    };
+
     private static int Report(IAnsiConsole console, string folder, IngestSummary summary)
     {
+        foreach (var document in summary.Skipped)
+            console.WriteLine($"  skipped: {document.Path}: {document.Reason}");
         if (summary.Documents + summary.Drafts == 0)
         {
             console.WriteLine($"There are no .md or .mdx files in {folder}.");

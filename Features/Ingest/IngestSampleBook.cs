@@ -10,9 +10,11 @@ namespace ChatBackend.Features.Ingest;
 /// migrated, while the service runs. Later starts find it unchanged and cost a hash a page. What fails is logged and stops
 /// nothing.
 /// </summary>
-internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database, IHostEnvironment environment, ILogger<IngestSampleBook> log)
+internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database, IHostEnvironment environment, TimeProvider time, ILogger<IngestSampleBook> log)
     : BackgroundService
 {
+    private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
+
     private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
     /// <summary>True once the book is in the index.</summary>
@@ -42,15 +44,31 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
         await database.WaitAsync(stoppingToken);
+        while (await TryIngestAsync(stoppingToken))
+            await Task.Delay(Pause, time, stoppingToken);
+    }
+
+    /// <returns>True when trying again makes sense.</returns>
+    private async Task<bool> TryIngestAsync(CancellationToken cancellationToken)
+    {
         try
         {
-            await IngestAsync(stoppingToken);
+            await IngestAsync(cancellationToken);
             IsIngested = true;
+            return false;
         }
-        catch (SearchException exception)
+        catch (Exception exception) when (exception is SearchException { IsAway: true } || exception.IsDatabaseUnavailable())
         {
-            log.LogWarning("Could not ingest the sample book: {Reason}", exception.Message);
+            if (!_tried.Task.IsCompleted)
+                log.LogWarning("Could not ingest the sample book yet: {Reason}", exception.Message);
+            State = "waiting for the database or the search index";
+            return true;
+        }
+        catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
+        {
+            log.LogError(exception, "Could not ingest the sample book");
             State = "could not be ingested; the log says why";
+            return false;
         }
         finally
         {
@@ -67,7 +85,7 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
         var summary = await ingest.IngestAsync(folder, prune: false, progress: null, cancellationToken);
         if (summary.Passages > 0)
             log.LogInformation("Ingested the sample book: {Documents} documents, {Passages} passages", summary.Documents, summary.Passages);
-        foreach (var document in summary.Failed)
+        foreach (var document in summary.Failed.Concat(summary.Skipped))
             log.LogWarning("Could not ingest {Path}: {Reason}", document.Path, document.Reason);
     }
 

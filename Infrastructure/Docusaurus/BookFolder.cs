@@ -3,6 +3,11 @@ using System.Text;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
+/// <summary>The files of a book.</summary>
+/// <param name="Pages">The pages' paths below the folder, with forward slashes, in ordinal order.</param>
+/// <param name="Skipped">What has a page's name and is no page, with the reason.</param>
+internal sealed record BookFiles(IReadOnlyList<string> Pages, IReadOnlyList<(string Path, string Reason)> Skipped);
+
 /// <summary>The pages of a book in a folder: the <c>.md</c> and <c>.mdx</c> files that Docusaurus would publish.</summary>
 internal static class BookFolder
 {
@@ -11,28 +16,30 @@ internal static class BookFolder
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>The pages' paths below the folder, with forward slashes, in ordinal order.</summary>
+    /// <summary>The book's pages, and what only looks like one.</summary>
     /// <remarks>
     /// Left out, as Docusaurus does: names that begin with <c>_</c> (partials). Left out besides: hidden names,
-    /// <c>node_modules</c>, folders behind a symbolic link, and files whose link leads out of the folder.
+    /// <c>node_modules</c>, and folders behind a symbolic link. Skipped: links that lead nowhere, in a circle or out of the
+    /// folder, empty files, and what is not a regular file.
     /// </remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
-    public static IReadOnlyList<string> Pages(string folder)
+    public static BookFiles Find(string folder)
     {
         var root = Root(folder);
-        var pages = new FileSystemEnumerable<string>(
+        var files = new FileSystemEnumerable<string>(
             root,
             (ref entry) => Path.GetRelativePath(root, entry.ToFullPath()).Replace(Path.DirectorySeparatorChar, '/'),
             new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None, IgnoreInaccessible = false })
         {
             ShouldRecursePredicate = static (ref entry) =>
                 !IsLeftOut(entry.FileName) && entry.FileName is not "node_modules" && !entry.Attributes.HasFlag(FileAttributes.ReparsePoint),
-            ShouldIncludePredicate = (ref entry) =>
-                !entry.IsDirectory && !IsLeftOut(entry.FileName) && IsPage(entry.FileName)
-                && (!entry.Attributes.HasFlag(FileAttributes.ReparsePoint) || LeadsInto(root, entry.ToFullPath())),
+            ShouldIncludePredicate = static (ref entry) => !entry.IsDirectory && !IsLeftOut(entry.FileName) && IsPage(entry.FileName),
         };
 
-        return [.. pages.Order(StringComparer.Ordinal)];
+        var found = files.Order(StringComparer.Ordinal).Select(path => (Path: path, Reason: WhyNoPage(root, path))).ToList();
+        return new(
+            [.. found.Where(f => f.Reason is null).Select(f => f.Path)],
+            [.. found.Where(f => f.Reason is not null).Select(f => (f.Path, f.Reason!))]);
     }
 
     /// <summary>A page's text.</summary>
@@ -72,7 +79,26 @@ internal static class BookFolder
     private static bool IsPage(ReadOnlySpan<char> name) =>
         name.EndsWith(".md", StringComparison.OrdinalIgnoreCase) || name.EndsWith(".mdx", StringComparison.OrdinalIgnoreCase);
 
-    private static bool LeadsInto(string root, string link) =>
-        File.ResolveLinkTarget(link, returnFinalTarget: true) is { Exists: true } target
-        && target.FullName.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal);
+    private static string? WhyNoPage(string root, string path)
+    {
+        try
+        {
+            FileSystemInfo file = new FileInfo(Path.Combine(root, path));
+            if (file.LinkTarget is not null)
+            {
+                if (file.ResolveLinkTarget(returnFinalTarget: true) is not { Exists: true } target)
+                    return "The link leads nowhere.";
+                if (!target.FullName.StartsWith(root + Path.DirectorySeparatorChar, StringComparison.Ordinal))
+                    return "The link leads out of the folder.";
+                file = target;
+            }
+
+            // A pipe, a socket or a device has no length; to open one may wait for ever.
+            return file is FileInfo { Length: > 0 } ? null : "It is empty, or not a regular file.";
+        }
+        catch (IOException)
+        {
+            return "The link leads in a circle.";
+        }
+    }
 }

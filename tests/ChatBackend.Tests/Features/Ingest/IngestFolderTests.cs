@@ -90,6 +90,28 @@ public sealed class IngestFolderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task What_is_no_page_is_listed_and_the_pages_are_ingested()
+    {
+        Write("a.md", "Text.");
+        File.CreateSymbolicLink(Path.Combine(_folder, "loop.md"), Path.Combine(_folder, "loop.md"));
+
+        Assert.Equal(0, await RunAsync(_folder));
+        Assert.Equal(["a.md"], await PathsAsync());
+        Assert.Contains("skipped: loop.md: The link leads in a circle.", _output.ToString());
+    }
+
+    [Fact]
+    public async Task A_database_that_fails_is_said_in_a_line_and_exits_with_1()
+    {
+        Write("a.md", "Text.");
+        await _database.ScalarAsync<int>("alter table passages rename to elsewhere; select 1");
+
+        Assert.Equal(1, await RunAsync(_folder));
+        Assert.Contains("The database cannot be used: 42P01", _output.ToString());
+        Assert.DoesNotContain("   at ", _output.ToString());
+    }
+
+    [Fact]
     public async Task An_index_that_is_away_is_said_in_a_line_and_exits_with_1()
     {
         await using var qdrant = new SearchQdrant();

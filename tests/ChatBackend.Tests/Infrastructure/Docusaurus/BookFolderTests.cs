@@ -1,5 +1,6 @@
+using System.Diagnostics;
+using System.Net.Sockets;
 using ChatBackend.Infrastructure.Docusaurus;
-
 
 namespace ChatBackend.Tests.Infrastructure.Docusaurus;
 
@@ -19,12 +20,38 @@ public sealed class BookFolderTests : IDisposable
         File.CreateSymbolicLink(Path.Combine(_root, "book/dangling.md"), Path.Combine(_root, "nothing.md"));
         Directory.CreateSymbolicLink(Path.Combine(_root, "book/loop"), Path.Combine(_root, "book"));
 
-        Assert.Equal(["B/a.MDX", "a/1.md", "a/2.md", "b.md", "inside.md"], BookFolder.Pages(Path.Combine(_root, "book") + "/"));
+        Assert.Equal(["B/a.MDX", "a/1.md", "a/2.md", "b.md", "inside.md"], BookFolder.Find(Path.Combine(_root, "book") + "/").Pages);
+    }
+
+    [Fact]
+    public async Task What_has_a_pages_name_and_is_no_page_is_skipped_with_the_reason()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no mkfifo.");
+        Write("book/a.md", "Text");
+        Write("book/empty.md", "");
+        Write("out/secret.md", "Text");
+        using (var mkfifo = Process.Start("mkfifo", [Path.Combine(_root, "book/pipe.md")]))
+            await mkfifo.WaitForExitAsync(TestContext.Current.CancellationToken);
+        using var socket = new Socket(AddressFamily.Unix, SocketType.Stream, ProtocolType.Unspecified);
+        socket.Bind(new UnixDomainSocketEndPoint(Path.Combine(_root, "book/socket.md")));
+        foreach (var (link, target) in new[] { ("itself", "book/itself.md"), ("round", "book/and-round.md"), ("and-round", "book/round.md"), ("dangling", "nothing.md"), ("outside", "out/secret.md"), ("to-pipe", "book/pipe.md") })
+            File.CreateSymbolicLink(Path.Combine(_root, $"book/{link}.md"), Path.Combine(_root, target));
+
+        var found = BookFolder.Find(Path.Combine(_root, "book"));
+
+        Assert.Equal(["a.md"], found.Pages);
+        Assert.Equal(
+            [
+                ("and-round.md", "The link leads in a circle."), ("dangling.md", "The link leads nowhere."), ("empty.md", "It is empty, or not a regular file."),
+                ("itself.md", "The link leads in a circle."), ("outside.md", "The link leads out of the folder."), ("pipe.md", "It is empty, or not a regular file."),
+                ("round.md", "The link leads in a circle."), ("socket.md", "It is empty, or not a regular file."), ("to-pipe.md", "It is empty, or not a regular file."),
+            ],
+            found.Skipped);
     }
 
     [Fact]
     public void A_folder_that_is_not_there_is_said_to_be_missing() =>
-        Assert.Throws<DirectoryNotFoundException>(() => BookFolder.Pages(Path.Combine(_root, "none")));
+        Assert.Throws<DirectoryNotFoundException>(() => BookFolder.Find(Path.Combine(_root, "none")));
 
     [Fact]
     public async Task A_file_that_is_not_text_is_refused()

@@ -10,7 +10,7 @@ public sealed partial class SampleBookTests
 {
     private static readonly string Folder = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "../../../../sample-book"));
 
-    public static TheoryData<string> Chapters() => [.. BookFolder.Pages(Folder)];
+    public static TheoryData<string> Chapters() => [.. BookFolder.Find(Folder).Pages];
 
     [Theory]
     [MemberData(nameof(Chapters))]
