@@ -3,6 +3,9 @@ namespace ChatBackend.Infrastructure.Ai;
 /// <summary>Which models answer and embed, and how long they may take.</summary>
 internal sealed class AiOptions
 {
+    /// <summary>About 1,500 words of English.</summary>
+    public const int DefaultMaxOutputTokens = 2_000;
+
     /// <summary><c>openai</c> or <c>offline</c>; null lets the environment decide.</summary>
     [ConfigurationKeyName("AI_PROVIDER")]
     public string? Provider { get; set; }
@@ -30,6 +33,10 @@ internal sealed class AiOptions
     /// <summary>Dimensions of an embedding.</summary>
     [ConfigurationKeyName("OPENAI_EMBEDDING_DIMENSIONS")]
     public int EmbeddingDimensions { get; set; } = 1536;
+
+    /// <summary>The longest answer, in tokens of the model.</summary>
+    [ConfigurationKeyName("MODEL_MAX_OUTPUT_TOKENS")]
+    public int MaxOutputTokens { get; set; } = DefaultMaxOutputTokens;
 
     /// <summary>Seconds that one answer may take, all attempts together.</summary>
     [ConfigurationKeyName("MODEL_TIMEOUT_SECONDS")]

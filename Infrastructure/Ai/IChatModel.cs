@@ -39,8 +39,8 @@ internal sealed record ModelRequest(IReadOnlyList<ModelMessage> Messages)
     /// <summary>What the offline model may quote, best first; a prompt holds the same text for a real model.</summary>
     public IReadOnlyList<QuotableText> Quotable { get; init; } = [];
 
-    /// <summary>The most tokens that the answer may have; null leaves it to the model.</summary>
-    public int? MaxOutputTokens { get; init; }
+    /// <summary>The most tokens that the answer may have. What is longer all the same is cut (<see cref="OutputLimit"/>).</summary>
+    public int MaxOutputTokens { get; init; } = AiOptions.DefaultMaxOutputTokens;
 
     /// <summary>The time that all attempts may take together; null takes the setting's default.</summary>
     public TimeSpan? Budget { get; init; }

@@ -18,6 +18,7 @@ internal static class SettingsTable
         new("OPENAI_EMBEDDING_MODEL", "the model that embeds (with Qdrant)", "text-embedding-3-small", NoProblem),
         new("OPENAI_EMBEDDING_DIMENSIONS", "dimensions of an embedding", "1536", Number(1, 16_384)),
         new("MODEL_TIMEOUT_SECONDS", "seconds that one answer may take, all attempts together", "60", Number(1, 600)),
+        new("MODEL_MAX_OUTPUT_TOKENS", "the longest answer, in tokens; what is longer is cut", "2000", Number(1, 100_000)),
         new("MODEL_CONTEXT_TOKENS", "tokens of history and passages that a prompt may hold", "12000", Number(1_000, 1_000_000)),
         new("QDRANT_URL", "Qdrant's REST address", "the embedded index in PostgreSQL", HttpUrl),
         new("QDRANT_API_KEY", "Qdrant's key", "none", NoProblem) { IsSecret = true },

@@ -107,6 +107,7 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
             var request = new ModelRequest(messages)
             {
                 Question = found.SearchText,
+                MaxOutputTokens = ai.Value.MaxOutputTokens,
                 Budget = left > TimeSpan.Zero ? left : TimeSpan.Zero,
                 Quotable = [.. passages.Select((p, i) => new QuotableText(i + 1, string.Join(" › ", p.HeadingPath), p.Text))],
             };

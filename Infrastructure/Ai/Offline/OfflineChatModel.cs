@@ -63,7 +63,8 @@ internal sealed class OfflineChatModel(IOptions<SiteOptions> site) : IChatModel
 
     public async IAsyncEnumerable<ModelPiece> StreamAsync(ModelRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var answer = Answer(request.Question, request.Quotable) ?? NotCovered(site.Value);
+        var whole = Answer(request.Question, request.Quotable) ?? NotCovered(site.Value);
+        var answer = OutputLimit.Cut(whole, OutputLimit.Characters(request.MaxOutputTokens));
         for (var start = 0; start < answer.Length;)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -75,7 +76,7 @@ internal sealed class OfflineChatModel(IOptions<SiteOptions> site) : IChatModel
             await Task.Yield();
         }
 
-        yield return new("") { Finish = ModelFinish.Stop, Model = Name };
+        yield return new("") { Finish = answer.Length < whole.Length ? ModelFinish.Length : ModelFinish.Stop, Model = Name };
     }
 
     /// <summary>What is said when no passage speaks of the question.</summary>

@@ -37,6 +37,9 @@ internal static class ModelFaults
     /// <summary>It ended well and said nothing.</summary>
     public static ModelException Empty() => new(ModelFailure.Failed, "The model gave an empty answer.");
 
+    /// <summary>It sent more in one piece than an answer can be.</summary>
+    public static ModelException TooLong() => new(ModelFailure.Failed, "The model's server sent more than an answer can be.");
+
     /// <summary>It answered, but not what the API promises.</summary>
     public static ModelException Malformed() => new(ModelFailure.Failed, "The model's server did not answer as its API promises.");
 

@@ -115,11 +115,14 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
     private bool _hasText;
     private bool _isRefused;
     private bool _isOver;
+    private bool _isCut;
+    private int _room;
 
     public OpenAiAnswer(
         ChatClient client, ModelRequest request, ModelCall call, ModelLimits limits, ModelBudget budget, bool isAmple, TimeProvider time, CancellationToken cancellationToken)
     {
         (_call, _limits, _budget, _isAmple, _time, _caller) = (call, limits, budget, isAmple, time, cancellationToken);
+        _room = OutputLimit.Characters(request.MaxOutputTokens);
         _silence = new(limits.FirstPiece, time);
         _abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, budget.Token, _silence.Token);
         // The SDK asks for the tokens used (stream_options.include_usage) by itself.
@@ -172,7 +175,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
 
     private async Task<ModelPiece> ReadUpstreamAsync()
     {
-        while (await MoveNextAsync())
+        while (!_isCut && await MoveNextAsync())
         {
             var update = _updates.Current;
             _silence.CancelAfter(_finish is null && update.FinishReason is null ? _limits.Gap : _limits.AfterFinish);
@@ -186,6 +189,14 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
                 _usage = new(usage.InputTokenCount, usage.OutputTokenCount);
 
             var text = string.Concat(update.ContentUpdate.Select(part => part.Text));
+            if (text.Length > _room)
+            {
+                // It writes on though it was told to end: what is there is kept, and no more of it read.
+                (_isCut, _finish) = (true, ChatFinishReason.Length);
+                text = OutputLimit.Cut(text, _room);
+            }
+
+            _room -= text.Length;
             if (text.Length > 0)
             {
                 _hasText = true;

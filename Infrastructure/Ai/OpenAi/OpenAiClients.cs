@@ -10,12 +10,15 @@ namespace ChatBackend.Infrastructure.Ai.OpenAi;
 /// <summary>The official SDK's clients over one pool of connections, with everything off that we do ourselves.</summary>
 internal sealed class OpenAiClients : IDisposable
 {
+    /// <summary>The most bytes of one number of an embedding, written out and indented.</summary>
+    private const int NumberBytes = 40;
+
     private readonly HttpClient _http;
     private readonly OpenAIClient _client;
 
     public OpenAiClients(IOptions<AiOptions> options, IOptions<ModelLimits> limits)
     {
-        _http = new(new SocketsHttpHandler
+        var connections = new SocketsHttpHandler
         {
             ConnectTimeout = limits.Value.Connect,
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
@@ -23,10 +26,9 @@ internal sealed class OpenAiClients : IDisposable
             AllowAutoRedirect = false,
             // An abandoned answer is read on for this long (2 s by default), and generated and billed as long.
             ResponseDrainTimeout = TimeSpan.FromMilliseconds(100),
-        })
-        {
-            Timeout = Timeout.InfiniteTimeSpan,
         };
+        var embeddingBytes = options.Value.EmbeddingDimensions * OpenAiEmbedder.MostTexts * NumberBytes;
+        _http = new(new BoundedAnswers(connections, embeddingBytes)) { Timeout = Timeout.InfiniteTimeSpan };
 
         // Local servers need no key, but the SDK does.
         _client = new(new ApiKeyCredential(options.Value.ApiKey is { Length: > 0 } key ? key : "none"), new OpenAIClientOptions

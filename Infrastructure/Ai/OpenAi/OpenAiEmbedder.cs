@@ -8,7 +8,7 @@ internal sealed class OpenAiEmbedder(
     OpenAiClients clients, ModelAttempts attempts, IOptions<AiOptions> options, IOptions<ModelLimits> limits, TimeProvider time, ILogger<OpenAiEmbedder> log) : IEmbedder
 {
     /// <summary>Below the API's limit of 2,048 inputs: a batch must also be done within its time.</summary>
-    private const int MostTexts = 128;
+    internal const int MostTexts = 128;
 
     /// <summary>About 25,000 tokens of English, and below the API's 300,000 a request in any script.</summary>
     private const int MostCharacters = 100_000;

@@ -179,6 +179,21 @@ internal sealed class StubOpenAi : IAsyncDisposable
         }
     });
 
+    /// <summary>The same bytes so often, or until the client has had enough, and then silence.</summary>
+    public StubOpenAi Flood(string piece, int times, string head = "", int status = 200) => Chat(async (_, context, aborted) =>
+    {
+        Begin(context);
+        context.Response.StatusCode = status;
+        await context.Response.WriteAsync(head, aborted);
+        var bytes = Encoding.UTF8.GetBytes(piece);
+        for (var i = 0; i < times; i++)
+            await context.Response.Body.WriteAsync(bytes, aborted);
+        await Task.Delay(Timeout.Infinite, aborted);
+    });
+
+    /// <summary>One event of a stream with this text.</summary>
+    public static string TextEvent(string text) => Event("stub-model", JsonSerializer.Serialize(new { content = text }));
+
     /// <summary>Drops what is left of the script.</summary>
     public void Clear()
     {
