@@ -1,5 +1,4 @@
 using System.Reflection;
-using System.Text;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Metadata;
@@ -57,18 +56,19 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
         {
             // Something is sent at once, as starting alone sends nothing: a reader of a quiet stream would wait for its first
             // comment to hear 200. What is sent makes a browser that lost the stream come back after a second.
-            await WriteAsync(response, "retry: 1000\n\n", gone);
+            await PacedText.WriteAsync(context, "retry: 1000\n\n");
             while (true)
             {
                 next = source.MoveNextAsync().AsTask();
-                if (!await WaitAsync(next, response, time, gone))
+                if (!await WaitAsync(next, context, time, gone))
                     return;
-                await WriteAsync(response, Format(source.Current), gone);
+                var item = source.Current;
+                await PacedText.WriteAsync(context, $"id: {item.Id}\nevent: {item.Name}\ndata: ", item.Data, "\n\n");
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException && gone.IsCancellationRequested)
         {
-            // The reader went away; what it watched goes on without it. The source may only be disposed at rest.
+            // The reader went away, or did not read and was dropped; what it watched goes on without it. The source may only be disposed at rest.
             await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }
@@ -82,7 +82,7 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
             builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(string), [MediaType]));
     }
 
-    private static async Task<bool> WaitAsync(Task<bool> next, HttpResponse response, TimeProvider time, CancellationToken gone)
+    private static async Task<bool> WaitAsync(Task<bool> next, HttpContext context, TimeProvider time, CancellationToken gone)
     {
         while (true)
         {
@@ -92,20 +92,8 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
             }
             catch (TimeoutException) when (!next.IsCompleted)
             {
-                await WriteAsync(response, ": keep-alive\n\n", gone);
+                await PacedText.WriteAsync(context, ": keep-alive\n\n");
             }
         }
     }
-
-    private static async Task WriteAsync(HttpResponse response, string text, CancellationToken gone)
-    {
-        await response.WriteAsync(text, gone);
-        await response.Body.FlushAsync(gone);
-    }
-
-    private static string Format(ServerSentEvent item) => new StringBuilder()
-        .Append("id: ").Append(item.Id).Append('\n')
-        .Append("event: ").Append(item.Name).Append('\n')
-        .Append("data: ").Append(item.Data).Append("\n\n")
-        .ToString();
 }

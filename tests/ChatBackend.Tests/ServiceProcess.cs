@@ -31,6 +31,16 @@ internal sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>The most memory that the program has had so far, in bytes.</summary>
+    public long PeakMemory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.PeakWorkingSet64;
+        }
+    }
+
     /// <summary>Starts the program with these settings and nothing else of ours in its environment.</summary>
     /// <param name="arguments">A command such as <c>check</c>; none serves.</param>
     public static ServiceProcess Start(Dictionary<string, string> settings, params string[] arguments)

@@ -33,7 +33,7 @@ internal sealed record TurnPartial(TurnSources? Sources, int Start, string Text)
 internal sealed class LiveTurn : IDisposable
 {
     /// <summary>The longest text of one event, in UTF-16 code units: so much is copied for a reader who does not take it.</summary>
-    private const int MostInOneEvent = 16 * 1024;
+    private const int MostInOneEvent = 4 * 1024;
 
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
@@ -98,7 +98,7 @@ internal sealed class LiveTurn : IDisposable
     public void Finish(TurnEnd end) => Change(() => _end.TrySetResult(end));
 
     /// <summary>The turn now, with as much of its text from an offset on as one event takes.</summary>
-    /// <param name="offset">In UTF-16 code units; behind the end there is no text.</param>
+    /// <param name="offset">In UTF-16 code units; behind the end there is none.</param>
     public TurnSnapshot Snapshot(int offset)
     {
         lock (_lock)

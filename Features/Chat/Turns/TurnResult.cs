@@ -1,4 +1,5 @@
 using System.Reflection;
+using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
@@ -14,7 +15,7 @@ internal sealed class TurnResult(TurnEnd? end, Guid turnId) : IResult, IEndpoint
         if (end?.ResponseJson is { } response)
         {
             context.Response.ContentType = "application/json; charset=utf-8";
-            await context.Response.WriteAsync(response, context.RequestAborted);
+            await PacedText.WriteAsync(context, response);
             return;
         }
 

@@ -1,7 +1,11 @@
+using System.Net.Sockets;
 using System.Text;
 using ChatBackend.Infrastructure.Http;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace ChatBackend.Tests.Infrastructure.Http;
 
@@ -37,6 +41,55 @@ public sealed class ServerSentEventsTests
             await next.Task;
             yield return new("2", "completed", "{}");
         }
+    }
+
+    [Fact]
+    public async Task A_reader_who_does_not_read_is_dropped_and_what_it_watched_goes_on_without_it()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.Logging.ClearProviders();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        // 30 s in 300 ms.
+        builder.Services.AddSingleton<TimeProvider>(new FastClock(100));
+        await using var app = builder.Build();
+        var left = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        app.MapGet("/", () => new ServerSentEvents(EventsAsync()));
+        await app.StartAsync(TestContext.Current.CancellationToken);
+        using var reader = new TcpClient { ReceiveBufferSize = 4 * 1024 };
+        await reader.ConnectAsync("127.0.0.1", new Uri(app.Urls.First()).Port, TestContext.Current.CancellationToken);
+
+        await reader.GetStream().WriteAsync("GET / HTTP/1.1\r\nHost: book\r\n\r\n"u8.ToArray(), TestContext.Current.CancellationToken);
+
+        await left.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        await app.StopAsync(TestContext.Current.CancellationToken);
+
+        async IAsyncEnumerable<ServerSentEvent> EventsAsync()
+        {
+            try
+            {
+                while (true)
+                {
+                    await Task.Yield();
+                    yield return new("1", "delta", new string('x', 10_000));
+                }
+            }
+            finally
+            {
+                left.SetResult();
+            }
+        }
+    }
+
+    [Fact]
+    public async Task A_long_event_comes_through_whole()
+    {
+        var text = string.Concat(Enumerable.Repeat("x🤖", 30_000));
+        using var body = new MemoryStream();
+        var context = new DefaultHttpContext { RequestServices = new ServiceCollection().AddSingleton(TimeProvider.System).BuildServiceProvider(), Response = { Body = body } };
+
+        await new ServerSentEvents(new[] { new ServerSentEvent("1", "completed", text) }.ToAsyncEnumerable()).ExecuteAsync(context);
+
+        Assert.Equal($"retry: 1000\n\nid: 1\nevent: completed\ndata: {text}\n\n", Encoding.UTF8.GetString(body.ToArray()));
     }
 
     /// <summary>A clock whose timers ring so many times sooner than they were set for.</summary>

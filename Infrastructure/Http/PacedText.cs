@@ -1,0 +1,55 @@
+using System.Text;
+
+namespace ChatBackend.Infrastructure.Http;
+
+/// <summary>
+/// Writes text no faster than the client reads it, and drops a client who does not read: what is written waits in memory
+/// until it is taken.
+/// </summary>
+internal static class PacedText
+{
+    /// <summary>How long a client may take for one piece: with a full buffer below it, less than 1 KB/s.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
+
+    /// <summary>The longest piece, in UTF-16 code units.</summary>
+    private const int MostInOnePiece = 4 * 1024;
+
+    /// <summary>Writes the parts one after the other and sends them.</summary>
+    /// <exception cref="OperationCanceledException">The client went away, or was dropped.</exception>
+    public static async Task WriteAsync(HttpContext context, params string[] parts)
+    {
+        foreach (var part in parts)
+        {
+            for (var start = 0; start < part.Length;)
+            {
+                if (start > 0)
+                    await FlushAsync(context);
+                var end = Math.Min(part.Length, start + MostInOnePiece);
+                // Both halves of a character go together.
+                if (end < part.Length && char.IsHighSurrogate(part[end - 1]))
+                    end--;
+                Encoding.UTF8.GetBytes(part.AsSpan(start, end - start), context.Response.BodyWriter);
+                start = end;
+            }
+        }
+
+        await FlushAsync(context);
+    }
+
+    private static async Task FlushAsync(HttpContext context)
+    {
+        var gone = context.RequestAborted;
+        var flush = context.Response.BodyWriter.FlushAsync(gone).AsTask();
+        try
+        {
+            await flush.WaitAsync(Patience, context.RequestServices.GetRequiredService<TimeProvider>(), CancellationToken.None);
+        }
+        catch (TimeoutException) when (!flush.IsCompleted)
+        {
+            context.Abort();
+            await ((Task)flush).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            // The server tells the token a little later; from then on the client is one who went away.
+            await Task.Delay(Timeout.InfiniteTimeSpan, gone);
+        }
+    }
+}
