@@ -1,14 +1,12 @@
+using ChatBackend.Infrastructure.Http.Problems;
 
 namespace ChatBackend.Infrastructure.Ai;
 
 /// <summary>A model that did not answer. Its message is ours, never the upstream's text.</summary>
-internal sealed class ModelException(ModelFailure failure, string message, Exception? inner = null) : Exception(message, inner)
+internal sealed class ModelException(ModelFailure failure, string message, Exception? inner = null) : FailureException(message, inner)
 {
     /// <summary>What went wrong.</summary>
     public ModelFailure Failure { get; } = failure;
-
-    /// <summary>When asking again makes sense, where that is known.</summary>
-    public TimeSpan? RetryAfter { get; init; }
 
     /// <summary>True when the same model may well answer if it is asked again: busy, broken off, out of reach.</summary>
     public bool IsTransient { get; init; }
@@ -16,8 +14,7 @@ internal sealed class ModelException(ModelFailure failure, string message, Excep
     /// <summary>True when the model's server does not work, rather than not liking what it was asked: what the circuit breaker counts.</summary>
     public bool IsOutage { get; init; }
 
-    /// <summary>The stable code that callers see: <c>model_timeout</c>, <c>model_unavailable</c>…</summary>
-    public string Code => Failure switch
+    public override string Code => Failure switch
     {
         ModelFailure.Timeout => "model_timeout",
         ModelFailure.Unavailable => "model_unavailable",
@@ -27,8 +24,7 @@ internal sealed class ModelException(ModelFailure failure, string message, Excep
         _ => "model_failed",
     };
 
-    /// <summary>True when the model is known to be away for now: 503 with Retry-After, not 500.</summary>
-    public bool IsAway => Failure is ModelFailure.Unavailable or ModelFailure.RateLimited;
+    public override bool IsAway => Failure is ModelFailure.Unavailable or ModelFailure.RateLimited;
 }
 
 /// <summary>The kinds of model failure.</summary>

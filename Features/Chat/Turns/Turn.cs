@@ -123,9 +123,8 @@ internal sealed record TurnFailure(int Status, string Code, string Detail, int? 
     /// <summary>What an exception is to a reader.</summary>
     public static TurnFailure From(Exception exception, IReadOnlyList<RetrievedPassage> retrieved)
     {
-        var problem = ErrorHandling.Describe(exception);
-        int? retryAfter = problem.Status == StatusCodes.Status503ServiceUnavailable ? ErrorHandling.RetryAfterSeconds(exception) : null;
-        return new(problem.Status!.Value, (string)problem.Extensions["code"]!, problem.Detail!, retryAfter, retrieved);
+        var failure = Failure.Of(exception);
+        return new(failure.Status, failure.Code, failure.Detail, failure.RetryAfterSeconds, retrieved);
     }
 }
 

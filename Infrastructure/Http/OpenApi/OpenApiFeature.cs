@@ -70,7 +70,7 @@ internal static class OpenApiFeature
                     // An empty requirement beside the other makes it optional (OpenAPI 3.1, 4.8.10).
                     operation.Security ??= credential.IsOptional ? [requirement, []] : [requirement];
                     break;
-                case Failure failure:
+                case AnswerProblem failure:
                     var response = responses[$"{failure.StatusCode}"];
                     // A comment on the handler says it better.
                     if (failure.Detail is not null && response.Description == ReasonPhrases.GetReasonPhrase(failure.StatusCode))

@@ -8,7 +8,7 @@ namespace ChatBackend.Infrastructure.Http.OpenApi;
 /// <param name="StatusCode">Its HTTP status.</param>
 /// <param name="Code">Its code.</param>
 /// <param name="Detail">Says when, where no comment on the handler does; of a 400, an example that begins with the field.</param>
-internal sealed record Failure(int StatusCode, string Code, string? Detail) : IProducesResponseTypeMetadata
+internal sealed record AnswerProblem(int StatusCode, string Code, string? Detail) : IProducesResponseTypeMetadata
 {
     public Type Type => typeof(ProblemBody);
 
@@ -40,15 +40,15 @@ internal static class OpenApiMetadata
         {
             if (!route.Metadata.OfType<IAcceptsMetadata>().Any())
                 return;
-            route.Metadata.Add(new Failure(StatusCodes.Status413PayloadTooLarge, "body_too_large", "The body is larger than this route takes."));
-            route.Metadata.Add(new Failure(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "The body is not of a content type that this route takes."));
+            route.Metadata.Add(new AnswerProblem(StatusCodes.Status413PayloadTooLarge, "body_too_large", "The body is larger than this route takes."));
+            route.Metadata.Add(new AnswerProblem(StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "The body is not of a content type that this route takes."));
         });
         return group;
     }
 
-    /// <summary>The routes may answer with this <see cref="Failure"/>.</summary>
+    /// <summary>The routes may answer with this <see cref="AnswerProblem"/>.</summary>
     public static TBuilder FailsWith<TBuilder>(this TBuilder routes, int status, string code, string? detail = null)
-        where TBuilder : IEndpointConventionBuilder => routes.WithMetadata(new Failure(status, code, detail));
+        where TBuilder : IEndpointConventionBuilder => routes.WithMetadata(new AnswerProblem(status, code, detail));
 
     /// <summary>The routes' success has this header.</summary>
     public static TBuilder AnswersWithHeader<TBuilder>(this TBuilder routes, string name, string description)

@@ -29,7 +29,7 @@ internal sealed record ProblemBody(string Type, string Title, int Status, string
     public Dictionary<string, string[]> Errors { get; init; } = null!;
 
     /// <summary>The problem as a caller would get it.</summary>
-    public static JsonNode Example(Failure failure, string description, string path)
+    public static JsonNode Example(AnswerProblem failure, string description, string path)
     {
         var isInvalid = failure.StatusCode is StatusCodes.Status400BadRequest;
         var detail = isInvalid ? failure.Detail ?? description : description.Replace("`", "");

@@ -1,12 +1,8 @@
 using System.Diagnostics;
 using System.Text.Json;
-using ChatBackend.Infrastructure.Ai;
-using ChatBackend.Infrastructure.Database;
-using ChatBackend.Infrastructure.Search;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
-using Npgsql;
 
 namespace ChatBackend.Infrastructure.Http.Problems;
 
@@ -16,9 +12,6 @@ namespace ChatBackend.Infrastructure.Http.Problems;
 /// </summary>
 internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<ErrorHandling> log) : IExceptionHandler
 {
-    /// <summary>How long a caller should wait when a dependency is away and nothing better is known.</summary>
-    public static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(2);
-
     private const string TooLarge = "The body is larger than this endpoint takes.";
     private const string TooSlow = "The body did not arrive in time.";
 
@@ -31,43 +24,24 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
             return true;
         }
 
-        var details = exception is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest, InnerException: null } && TakesBody(context)
-            ? NoObject()
-            : Describe(exception);
-        if (details.Status >= StatusCodes.Status500InternalServerError)
-            log.LogError(exception, "Request failed with {Code}", details.Extensions["code"]);
-
-        if (details.Status == StatusCodes.Status503ServiceUnavailable)
+        ProblemDetails details;
+        if (exception is BadHttpRequestException request)
         {
-            context.Response.Headers.RetryAfter = RetryAfterSeconds(exception).ToString();
+            details = request is { StatusCode: StatusCodes.Status400BadRequest, InnerException: null } && TakesBody(context)
+                ? NoObject()
+                : DescribeBadRequest(request);
+        }
+        else
+        {
+            var failure = Failure.Of(exception);
+            log.LogError(exception, "Request failed with {Code}", failure.Code);
+            context.Response.Headers.RetryAfter = failure.RetryAfterSeconds?.ToString();
+            details = Problem.Details(failure.Status, failure.Code, failure.Detail);
         }
 
         context.Response.StatusCode = details.Status!.Value;
         return await problems.TryWriteAsync(new() { HttpContext = context, ProblemDetails = details });
     }
-
-    /// <summary>After how many seconds asking again makes sense, for what is a 503.</summary>
-    public static int RetryAfterSeconds(Exception exception)
-    {
-        var wait = (exception as ModelException)?.RetryAfter ?? (exception as SearchException)?.RetryAfter ?? DefaultRetryAfter;
-        return Problem.RetryAfterSeconds(wait);
-    }
-
-    /// <summary>The problem that an exception is to a caller. Never holds text of the exception or of an upstream.</summary>
-    public static ProblemDetails Describe(Exception exception) => exception switch
-    {
-        BadHttpRequestException e => DescribeBadRequest(e),
-        ModelException e => Problem.Details(
-            e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
-        SearchException e => Problem.Details(
-            e.IsAway ? StatusCodes.Status503ServiceUnavailable : StatusCodes.Status500InternalServerError, e.Code, e.Message),
-        _ when exception.IsDatabaseUnavailable() => Problem.Details(
-            StatusCodes.Status503ServiceUnavailable, "database_unavailable", "The database is not available at the moment. Try again shortly."),
-        PostgresException => Problem.Details(
-            StatusCodes.Status500InternalServerError, "database_error", "The database refused the operation."),
-        _ => Problem.Details(
-            StatusCodes.Status500InternalServerError, "internal_error", "Something went wrong on our side. The trace_id finds it in the logs."),
-    };
 
     private static ProblemDetails DescribeBadRequest(BadHttpRequestException exception) => exception switch
     {

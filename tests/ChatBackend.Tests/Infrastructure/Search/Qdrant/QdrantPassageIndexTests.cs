@@ -265,9 +265,9 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         Assert.Equal(isAway, failure.IsAway);
         Assert.Equal(requests, Queries() - before);
         Assert.Equal(isAway ? TimeSpan.FromSeconds(7) : null, failure.RetryAfter);
-        var problem = ErrorHandling.Describe(failure);
+        var problem = Failure.Of(failure);
         Assert.Equal(isAway ? 503 : 500, problem.Status);
-        Assert.Equal(isAway ? "search_unavailable" : "search_failed", problem.Extensions["code"]);
+        Assert.Equal(isAway ? "search_unavailable" : "search_failed", problem.Code);
         foreach (var secret in (string[])[StubQdrant.UpstreamText, StubQdrant.Key, new Uri(Stub.Url).Authority])
             Assert.DoesNotContain(secret, failure + problem.Detail);
 

@@ -1,0 +1,45 @@
+using ChatBackend.Infrastructure.Database;
+using Npgsql;
+
+namespace ChatBackend.Infrastructure.Http.Problems;
+
+/// <summary>What an exception is to a caller. Requests answer with it as a problem; turns keep it.</summary>
+/// <param name="Status">The HTTP status.</param>
+/// <param name="Code">Stable, lower_snake_case.</param>
+/// <param name="Detail">For a person. Never holds an upstream's text, nor that of an exception that is not ours.</param>
+/// <param name="RetryAfter">When asking again makes sense; with 503 only.</param>
+internal sealed record Failure(int Status, string Code, string Detail, TimeSpan? RetryAfter = null)
+{
+    /// <summary>How long a caller should wait for a dependency when nothing better is known.</summary>
+    public static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(2);
+
+    /// <summary><see cref="RetryAfter"/> as the header has it.</summary>
+    public int? RetryAfterSeconds => RetryAfter is { } wait ? Problem.RetryAfterSeconds(wait) : null;
+
+    /// <summary>A dependency is unavailable for now.</summary>
+    public static Failure Unavailable(string code, string detail, TimeSpan? retryAfter = null) =>
+        new(StatusCodes.Status503ServiceUnavailable, code, detail, retryAfter ?? DefaultRetryAfter);
+
+    /// <summary>The failure that an exception is.</summary>
+    public static Failure Of(Exception exception) => exception switch
+    {
+        FailureException { IsAway: true } e => Unavailable(e.Code, e.Message, e.RetryAfter),
+        FailureException e => new(StatusCodes.Status500InternalServerError, e.Code, e.Message),
+        _ when exception.IsDatabaseUnavailable() => Unavailable("database_unavailable", "The database is not available at the moment. Try again shortly."),
+        PostgresException => new(StatusCodes.Status500InternalServerError, "database_error", "The database refused the operation."),
+        _ => new(StatusCodes.Status500InternalServerError, "internal_error", "Something went wrong on our side. The trace_id finds it in the logs."),
+    };
+}
+
+/// <summary>An exception that says itself what it is to a caller. Its message is ours, and becomes the problem's detail.</summary>
+internal abstract class FailureException(string message, Exception? inner = null) : Exception(message, inner)
+{
+    /// <summary>The stable code that callers see.</summary>
+    public abstract string Code { get; }
+
+    /// <summary>True when what failed is known to be unavailable for now: 503 with Retry-After, not 500.</summary>
+    public abstract bool IsAway { get; }
+
+    /// <summary>When asking again makes sense, where that is known.</summary>
+    public TimeSpan? RetryAfter { get; init; }
+}
