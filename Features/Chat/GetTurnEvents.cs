@@ -22,6 +22,7 @@ internal static class GetTurnEvents
     /// <remarks>
     /// The events of <c>POST /chat</c>, also for a turn that another replica answers (in larger pieces) or that ended long ago.
     /// A <c>turn</c> event with a higher <c>attempt</c> means that the answer begins again.
+    /// A reader who takes nothing for 30 s is disconnected, and can come back for the rest.
     /// </remarks>
     /// <param name="id">The turn's id.</param>
     /// <response code="200">The stream.</response>
