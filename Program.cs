@@ -41,6 +41,7 @@ builder.Services.AddSingleton<IHostLifetime>(stop);
 builder.AddLogging();
 builder.AddTelemetry();
 builder.AddHttpRules();
+builder.AddHealth();
 builder.AddRateLimits();
 builder.AddAuth();
 builder.AddDatabase();

@@ -1,5 +1,4 @@
 using ChatBackend.Infrastructure.Health;
-using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using Microsoft.Extensions.Options;

@@ -1,4 +1,4 @@
-using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Database;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace ChatBackend.Infrastructure.Health;
@@ -11,6 +11,8 @@ internal sealed record HealthResponse(string Status);
 /// <summary>Liveness and readiness.</summary>
 internal static class HealthFeature
 {
+    public static void AddHealth(this WebApplicationBuilder builder) => builder.Services.AddSingleton<Readiness>();
+
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {
         var health = routes.MapGroup("/health").WithTags("Health").WithMetadata(new NeedsNoDatabaseAttribute());

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ChatBackend.Infrastructure.Health;
 using ChatBackend.Infrastructure.Http.Json;
 using ChatBackend.Infrastructure.Http.Problems;
 using FluentValidation;
@@ -8,7 +7,7 @@ using Microsoft.AspNetCore.Http.Json;
 
 namespace ChatBackend.Infrastructure.Http;
 
-/// <summary>What holds for every endpoint: JSON, errors, limits, CORS, health.</summary>
+/// <summary>What holds for every endpoint: JSON, errors, limits, CORS.</summary>
 internal static class HttpFeature
 {
     /// <summary>The largest body of an endpoint that does not say otherwise: 256 KiB.</summary>
@@ -36,7 +35,6 @@ internal static class HttpFeature
         ErrorHandling.AddErrorHandling(builder.Services);
         builder.AddCrossOrigin();
         builder.Services.AddSingleton(TimeProvider.System);
-        builder.Services.AddSingleton<Readiness>();
     }
 
     /// <summary>The order matters: errors wrap all else, and CORS must mark even a refusal, or a browser hides it.</summary>

@@ -6,7 +6,7 @@ namespace ChatBackend.Infrastructure.Http;
 /// <summary>The proxies in front, which alone may say whose address a request has: anybody can send their headers.</summary>
 internal static class TrustedProxies
 {
-    public const string Setting = "TRUSTED_PROXIES";
+    private const string Variable = "TRUSTED_PROXIES";
 
     /// <summary>Where Railway's edge connects from.</summary>
     public const string OfRailway = "100.64.0.0/10";
@@ -18,7 +18,7 @@ internal static class TrustedProxies
     {
         // Railway sets this in every service. Its edge tells the address in X-Real-IP, and promises nothing of X-Forwarded-For.
         var isOnRailway = app.Configuration["RAILWAY_ENVIRONMENT_ID"] is { Length: > 0 };
-        if (!TryParse(app.Configuration[Setting] ?? (isOnRailway ? OfRailway : ""), out var networks) || networks.Count == 0)
+        if (!TryParse(app.Configuration[Variable] ?? (isOnRailway ? OfRailway : ""), out var networks) || networks.Count == 0)
             return;
 
         app.UseWhen(

@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text;
+using ChatBackend.Infrastructure.Database;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace ChatBackend.Infrastructure.Http.OpenApi;

@@ -1,4 +1,5 @@
 using System.Net.Mime;
+using ChatBackend.Infrastructure.Database;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.AspNetCore.WebUtilities;

@@ -1,4 +1,4 @@
-namespace ChatBackend.Infrastructure.Http;
+namespace ChatBackend.Infrastructure.Database;
 
 /// <summary>Marks an endpoint that answers also while the database is not migrated yet.</summary>
 [AttributeUsage(AttributeTargets.Method)]
