@@ -1,6 +1,7 @@
 using System.Globalization;
 using ChatBackend.Features.Audits;
 using ChatBackend.Features.Chat;
+using ChatBackend.Features.Home;
 using ChatBackend.Features.Ingest;
 using ChatBackend.Features.Search;
 using ChatBackend.Infrastructure.Ai;
@@ -64,6 +65,7 @@ app.UseRateLimiter();
 app.UseAuth();
 
 var routes = app.MapWithHead();
+routes.MapHome();
 routes.MapHealth();
 routes.MapChat();
 routes.MapSearch();

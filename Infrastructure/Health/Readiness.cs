@@ -25,7 +25,7 @@ internal sealed record DependencyState([property: AllowedValues("healthy", "unhe
 
 /// <summary>The report of <c>/health/ready</c>.</summary>
 /// <param name="Status"><c>ready</c>; <c>degraded</c> when something is away that it can do without; or <c>unavailable</c>.</param>
-/// <param name="Dependencies">Each dependency by its name: <c>database</c>, <c>model</c>, <c>index</c>.</param>
+/// <param name="Dependencies">Each dependency by its name: <c>database</c>, <c>model</c>, <c>qdrant</c>, <c>sample_book</c>; the last two only where they are in use.</param>
 /// <example>
 /// {
 ///   "status": "ready",

@@ -27,7 +27,7 @@ internal static class HttpFeature
 
         builder.Services.ConfigureHttpJsonOptions(ConfigureJson);
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
-        // 45 s of draining: as long as an answer may take, below the platform's 60 s (README, deploy).
+        // Answers in flight get 40 s, then 5 s to hand them on (TurnRunner). Platforms kill after 60 s (compose.yaml, railway.ts).
         builder.Services.Configure<HostOptions>(options =>
             options.ShutdownTimeout = TimeSpan.FromSeconds(builder.Configuration.GetValue("ShutdownTimeoutSeconds", 45)));
         ValidatorOptions.Global.LanguageManager.Enabled = false;

@@ -11,7 +11,7 @@ namespace ChatBackend.Infrastructure.Ai.OpenAi;
 /// </summary>
 internal static class ModelFaults
 {
-    /// <summary>What a server of OpenAI's API calls an error, by its code or type (RELIABILITY §2.2).</summary>
+    /// <summary>The codes and types of OpenAI's errors that mean a spent quota, and those that mean "try again later".</summary>
     private static readonly string[] SpentQuota = ["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"];
     private static readonly string[] Busy = ["rate_limit_exceeded", "slow_down", "rate_limit_error", "tokens", "requests"];
 

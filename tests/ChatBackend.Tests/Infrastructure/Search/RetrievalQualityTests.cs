@@ -7,8 +7,8 @@ using ChatBackend.Tests.Infrastructure.Search.Qdrant;
 namespace ChatBackend.Tests.Infrastructure.Search;
 
 /// <summary>
-/// Ranks public question sets (BEIR layout; not part of this repository) with the index and holds the result against
-/// what DESIGN §6 promises.
+/// Ranks public question sets (BEIR layout; not part of this repository) with the index and compares the
+/// result with the scores that the service promises.
 /// </summary>
 public sealed class RetrievalQualityTests(SearchDatabase database, SearchQdrant qdrant, ITestOutputHelper output) : IClassFixture<SearchDatabase>, IClassFixture<SearchQdrant>
 {

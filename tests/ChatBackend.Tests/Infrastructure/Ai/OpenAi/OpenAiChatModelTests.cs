@@ -74,7 +74,7 @@ public sealed class OpenAiChatModelTests
         Assert.NotEmpty(description.Problems("CreateChatCompletionRequest", System.Text.Json.JsonDocument.Parse("""{"model":"m"}""").RootElement));
     }
 
-    /// <summary>RELIABILITY §2.1: what the upstream does, what becomes of it, and how often it was asked.</summary>
+    /// <summary>What the model's server does, what the caller gets, and how many requests were sent.</summary>
     public static TheoryData<string, string, int, string> Faults => new()
     {
         { "500", "Failed", 3, "" },

@@ -1,0 +1,61 @@
+using System.Net;
+using System.Text.RegularExpressions;
+using Microsoft.Playwright;
+
+namespace ChatBackend.Tests.Features.Home;
+
+public sealed class HomeFeatureTests(ChatBackendApp app) : IClassFixture<ChatBackendApp>
+{
+    [Fact]
+    public async Task The_home_page_links_to_addresses_that_answer()
+    {
+        var response = await app.Client.GetAsync("/");
+        var html = await response.Content.ReadAsStringAsync();
+        var links = Regex.Matches(html, "<a href=\"(?<link>[^\"]+)\"", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Select(m => m.Groups["link"].Value).ToArray();
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal("text/html", response.Content.Headers.ContentType?.MediaType);
+        Assert.Equal(["docs", "openapi/v1.json", "health/ready"], links);
+        Assert.All(links, link => Assert.Equal(HttpStatusCode.OK, app.Client.GetAsync(link).Result.StatusCode));
+    }
+
+    [Fact]
+    public async Task The_home_page_allows_no_inline_code_but_its_own()
+    {
+        var policy = (await app.Client.GetAsync("/")).Headers.GetValues("Content-Security-Policy").Single();
+
+        Assert.Matches("^default-src 'none'; script-src 'sha256-[A-Za-z0-9+/]{43}='; style-src 'sha256-[A-Za-z0-9+/]{43}=';", policy);
+        Assert.DoesNotContain("unsafe", policy);
+    }
+
+    [Fact]
+    public async Task The_home_page_needs_no_database()
+    {
+        await using var unreachable = new ChatBackendApp { WaitsUntilStarted = false, ["DATABASE_URL"] = "postgres://nobody:secret@127.0.0.1:1/none" };
+        await unreachable.InitializeAsync();
+
+        Assert.Equal(HttpStatusCode.OK, (await unreachable.Client.GetAsync("/")).StatusCode);
+    }
+
+    [Fact]
+    public async Task The_home_page_shows_the_answer_to_its_question_with_the_sources()
+    {
+        Chromium.SkipWhereThereIsNone();
+        await using var withBook = new ChatBackendApp { ["SAMPLE_BOOK"] = "on" };
+        await withBook.InitializeAsync();
+
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await Chromium.LaunchAsync(playwright);
+        var page = await browser.NewPageAsync();
+        var complaints = new List<string>();
+        page.Console += (_, message) => complaints.Add(message.Text);
+        page.PageError += (_, error) => complaints.Add(error);
+        await page.GotoAsync(withBook.Address.AbsoluteUri);
+        await page.GetByRole(AriaRole.Button, new() { Name = "Ask" }).ClickAsync();
+
+        await Assertions.Expect(page.Locator("#answer li").First).ToContainTextAsync("/docs/ros2/nodes-and-topics#");
+        await Assertions.Expect(page.Locator("#answer p")).ToContainTextAsync("[1]");
+        await Assertions.Expect(page.Locator("#address")).ToHaveTextAsync(new Uri(withBook.Address, "chat").AbsoluteUri);
+        Assert.Empty(complaints);
+    }
+}
