@@ -26,7 +26,7 @@ internal static class Welcome
         Console.WriteLine(
             $$"""
 
-            ChatBackend is ready on http://localhost:{{port}}. Ask the book something:
+            ChatBackend is ready on http://localhost:{{port}}. Open it in a browser, or ask the book from a shell:
 
               curl -s localhost:{{port}}/chat -H 'content-type: application/json' -d '{"message":"How do two ROS 2 nodes talk to each other?"}'
 
