@@ -1,7 +1,7 @@
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
-using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Database;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace ChatBackend.Features.Home;
