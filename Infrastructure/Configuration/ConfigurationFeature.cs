@@ -15,7 +15,7 @@ internal static class ConfigurationFeature
             throw new SettingsException(problems);
 
         // On every interface, IPv6 included: Railway's private network is IPv6.
-        builder.WebHost.UseUrls($"http://[::]:{builder.Configuration["PORT"] ?? "8000"}");
+        builder.WebHost.UseUrls($"http://[::]:{builder.Configuration["PORT"] ?? SettingsTable.DefaultPort}");
     }
 }
 

@@ -1,31 +1,39 @@
+using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Http;
-
+using ChatBackend.Infrastructure.Search.Qdrant;
 
 namespace ChatBackend.Infrastructure.Configuration;
 
 /// <summary>Every environment variable that an operator may set, in the order in which the README tells them.</summary>
 internal static class SettingsTable
 {
+    /// <summary>The default of <c>PORT</c>.</summary>
+    public const string DefaultPort = "8000";
+
+    private static readonly AiOptions Ai = new();
+    private static readonly RateLimitOptions Limits = new();
+
     public static IReadOnlyList<Setting> All { get; } =
     [
         new("DATABASE_URL", "PostgreSQL: a postgres:// URI or Npgsql keywords", "development: a private PostgreSQL under .data/", DatabaseProblem) { IsSecret = true },
         new("AI_PROVIDER", "openai, or offline to run without a model on purpose", "openai; development without a key: offline", OneOf("openai", "offline")),
         new("OPENAI_API_KEY", "the key of OpenAI, or of what speaks its API", "development: the offline model", NoProblem) { IsSecret = true },
         new("OPENAI_BASE_URL", "another server that speaks OpenAI's API", "https://api.openai.com/v1", HttpUrl),
-        new("OPENAI_CHAT_MODEL", "the model that answers", "gpt-4o-mini", NoProblem),
+        new("OPENAI_CHAT_MODEL", "the model that answers", Ai.ChatModel, NoProblem),
         new("OPENAI_FALLBACK_MODEL", "the model that answers when the first one fails", "none", NoProblem),
-        new("OPENAI_EMBEDDING_MODEL", "the model that embeds (with Qdrant)", "text-embedding-3-small", NoProblem),
-        new("OPENAI_EMBEDDING_DIMENSIONS", "dimensions of an embedding", "1536", Number(1, 16_384)),
-        new("MODEL_TIMEOUT_SECONDS", "seconds that one answer may take, all attempts together", "60", Number(1, 600)),
-        new("MODEL_MAX_OUTPUT_TOKENS", "the longest answer, in tokens; what is longer is cut", "2000", Number(1, 100_000)),
+        new("OPENAI_EMBEDDING_MODEL", "the model that embeds (with Qdrant)", Ai.EmbeddingModel, NoProblem),
+        new("OPENAI_EMBEDDING_DIMENSIONS", "dimensions of an embedding", $"{Ai.EmbeddingDimensions}", Number(1, 16_384)),
+        new("MODEL_TIMEOUT_SECONDS", "seconds that one answer may take, all attempts together", $"{Ai.TimeoutSeconds}", Number(1, 600)),
+        new("MODEL_MAX_OUTPUT_TOKENS", "the longest answer, in tokens; what is longer is cut", $"{Ai.MaxOutputTokens}", Number(1, 100_000)),
         new("MODEL_CONTEXT_TOKENS", "tokens of history and passages that a prompt may hold", "12000", Number(1_000, 1_000_000)),
         new("QDRANT_URL", "Qdrant's REST address", "the embedded index in PostgreSQL", HttpUrl),
         new("QDRANT_API_KEY", "Qdrant's key", "none", NoProblem) { IsSecret = true },
-        new("QDRANT_COLLECTION", "the collection that holds the book", "textbook", NoProblem),
-        new("FRONTEND_URL", "allowed origins, comma-separated, beside http://localhost:3000; * for all", "development: all", Origins),
+        new("QDRANT_COLLECTION", "the collection that holds the book", new QdrantOptions().Collection, NoProblem),
+        new("FRONTEND_URL", $"allowed origins, comma-separated, beside {CrossOrigin.Docusaurus}; * for all", "development: all", Origins),
         new("SITE_BASE_URL", "where the book is published, for citations", "relative addresses", HttpUrl),
-        new("DOCS_ROUTE", "Docusaurus' routeBasePath of the docs", "/docs", Route),
+        new("DOCS_ROUTE", "Docusaurus' routeBasePath of the docs", new SiteOptions().DocsRoute, Route),
         new("BOOK_TITLE", "the book's title, as answers name it", "the sample book's, where it is on; else the book", Title),
         new("BOOK_LANGUAGE", "the book's language (BCP 47), for questions in another", "en", Language),
         new("AUTH_ISSUER", "who signs the readers' tokens (iss)", "not checked", NoProblem),
@@ -33,13 +41,12 @@ internal static class SettingsTable
         new("AUTH_JWKS_URL", "the signer's public keys (EdDSA, ES256, RS256)", "none; development: dotnet user-jwts", HttpsUrl),
         new("AUTH_SECRET", "a secret shared with the signer (HS256), 32 bytes or more", "none", AtLeast32Bytes) { IsSecret = true },
         new("INGEST_API_KEY", "who may ingest and read insights", "development: open on loopback; else closed", NoProblem) { IsSecret = true },
-        new("RATE_LIMIT_CHAT", "chat requests and summaries of audits a minute per client; 0 is off", "30", Number(0, 1_000_000)),
-        new("RATE_LIMIT_TRANSLATE", "translations a minute per client; 0 is off", "10", Number(0, 1_000_000)),
-        new("RATE_LIMIT_SEARCH", "searches a minute per client; 0 is off", "120", Number(0, 1_000_000)),
-        new("TRUSTED_PROXIES", "networks (CIDR, comma-separated) of the proxies whose X-Forwarded-For or X-Real-IP is believed", "none; on Railway: 100.64.0.0/10", Networks),
+        new("RATE_LIMIT_CHAT", "chat requests and summaries of audits a minute per client; 0 is off", $"{Limits.Chat}", Number(0, 1_000_000)),
+        new("RATE_LIMIT_SEARCH", "searches a minute per client; 0 is off", $"{Limits.Search}", Number(0, 1_000_000)),
+        new("TRUSTED_PROXIES", "networks (CIDR, comma-separated) of the proxies whose X-Forwarded-For or X-Real-IP is believed", $"none; on Railway: {TrustedProxies.OfRailway}", Networks),
         new("SAMPLE_BOOK", "on: ingest sample-book/ at the first start; off: don't", "development: on; else off", OneOf("on", "off")),
         new("AUDITS", "off takes the audit routes away: anybody may write there", "on", OneOf("on", "off")),
-        new("PORT", "the port, on every interface", "8000", Number(1, 65_535)),
+        new("PORT", "the port, on every interface", DefaultPort, Number(1, 65_535)),
         new("OTEL_EXPORTER_OTLP_ENDPOINT", "where traces and metrics go (OTLP)", "off", HttpUrl),
     ];
 

@@ -1,3 +1,5 @@
+using ChatBackend.Infrastructure.Configuration;
+
 namespace ChatBackend.Infrastructure.Health;
 
 /// <summary><c>ChatBackend health</c>: asks the service in the same container whether it lives, as the image has no curl.</summary>
@@ -9,7 +11,7 @@ internal static class HealthCommand
         using var client = new HttpClient { Timeout = TimeSpan.FromSeconds(3) };
         try
         {
-            var response = await client.GetAsync($"http://localhost:{configuration["PORT"] ?? "8000"}/health");
+            var response = await client.GetAsync($"http://localhost:{configuration["PORT"] ?? SettingsTable.DefaultPort}/health");
             return response.IsSuccessStatusCode ? 0 : 1;
         }
         catch (Exception e) when (e is HttpRequestException or TaskCanceledException)

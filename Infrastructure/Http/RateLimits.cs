@@ -10,18 +10,16 @@ namespace ChatBackend.Infrastructure.Http;
 internal static class RateLimits
 {
     public const string Chat = "RATE_LIMIT_CHAT";
-    public const string Translate = "RATE_LIMIT_TRANSLATE";
     public const string Search = "RATE_LIMIT_SEARCH";
 
     public static void AddRateLimits(this WebApplicationBuilder builder)
     {
-        // A question that was asked before is no new one, and the middleware cannot know: the handler takes from this itself.
-        var chat = builder.Configuration.GetValue(Chat, 30);
-        builder.Services.AddKeyedSingleton(Chat, (_, _) => PartitionedRateLimiter.Create<HttpContext, string>(context => Partition(context, chat)));
+        var options = builder.Configuration.Get<RateLimitOptions>() ?? new();
+        // Handlers take from this one themselves: only they can tell a retry, which is free, from a new question.
+        builder.Services.AddKeyedSingleton(Chat, (_, _) => PartitionedRateLimiter.Create<HttpContext, string>(context => Partition(context, options.Chat)));
         builder.Services.AddRateLimiter(limiter =>
         {
-            Add(limiter, Translate, builder.Configuration.GetValue(Translate, 10));
-            Add(limiter, Search, builder.Configuration.GetValue(Search, 120));
+            limiter.AddPolicy(Search, context => Partition(context, options.Search));
             limiter.OnRejected = async (rejected, _) => await Refuse(rejected.HttpContext, rejected.Lease).ExecuteAsync(rejected.HttpContext);
         });
     }
@@ -31,7 +29,7 @@ internal static class RateLimits
         .RequireRateLimiting(policy)
         .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited", "Too many requests from this client; Retry-After says when to come back.");
 
-    /// <summary>The 429 for a lease that was not had.</summary>
+    /// <summary>The 429 for a lease that was not acquired.</summary>
     public static ProblemHttpResult Refuse(HttpContext context, RateLimitLease lease)
     {
         var wait = lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(10);
@@ -40,10 +38,7 @@ internal static class RateLimits
         return Problem.Of(StatusCodes.Status429TooManyRequests, "rate_limited", $"Too many requests. Try again in {seconds} s.");
     }
 
-    private static void Add(RateLimiterOptions limiter, string policy, int perMinute) =>
-        limiter.AddPolicy(policy, context => Partition(context, perMinute));
-
-    // The window is counted in this process: with n replicas a client may get n times as much, which no limit here minds.
+    // Each process counts for itself: with n replicas a client may get up to n times as much.
     private static RateLimitPartition<string> Partition(HttpContext context, int perMinute) => perMinute == 0
         ? RateLimitPartition.GetNoLimiter("")
         : RateLimitPartition.GetSlidingWindowLimiter(ClientAddress.Of(context), _ => new()

@@ -74,7 +74,6 @@ internal sealed class Service : IAsyncDisposable
                 ["SAMPLE_BOOK"] = "on",
                 ["PORT"] = $"{port}",
                 ["RATE_LIMIT_CHAT"] = "0",
-                ["RATE_LIMIT_TRANSLATE"] = "0",
                 ["RATE_LIMIT_SEARCH"] = "0",
             },
         })!;

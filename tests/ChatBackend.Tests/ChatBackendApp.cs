@@ -78,7 +78,6 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
         builder.UseSetting("DATABASE_URL", Database);
         // Tests measure nothing by accident: limits and the sample book are on only where a test asks for them.
         builder.UseSetting("RATE_LIMIT_CHAT", "0");
-        builder.UseSetting("RATE_LIMIT_TRANSLATE", "0");
         builder.UseSetting("RATE_LIMIT_SEARCH", "0");
         builder.UseSetting("SAMPLE_BOOK", "off");
         foreach (var (name, value) in _settings)

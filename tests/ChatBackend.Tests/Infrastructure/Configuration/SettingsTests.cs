@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.RegularExpressions;
 using ChatBackend.Infrastructure.Configuration;
 using Microsoft.Extensions.Configuration;
@@ -6,6 +7,26 @@ namespace ChatBackend.Tests.Infrastructure.Configuration;
 
 public sealed class SettingsTests
 {
+    [Fact]
+    public void The_table_and_the_example_file_have_the_defaults_of_the_options()
+    {
+        var defaults = (
+            from type in typeof(SettingsTable).Assembly.GetTypes()
+            where type.Name.EndsWith("Options", StringComparison.Ordinal) && type.GetConstructor([]) is not null
+            from property in type.GetProperties()
+            let name = property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name
+            where name is not null && Regex.IsMatch(name, "^[A-Z_]+$", default, TimeSpan.FromSeconds(1))
+            select (Name: name, Value: property.GetValue(Activator.CreateInstance(type))?.ToString())).ToArray();
+        var table = SettingsTable.All.ToDictionary(s => s.Name);
+        var examples = EnvironmentFile.Parse(File.ReadLines(Path.Combine(Repository.Root, ".env.example")).Select(l => l.TrimStart('#'))).ToArray();
+
+        Assert.Contains(("RATE_LIMIT_CHAT", "30"), defaults);
+        Assert.Contains("PORT", examples.Select(e => e.Name));
+        Assert.All(defaults, d => Assert.Equal(d.Value ?? table[d.Name].Default, table[d.Name].Default));
+        Assert.All(examples, e => Assert.Null(e.Value.Length == 0 ? null : table[e.Name].Problem(e.Value)));
+        Assert.All(examples, e => Assert.Equal(defaults.FirstOrDefault(d => d.Name == e.Name).Value ?? e.Value, e.Value));
+    }
+
     [Fact]
     public void In_production_everything_that_is_missing_is_named_at_once()
     {
