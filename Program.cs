@@ -13,6 +13,7 @@ using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Observability;
 using ChatBackend.Infrastructure.Search;
+using Microsoft.Extensions.Options;
 
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 EnvironmentFile.Load(".env", Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") == "Development");
@@ -85,7 +86,7 @@ catch (OperationCanceledException) when (stop.Token.IsCancellationRequested)
     // Stopped during the start. An ingest has not done what it was asked for.
     return args is ["ingest", ..] ? 1 : 0;
 }
-catch (LocalPostgresException e)
+catch (Exception e) when (e is LocalPostgresException or OptionsValidationException)
 {
     await Console.Error.WriteLineAsync(e.Message);
     return 1;

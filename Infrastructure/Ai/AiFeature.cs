@@ -16,7 +16,7 @@ internal static class AiFeature
     public static void AddAi(this WebApplicationBuilder builder)
     {
         builder.Services.Configure<AiOptions>(builder.Configuration);
-        builder.Services.Configure<ModelLimits>(builder.Configuration.GetSection(nameof(ModelLimits)));
+        builder.Services.AddOptions<ModelLimits>().BindConfiguration(nameof(ModelLimits)).ValidateDataAnnotations().ValidateOnStart();
 
         if (IsOffline(builder.Configuration.Get<AiOptions>() ?? new(), builder.Environment.IsDevelopment()))
         {

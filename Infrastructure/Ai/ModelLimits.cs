@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace ChatBackend.Infrastructure.Ai;
 
 /// <summary>
@@ -31,14 +33,18 @@ internal sealed class ModelLimits
     public TimeSpan RetryMax { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>Attempts within <see cref="BreakerWindow"/> from which on a failure ratio means something.</summary>
+    [Range(2, int.MaxValue)]
     public int BreakerMinimum { get; set; } = 6;
 
     /// <summary>The share of attempts that must fail.</summary>
+    [Range(0.01, 1.0)]
     public double BreakerRatio { get; set; } = 0.5;
 
     /// <summary>The time over which attempts are counted; at least half a second.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.500", "1.00:00:00")]
     public TimeSpan BreakerWindow { get; set; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How long nobody is sent to a model that does not work; at least half a second.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.500", "1.00:00:00")]
     public TimeSpan BreakerOpen { get; set; } = TimeSpan.FromSeconds(10);
 }

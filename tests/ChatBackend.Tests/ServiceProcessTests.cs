@@ -64,6 +64,15 @@ public sealed class ServiceProcessTests : IAsyncLifetime
         Assert.Contains("OPENAI_API_KEY is missing", service.Output);
     }
 
+    [Fact]
+    public async Task Options_out_of_range_stop_the_start()
+    {
+        await using var service = Start("Production", ("AI_PROVIDER", "offline"), ("ModelLimits__BreakerRatio", "50"));
+
+        Assert.Equal(1, await service.WaitForExitAsync());
+        Assert.Contains("BreakerRatio must be between 0.01 and 1", service.Output);
+    }
+
     [Theory]
     [InlineData("offline", 0)]
     [InlineData("nonsense", 1)]
