@@ -15,6 +15,7 @@ using ChatBackend.Infrastructure.Observability;
 using ChatBackend.Infrastructure.Search;
 using Microsoft.Extensions.Options;
 
+using var stop = new StopSignals();
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 EnvironmentFile.Load(".env", Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") == "Development");
 
@@ -28,7 +29,6 @@ switch (args.FirstOrDefault())
         return await HealthCommand.RunAsync(builder.Configuration);
 }
 
-using var stop = new StopSignals();
 try
 {
     builder.AddSettings();
@@ -78,7 +78,9 @@ try
     await app.StartLocalDatabaseAsync(stop.Token);
     if (args is ["ingest", .. var rest])
         return await IngestFolder.RunAsync(app.Services, rest, stop.Token);
-    await app.RunAsync(stop.Token);
+    // The start is short, as nothing in it waits. Broken off, it would log what was not done as errors.
+    await app.StartAsync(CancellationToken.None);
+    await app.WaitForShutdownAsync(stop.Token);
     return 0;
 }
 catch (OperationCanceledException) when (stop.Token.IsCancellationRequested)

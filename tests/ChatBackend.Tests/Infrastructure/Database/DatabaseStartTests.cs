@@ -76,6 +76,20 @@ public sealed class DatabaseStartTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task SIGTERM_before_it_listens_ends_it_with_0_and_one_line()
+    {
+        // The first attempt is refused, and logged, while the server is about to listen.
+        await using var service = Start("postgres://reader:hunter2@127.0.0.1:1/book");
+        await Until.TrueAsync(() => service.Output.Length > 0, "It does not start.");
+        service.Stop();
+
+        Assert.Equal(0, await service.WaitForExitAsync());
+        var lines = service.Output.Split('\n').Where(l => !l.Contains("cannot be migrated yet")).ToArray();
+        Assert.Single(lines, l => l.Contains("Stopping on"));
+        Assert.DoesNotContain(lines, l => l.Contains("Exception"));
+    }
+
+    [Fact]
     public async Task SIGTERM_ends_an_ingest_that_waits_without_a_stack_trace()
     {
         await using var other = await LockAsync();
