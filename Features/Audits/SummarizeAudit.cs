@@ -123,6 +123,6 @@ internal static class SummarizeAudit
             $"select summaries, {AuditResponse.Columns} from audit where id = @Id::uuid", this);
 
         private Task<AuditResponse?> QueryAsync(string sql, object parameters) => Db.RetryAsync(
-            connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(sql, parameters), CancellationToken.None);
+            connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(new(sql, parameters, cancellationToken: CancellationToken.None)), CancellationToken.None);
     }
 }
