@@ -14,9 +14,9 @@ internal static class AuditSummary
 
     /// <summary>What the model says about the record; without a model, the details' values.</summary>
     /// <exception cref="ModelException">The model failed or said nothing.</exception>
-    public static async Task<string> WriteAsync(IChatModel model, AuditResponse audit)
+    public static async Task<string> WriteAsync(IChatModel? model, AuditResponse audit)
     {
-        if (model.IsOffline)
+        if (model is null)
             return Facts(audit);
 
         var answer = await model.CompleteAsync(PromptFor(audit), CancellationToken.None);
@@ -45,7 +45,7 @@ internal static class AuditSummary
                 {fence}
                 """),
         ])
-        { Question = $"What does the audit \"{audit.Title}\" say?", MaxOutputTokens = MaxOutputTokens };
+        { MaxOutputTokens = MaxOutputTokens };
     }
 
     /// <summary>Title, status and score, then each value of the details with its path, in the order of the details.</summary>

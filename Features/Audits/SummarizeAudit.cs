@@ -6,6 +6,7 @@ using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.Extensions.Options;
 using Npgsql;
 
@@ -39,7 +40,7 @@ internal static class SummarizeAudit
     /// <response code="500">The model failed; nothing was written.</response>
     /// <response code="503">The model or the database is away; nothing was written.</response>
     internal static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> HandleAsync(
-        string id, NpgsqlDataSource db, IChatModel model, IOptions<AiOptions> options, TimeProvider time,
+        string id, NpgsqlDataSource db, [FromServices] IChatModel? model, IOptions<AiOptions> options, TimeProvider time,
         [FromKeyedServices(RateLimits.Chat)] PartitionedRateLimiter<HttpContext> limit, HttpContext context, CancellationToken cancellationToken)
     {
         using var permit = limit.AttemptAcquire(context);
@@ -64,7 +65,7 @@ internal static class SummarizeAudit
 
     /// <summary>Asks the model, or waits for the request that does, here or at another replica.</summary>
     private static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> RunAsync(
-        Lease lease, IChatModel model, TimeProvider time, CancellationToken cancellationToken)
+        Lease lease, IChatModel? model, TimeProvider time, CancellationToken cancellationToken)
     {
         while (true)
         {

@@ -1,6 +1,5 @@
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Turns;
-using ChatBackend.Features.Insights;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using FluentValidation;
@@ -12,11 +11,12 @@ internal static class ChatFeature
 {
     public static void AddChat(this WebApplicationBuilder builder)
     {
-        builder.Services.Configure<ChatOptions>(builder.Configuration);
+        builder.Services.AddOptions<AnsweringOptions>().Bind(builder.Configuration).ValidateDataAnnotations().ValidateOnStart();
+        builder.Services.AddOptions<TurnOptions>().BindConfiguration(TurnOptions.Section).ValidateDataAnnotations().ValidateOnStart();
         builder.Services.AddSingleton<IValidator<ChatRequest>, ChatRequestValidator>();
         builder.Services.AddSingleton<IValidator<FeedbackRequest>, FeedbackRequestValidator>();
         builder.Services.AddSingleton<Retrieval>();
-        builder.Services.AddSingleton<TurnAnswer>();
+        builder.Services.AddSingleton<AnswerWriter>();
         builder.Services.AddSingleton<TurnFollower>();
         builder.Services.AddSingleton<TurnRunner>();
         builder.Services.AddHostedService(services => services.GetRequiredService<TurnRunner>());
@@ -32,8 +32,5 @@ internal static class ChatFeature
         chat.MapListMessages();
         chat.MapDeleteSession();
         chat.MapPutFeedback();
-
-        // For the authors, not the readers: their key takes the place of a reader's token.
-        routes.MapFeature("/chat", "Chat").MapGetInsights();
     }
 }

@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Text.Json.Nodes;
-using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;

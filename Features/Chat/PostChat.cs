@@ -1,5 +1,6 @@
 using System.ComponentModel.DataAnnotations;
 using System.Threading.RateLimiting;
+using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Http;
@@ -21,29 +22,34 @@ namespace ChatBackend.Features.Chat;
 /// <param name="PageUrl">The page the reader is on: its passages are preferred.</param>
 /// <example>{"message":"How do two ROS 2 nodes talk to each other?","page_url":"/docs/ros2/nodes-and-topics"}</example>
 internal sealed record ChatRequest(
-    [property: StringLength(ChatOptions.MaxMessageLength, MinimumLength = 1)] string Message,
+    [property: StringLength(ChatRequest.MaxMessageLength, MinimumLength = 1)] string Message,
     string? SessionId = null,
-    [property: StringLength(ChatOptions.MaxSelectedTextLength)] string? SelectedText = null,
-    [property: StringLength(ChatOptions.MaxPageUrlLength)] string? PageUrl = null);
+    [property: StringLength(ChatRequest.MaxSelectedTextLength)] string? SelectedText = null,
+    [property: StringLength(ChatRequest.MaxPageUrlLength)] string? PageUrl = null)
+{
+    internal const int MaxMessageLength = 4_000;
+    internal const int MaxSelectedTextLength = 8_000;
+    internal const int MaxPageUrlLength = 2_000;
+}
 
 internal sealed class ChatRequestValidator : AbstractValidator<ChatRequest>
 {
     public ChatRequestValidator()
     {
         RuleFor(r => r.Message)
-            .Must(m => ValidationFilter.Length(m?.Trim()) is > 0 and <= ChatOptions.MaxMessageLength)
-            .WithMessage($"must hold 1 to {ChatOptions.MaxMessageLength} characters after trimming.")
+            .Must(m => ValidationFilter.Length(m?.Trim()) is > 0 and <= ChatRequest.MaxMessageLength)
+            .WithMessage($"must hold 1 to {ChatRequest.MaxMessageLength} characters after trimming.")
             .StorableText();
         RuleFor(r => r.SessionId)
             .Must(id => id is null || KeyId.TryParse(id, out _))
             .WithMessage("must be a UUID in lower case with hyphens, or absent.");
         RuleFor(r => r.SelectedText)
-            .Must(t => ValidationFilter.Length(t) <= ChatOptions.MaxSelectedTextLength)
-            .WithMessage($"must hold at most {ChatOptions.MaxSelectedTextLength} characters.")
+            .Must(t => ValidationFilter.Length(t) <= ChatRequest.MaxSelectedTextLength)
+            .WithMessage($"must hold at most {ChatRequest.MaxSelectedTextLength} characters.")
             .StorableText();
         RuleFor(r => r.PageUrl)
-            .Must(u => ValidationFilter.Length(u) <= ChatOptions.MaxPageUrlLength)
-            .WithMessage($"must hold at most {ChatOptions.MaxPageUrlLength} characters.")
+            .Must(u => ValidationFilter.Length(u) <= ChatRequest.MaxPageUrlLength)
+            .WithMessage($"must hold at most {ChatRequest.MaxPageUrlLength} characters.")
             .StorableText();
     }
 }
@@ -81,7 +87,7 @@ internal static class PostChat
         NpgsqlDataSource database,
         TurnRunner runner,
         TurnFollower follower,
-        IOptions<ChatOptions> options,
+        IOptions<TurnOptions> options,
         [FromKeyedServices(RateLimits.Chat)] PartitionedRateLimiter<HttpContext> limit,
         CancellationToken cancellationToken)
     {
@@ -116,7 +122,7 @@ internal static class PostChat
             case TurnOpening.KeyReused:
                 return Problem.Of(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key was used before with another body.");
             case TurnOpening.Claimed claimed:
-                runner.Start(claimed.Turn, claimed.Context);
+                runner.Start(claimed.Turn, claimed.Conversation);
                 return await AnswerAsync(claimed.Turn.Id, claimed.Turn.SessionId);
             case TurnOpening.Repeated repeated:
                 return await AnswerAsync(repeated.TurnId, repeated.SessionId);

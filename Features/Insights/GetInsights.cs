@@ -1,7 +1,8 @@
 using System.Globalization;
-using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Http.Problems;
 using ChatBackend.Infrastructure.Search;
@@ -57,7 +58,8 @@ internal static class GetInsights
     /// <summary>Of so many different wordings, the most frequent ones, the same questions are put together.</summary>
     private const int Wordings = 2_000;
 
-    public static void MapGetInsights(this IEndpointRouteBuilder chat) => chat
+    public static void MapInsights(this IEndpointRouteBuilder routes) => routes
+        .MapFeature("/chat", "Chat")
         .MapGet("/insights", HandleAsync)
         .WithName(nameof(GetInsights))
         .FailsWith(StatusCodes.Status400BadRequest, "invalid_request", "since must be a date or a time such as 2026-11-01 or 2026-11-01T09:30:00Z.")
@@ -78,7 +80,7 @@ internal static class GetInsights
         var (counts, feedback, open) = await database.RetryAsync(
             async connection =>
             {
-                await using var results = await connection.QueryMultipleAsync(new(Sql, new { from, Wordings, SmallTalk = SmallTalk.Model }, cancellationToken: cancellationToken));
+                await using var results = await connection.QueryMultipleAsync(new(Sql, new { from, Wordings, ModelNames.SmallTalk }, cancellationToken: cancellationToken));
                 return (await results.ReadSingleAsync<CountsRow>(), await results.ReadSingleAsync<FeedbackCounts>(), (await results.ReadAsync<WordingRow>()).AsList());
             },
             cancellationToken);

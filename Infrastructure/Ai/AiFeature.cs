@@ -10,17 +10,16 @@ namespace ChatBackend.Infrastructure.Ai;
 internal static class AiFeature
 {
     /// <summary>
-    /// Registers <see cref="IChatModel"/>, and <see cref="IEmbedder"/> unless offline: who needs one asks with
-    /// <c>GetService</c> and does without.
+    /// Registers <see cref="IChatModel"/> and <see cref="IEmbedder"/>, unless offline: their users take them as optional.
     /// </summary>
     public static void AddAi(this WebApplicationBuilder builder)
     {
         builder.Services.Configure<AiOptions>(builder.Configuration);
         builder.Services.AddOptions<ModelLimits>().BindConfiguration(nameof(ModelLimits)).ValidateDataAnnotations().ValidateOnStart();
 
+        builder.Services.AddSingleton<OfflineAnswerer>();
         if (IsOffline(builder.Configuration.Get<AiOptions>() ?? new(), builder.Environment.IsDevelopment()))
         {
-            builder.Services.AddSingleton<IChatModel, OfflineChatModel>();
             builder.Services.AddSingleton(new Dependency("model", IsRequired: false, _ => Task.FromResult("offline")));
             return;
         }

@@ -1,14 +1,11 @@
 
 namespace ChatBackend.Infrastructure.Ai;
 
-/// <summary>A model that writes text: OpenAI (or what speaks its API), or the offline one.</summary>
+/// <summary>A model that writes text: at OpenAI, or at a server with the same API. Not registered where none is configured.</summary>
 internal interface IChatModel
 {
-    /// <summary>The model's name, as the reader sees it in <c>model</c>: <c>gpt-4o-mini</c>, <c>offline-extractive</c>.</summary>
+    /// <summary>The model's name, as the reader sees it in <c>model</c>: <c>gpt-4o-mini</c>.</summary>
     string Name { get; }
-
-    /// <summary>True when answers are quoted from passages and no model is asked.</summary>
-    bool IsOffline { get; }
 
     /// <summary>
     /// Writes an answer piece by piece. The last piece carries <see cref="ModelPiece.Finish"/>; a stream without one
@@ -33,21 +30,12 @@ internal sealed record ModelMessage(ModelRole Role, string Content);
 /// <param name="Messages">The prompt, oldest first.</param>
 internal sealed record ModelRequest(IReadOnlyList<ModelMessage> Messages)
 {
-    /// <summary>The question alone, as the reader asked it: what the offline model answers.</summary>
-    public string Question { get; init; } = "";
-
-    /// <summary>What the offline model may quote, best first; a prompt holds the same text for a real model.</summary>
-    public IReadOnlyList<QuotableText> Quotable { get; init; } = [];
-
     /// <summary>The most tokens that the answer may have. What is longer all the same is cut (<see cref="OutputLimit"/>).</summary>
     public int MaxOutputTokens { get; init; } = AiOptions.DefaultMaxOutputTokens;
 
     /// <summary>The time that all attempts may take together; null takes the setting's default.</summary>
     public TimeSpan? Budget { get; init; }
 }
-
-/// <summary>A text that the offline model may quote, and the number by which it cites it (null: it is not cited).</summary>
-internal sealed record QuotableText(int? Number, string Heading, string Text);
 
 /// <summary>A piece of an answer.</summary>
 internal sealed record ModelPiece(string Text)

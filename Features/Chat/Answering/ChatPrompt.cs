@@ -1,6 +1,5 @@
 using System.Security.Cryptography;
 using System.Text;
-using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Search;
 
@@ -37,16 +36,16 @@ internal static class ChatPrompt
     /// <param name="tokens">The most tokens that all messages may have together; the history gives way, oldest first.</param>
     /// <param name="bookTitle">The owner's words, so they may stand among the instructions.</param>
     public static IReadOnlyList<ModelMessage> Build(
-        string fence, Question question, TurnContext context, IReadOnlyList<Passage> passages, int tokens, string? bookTitle = null)
+        string fence, Question question, Conversation conversation, IReadOnlyList<Passage> passages, int tokens, string? bookTitle = null)
     {
         var messages = new List<ModelMessage>
         {
             new(ModelRole.System, Instructions(bookTitle is null ? "a textbook" : $"the textbook “{bookTitle}”")),
-            new(ModelRole.User, Material(fence, question, context.Profile, passages)),
+            new(ModelRole.User, Material(fence, question, conversation.Profile, passages)),
         };
 
         var left = tokens - TokenEstimate.Of(question.Message) - messages.Sum(m => TokenEstimate.Of(m.Content));
-        messages.AddRange(Newest([.. context.History.Select(m => m.ToPrompt())], left));
+        messages.AddRange(Newest([.. conversation.History.Select(m => m.ToPrompt())], left));
         messages.Add(new(ModelRole.User, question.Message));
         return messages;
     }

@@ -1,5 +1,4 @@
 using System.Globalization;
-using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
@@ -15,12 +14,15 @@ namespace ChatBackend.Features.Chat.Answering;
 internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passages, bool IsStrong, ModelUsage? Usage = null);
 
 /// <summary>Finds the passages of the book that a question is about.</summary>
-internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<ChatOptions> options, IOptions<AiOptions> ai, IOptions<SiteOptions> site, ILogger<Retrieval> log)
+/// <param name="model">Null where no model is configured: the question is then searched for as it stands.</param>
+internal sealed class Retrieval(
+    IPassageIndex index, IOptions<AnsweringOptions> options, IOptions<AiOptions> ai, IOptions<SiteOptions> site, ILogger<Retrieval> log,
+    IChatModel? model = null)
 {
     /// <summary>A passage that covers less of the question's weight than this has nothing to do with it: a model that reads is not even shown it.</summary>
     private const double Related = 0.3;
 
-    /// <summary>The same for the offline model, which cannot tell whether what it quotes answers the question.</summary>
+    /// <summary>The same where no model reads the passages: quoting cannot tell whether they answer the question.</summary>
     private const double RelatedOffline = 0.46;
 
     /// <summary>A passage that covers this much of the question's weight answers it.</summary>
@@ -77,21 +79,21 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
         {
             var both = $"{text}\n{Beginning(selected)}";
             var found = await index.SearchAsync(
-                new(both, ChatOptions.Passages) { SelectedText = selected, PageUrl = question.PageUrl }, cancellationToken);
+                new(both, AnsweringOptions.Passages) { SelectedText = selected, PageUrl = question.PageUrl }, cancellationToken);
             if (found.Any(p => p.HoldsSelection))
                 return new(both, found, IsStrong: true);
             if (!isAnswerable)
                 return Judge(both, found);
         }
 
-        return Judge(text, await index.SearchAsync(new(text, ChatOptions.Passages) { PageUrl = question.PageUrl }, cancellationToken));
+        return Judge(text, await index.SearchAsync(new(text, AnsweringOptions.Passages) { PageUrl = question.PageUrl }, cancellationToken));
     }
 
     private Retrieved Judge(string search, IReadOnlyList<Passage> found)
     {
         var best = found.Select(p => p.Coverage).DefaultIfEmpty(0).Max();
         var nearest = found.Select(p => p.Similarity ?? 0).DefaultIfEmpty(0).Max();
-        return best < (model.IsOffline ? RelatedOffline : Related) && nearest < RelatedMeaning
+        return best < (model is null ? RelatedOffline : Related) && nearest < RelatedMeaning
             ? new(search, [], IsStrong: false)
             : new(search, found, best >= Strong || nearest >= StrongMeaning);
     }
@@ -101,7 +103,7 @@ internal sealed class Retrieval(IPassageIndex index, IChatModel model, IOptions<
     /// <summary>The question as one query that stands alone, in the book's language; null where no model can tell.</summary>
     private async Task<ModelAnswer?> RewriteAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
     {
-        if (model.IsOffline)
+        if (model is null)
             return null;
 
         var language = Language.EnglishName;

@@ -1,6 +1,5 @@
 using System.Text;
 using System.Text.RegularExpressions;
-using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search.Words;
@@ -15,9 +14,6 @@ namespace ChatBackend.Features.Chat.Answering;
 /// </summary>
 internal static partial class SmallTalk
 {
-    /// <summary>What stands where another answer has its model.</summary>
-    public const string Model = "small-talk";
-
     /// <summary>Longer messages, in characters, say more than that.</summary>
     private const int Longest = 200;
 

@@ -1,4 +1,5 @@
 using System.Text;
+using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Database;
 using Dapper;
 using Npgsql;
@@ -9,17 +10,17 @@ namespace ChatBackend.Features.Chat.Turns;
 internal static class ClaimTurns
 {
     /// <summary>The context of a turn whose predecessor has ended, or null while it has to wait.</summary>
-    public static async Task<TurnContext?> TryBeginAsync(NpgsqlDataSource database, ClaimedTurn turn, CancellationToken cancellationToken)
+    public static async Task<Conversation?> TryBeginAsync(NpgsqlDataSource database, ClaimedTurn turn, CancellationToken cancellationToken)
     {
         var row = await database.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<ContextRow>(new(
-                Sql, new { turn.Id, turn.UserId, HistoryLimit = ChatOptions.HistoryMessages - 1 }, cancellationToken: cancellationToken)),
+                Sql, new { turn.Id, turn.UserId, HistoryLimit = AnsweringOptions.HistoryMessages - 1 }, cancellationToken: cancellationToken)),
             cancellationToken);
-        return row is null ? null : TurnContextSql.Read(row.History, row.Profile);
+        return row is null ? null : ConversationSql.Read(row.History, row.Profile);
     }
 
     private const string Sql =
-        "select" + TurnContextSql.Columns +
+        "select" + ConversationSql.Columns +
         """
 
         from turns as turn

@@ -1,3 +1,4 @@
+using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Database;
 using Dapper;
 using Npgsql;

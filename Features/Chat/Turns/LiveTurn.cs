@@ -1,4 +1,5 @@
 using System.Text;
+using ChatBackend.Features.Chat.Answering;
 
 namespace ChatBackend.Features.Chat.Turns;
 
@@ -30,7 +31,7 @@ internal sealed record TurnPartial(TurnSources? Sources, int Start, string Text)
 /// A turn that this process is answering. One writer; any number of readers, none of which it waits for. The text is kept once
 /// for all of them, and each copies only what is new to it.
 /// </summary>
-internal sealed class LiveTurn : IDisposable
+internal sealed class LiveTurn : IAnswerDraft, IDisposable
 {
     /// <summary>The longest text of one event, in UTF-16 code units: so much is copied for a reader who does not take it.</summary>
     private const int MostInOneEvent = 4 * 1024;

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Database;
 using Dapper;
 using Npgsql;
@@ -10,8 +11,8 @@ namespace ChatBackend.Features.Chat.Turns;
 internal abstract record TurnOpening
 {
     /// <summary>The turn is this process's to answer.</summary>
-    /// <param name="Context">Null when an earlier turn of the session has not ended: this one waits for it.</param>
-    public sealed record Claimed(ClaimedTurn Turn, TurnContext? Context) : TurnOpening;
+    /// <param name="Conversation">Null when an earlier turn of the session has not ended: this one waits for it.</param>
+    public sealed record Claimed(ClaimedTurn Turn, Conversation? Conversation) : TurnOpening;
 
     /// <summary>The key was used before with the same body: this is its turn, ended or in somebody's hands.</summary>
     public sealed record Repeated(Guid TurnId, Guid SessionId) : TurnOpening;
@@ -34,7 +35,7 @@ internal static class OpenTurn
     /// before; a failed one, or one whose process died, is begun again.
     /// </summary>
     public static async Task<TurnOpening> RunAsync(
-        NpgsqlDataSource database, ChatOptions options, Guid process, Guid sessionId, string? userId, Question question,
+        NpgsqlDataSource database, TurnOptions options, Guid process, Guid sessionId, string? userId, Question question,
         IdempotencyKey? key, CancellationToken cancellationToken)
     {
         var request = TurnJson.Write(question);
@@ -53,7 +54,7 @@ internal static class OpenTurn
             Hash = SHA256.HashData(Encoding.UTF8.GetBytes(request)),
             Process = process,
             options.Lease,
-            HistoryLimit = ChatOptions.HistoryMessages - 1,
+            HistoryLimit = AnsweringOptions.HistoryMessages - 1,
         };
 
         try
@@ -66,7 +67,7 @@ internal static class OpenTurn
                 return new TurnOpening.SessionNotFound();
 
             var turn = new ClaimedTurn(parameters.TurnId, sessionId, opened.Number, Attempt: 1, userId, question);
-            return new TurnOpening.Claimed(turn, opened.IsNext ? TurnContextSql.Read(opened.History, opened.Profile) : null);
+            return new TurnOpening.Claimed(turn, opened.IsNext ? ConversationSql.Read(opened.History, opened.Profile) : null);
         }
         catch (PostgresException e) when (e.ConstraintName == "turns_idempotency_key")
         {
@@ -116,7 +117,7 @@ internal static class OpenTurn
                 select from turns as previous
                 where previous.session_id = turn.session_id and previous.number = turn.number - 1 and previous.state <> 'running'
             ) as is_next,
-        """ + TurnContextSql.Columns + " from turn";
+        """ + ConversationSql.Columns + " from turn";
 
     private static async Task<TurnOpening?> RepeatAsync(
         NpgsqlDataSource database, object parameters, string? userId, Question question, CancellationToken cancellationToken)
@@ -155,7 +156,7 @@ internal static class OpenTurn
             null => null,
             { IsSame: false } => new TurnOpening.KeyReused(),
             { Attempt: { } attempt } => new TurnOpening.Claimed(
-                new(repeated.Id, repeated.SessionId, repeated.Number, attempt, userId, question, repeated.Takeovers ?? 0), Context: null),
+                new(repeated.Id, repeated.SessionId, repeated.Number, attempt, userId, question, repeated.Takeovers ?? 0), Conversation: null),
             _ => new TurnOpening.Repeated(repeated.Id, repeated.SessionId),
         };
     }
@@ -167,7 +168,7 @@ internal static class OpenTurn
             connection => connection.ExecuteScalarAsync<int>(new(
                 "select number from turns where id = @turnId", new { turnId }, cancellationToken: cancellationToken)),
             cancellationToken);
-        return new TurnOpening.Claimed(new(turnId, sessionId, number, Attempt: 1, userId, question), Context: null);
+        return new TurnOpening.Claimed(new(turnId, sessionId, number, Attempt: 1, userId, question), Conversation: null);
     }
 
     private sealed record OpenedRow(int Number, bool IsNext, string History, string? Profile);

@@ -1,8 +1,10 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Text;
+using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using Npgsql;
 

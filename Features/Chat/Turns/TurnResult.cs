@@ -1,4 +1,5 @@
 using System.Reflection;
+using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Http.Metadata;

@@ -14,7 +14,7 @@ namespace ChatBackend.Features.Chat.Turns;
 /// left behind.
 /// </summary>
 internal sealed class TurnRunner(
-    NpgsqlDataSource database, DatabaseStart databaseStart, TurnAnswer answer, IOptions<ChatOptions> options, IOptions<HostOptions> host,
+    NpgsqlDataSource database, DatabaseStart databaseStart, AnswerWriter writer, IOptions<TurnOptions> options, IOptions<HostOptions> host,
     IHostApplicationLifetime lifetime, TimeProvider time, ILogger<TurnRunner> log)
     : BackgroundService
 {
@@ -53,7 +53,7 @@ internal sealed class TurnRunner(
     public void Nudge() => _nudge.TrySetResult();
 
     /// <summary>Begins to answer a turn. It goes on when the caller is gone.</summary>
-    public void Start(ClaimedTurn turn, TurnContext? context)
+    public void Start(ClaimedTurn turn, Conversation? context)
     {
         var live = new LiveTurn(turn, _abort.Token);
         LiveTurn? before = null;
@@ -164,7 +164,7 @@ internal sealed class TurnRunner(
         }
     }
 
-    /// <returns>True when nudged before the pause was over; beats are never closer than <see cref="ChatOptions.Beat"/>.</returns>
+    /// <returns>True when nudged before the pause was over; beats are never closer than <see cref="TurnOptions.Beat"/>.</returns>
     private async Task<bool> WaitAsync(TimeSpan pause, CancellationToken cancellationToken)
     {
         var beat = options.Value.Beat;
@@ -179,14 +179,14 @@ internal sealed class TurnRunner(
         return true;
     }
 
-    private async Task RunAsync(LiveTurn live, TurnContext? context)
+    private async Task RunAsync(LiveTurn live, Conversation? context)
     {
         var started = Stopwatch.GetTimestamp();
         var turn = live.Turn;
         var stop = live.Stopped;
         try
         {
-            if (turn.Takeovers > ChatOptions.MaxTakeovers)
+            if (turn.Takeovers > TurnOptions.MaxTakeovers)
             {
                 // Whatever ends the process each time, it must not do so for ever.
                 await FailAsync(live, new TurnFailure(StatusCodes.Status500InternalServerError, "turn_abandoned",
@@ -195,7 +195,8 @@ internal sealed class TurnRunner(
             }
 
             context ??= await WaitForPlaceAsync(turn, stop);
-            var response = await answer.WriteAsync(live, context, started, stop);
+            var answer = await writer.WriteAsync(turn.Question, context, live, stop);
+            var response = ChatResponse.From(answer, turn, time.GetUtcNow(), LatencyMs(started));
             live.Finish(await CompleteAsync(turn, response, stop) ? new(TurnJson.Write(response), null) : TurnEnd.Lost);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -256,12 +257,11 @@ internal sealed class TurnRunner(
 
     private async Task FailAsync(LiveTurn live, TurnFailure failure, long started, CancellationToken stop)
     {
-        var latency = (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds;
-        live.Finish(await EndTurn.FailAsync(database, live.Turn, failure, latency, stop) ? new(null, failure) : TurnEnd.Lost);
+        live.Finish(await EndTurn.FailAsync(database, live.Turn, failure, LatencyMs(started), stop) ? new(null, failure) : TurnEnd.Lost);
     }
 
     /// <summary>Waits until the turn before has ended, here or on another replica.</summary>
-    private async Task<TurnContext> WaitForPlaceAsync(ClaimedTurn turn, CancellationToken cancellationToken)
+    private async Task<Conversation> WaitForPlaceAsync(ClaimedTurn turn, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -285,6 +285,8 @@ internal sealed class TurnRunner(
             log.LogWarning("The turns could not be handed on ({Reason}); their leases lapse by themselves", e.GetType().Name);
         }
     }
+
+    private static int LatencyMs(long started) => (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds;
 
     private static string Shorten(Guid id) => id.ToString("N")[..8];
 }

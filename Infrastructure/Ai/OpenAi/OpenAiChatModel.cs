@@ -16,8 +16,6 @@ internal sealed class OpenAiChatModel(
 
     public string Name => _options.ChatModel;
 
-    public bool IsOffline => false;
-
     public async IAsyncEnumerable<ModelPiece> StreamAsync(ModelRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         using var budget = new ModelBudget(request.Budget ?? TimeSpan.FromSeconds(_options.TimeoutSeconds), time);

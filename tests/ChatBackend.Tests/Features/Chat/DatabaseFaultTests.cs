@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using ChatBackend.Features.Chat.Answering;
 using Dapper;
 using Npgsql;
 
@@ -20,7 +21,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     {
         _database = await PostgresServer.CreateDatabaseAsync();
         _relay = new(_database);
-        _app = new ChatApp { ["DATABASE_URL"] = _relay.ConnectionString, ["Lease"] = "00:00:03", ["Beat"] = "00:00:00.200" };
+        _app = new ChatApp { ["DATABASE_URL"] = _relay.ConnectionString, ["Turns:Lease"] = "00:00:03", ["Turns:Beat"] = "00:00:00.200" };
         await _app.InitializeAsync();
     }
 

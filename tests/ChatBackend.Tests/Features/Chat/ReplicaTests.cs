@@ -1,5 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
+using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Infrastructure.Search;
+using ChatBackend.Tests.Features.Audits;
 using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 using Dapper;
 using Npgsql;
@@ -176,7 +179,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         all["DATABASE_URL"] = _database;
         all["OPENAI_BASE_URL"] = _model.BaseUrl;
         // A shorter lease than in production, so that the tests need not wait for it.
-        all["Lease"] = "00:00:03";
+        all["Turns__Lease"] = "00:00:03";
         all["RATE_LIMIT_CHAT"] = "0";
         return ServiceProcess.Start(all);
     }

@@ -1,6 +1,7 @@
 using System.Collections.Concurrent;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Ai.OpenAi;
+using ChatBackend.Infrastructure.Http.OpenApi;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -33,7 +34,7 @@ internal sealed class ModelUnderTest : IDisposable
 
     public OpenAiEmbedder Embedder { get; }
 
-    public static ModelRequest Ask(string question) => new([new(ModelRole.System, "Be brief."), new(ModelRole.User, question)]) { Question = question };
+    public static ModelRequest Ask(string question) => new([new(ModelRole.System, "Be brief."), new(ModelRole.User, question)]);
 
     /// <summary>The text that was given out, and how it ended.</summary>
     public async Task<(string Text, ModelPiece? End, ModelException? Failure)> RunAsync(ModelRequest? request = null, CancellationToken cancellationToken = default)

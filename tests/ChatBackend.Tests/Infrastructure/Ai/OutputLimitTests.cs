@@ -104,10 +104,12 @@ public sealed class OutputLimitTests
     [Fact]
     public async Task A_quotation_is_cut_as_well()
     {
-        var request = new ModelRequest([]) { Question = "How do nodes talk?", Quotable = [new(1, "Nodes", $"Nodes talk {new string('x', 10_000)}.")], MaxOutputTokens = 10 };
+        QuotableText[] quotable = [new(1, "Nodes", $"Nodes talk {new string('x', 10_000)}.")];
 
-        var answer = await new OfflineChatModel(Options.Create(new SiteOptions())).CompleteAsync(request, TestContext.Current.CancellationToken);
+        var pieces = await new OfflineAnswerer(Options.Create(new SiteOptions()))
+            .StreamAsync("How do nodes talk?", quotable, maxTokens: 10, TestContext.Current.CancellationToken)
+            .ToListAsync(TestContext.Current.CancellationToken);
 
-        Assert.Equal((ModelFinish.Length, 80), (answer.Finish, answer.Text.Length));
+        Assert.Equal((ModelFinish.Length, 80), (pieces[^1].Finish, pieces.Sum(p => p.Text.Length)));
     }
 }

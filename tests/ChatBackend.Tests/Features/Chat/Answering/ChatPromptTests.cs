@@ -1,7 +1,7 @@
 using ChatBackend.Features.Chat.Answering;
-using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Search;
+
 
 
 namespace ChatBackend.Tests.Features.Chat.Answering;

@@ -1,4 +1,6 @@
 using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Infrastructure.Search;
+
 
 
 namespace ChatBackend.Tests.Features.Chat.Answering;

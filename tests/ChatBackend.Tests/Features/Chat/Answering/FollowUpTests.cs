@@ -1,6 +1,6 @@
 using ChatBackend.Features.Chat.Answering;
-using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Ai;
+
 
 
 namespace ChatBackend.Tests.Features.Chat.Answering;

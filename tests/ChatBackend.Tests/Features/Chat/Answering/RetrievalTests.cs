@@ -1,3 +1,7 @@
+using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Features.Chat.Turns;
+
+
 
 namespace ChatBackend.Tests.Features.Chat.Answering;
 

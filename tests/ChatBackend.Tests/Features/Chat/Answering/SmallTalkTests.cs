@@ -1,5 +1,4 @@
 using ChatBackend.Features.Chat.Answering;
-using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Docusaurus;
 using YamlDotNet.Serialization;

@@ -1,5 +1,5 @@
 using System.Net;
-using ChatBackend.Features.Chat;
+using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Turns;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
@@ -15,7 +15,7 @@ public sealed class TurnRunnerTests
     public async Task An_attempt_that_another_one_replaces_in_its_process_is_stopped_and_takes_nothing_with_it()
     {
         // One beat, at the start: leases are left to the test.
-        await using var app = new ChatApp { ["Beat"] = "01:00:00" };
+        await using var app = new ChatApp { ["Turns:Beat"] = "01:00:00" };
         await app.InitializeAsync();
         var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
         var gate = app.Model.AnswerInTwo("Old", "attempt.");
@@ -61,9 +61,9 @@ public sealed class TurnRunnerTests
     [Fact]
     public async Task A_turn_that_ends_its_process_each_time_is_given_up()
     {
-        await using var app = new ChatApp { ["Beat"] = "00:00:00.100" };
+        await using var app = new ChatApp { ["Turns:Beat"] = "00:00:00.100" };
         await app.InitializeAsync();
-        var turn = await LeaveBehindAsync(app, takeovers: ChatOptions.MaxTakeovers);
+        var turn = await LeaveBehindAsync(app, takeovers: TurnOptions.MaxTakeovers);
 
         await UntilEndedAsync(app, turn);
 
@@ -74,7 +74,7 @@ public sealed class TurnRunnerTests
     [Fact]
     public async Task A_readers_retries_do_not_use_up_the_takeovers_of_a_crash()
     {
-        await using var app = new ChatApp { ["Beat"] = "00:00:00.100" };
+        await using var app = new ChatApp { ["Turns:Beat"] = "00:00:00.100" };
         await app.InitializeAsync();
         var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
         app.Model.Fail(400, times: 3);
@@ -96,13 +96,13 @@ public sealed class TurnRunnerTests
     [Fact]
     public async Task A_turn_that_was_given_up_has_all_its_takeovers_again_when_its_reader_asks_again()
     {
-        await using var app = new ChatApp { ["Beat"] = "00:00:00.100" };
+        await using var app = new ChatApp { ["Turns:Beat"] = "00:00:00.100" };
         await app.InitializeAsync();
         var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
         var gate = app.Model.AnswerInTwo("Never", "told.");
         var asking = AskAsync();
         await gate.WhenReached;
-        await LoseProcessAsync(app, takeovers: ChatOptions.MaxTakeovers);
+        await LoseProcessAsync(app, takeovers: TurnOptions.MaxTakeovers);
         await (await asking).ProblemAsync(500, "turn_abandoned");
         gate = app.Model.AnswerInTwo("Never", "told.");
         asking = AskAsync();
@@ -120,10 +120,10 @@ public sealed class TurnRunnerTests
     public async Task A_turn_that_its_reader_takes_over_counts_the_process_that_died_with_it()
     {
         // One beat, at the start: nobody but the reader finds the turn.
-        await using var app = new ChatApp { ["Beat"] = "01:00:00" };
+        await using var app = new ChatApp { ["Turns:Beat"] = "01:00:00" };
         await app.InitializeAsync();
         var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
-        for (var i = 0; i < ChatOptions.MaxTakeovers; i++)
+        for (var i = 0; i < TurnOptions.MaxTakeovers; i++)
         {
             var gate = app.Model.AnswerInTwo("Never", "told.");
             _ = AskAsync();
@@ -132,7 +132,7 @@ public sealed class TurnRunnerTests
         }
 
         Assert.Equal("The stub's answer.", (await (await AskAsync()).JsonAsync()).GetProperty("response").GetString());
-        Assert.Equal(ChatOptions.MaxTakeovers, await app.ScalarAsync<int>("select takeovers from turns"));
+        Assert.Equal(TurnOptions.MaxTakeovers, await app.ScalarAsync<int>("select takeovers from turns"));
 
         Task<HttpResponseMessage> AskAsync() => app.AskAsync(new { message = Question, session_id = session }, key);
     }
@@ -140,7 +140,7 @@ public sealed class TurnRunnerTests
     [Fact]
     public async Task A_turn_that_was_taken_over_shows_the_model_ten_messages_and_no_more()
     {
-        await using var app = new ChatApp { ["Beat"] = "00:00:00.100" };
+        await using var app = new ChatApp { ["Turns:Beat"] = "00:00:00.100" };
         await app.InitializeAsync();
         var turn = await LeaveBehindAsync(app, turnsBefore: 7);
 
@@ -153,7 +153,7 @@ public sealed class TurnRunnerTests
     [Fact]
     public async Task A_failure_that_nobody_thought_of_ends_neither_the_service_nor_its_care_for_turns()
     {
-        await using var app = new ChatApp { ["Beat"] = "00:00:00.100", ["Lease"] = "00:00:01" };
+        await using var app = new ChatApp { ["Turns:Beat"] = "00:00:00.100", ["Turns:Lease"] = "00:00:01" };
         await app.InitializeAsync();
         // The row does not fit its record any more: no exception of Npgsql's.
         await app.ExecuteAsync("alter table turns alter column attempt type bigint");
@@ -170,7 +170,7 @@ public sealed class TurnRunnerTests
     [Fact]
     public async Task A_turn_that_was_taken_over_is_not_ended_by_the_one_who_had_it()
     {
-        await using var app = new ChatApp { ["Beat"] = "01:00:00" };
+        await using var app = new ChatApp { ["Turns:Beat"] = "01:00:00" };
         await app.InitializeAsync();
         var session = Guid.NewGuid();
         var gate = app.Model.AnswerInTwo("Old", "attempt.");
@@ -214,7 +214,7 @@ public sealed class TurnRunnerTests
     [Fact]
     public async Task A_renewal_that_lands_after_the_release_does_not_hold_the_turn()
     {
-        await using var app = new ChatApp { ["Beat"] = "01:00:00" };
+        await using var app = new ChatApp { ["Turns:Beat"] = "01:00:00" };
         await app.InitializeAsync();
         var gate = app.Model.AnswerInTwo("An ", "answer.");
         var asking = app.AskAsync(new { message = Question });

@@ -1,3 +1,4 @@
+using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Ai.Offline;
 using ChatBackend.Infrastructure.Docusaurus;
@@ -5,7 +6,7 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Tests.Infrastructure.Ai.Offline;
 
-public sealed class OfflineChatModelTests
+public sealed class OfflineAnswererTests
 {
     private const string Talk = """
         Two ROS 2 nodes talk to each other by exchanging typed messages. With a **topic**, one node publishes, e.g. an image, and
@@ -49,13 +50,13 @@ public sealed class OfflineChatModelTests
 
         > Two ROS 2 nodes talk to each other by exchanging typed messages. With a topic, one node publishes, e.g. an image, and others subscribe. Services are in the next chapter. Sensors are not the subject here. [1]
         """,
-        OfflineChatModel.Answer("How do two ROS 2 nodes talk to each other?", Book));
+        OfflineAnswerer.Answer("How do two ROS 2 nodes talk to each other?", Book));
 
     [Fact]
     public void A_question_how_gets_the_code_that_follows_and_other_questions_do_not()
     {
-        var how = OfflineChatModel.Answer("How do I create a publisher?", Book);
-        var what = OfflineChatModel.Answer("What does a publisher publish?", Book);
+        var how = OfflineAnswerer.Answer("How do I create a publisher?", Book);
+        var what = OfflineAnswerer.Answer("What does a publisher publish?", Book);
 
         Assert.Contains("`create_publisher(Float64, \"a[0].b. C\")`. [2]", how, StringComparison.Ordinal);
         Assert.Contains("\n\n```python\npublisher = node.create_publisher(Float64, \"joints\", 10)\npublisher.publish(values[0])\n```", how, StringComparison.Ordinal);
@@ -71,7 +72,7 @@ public sealed class OfflineChatModelTests
         > - Topic: one to many (2).
         > - Service: request and response. [3]
         """,
-        OfflineChatModel.Answer("Which channels connect nodes?", Book), StringComparison.Ordinal);
+        OfflineAnswerer.Answer("Which channels connect nodes?", Book), StringComparison.Ordinal);
 
     [Fact]
     public void A_row_of_a_table_stays_in_its_table() => Assert.Equal(
@@ -84,7 +85,7 @@ public sealed class OfflineChatModelTests
         >
         > [3]
         """,
-        OfflineChatModel.Answer("grasp an eggshell", Book));
+        OfflineAnswerer.Answer("grasp an eggshell", Book));
 
     [Theory]
     [InlineData("How do I bake bread?")]
@@ -94,8 +95,8 @@ public sealed class OfflineChatModelTests
     [InlineData("")]
     public void What_the_book_does_not_cover_has_no_answer(string question)
     {
-        Assert.Null(OfflineChatModel.Answer(question, Book));
-        Assert.Null(OfflineChatModel.Answer(question, []));
+        Assert.Null(OfflineAnswerer.Answer(question, Book));
+        Assert.Null(OfflineAnswerer.Answer(question, []));
     }
 
     [Fact]
@@ -105,16 +106,16 @@ public sealed class OfflineChatModelTests
 
         > نوڈ ایک پروگرام ہے جو ایک کام کرتا ہے۔ یہ پیغام بھیجتا ہے۔ [1]
         """,
-        OfflineChatModel.Answer("نوڈ کیا ہے؟", [new(1, "نوڈ", "نوڈ ایک پروگرام ہے جو ایک کام کرتا ہے۔ یہ پیغام بھیجتا ہے۔")]));
+        OfflineAnswerer.Answer("نوڈ کیا ہے؟", [new(1, "نوڈ", "نوڈ ایک پروگرام ہے جو ایک کام کرتا ہے۔ یہ پیغام بھیجتا ہے۔")]));
 
     [Fact]
     public void What_has_no_number_is_quoted_without_a_marker() =>
-        Assert.Equal("> A node does one job.", OfflineChatModel.Answer("What is a node?", [new(null, "", "A node does one job.")]));
+        Assert.Equal("> A node does one job.", OfflineAnswerer.Answer("What is a node?", [new(null, "", "A node does one job.")]));
 
     [Fact]
     public void The_same_sentence_in_two_passages_is_quoted_once()
     {
-        var answer = OfflineChatModel.Answer("What is a node?", [new(1, "One", "A node is a participant."), new(2, "Two", "A node is a **participant**.")]);
+        var answer = OfflineAnswerer.Answer("What is a node?", [new(1, "One", "A node is a participant."), new(2, "Two", "A node is a **participant**.")]);
 
         Assert.Equal("From *One*:\n\n> A node is a participant. [1]", answer);
     }
@@ -136,22 +137,21 @@ public sealed class OfflineChatModelTests
         var started = System.Diagnostics.Stopwatch.GetTimestamp();
 
         foreach (var text in hostile)
-            OfflineChatModel.Answer("e", [new(1, text, text)]);
+            OfflineAnswerer.Answer("e", [new(1, text, text)]);
 
         Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(25));
     }
 
     [Fact]
-    public async Task It_streams_words_and_says_that_it_is_offline()
+    public async Task It_streams_words_and_says_that_no_model_wrote_them()
     {
-        var model = new OfflineChatModel(Options.Create(new SiteOptions()));
+        var answerer = new OfflineAnswerer(Options.Create(new SiteOptions()));
         var pieces = new List<ModelPiece>();
-        await foreach (var piece in model.StreamAsync(new([]) { Question = "How do nodes talk?", Quotable = Book }, CancellationToken.None))
+        await foreach (var piece in answerer.StreamAsync("How do nodes talk?", Book, AiOptions.DefaultMaxOutputTokens, CancellationToken.None))
             pieces.Add(piece);
 
         Assert.True(pieces.Count > 20);
-        Assert.Equal(OfflineChatModel.Answer("How do nodes talk?", Book), string.Concat(pieces.Select(p => p.Text)));
+        Assert.Equal(OfflineAnswerer.Answer("How do nodes talk?", Book), string.Concat(pieces.Select(p => p.Text)));
         Assert.Equal(new ModelPiece("") { Finish = ModelFinish.Stop, Model = "offline-extractive" }, pieces[^1]);
-        Assert.True(model.IsOffline);
     }
 }

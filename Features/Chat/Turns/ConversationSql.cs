@@ -1,9 +1,10 @@
 using System.Text.Json;
+using ChatBackend.Features.Chat.Answering;
 
 namespace ChatBackend.Features.Chat.Turns;
 
 /// <summary>The two columns that a turn's prompt needs, for a select from a relation named <c>turn</c> (session_id, number).</summary>
-internal static class TurnContextSql
+internal static class ConversationSql
 {
     /// <summary>
     /// The messages before the turn, of completed turns only, at most <c>@HistoryLimit</c>, oldest first, and <c>@UserId</c>'s profile.
@@ -34,7 +35,7 @@ internal static class TurnContextSql
             ) as profile
         """;
 
-    public static TurnContext Read(string history, string? profile) => new(
+    public static Conversation Read(string history, string? profile) => new(
         JsonSerializer.Deserialize<List<HistoryMessage>>(history, TurnJson.Options)!,
         profile is null ? null : TurnJson.Read<ReaderProfile>(profile));
 }

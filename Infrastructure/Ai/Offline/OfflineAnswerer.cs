@@ -1,16 +1,20 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Search;
 using ChatBackend.Infrastructure.Search.Words;
 using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Ai.Offline;
 
+/// <summary>A text that may be quoted, and the number by which it is cited (null: it is not cited).</summary>
+internal sealed record QuotableText(int? Number, string Heading, string Text);
+
 /// <summary>
 /// Answers without a model: quotes the sentences that share most with the question, rare words counting more, and says
 /// where each is from. Says that the book has nothing where it has nothing.
 /// </summary>
-internal sealed class OfflineChatModel(IOptions<SiteOptions> site) : IChatModel
+internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
 {
     private const int MostSentences = 4;
     private const int MostPassages = 3;
@@ -57,14 +61,15 @@ internal sealed class OfflineChatModel(IOptions<SiteOptions> site) : IChatModel
         .. TextAnalyzer.Analyze("کیا کیوں کیسے کیسی کیسا کون کب کہاں کس کسی کتنا کتنے کتنی ہے ہیں ہو ہوتا ہوتی ہوتے تھا تھی تھے کا کی کے کو سے میں پر نے اور یا جو یہ وہ اس ان تو بھی نہیں کر کرتا کرتی کرتے کریں بتائیں").Frequencies.Keys,
     ];
 
-    public string Name => "offline-extractive";
-
-    public bool IsOffline => true;
-
-    public async IAsyncEnumerable<ModelPiece> StreamAsync(ModelRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <summary>Writes an answer piece by piece, as a model does; the last piece says why it ended.</summary>
+    /// <param name="question">The question with what gives it context, as the book was searched for it.</param>
+    /// <param name="quotable">What may be quoted, best first.</param>
+    /// <param name="maxTokens">The longest answer.</param>
+    public async IAsyncEnumerable<ModelPiece> StreamAsync(
+        string question, IReadOnlyList<QuotableText> quotable, int maxTokens, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var whole = Answer(request.Question, request.Quotable) ?? NotCovered(site.Value);
-        var answer = OutputLimit.Cut(whole, OutputLimit.Characters(request.MaxOutputTokens));
+        var whole = Answer(question, quotable) ?? NotCovered(site.Value);
+        var answer = OutputLimit.Cut(whole, OutputLimit.Characters(maxTokens));
         for (var start = 0; start < answer.Length;)
         {
             cancellationToken.ThrowIfCancellationRequested();
@@ -76,7 +81,7 @@ internal sealed class OfflineChatModel(IOptions<SiteOptions> site) : IChatModel
             await Task.Yield();
         }
 
-        yield return new("") { Finish = answer.Length < whole.Length ? ModelFinish.Length : ModelFinish.Stop, Model = Name };
+        yield return new("") { Finish = answer.Length < whole.Length ? ModelFinish.Length : ModelFinish.Stop, Model = ModelNames.Offline };
     }
 
     /// <summary>What is said when no passage speaks of the question.</summary>

@@ -1,14 +1,18 @@
-using System.Diagnostics;
-using ChatBackend.Features.Chat.Turns;
+using System.Runtime.CompilerServices;
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Ai.Offline;
 using ChatBackend.Infrastructure.Ai.Safety;
 using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Search;
 using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <summary>Writes the answer of a turn: searches the book, asks the model, checks the citations. Touches no rows.</summary>
-internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions<ChatOptions> options, IOptions<AiOptions> ai, IOptions<SiteOptions> site, TimeProvider time)
+/// <summary>Writes an answer: searches the book, asks the model, checks the citations. It does not touch the tables of turns and messages.</summary>
+/// <param name="model">Null where no model is configured: the answer then quotes the book.</param>
+internal sealed class AnswerWriter(
+    Retrieval retrieval, OfflineAnswerer offline, IOptions<AnsweringOptions> options, IOptions<AiOptions> ai, IOptions<SiteOptions> site,
+    TimeProvider time, IChatModel? model = null)
 {
     /// <summary>How often a prompt that was too long for the model is halved.</summary>
     private const int Halvings = 2;
@@ -16,19 +20,21 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
     /// <summary>The messages of a prompt without history: instructions, material, question.</summary>
     private const int WithoutHistory = 3;
 
-    /// <param name="live">Where readers see the answer grow.</param>
-    /// <param name="started">The timestamp (<see cref="Stopwatch"/>) from which the latency counts.</param>
+    /// <param name="draft">Where the answer is written, and readers follow it.</param>
     /// <exception cref="ModelException">The model gave nothing that could be shown.</exception>
-    public async Task<ChatResponse> WriteAsync(LiveTurn live, TurnContext context, long started, CancellationToken cancellationToken)
+    public async Task<Answer> WriteAsync(Question question, Conversation conversation, IAnswerDraft draft, CancellationToken cancellationToken)
     {
-        var question = live.Turn.Question;
         if (SmallTalk.Answer(question, site.Value) is { } reply)
-            return WriteSmallTalk(live, reply, started);
+        {
+            draft.SetRetrieved([]);
+            draft.Append(reply, []);
+            return new(reply, [], Grounding.None, ModelFinish.Stop, ModelNames.SmallTalk, new(0, 0));
+        }
 
         var begun = time.GetTimestamp();
-        var found = await retrieval.FindAsync(question, context.History, cancellationToken);
+        var found = await retrieval.FindAsync(question, conversation.History, cancellationToken);
         var sources = found.Passages.Select(RetrievedPassage.From).ToArray();
-        live.SetRetrieved(sources);
+        draft.SetRetrieved(sources);
 
         var markers = new CitationMarkers(sources.Length);
         // After the markers: a marker that is dropped could join what stood apart.
@@ -37,7 +43,10 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
         ModelPiece? last = null;
         try
         {
-            await foreach (var piece in AskAsync(question, context, found, begun, cancellationToken))
+            var pieces = model is null
+                ? offline.StreamAsync(found.SearchText, Quotable(found.Passages), ai.Value.MaxOutputTokens, cancellationToken)
+                : AskAsync(model, question, conversation, found, begun, cancellationToken);
+            await foreach (var piece in pieces)
             {
                 last = piece;
                 // PostgreSQL stores no U+0000.
@@ -56,12 +65,7 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
 
         var citations = Cited();
         var isIncomplete = last?.Finish is not ModelFinish.Stop;
-        return new(
-            live.Text, live.Turn.SessionId, time.GetUtcNow(), Guid.NewGuid(), live.Turn.Id, citations, GroundingOf(),
-            isIncomplete, last?.Finish is { } finish ? TurnJson.Name(finish) : "interrupted", last?.Model ?? model.Name,
-            new(
-                last?.Usage?.InputTokens + (found.Usage?.InputTokens ?? 0), last?.Usage?.OutputTokens + (found.Usage?.OutputTokens ?? 0),
-                (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds));
+        return new(draft.Text, citations, GroundingOf(), last?.Finish, last?.Model ?? model?.Name ?? ModelNames.Offline, UsageOf());
 
         // An answer that was cut may have had its citations ahead: that is no gap in the book.
         Grounding GroundingOf() =>
@@ -69,47 +73,41 @@ internal sealed class TurnAnswer(Retrieval retrieval, IChatModel model, IOptions
             : isIncomplete && sources.Length > 0 ? Grounding.Partial
             : Grounding.None;
 
+        ModelUsage? UsageOf() => last?.Usage is not { } used ? null
+            : new(used.InputTokens + (found.Usage?.InputTokens ?? 0), used.OutputTokens + (found.Usage?.OutputTokens ?? 0));
+
         void Show(string shown)
         {
             if (shown.Length == 0)
                 return;
             hasText |= !string.IsNullOrWhiteSpace(shown);
-            live.Append(shown, Cited());
+            draft.Append(shown, Cited());
         }
 
         IReadOnlyList<Citation> Cited() => [.. markers.Used.Select((given, i) => sources[given - 1].Cite(i + 1))];
     }
 
-    private ChatResponse WriteSmallTalk(LiveTurn live, string reply, long started)
-    {
-        live.SetRetrieved([]);
-        live.Append(reply, []);
-        return new(
-            reply, live.Turn.SessionId, time.GetUtcNow(), Guid.NewGuid(), live.Turn.Id, [], Grounding.None,
-            Incomplete: false, TurnJson.Name(ModelFinish.Stop), SmallTalk.Model,
-            new(InputTokens: 0, OutputTokens: 0, (int)Stopwatch.GetElapsedTime(started).TotalMilliseconds));
-    }
+    private static QuotableText[] Quotable(IReadOnlyList<Passage> passages) =>
+        [.. passages.Select((p, i) => new QuotableText(i + 1, string.Join(" › ", p.HeadingPath), p.Text))];
 
     /// <summary>
     /// Asks the model. A prompt that it finds too long is asked again, within the same time, with half of the history's room; where
     /// there is no history, with half of the passages, the best of them.
     /// </summary>
     private async IAsyncEnumerable<ModelPiece> AskAsync(
-        Question question, TurnContext context, Retrieved found, long begun, [System.Runtime.CompilerServices.EnumeratorCancellation] CancellationToken cancellationToken)
+        IChatModel model, Question question, Conversation conversation, Retrieved found, long begun, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var tokens = options.Value.ContextTokens;
         var passages = found.Passages;
         for (var attempt = 0; ; attempt++)
         {
-            var messages = ChatPrompt.Build(ChatPrompt.NewFence(), question, context, passages, tokens, site.Value.BookTitle);
+            var messages = ChatPrompt.Build(ChatPrompt.NewFence(), question, conversation, passages, tokens, site.Value.BookTitle);
             // The search was part of the answer's time.
             var left = TimeSpan.FromSeconds(ai.Value.TimeoutSeconds) - time.GetElapsedTime(begun);
             var request = new ModelRequest(messages)
             {
-                Question = found.SearchText,
                 MaxOutputTokens = ai.Value.MaxOutputTokens,
                 Budget = left > TimeSpan.Zero ? left : TimeSpan.Zero,
-                Quotable = [.. passages.Select((p, i) => new QuotableText(i + 1, string.Join(" › ", p.HeadingPath), p.Text))],
             };
             await using var pieces = model.StreamAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken);
             bool any;

@@ -1,0 +1,40 @@
+using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Search;
+
+
+namespace ChatBackend.Features.Chat.Answering;
+
+/// <summary>A passage of the book that an answer rests on.</summary>
+/// <param name="Number">The number of its marker in the answer: 1 is cited first.</param>
+/// <param name="Title">The page's title.</param>
+/// <param name="Heading">The heading the passage stands under.</param>
+/// <param name="Url">The page's address, ending in the heading's anchor.</param>
+/// <param name="Snippet">The passage's beginning, to 240 characters. Like title and heading, to be shown as plain text.</param>
+/// <param name="Score">The index's measure; higher is nearer.</param>
+/// <example>
+/// {
+///   "number": 1, "title": "Nodes and Topics", "heading": "How nodes talk to each other", "url": "/docs/ros2/nodes-and-topics#how-nodes-talk",
+///   "snippet": "Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.", "score": 11.42
+/// }
+/// </example>
+internal sealed record Citation(int Number, string Title, string Heading, string Url, string Snippet, double Score);
+
+/// <summary>A passage that was found for the question, whether or not the answer cites it.</summary>
+internal sealed record RetrievedPassage(string Title, string Heading, string Url, string Snippet, double Score)
+{
+    private const int SnippetLength = 240;
+
+    public static RetrievedPassage From(Passage passage)
+    {
+        var text = string.Join(' ', passage.Text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        var cut = text.Length;
+        if (cut > SnippetLength)
+            cut = text.LastIndexOf(' ', SnippetLength) is > 0 and var space ? space : SnippetLength;
+        if (char.IsHighSurrogate(text, Math.Max(0, cut - 1)))
+            cut--;
+        var snippet = cut < text.Length ? $"{text[..cut]}…" : text;
+        return new(passage.Title, passage.Heading, passage.Url, snippet, Math.Round(passage.Score, 4));
+    }
+
+    public Citation Cite(int number) => new(number, Title, Heading, Url, Snippet, Score);
+}

@@ -1,0 +1,42 @@
+using ChatBackend.Features.Chat.Answering;
+
+
+namespace ChatBackend.Features.Chat.Turns;
+
+/// <summary>The answer to a question.</summary>
+/// <param name="Response">
+/// The answer in Markdown, with markers such as [1] that number its citations. It has no HTML and no images, and its links are
+/// http, https, mailto or relative.
+/// </param>
+/// <param name="SessionId">The conversation; send it with the next question.</param>
+/// <param name="Timestamp">When the answer was complete.</param>
+/// <param name="MessageId">The answer's message, for feedback.</param>
+/// <param name="TurnId">The turn, to come back to.</param>
+/// <param name="Citations">The passages that the answer cites, in the order of first use.</param>
+/// <param name="Grounding">How well the book carries the answer.</param>
+/// <param name="Incomplete">True when the model stopped before the end: the answer is only its beginning.</param>
+/// <param name="FinishReason">stop, length, content_filter, or interrupted.</param>
+/// <param name="Model">The model that answered; offline-extractive quotes the book without one, small-talk asks neither.</param>
+/// <example>
+/// {
+///   "response": "Over a topic: one node publishes messages, the other subscribes to them [1].",
+///   "incomplete": false, "finish_reason": "stop", "model": "gpt-4o-mini"
+/// }
+/// </example>
+internal sealed record ChatResponse(
+    string Response, Guid SessionId, DateTimeOffset Timestamp, Guid MessageId, Guid TurnId,
+    IReadOnlyList<Citation> Citations, Grounding Grounding, bool Incomplete, string FinishReason, string Model, Usage Usage)
+{
+    /// <summary>A turn's answer as its client gets it.</summary>
+    public static ChatResponse From(Answer answer, ClaimedTurn turn, DateTimeOffset timestamp, int latencyMs) => new(
+        answer.Text, turn.SessionId, timestamp, Guid.NewGuid(), turn.Id, answer.Citations, answer.Grounding, answer.IsIncomplete,
+        answer.Finish is { } finish ? TurnJson.Name(finish) : "interrupted", answer.Model,
+        new(answer.Usage?.InputTokens, answer.Usage?.OutputTokens, latencyMs));
+}
+
+/// <summary>What a turn cost.</summary>
+/// <param name="InputTokens">Tokens of the prompt; null where the model does not tell.</param>
+/// <param name="OutputTokens">Tokens of the answer; null where the model does not tell.</param>
+/// <param name="LatencyMs">Milliseconds from the question to the end of the answer.</param>
+/// <example>{"input_tokens":1840,"output_tokens":96,"latency_ms":1420}</example>
+internal sealed record Usage(int? InputTokens, int? OutputTokens, int LatencyMs);

@@ -1,0 +1,20 @@
+using System.ComponentModel.DataAnnotations;
+
+namespace ChatBackend.Features.Chat.Turns;
+
+/// <summary>How processes share the turns: the section <c>Turns</c> of the configuration, changed mostly by tests.</summary>
+internal sealed class TurnOptions
+{
+    public const string Section = "Turns";
+
+    /// <summary>How often a turn is taken over from a process that died, before it fails.</summary>
+    public const int MaxTakeovers = 3;
+
+    /// <summary>How long a turn belongs to a process after the last renewal.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]
+    public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(15);
+
+    /// <summary>How often a process renews its leases, saves what is written so far, and looks for abandoned turns.</summary>
+    [Range(typeof(TimeSpan), "00:00:00.010", "01:00:00")]
+    public TimeSpan Beat { get; set; } = TimeSpan.FromSeconds(1);
+}
