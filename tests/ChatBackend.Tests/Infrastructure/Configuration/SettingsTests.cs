@@ -126,6 +126,14 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    public async Task Railways_description_names_every_setting()
+    {
+        var railway = await File.ReadAllTextAsync(Path.Combine(Repository.Root, ".railway", "railway.ts"));
+
+        Assert.All(SettingsTable.All, s => Assert.Matches($@"(?m)^      {s.Name}: ", railway));
+    }
+
+    [Fact]
     public void An_env_file_is_read_as_shells_and_compose_write_it() => Assert.Equal(
         [("A", "1"), ("B", "two words"), ("C", "x=y"), ("D", "a#b"), ("E", "v"), ("F", "")],
         EnvironmentFile.Parse(["# comment", "", "A=1", "export B=\"two words\"", "C='x=y'", "D=a#b", " E = v # why", "F=", "no assignment", "=x"]));
