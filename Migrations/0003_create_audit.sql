@@ -15,8 +15,8 @@ create table audit (
     details             jsonb not null default '{}',
     -- Grows with every change: the entity tag.
     version             integer not null default 1,
-    -- Which request made this version: one whose reply was lost recognises what it wrote.
-    change_id           uuid,
+    -- Which requests made the last versions, at most eight: one whose reply was lost recognises what it wrote.
+    change_ids          uuid[] not null default '{}',
     -- How often a model summarized the record; a request for a summary is content with any newer one.
     summaries           integer not null default 0,
     -- Who has a model at work on it, and until when nobody else may.

@@ -41,24 +41,27 @@ internal static class ReplaceAudit
     /// <summary>Writes a record whole; null when there is none, or none of these versions.</summary>
     /// <remarks>
     /// The version is compared where the row is locked: of two writers with one tag, the second matches nothing. The change id is
-    /// made once, so a repeat whose first try was done, its reply lost, writes the same again and makes no new version.
+    /// made once, so a repeat whose first try was done, its reply lost, finds it and writes nothing, also where others wrote since.
     /// </remarks>
     internal static Task<AuditResponse?> StoreAsync(
         NpgsqlDataSource db, string id, AuditRequest request, int[]? versions, CancellationToken cancellationToken)
     {
         var parameters = request.ToParameters(id, versions, changeId: Guid.NewGuid());
         return db.RetryAsync(
-            connection => connection.QuerySingleOrDefaultAsync<AuditResponse>(new(
-                $"""
-                update audit
-                set title = @Title, title_key = @TitleKey, status = @Status::audit_status, score = @Score, summary = @Summary,
-                    details = @Details::jsonb, change_id = @ChangeId,
-                    version = case when change_id = @ChangeId then version else version + 1 end,
-                    updated_at = case when change_id = @ChangeId then updated_at else now() end
-                where id = @Id::uuid and (@Versions::integer[] is null or version = any (@Versions) or change_id = @ChangeId)
-                returning {AuditResponse.Columns}
-                """,
-                parameters, cancellationToken: cancellationToken)),
+            async connection =>
+                await QueryAsync(
+                    connection,
+                    $"""
+                    update audit
+                    set title = @Title, title_key = @TitleKey, status = @Status::audit_status, score = @Score, summary = @Summary,
+                        details = @Details::jsonb, version = version + 1, change_ids = (@ChangeId || change_ids)[1:8], updated_at = now()
+                    where id = @Id::uuid and (@Versions::integer[] is null or version = any (@Versions)) and @ChangeId <> all (change_ids)
+                    returning {AuditResponse.Columns}
+                    """)
+                ?? await QueryAsync(connection, $"select {AuditResponse.Columns} from audit where id = @Id::uuid and @ChangeId = any (change_ids)"),
             cancellationToken);
+
+        Task<AuditResponse?> QueryAsync(NpgsqlConnection connection, string sql) =>
+            connection.QuerySingleOrDefaultAsync<AuditResponse>(new(sql, parameters, cancellationToken: cancellationToken));
     }
 }

@@ -113,7 +113,7 @@ internal static class SummarizeAudit
         public async Task StoreAsync(AuditResponse read, string summary) => await QueryAsync(
             """
             update audit
-            set summary = @summary, summaries = summaries + 1, version = version + 1, change_id = @Owner, updated_at = now()
+            set summary = @summary, summaries = summaries + 1, version = version + 1, updated_at = now()
             where id = @Id::uuid and summary_lease_owner = @Owner and summaries = @Summaries and title = @Title and details = @DetailsText::jsonb
             """, new { Id, Owner, Summaries, read.Title, read.DetailsText, summary });
 

@@ -54,7 +54,7 @@ public sealed class AuditDatabaseFaultTests : IAsyncLifetime
     {
         var (path, _) = await _app.Client.CreateAuditAsync("""{"title":"Before"}""");
         var (other, _) = await _app.Client.CreateAuditAsync("""{"title":"Other"}""");
-        _relay.LoseAnswerTo("set title = ");
+        _relay.LoseAnswerTo("update audit");
 
         var response = await _app.Client.SendAsync(new(method), path, """{"title":"After"}""", ifMatch);
 
@@ -64,6 +64,34 @@ public sealed class AuditDatabaseFaultTests : IAsyncLifetime
         Assert.Equal(await response.Content.ReadAsStringAsync(), (await _app.Client.GetJsonAsync(path)).GetRawText());
         Assert.Equal("\"2\"", (await _app.Client.GetAsync(path)).Headers.ETag?.Tag);
         Assert.Equal("\"1\"", (await _app.Client.GetAsync(other)).Headers.ETag?.Tag);
+        Assert.Equal(1, _relay.Lost);
+    }
+
+    [Theory]
+    [InlineData("PUT", "\"1\"")]
+    [InlineData("PUT", null)]
+    [InlineData("PATCH", "\"1\"")]
+    [InlineData("PATCH", null)]
+    public async Task A_change_whose_reply_was_lost_is_known_behind_a_newer_one_and_does_not_undo_it(string method, string? ifMatch)
+    {
+        var (path, _) = await _app.Client.CreateAuditAsync("""{"title":"Before"}""");
+        // Somebody else writes between the first try and its repeat.
+        await _app.ExecuteAsync(
+            """
+            create function write_too() returns trigger language plpgsql as $$
+            begin
+                update audit set title = 'Newer', version = version + 1, change_ids = gen_random_uuid() || change_ids where id = new.id;
+                return null;
+            end $$;
+            create trigger write_too after update on audit for each row when (pg_trigger_depth() = 0) execute function write_too();
+            """);
+        _relay.LoseAnswerTo("update audit");
+
+        var response = await _app.Client.SendAsync(new(method), path, """{"title":"Mine"}""", ifMatch);
+
+        Assert.Equal(HttpStatusCode.OK, response.StatusCode);
+        Assert.Equal("\"3\"", response.Headers.ETag?.Tag);
+        Assert.Equal("Newer", (await _app.Client.GetJsonAsync(path)).GetProperty("title").GetString());
         Assert.Equal(1, _relay.Lost);
     }
 
