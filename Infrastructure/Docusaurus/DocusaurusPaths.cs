@@ -1,4 +1,5 @@
 using System.Text;
+using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
@@ -14,12 +15,8 @@ internal static class DocusaurusPaths
     {
         var (origin, basePath) = Base(site.BaseUrl);
 
-        return origin + Encode(Join(basePath, site.DocsRoute, Slug(path, frontMatter)));
+        return origin + PageUrl.Encode(Join(basePath, site.DocsRoute, Slug(path, frontMatter)));
     }
-
-    /// <summary>The address of a heading on a page; the page's own without an anchor.</summary>
-    public static string WithAnchor(string url, string? anchor) =>
-        string.IsNullOrEmpty(anchor) ? url : $"{url}#{Encode(anchor)}";
 
     /// <summary>
     /// A name without the number that orders it: <c>01-nodes</c>, <c>1. nodes</c> and <c>01 - nodes</c> are <c>nodes</c>.
@@ -107,37 +104,6 @@ internal static class DocusaurusPaths
 
         return joined.ToString();
     }
-
-    /// <summary>As a browser's <c>encodeURI</c>, with <c>?</c> and <c>#</c> encoded too: in a path they are part of a name.</summary>
-    private static string Encode(string path)
-    {
-        const string Kept = "-_.!~*'();,/:@&=+$";
-
-        var encoded = new StringBuilder(path.Length);
-        Span<byte> bytes = stackalloc byte[4];
-
-        for (var index = 0; index < path.Length; index++)
-        {
-            var character = path[index];
-            if (char.IsAsciiLetterOrDigit(character) || Kept.Contains(character) || IsEscape(path, index))
-            {
-                encoded.Append(character);
-                continue;
-            }
-
-            // A lone surrogate becomes U+FFFD here: it has no address of its own.
-            Rune.DecodeFromUtf16(path.AsSpan(index), out var rune, out var length);
-            foreach (var one in bytes[..rune.EncodeToUtf8(bytes)])
-                encoded.Append('%').Append(one.ToString("X2"));
-            index += length - 1;
-        }
-
-        return encoded.ToString();
-    }
-
-    // A slug that its author wrote percent-encoded stays as it is, as in Docusaurus.
-    private static bool IsEscape(string path, int index) =>
-        path[index] == '%' && index + 2 < path.Length && char.IsAsciiHexDigit(path[index + 1]) && char.IsAsciiHexDigit(path[index + 2]);
 
     private static bool IsSeparator(char character) => character is '-' or '_' or '.';
 

@@ -1,5 +1,3 @@
-using ChatBackend.Infrastructure.Search.Words;
-
 namespace ChatBackend.Infrastructure.Search;
 
 /// <summary>The index of the book's passages: embedded in PostgreSQL, or Qdrant.</summary>
@@ -51,26 +49,4 @@ internal sealed record PassageQuery(string Text, int Limit = 6)
 
     /// <summary>The page the reader is on; its passages get a lift.</summary>
     public string? PageUrl { get; init; }
-}
-
-/// <summary>A passage as a search gives it.</summary>
-/// <param name="Id">UUIDv5 of the document's path, the position and the content.</param>
-/// <param name="Heading">The innermost heading, or the page's title where there is none.</param>
-/// <param name="HeadingPath">Title and headings, outermost first.</param>
-/// <param name="Url">The page's address with the heading's anchor.</param>
-/// <param name="Score">The index's own measure, higher is better; comparable within one answer only.</param>
-internal sealed record Passage(
-    Guid Id, string DocumentPath, int Position, string Title, string Heading, IReadOnlyList<string> HeadingPath, string Url, string Text, double Score)
-{
-    /// <summary>
-    /// The share, 0 to 1, of the query's weight (by inverse document frequency) that this passage's words cover. What the book
-    /// says elsewhere is missed less than what it does not know (<see cref="QueryTerms.Elsewhere"/>).
-    /// </summary>
-    public double Coverage { get; init; }
-
-    /// <summary>How near the passage's meaning is to the query's (cosine); null where no model says, or one whose numbers mean nothing to us.</summary>
-    public double? Similarity { get; init; }
-
-    /// <summary>True when the passage holds the reader's selected text.</summary>
-    public bool HoldsSelection { get; init; }
 }

@@ -44,7 +44,7 @@ internal sealed class Selection
     }
 
     /// <summary>The passages that hold the selection first (at most half of the answer), then their neighbours, then the rest by score.</summary>
-    public IEnumerable<Passage> Order(IReadOnlyList<Candidate> found, int limit)
+    public IEnumerable<Passage> Order(IReadOnlyList<Passage> found, int limit)
     {
         var candidates = found.Where(f => f.Holds is not null).OrderByDescending(f => f.Holds).ToList();
         var holders = candidates.Where(HoldsText).ToList();
@@ -61,10 +61,10 @@ internal sealed class Selection
             .ToList();
         // A neighbour that the query itself says nothing of has a score of 0 and is there only as a neighbour.
         var rest = found.Where(f => f.Score > 0 && !taken.Contains(f.Id)).OrderByDescending(f => f.Score);
-        return first.Concat(neighbours).Concat(rest).Select(f => f.ToPassage(held.Contains(f.Id)));
+        return first.Concat(neighbours).Concat(rest).Select(f => held.Contains(f.Id) ? f : f with { Holds = null });
     }
 
-    private bool HoldsText(Candidate found) =>
+    private bool HoldsText(Passage found) =>
         $" {TextAnalyzer.Fold(found.Text)} ".Contains($" {_folded} ", StringComparison.Ordinal)
         || $" {TextAnalyzer.Fold(found.Heading)} ".Contains($" {_folded} ", StringComparison.Ordinal);
 }

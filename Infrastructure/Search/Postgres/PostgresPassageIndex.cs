@@ -13,14 +13,14 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
 {
     public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken)
     {
-        var rows = StoredPassage.Of(document);
+        var rows = Passage.Of(document);
         var terms = rows.SelectMany(row => row.Terms.Frequencies.Select(term => (row.Position, Term: term.Key, Frequency: term.Value))).ToArray();
 
         await db.RetryAsync(connection => ReplaceAsync(connection, document, rows, terms, cancellationToken), cancellationToken);
     }
 
     private static async Task<int> ReplaceAsync(
-        NpgsqlConnection connection, IndexedDocument document, StoredPassage[] rows,
+        NpgsqlConnection connection, IndexedDocument document, Passage[] rows,
         (int Position, string Term, int Frequency)[] terms, CancellationToken cancellationToken)
     {
         // A batch without BEGIN is one transaction and one round trip. now() stands still within it, so updated_at = now()
@@ -52,7 +52,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
             """,
             ("path", StoredText.Clean(document.Path)), ("separator", StoredText.Separator.ToString()),
             ("ids", rows.Select(r => r.Id).ToArray()), ("positions", rows.Select(r => r.Position).ToArray()),
-            ("headings", rows.Select(r => r.HeadingPath[^1]).ToArray()),
+            ("headings", rows.Select(r => r.Heading).ToArray()),
             ("heading_paths", rows.Select(r => string.Join(StoredText.Separator, r.HeadingPath)).ToArray()),
             ("urls", rows.Select(r => r.Url).ToArray()), ("texts", rows.Select(r => r.Text).ToArray()),
             ("term_counts", rows.Select(r => r.Terms.Length).ToArray()));
@@ -88,7 +88,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
 
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {
-        var found = await QueryAsync<Candidate>(
+        return await QueryAsync<Passage>(
             """
             select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
                 0::float8 as score, 0::float8 as coverage, null::integer as holds
@@ -96,7 +96,6 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
             where p.id = any(@ids)
             """,
             new { ids = ids.ToArray() }, cancellationToken);
-        return [.. found.Select(f => f.ToPassage(holdsSelection: false))];
     }
 
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
@@ -106,7 +105,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         if (query.Limit <= 0 || (terms.Length == 0 && selection is null))
             return [];
 
-        var found = await QueryAsync<Candidate>(
+        var found = await QueryAsync<Passage>(
             selection is null ? RankSql : RankWithSelectionSql,
             new
             {
@@ -122,10 +121,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
             },
             cancellationToken);
 
-        var ranked = selection is null
-            ? found.Select(f => f.ToPassage(holdsSelection: false))
-            : selection.Order(found, query.Limit);
-        return NearDuplicates.Cut(ranked, query.Limit);
+        return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? found, query.Limit);
     }
 
     private Task<List<T>> QueryAsync<T>(string sql, object parameters, CancellationToken cancellationToken) => db.RetryAsync(

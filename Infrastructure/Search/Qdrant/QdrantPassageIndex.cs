@@ -44,7 +44,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             async token => (IReadOnlyList<QdrantPassage>)[.. (await client.ScrollAsync<QdrantPassage>(
                 new([QdrantFilter.IsAny(QdrantFields.PassageId, ids)]), token)).Select(r => r.Payload!)],
             passage => passage, cancellationToken));
-        return [.. found.Select(p => p.ToCandidate(0).ToPassage(holdsSelection: false))];
+        return [.. found.Select(p => p.ToPassage())];
     }
 
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
@@ -55,10 +55,9 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             return [];
 
         var search = new Search(terms, await EmbedAsync(query.Text, cancellationToken), selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
-        var hits = await OrNothingAsync(() => documents.ReadAsync(token => FindAsync(search, token), hit => hit.Passage, cancellationToken));
+        var hits = await OrNothingAsync(() => documents.ReadAsync(token => FindAsync(search, token), hit => hit.Stored, cancellationToken));
         var found = Rank(hits, search);
-        return NearDuplicates.Cut(
-            selection is null ? found.Select(c => c.ToPassage(holdsSelection: false)) : selection.Order(found, query.Limit), query.Limit);
+        return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? found, query.Limit);
     }
 
     /// <summary>Before the first ingest there is no collection, and nothing is what the book has.</summary>
@@ -76,7 +75,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
 
     private async Task<IReadOnlyList<QdrantPoint>> PointsAsync(IndexedDocument document, string generation, CancellationToken cancellationToken)
     {
-        var passages = StoredPassage.Of(document);
+        var passages = Passage.Of(document);
         var meanings = embedder is null ? null : await embedder.EmbedAsync([.. passages.Select(p => $"{string.Join(" › ", p.HeadingPath)}\n\n{p.Text}")], cancellationToken);
 
         return [.. passages.Select((passage, i) =>
@@ -85,7 +84,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             if (meanings is not null)
                 vectors[Dense] = meanings[i];
             // An id of its own in each generation: a passage that stays as it is must not leave the old set when it joins the new.
-            return new QdrantPoint(UuidVersion5.Create(passage.Id, generation), vectors, QdrantPassage.Of(document, generation, passage));
+            return new QdrantPoint(UuidVersion5.Create(passage.Id, generation), vectors, QdrantPassage.Of(passage, document.Url, generation));
         })];
     }
 
@@ -147,7 +146,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         var hits = new Dictionary<Guid, Hit>();
         if (ranked >= 0)
             foreach (var record in answers[ranked])
-                hits[record.Id] = new(record.Payload!) { Score = record.Score, Similarity = similarity is null ? null : similarity.GetValueOrDefault(record.Id) };
+                hits[record.Id] = new(record.Payload!, record.Score, similarity is null ? null : similarity.GetValueOrDefault(record.Id));
         foreach (var record in windows.SelectMany(place => answers[place]))
             hits.TryAdd(record.Id, new(record.Payload!));
         foreach (var record in await NeighboursAsync(hits, search, cancellationToken))
@@ -177,68 +176,58 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             return [];
         foreach (var hit in hits.Values)
         {
-            var share = selection.Windows.Max(window => window.Count(hit.Terms.Contains) / (double)window.Length);
-            hit.Holds = share >= Selection.EnoughOfWindow ? (int)(1000 * share) : null;
+            var share = selection.Windows.Max(window => window.Count(hit.Passage.Terms.Frequencies.ContainsKey) / (double)window.Length);
+            if (share >= Selection.EnoughOfWindow)
+                hit.Passage = hit.Passage with { Holds = (int)(1000 * share) };
         }
 
         var page = search.PageOf(hits.Values);
-        var holders = hits.Values.Where(h => h.Holds is not null)
-            .OrderByDescending(h => h.Passage.PageUrl == page).ThenByDescending(h => h.Holds).ThenByDescending(h => h.Score).ToList();
+        var holders = hits.Values.Where(h => h.Passage.HoldsSelection)
+            .OrderByDescending(h => h.Stored.PageUrl == page).ThenByDescending(h => h.Passage.Holds).ThenByDescending(h => h.Passage.Score).ToList();
         foreach (var hit in holders.Skip(MaxHolders))
-            hit.Holds = null;
+            hit.Passage = hit.Passage with { Holds = null };
         if (holders.Count == 0)
             return [];
 
         return await client.ScrollAsync<QdrantPassage>(
-            new(Should: [.. holders.Take(MaxHolders).GroupBy(h => (h.Passage.Path, h.Passage.Generation)).Select(document => new QdrantFilter(
+            new(Should: [.. holders.Take(MaxHolders).GroupBy(h => (h.Stored.Path, h.Stored.Generation)).Select(document => new QdrantFilter(
                 [
                     QdrantFilter.Is(QdrantFields.Path, document.Key.Path),
                     QdrantFilter.Is(QdrantFields.Generation, document.Key.Generation),
-                    QdrantFilter.IsAny(QdrantFields.Position, document.SelectMany(h => (int[])[h.Passage.Position - 1, h.Passage.Position + 1]).Where(p => p >= 0).Distinct()),
+                    QdrantFilter.IsAny(QdrantFields.Position, document.SelectMany(h => (int[])[h.Stored.Position - 1, h.Stored.Position + 1]).Where(p => p >= 0).Distinct()),
                 ]))]),
             cancellationToken);
     }
 
-    private static List<Candidate> Rank(IReadOnlyList<Hit> hits, Search search)
+    private static List<Passage> Rank(IReadOnlyList<Hit> hits, Search search)
     {
         var page = search.PageOf(hits);
         var lift = search.Meaning is null ? ReaderPage.Lift : FusedPageLift;
         return
         [
             .. hits
-                .Select(hit => (hit, isOnPage: page is not null && hit.Passage.PageUrl == page, coverage: search.Cover(hit.Terms)))
-                .Where(h => h.hit.Score == 0 || h.coverage > 0 || h.hit.Similarity is not < Unrelated)
-                .Select(h => (h.isOnPage, candidate: h.hit.Passage.ToCandidate(h.hit.Score * (h.isOnPage ? lift : 1)) with
-                {
-                    Coverage = h.coverage,
-                    Similarity = h.hit.Similarity,
-                    Holds = h.hit.Holds,
-                }))
+                .Select(hit => (hit.Passage, IsOnPage: page is not null && hit.Stored.PageUrl == page, Coverage: search.Cover(hit.Passage.Terms)))
+                .Where(h => h.Passage.Score == 0 || h.Coverage > 0 || h.Passage.Similarity is not < Unrelated)
+                .Select(h => (h.IsOnPage, Passage: h.Passage with { Score = h.Passage.Score * (h.IsOnPage ? lift : 1), Coverage = h.Coverage }))
                 // Where text is marked, its page comes first whatever the scores are, as in PostgreSQL.
-                .OrderByDescending(h => search.Selection is not null && h.isOnPage)
-                .ThenByDescending(h => h.candidate.Score)
-                .ThenByDescending(h => h.isOnPage)
-                .ThenBy(h => h.candidate.DocumentPath, StringComparer.Ordinal)
-                .ThenBy(h => h.candidate.Position)
-                .Select(h => h.candidate),
+                .OrderByDescending(h => search.Selection is not null && h.IsOnPage)
+                .ThenByDescending(h => h.Passage.Score)
+                .ThenByDescending(h => h.IsOnPage)
+                .ThenBy(h => h.Passage.DocumentPath, StringComparer.Ordinal)
+                .ThenBy(h => h.Passage.Position)
+                .Select(h => h.Passage),
         ];
     }
 
     /// <summary>Where the cosine of unrelated texts lies differs from model to model; of this family we know it.</summary>
     private bool HasMeaningfulScores => embedder?.Model.StartsWith("text-embedding-3", StringComparison.Ordinal) == true;
 
-    /// <summary>A passage that a search found.</summary>
-    private sealed record Hit(QdrantPassage Passage)
+    /// <summary>A passage that a search found, and what is stored with it.</summary>
+    private sealed class Hit(QdrantPassage stored, double score = 0, double? similarity = null)
     {
-        private IReadOnlyDictionary<string, int>? _terms;
+        public QdrantPassage Stored { get; } = stored;
 
-        public double Score { get; init; }
-
-        public double? Similarity { get; init; }
-
-        public int? Holds { get; set; }
-
-        public IEnumerable<string> Terms => (_terms ??= PassageTerms.Of(Passage.HeadingPath, Passage.Text).Frequencies).Keys;
+        public Passage Passage { get; set; } = stored.ToPassage() with { Score = score, Similarity = similarity };
     }
 
     /// <summary>What one search looks for.</summary>
@@ -263,16 +252,16 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         }
 
         /// <summary>The share of the question's weight that a passage's terms cover.</summary>
-        public double Cover(IEnumerable<string> terms)
+        public double Cover(AnalyzedText terms)
         {
-            var covered = terms.Sum(t => _weights.GetValueOrDefault(t).Worth);
+            var covered = terms.Frequencies.Keys.Sum(t => _weights.GetValueOrDefault(t).Worth);
             var all = _weights.Values.Sum(w => w.IsKnown ? QueryTerms.Elsewhere * w.Worth : w.Worth) + ((1 - QueryTerms.Elsewhere) * covered);
             return all > 0 ? covered / all : 0;
         }
 
         /// <summary>The address of the reader's page, where any hit is on it.</summary>
         public string? PageOf(IEnumerable<Hit> hits) =>
-            Pages.Intersect(hits.Select(h => h.Passage.PageUrl), StringComparer.Ordinal).MaxBy(url => url.Length);
+            Pages.Intersect(hits.Select(h => h.Stored.PageUrl), StringComparer.Ordinal).MaxBy(url => url.Length);
 
         private static float? ValueOf(string term, IReadOnlyDictionary<string, QdrantSparse> vectors)
         {

@@ -31,22 +31,19 @@ internal static class QdrantFields
 internal sealed record QdrantPassage(
     string Kind, string Path, string Generation, Guid PassageId, int Position, string Title, string[] HeadingPath, string Url, string PageUrl, string Text)
 {
-    public static QdrantPassage Of(IndexedDocument document, string generation, StoredPassage passage) => new(
-        QdrantFields.Passage, StoredText.Clean(document.Path), generation, passage.Id, passage.Position, StoredText.Clean(document.Title),
-        passage.HeadingPath, passage.Url, StoredText.Clean(document.Url).TrimEnd('/'), passage.Text);
+    public static QdrantPassage Of(Passage passage, string pageUrl, string generation) => new(
+        QdrantFields.Passage, passage.DocumentPath, generation, passage.Id, passage.Position, passage.Title, passage.HeadingPath, passage.Url,
+        StoredText.Clean(pageUrl).TrimEnd('/'), passage.Text);
 
-    public Candidate ToCandidate(double score) => new()
+    public Passage ToPassage() => new()
     {
         Id = PassageId,
         DocumentPath = Path,
         Position = Position,
         Title = Title,
-        Heading = HeadingPath[^1],
         HeadingPath = HeadingPath,
         Url = Url,
         Text = Text,
-        Score = score,
-        Coverage = 0,
     };
 }
 

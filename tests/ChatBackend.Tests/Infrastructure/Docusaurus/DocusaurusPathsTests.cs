@@ -66,11 +66,4 @@ public sealed class DocusaurusPathsTests
             BaseUrl = baseUrl is null ? null : new(baseUrl, UriKind.RelativeOrAbsolute),
             DocsRoute = route,
         }));
-
-    [Fact]
-    public void An_anchor_is_encoded_in_an_address()
-    {
-        Assert.Equal("/docs/a#%D9%86%D9%88%DA%88", DocusaurusPaths.WithAnchor("/docs/a", "نوڈ"));
-        Assert.Equal("/docs/a", DocusaurusPaths.WithAnchor("/docs/a", null));
-    }
 }

@@ -99,6 +99,16 @@ public sealed class ChatPromptTests
         Assert.True(cut.Sum(m => TokenEstimate.Of(m.Content)) <= 800);
     }
 
-    private static Passage Passage(string text, bool holdsSelection = false) =>
-        new(Guid.NewGuid(), "topics.md", 0, "ROS 2", "Topics", ["ROS 2", "Topics"], "/docs/topics#topics", text, 1) { HoldsSelection = holdsSelection };
+    private static Passage Passage(string text, bool holdsSelection = false) => new()
+    {
+        Id = Guid.NewGuid(),
+        DocumentPath = "topics.md",
+        Position = 0,
+        Title = "ROS 2",
+        HeadingPath = ["ROS 2", "Topics"],
+        Url = "/docs/topics#topics",
+        Text = text,
+        Score = 1,
+        Holds = holdsSelection ? 1000 : null,
+    };
 }

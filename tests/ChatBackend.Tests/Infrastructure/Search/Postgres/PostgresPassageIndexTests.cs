@@ -74,7 +74,7 @@ public sealed class PostgresPassageIndexTests(SearchDatabase database) : IClassF
 
         var found = Assert.Single(await FindAsync("wombat"));
         Assert.Equal("a wombat\uFFFD with \uFFFD half", found.Text);
-        Assert.Equal(2, found.HeadingPath.Count);
+        Assert.Equal(2, found.HeadingPath.Length);
     }
 
     [Fact]

@@ -1,0 +1,42 @@
+using System.Text;
+
+namespace ChatBackend.Infrastructure.Search;
+
+/// <summary>The address of a page, percent-encoded as a link needs it.</summary>
+internal static class PageUrl
+{
+    /// <summary>The address of a heading on a page; the page's own without an anchor.</summary>
+    public static string WithAnchor(string url, string? anchor) =>
+        string.IsNullOrEmpty(anchor) ? url : $"{url}#{Encode(anchor)}";
+
+    /// <summary>As a browser's <c>encodeURI</c>, with <c>?</c> and <c>#</c> encoded too: in a path they are part of a name.</summary>
+    public static string Encode(string path)
+    {
+        const string Kept = "-_.!~*'();,/:@&=+$";
+
+        var encoded = new StringBuilder(path.Length);
+        Span<byte> bytes = stackalloc byte[4];
+
+        for (var index = 0; index < path.Length; index++)
+        {
+            var character = path[index];
+            if (char.IsAsciiLetterOrDigit(character) || Kept.Contains(character) || IsEscape(path, index))
+            {
+                encoded.Append(character);
+                continue;
+            }
+
+            // A lone surrogate becomes U+FFFD here: it has no address of its own.
+            Rune.DecodeFromUtf16(path.AsSpan(index), out var rune, out var length);
+            foreach (var one in bytes[..rune.EncodeToUtf8(bytes)])
+                encoded.Append('%').Append(one.ToString("X2"));
+            index += length - 1;
+        }
+
+        return encoded.ToString();
+    }
+
+    // A slug that its author wrote percent-encoded stays as it is, as in Docusaurus.
+    private static bool IsEscape(string path, int index) =>
+        path[index] == '%' && index + 2 < path.Length && char.IsAsciiHexDigit(path[index + 1]) && char.IsAsciiHexDigit(path[index + 2]);
+}

@@ -1,0 +1,69 @@
+using ChatBackend.Infrastructure.Search.Words;
+
+namespace ChatBackend.Infrastructure.Search;
+
+/// <summary>A passage of the book as every index stores it, with what a search found out about it.</summary>
+/// <remarks>Made by Dapper. Npgsql reports an array column as System.Array, which fits no constructor parameter and no other collection than an array.</remarks>
+internal sealed record Passage
+{
+    /// <summary>UUIDv5 of the document's path, the position and the content.</summary>
+    public required Guid Id { get; init; }
+
+    public required string DocumentPath { get; init; }
+
+    public required int Position { get; init; }
+
+    /// <summary>The page's title.</summary>
+    public required string Title { get; init; }
+
+    /// <summary>Title and headings, outermost first.</summary>
+    public required string[] HeadingPath { get; init; }
+
+    /// <summary>The page's address with the heading's anchor.</summary>
+    public required string Url { get; init; }
+
+    public required string Text { get; init; }
+
+    /// <summary>The index's own measure, higher is better; comparable within one answer only.</summary>
+    public double Score { get; init; }
+
+    /// <summary>
+    /// The share, 0 to 1, of the query's weight (by inverse document frequency) that this passage's words cover. What the book
+    /// says elsewhere is missed less than what it does not know (<see cref="QueryTerms.Elsewhere"/>).
+    /// </summary>
+    public double Coverage { get; init => field = Math.Clamp(value, 0, 1); }
+
+    /// <summary>How near the passage's meaning is to the query's (cosine); null where no model says, or one whose numbers mean nothing to us.</summary>
+    public double? Similarity { get; init; }
+
+    /// <summary>How much of the reader's selected text it holds, in thousandths; null if it does not hold it.</summary>
+    public int? Holds { get; init; }
+
+    /// <summary>True when the passage holds the reader's selected text.</summary>
+    public bool HoldsSelection => Holds is not null;
+
+    /// <summary>The innermost heading, or the page's title where there is none.</summary>
+    public string Heading => HeadingPath[^1];
+
+    /// <summary>What the passage is found by.</summary>
+    public AnalyzedText Terms => field ??= PassageTerms.Of(HeadingPath, Text);
+
+    /// <summary>The passages of a document, in its order, with nothing in them that cannot be stored.</summary>
+    public static Passage[] Of(IndexedDocument document)
+    {
+        var title = StoredText.Clean(document.Title);
+        return
+        [
+            .. document.Chunks.Select(chunk => new Passage
+            {
+                Id = PassageId.Of(document.Path, chunk),
+                DocumentPath = StoredText.Clean(document.Path),
+                Position = chunk.Position,
+                Title = title,
+                HeadingPath = [.. chunk.HeadingPath.Select(StoredText.Clean).Prepend(title)],
+                Url = StoredText.Clean(PageUrl.WithAnchor(document.Url, chunk.Anchor)),
+                Text = StoredText.Clean(chunk.Text),
+            }),
+        ];
+    }
+}
