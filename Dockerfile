@@ -1,7 +1,7 @@
 FROM mcr.microsoft.com/dotnet/sdk:10.0 AS build
 WORKDIR /source
 
-# The packages change rarely: a layer of their own.
+# Packages change rarely, so they have their own layer.
 COPY global.json Directory.Build.props Directory.Packages.props ChatBackend.csproj packages.lock.json ./
 RUN dotnet restore ChatBackend.csproj --locked-mode
 
@@ -11,15 +11,15 @@ RUN dotnet publish ChatBackend.csproj --configuration Release --no-restore --out
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 WORKDIR /app
 COPY --from=build /app .
-# Ingested only where SAMPLE_BOOK=on.
+# Ingested only with SAMPLE_BOOK=on.
 COPY sample-book sample-book
 
-# The service listens on PORT (8000 where it is not set); the base image's own port would only cause a warning.
+# The service listens on PORT (default 8000). The base image's port setting would only cause a warning.
 ENV ASPNETCORE_ENVIRONMENT=Production \
     ASPNETCORE_HTTP_PORTS=
 EXPOSE 8000
 USER $APP_UID
 
-# Liveness: /health answers also while the database is away.
+# Liveness: /health does not depend on the database.
 HEALTHCHECK --interval=30s --timeout=5s --start-period=60s --retries=3 CMD ["dotnet", "ChatBackend.dll", "health"]
 ENTRYPOINT ["dotnet", "ChatBackend.dll"]

@@ -1,4 +1,4 @@
-// The project on Railway: `railway config plan` shows what it would change, `railway config apply` does it.
+// The project on Railway: `railway config plan` shows the changes, `railway config apply` makes them.
 // Railway no longer reads railway.json for new services (docs.railway.com/infrastructure-as-code).
 import { defineRailway, image, postgres, preserve, project, service, volume } from "railway/iac";
 
