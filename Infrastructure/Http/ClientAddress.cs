@@ -3,10 +3,10 @@ using System.Net.Sockets;
 
 namespace ChatBackend.Infrastructure.Http;
 
-/// <summary>The address of who really asks, for limits. It is not logged, and stored nowhere.</summary>
+/// <summary>The client's IP address, for rate limits. It is neither logged nor stored.</summary>
 internal static class ClientAddress
 {
-    /// <summary>The peer's address, or what a proxy of <see cref="TrustedProxies"/> told; of IPv6 the network.</summary>
+    /// <summary>The peer's address, or the one that a trusted proxy forwarded; for IPv6, the /64 network.</summary>
     public static string Of(HttpContext context)
     {
         var address = context.Connection.RemoteIpAddress ?? IPAddress.None;

@@ -2,10 +2,10 @@ using Microsoft.AspNetCore.Cors.Infrastructure;
 
 namespace ChatBackend.Infrastructure.Http;
 
-/// <summary>Which pages may call us from a browser (CORS, the Fetch standard).</summary>
+/// <summary>Which origins may call from a browser (CORS).</summary>
 internal static class CrossOrigin
 {
-    /// <summary>Where Docusaurus' own development server runs: always allowed.</summary>
+    /// <summary>Docusaurus' development server: always allowed.</summary>
     public const string Docusaurus = "http://localhost:3000";
 
     /// <summary>Allows the origins of <c>FRONTEND_URL</c>; all in development where it is not set, and for <c>*</c>.</summary>

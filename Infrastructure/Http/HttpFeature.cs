@@ -13,14 +13,13 @@ internal static class HttpFeature
     /// <summary>The largest body of an endpoint that does not say otherwise: 256 KiB.</summary>
     public const int DefaultBodyBytes = 256 * 1024;
 
-    /// <summary>Registers the rules.</summary>
     public static void AddHttpRules(this WebApplicationBuilder builder)
     {
         builder.WebHost.ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
             kestrel.Limits.MaxRequestBodySize = DefaultBodyBytes;
-            // Half a body and then silence: cut off after the grace period instead of holding the connection.
+            // A client that stops sending in the middle of a body is cut off after the grace period.
             kestrel.Limits.MinRequestBodyDataRate = new(bytesPerSecond: 240, gracePeriod: TimeSpan.FromSeconds(5));
             kestrel.Limits.RequestHeadersTimeout = TimeSpan.FromSeconds(15);
         });
@@ -37,7 +36,7 @@ internal static class HttpFeature
         builder.Services.AddSingleton(TimeProvider.System);
     }
 
-    /// <summary>The order matters: errors wrap all else, and CORS must mark even a refusal, or a browser hides it.</summary>
+    /// <summary>The order matters: error handling wraps everything else, and errors need CORS headers, too, or browsers hide them.</summary>
     public static void UseHttpRules(this WebApplication app)
     {
         app.UseTrustedProxies();
@@ -52,7 +51,7 @@ internal static class HttpFeature
         app.UseMiddleware<RequestBodies>();
     }
 
-    /// <summary>Routes of which each that takes GET takes HEAD, too (RFC 9110, 9.3.2): Kestrel keeps the body back.</summary>
+    /// <summary>A group whose GET routes also answer HEAD (RFC 9110, 9.3.2); Kestrel omits the body.</summary>
     public static IEndpointRouteBuilder MapWithHead(this IEndpointRouteBuilder app)
     {
         var routes = app.MapGroup("");

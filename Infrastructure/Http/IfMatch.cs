@@ -7,14 +7,14 @@ namespace ChatBackend.Infrastructure.Http;
 /// <summary>Entity tags made of a row's version, and the If-Match header that guards against lost updates (RFC 9110, 13.1.1).</summary>
 internal static class IfMatch
 {
-    /// <summary>What the description says about the header.</summary>
+    /// <summary>The header's description in OpenAPI.</summary>
     public const string Description = "The ETag that the caller has read, such as `\"3\"`, or several; `*` for any. Without it the last writer wins.";
 
-    /// <summary>The routes' answer has the record's version in ETag.</summary>
+    /// <summary>Declares that the response has the record's version in ETag.</summary>
     public static TBuilder AnswersWithVersion<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder =>
         routes.AnswersWithHeader("ETag", "The version of the record; send it back in If-Match to guard a change.");
 
-    /// <summary>Puts a strong entity tag on the answer.</summary>
+    /// <summary>Sets a strong entity tag.</summary>
     public static void SetVersion(this HttpResponse response, int version) =>
         response.Headers.ETag = $"\"{version}\"";
 
@@ -27,7 +27,7 @@ internal static class IfMatch
         if (string.IsNullOrWhiteSpace(header) || header.Trim() == "*")
             return null;
 
-        // A header that cannot be read allows nothing: to ignore it would be to lose the update it guards.
+        // A malformed header allows no version: to ignore it would lose the update that it guards against.
         return EntityTagHeaderValue.TryParseList([header], out var tags)
             ? [.. tags.Where(t => !t.IsWeak).Select(t => int.TryParse(t.Tag.AsSpan().Trim('"'), out var version) ? version : 0).Where(v => v > 0)]
             : [];

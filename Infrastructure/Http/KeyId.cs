@@ -1,8 +1,8 @@
 namespace ChatBackend.Infrastructure.Http;
 
 /// <summary>
-/// The id of a session, a turn or a message, which is its own key. One spelling only, lower-case with hyphens:
-/// five spellings of one key would pass limits and caches as five keys. Not the nil UUID, which many clients would share by mistake.
+/// Parses the id of a session, a turn or a message. Who knows the id has access, so only one spelling is valid (lower case,
+/// hyphens): otherwise limits and caches would take one key for several. The nil UUID is refused, as many clients would share it.
 /// </summary>
 internal static class KeyId
 {

@@ -3,8 +3,8 @@ using System.Text;
 namespace ChatBackend.Infrastructure.Http;
 
 /// <summary>
-/// Writes text no faster than the client reads it, and drops a client who does not read: what is written waits in memory
-/// until it is taken.
+/// Writes text as fast as the client reads it, so that little of it waits in memory. A client that stops reading is
+/// disconnected.
 /// </summary>
 internal static class PacedText
 {
@@ -15,7 +15,7 @@ internal static class PacedText
     private const int MostInOnePiece = 4 * 1024;
 
     /// <summary>Writes the parts one after the other and sends them.</summary>
-    /// <exception cref="OperationCanceledException">The client went away, or was dropped.</exception>
+    /// <exception cref="OperationCanceledException">The client disconnected, or was dropped.</exception>
     public static async Task WriteAsync(HttpContext context, params string[] parts)
     {
         foreach (var part in parts)
@@ -48,7 +48,7 @@ internal static class PacedText
         {
             context.Abort();
             await ((Task)flush).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-            // The server tells the token a little later; from then on the client is one who went away.
+            // RequestAborted is cancelled a little later; from then on this is a client that disconnected.
             await Task.Delay(Timeout.InfiniteTimeSpan, gone);
         }
     }

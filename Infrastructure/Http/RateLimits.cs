@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.RateLimiting;
 
 namespace ChatBackend.Infrastructure.Http;
 
-/// <summary>Requests a minute per client, for what costs money or work; 429 with Retry-After above that.</summary>
+/// <summary>Limits on requests per minute and client; above them, 429 with Retry-After.</summary>
 internal static class RateLimits
 {
     public const string Chat = "RATE_LIMIT_CHAT";
@@ -27,7 +27,7 @@ internal static class RateLimits
     /// <summary>Counts the routes' requests by a policy.</summary>
     public static TBuilder RequireRateLimit<TBuilder>(this TBuilder routes, string policy) where TBuilder : IEndpointConventionBuilder => routes
         .RequireRateLimiting(policy)
-        .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited", "Too many requests from this client; Retry-After says when to come back.");
+        .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited", "Too many requests from this client; Retry-After says when to retry.");
 
     /// <summary>The 429 for a lease that was not acquired.</summary>
     public static ProblemHttpResult Refuse(HttpContext context, RateLimitLease lease)

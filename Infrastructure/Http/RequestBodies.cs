@@ -7,7 +7,7 @@ namespace ChatBackend.Infrastructure.Http;
 /// <summary>Which bodies are read: uncompressed, JSON in UTF-8, up to the route's limit.</summary>
 internal sealed class RequestBodies(RequestDelegate next)
 {
-    /// <summary>A byte of a chunked body is at most six on the way: its size, its own byte and two line ends.</summary>
+    /// <summary>A chunk of one byte takes six on the wire: its size, the byte and two line ends.</summary>
     private const int Framing = 6;
 
     public Task InvokeAsync(HttpContext context)
@@ -17,12 +17,12 @@ internal sealed class RequestBodies(RequestDelegate next)
 
         if (context.Request.Headers.ContentEncoding.Any(coding => !"identity".Equals(coding, StringComparison.OrdinalIgnoreCase)))
         {
-            // What would be taken (RFC 9110, 15.5.16).
+            // The encoding that is accepted (RFC 9110, 15.5.16).
             context.Response.Headers.AcceptEncoding = "identity";
             return Refuse("Send the body uncompressed, without Content-Encoding.");
         }
 
-        // JSON is UTF-8 (RFC 8259, 8.1). The framework takes no quotes around that, and fails on names it does not know.
+        // JSON is UTF-8 (RFC 8259, 8.1). The framework fails on a quoted or unknown charset.
         if (context.Request.HasJsonContentType() && MediaTypeHeaderValue.TryParse(context.Request.ContentType, out var type) && type.Charset.HasValue)
         {
             var charset = HeaderUtilities.RemoveQuotes(type.Charset);
@@ -69,7 +69,7 @@ internal sealed class RequestBodies(RequestDelegate next)
         public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>
             ReadAsync(buffer.AsMemory(offset, count), cancellationToken).AsTask();
 
-        // As of Kestrel's own body: nothing here reads without awaiting.
+        // As with Kestrel's own body, synchronous reads are not supported.
         public override int Read(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
         public override void Flush()

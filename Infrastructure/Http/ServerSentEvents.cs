@@ -6,7 +6,7 @@ using Microsoft.AspNetCore.Http.Metadata;
 namespace ChatBackend.Infrastructure.Http;
 
 /// <summary>One event of a stream (WHATWG HTML, 9.2).</summary>
-/// <param name="Id">Where a reader that comes back goes on from, in <c>Last-Event-ID</c>.</param>
+/// <param name="Id">Where a reader that reconnects resumes, in <c>Last-Event-ID</c>.</param>
 /// <param name="Name">The event's name.</param>
 /// <param name="Data">One line of JSON.</param>
 internal sealed record ServerSentEvent(string Id, string Name, string Data);
@@ -17,10 +17,10 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
     /// <summary>The media type of a stream of events.</summary>
     public const string MediaType = "text/event-stream";
 
-    /// <summary>The pause after which a comment is sent: below the 30 s and more that proxies wait.</summary>
+    /// <summary>A comment is sent after this pause: proxies close a stream that is quiet for 30 s or more.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(15);
 
-    /// <summary>True when the client prefers a stream to JSON (RFC 9110, 12.5.1). Where both are accepted alike, it gets JSON.</summary>
+    /// <summary>True when the client prefers a stream to JSON (RFC 9110, 12.5.1). A tie is JSON.</summary>
     public static bool ArePreferredBy(HttpRequest request)
     {
         var accepted = request.GetTypedHeaders().Accept;
@@ -40,9 +40,9 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
         var response = context.Response;
         response.ContentType = MediaType;
         response.Headers.CacheControl = "no-cache, no-transform";
-        // nginx and those that learned from it buffer an answer unless told otherwise.
+        // nginx and similar proxies buffer a response unless told not to.
         response.Headers["X-Accel-Buffering"] = "no";
-        // Nobody would read it, and the turn may take a while.
+        // HEAD has no body, and the turn may take a while.
         if (HttpMethods.IsHead(context.Request.Method))
             return;
 
@@ -54,8 +54,7 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
         Task<bool> next = Task.FromResult(true);
         try
         {
-            // Something is sent at once, as starting alone sends nothing: a reader of a quiet stream would wait for its first
-            // comment to hear 200. What is sent makes a browser that lost the stream come back after a second.
+            // Sent at once, as the headers go out with the first bytes. It makes a browser reconnect after one second.
             await PacedText.WriteAsync(context, "retry: 1000\n\n");
             while (true)
             {
@@ -68,7 +67,7 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
         }
         catch (Exception e) when (e is OperationCanceledException or IOException && gone.IsCancellationRequested)
         {
-            // The reader went away, or did not read and was dropped; what it watched goes on without it. The source may only be disposed at rest.
+            // The client disconnected or was dropped; the turn goes on. The source may only be disposed once MoveNextAsync has ended.
             await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }

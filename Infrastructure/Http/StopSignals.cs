@@ -3,8 +3,8 @@ using System.Runtime.InteropServices;
 namespace ChatBackend.Infrastructure.Http;
 
 /// <summary>
-/// SIGTERM and Ctrl-C, in place of the host's own handler, which listens only once the host starts: a stop during the start
-/// is as clean as a later one.
+/// SIGTERM and Ctrl-C, in place of the host's own handler, which listens only once the host has started: a stop during the
+/// start is clean, too.
 /// </summary>
 internal sealed class StopSignals : IHostLifetime, IDisposable
 {
@@ -17,10 +17,10 @@ internal sealed class StopSignals : IHostLifetime, IDisposable
     public StopSignals() =>
         _registrations = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT }.Select(s => PosixSignalRegistration.Create(s, Stop))];
 
-    /// <summary>Is cancelled by the first signal.</summary>
+    /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Token => _source.Token;
 
-    /// <summary>The log that is told, once, which signal stops the process.</summary>
+    /// <summary>Sets the log, which gets one line with the signal's name.</summary>
     public void LogTo(ILogger log)
     {
         _log = log;
@@ -40,10 +40,10 @@ internal sealed class StopSignals : IHostLifetime, IDisposable
 
     private void Stop(PosixSignalContext context)
     {
-        // The process ends by itself, not by the signal.
+        // Otherwise the runtime ends the process at once.
         context.Cancel = true;
         _signal ??= context.Signal;
-        // Before the token is cancelled: the process may end sooner than this method.
+        // Logged before the token is cancelled: the process may exit before this method returns.
         Log();
         _source.Cancel();
     }

@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.HttpOverrides;
 
 namespace ChatBackend.Infrastructure.Http;
 
-/// <summary>The proxies in front, which alone may say whose address a request has: anybody can send their headers.</summary>
+/// <summary>The proxies whose headers with the client's address are trusted. Anyone can send such headers, so no other peer's are.</summary>
 internal static class TrustedProxies
 {
     private const string Variable = "TRUSTED_PROXIES";
@@ -13,10 +13,10 @@ internal static class TrustedProxies
 
     private const string RealIp = "X-Real-IP";
 
-    /// <summary>Gives requests of the proxies in <c>TRUSTED_PROXIES</c> the address that they tell; without any, nothing is believed.</summary>
+    /// <summary>Takes the client's address from the headers of the proxies in <c>TRUSTED_PROXIES</c>; without any, the headers are ignored.</summary>
     public static void UseTrustedProxies(this WebApplication app)
     {
-        // Railway sets this in every service. Its edge tells the address in X-Real-IP, and promises nothing of X-Forwarded-For.
+        // Railway sets this variable in every service. Its edge sends the address in X-Real-IP; X-Forwarded-For is not documented.
         var isOnRailway = app.Configuration["RAILWAY_ENVIRONMENT_ID"] is { Length: > 0 };
         if (!TryParse(app.Configuration[Variable] ?? (isOnRailway ? OfRailway : ""), out var networks) || networks.Count == 0)
             return;
@@ -29,7 +29,7 @@ internal static class TrustedProxies
 
         ForwardedHeadersOptions Believe(string header)
         {
-            // No limit to the hops: addresses are read from the last one, up to the first that is no proxy of ours.
+            // No hop limit: addresses are read from the last one up to the first that is not a trusted proxy.
             var options = new ForwardedHeadersOptions { ForwardedHeaders = ForwardedHeaders.XForwardedFor, ForwardedForHeaderName = header, ForwardLimit = null };
             options.KnownProxies.Clear();
             options.KnownIPNetworks.Clear();

@@ -12,7 +12,7 @@ internal static class ValidationFilter
 {
     /// <summary>
     /// Answers 400 with the field errors when the handler's <typeparamref name="T"/> argument breaks its
-    /// <see cref="IValidator{T}"/>. A handler without that argument is a mistake that fails the first request.
+    /// <see cref="IValidator{T}"/>. A handler without that argument throws at the first request.
     /// </summary>
     public static RouteHandlerBuilder Validate<T>(this RouteHandlerBuilder route) => route
         .FailsWithInvalid<T>()
@@ -30,7 +30,7 @@ internal static class ValidationFilter
             };
         });
 
-    /// <summary>The route may refuse a <typeparamref name="T"/> with the 400 of <see cref="Invalid"/>.</summary>
+    /// <summary>Declares the 400 of <see cref="Invalid"/>.</summary>
     public static RouteHandlerBuilder FailsWithInvalid<T>(this RouteHandlerBuilder route) => route.FailsWith(
         StatusCodes.Status400BadRequest, "invalid_request", $"{SnakeCase(typeof(T).GetProperties()[0].Name)} must not be empty.");
 
@@ -38,17 +38,15 @@ internal static class ValidationFilter
     public static ProblemHttpResult Invalid(ValidationResult result) =>
         Problem.Invalid(result.ToDictionary().ToDictionary(e => SnakeCase(e.Key), e => e.Value));
 
-    /// <summary>
-    /// Refuses what PostgreSQL cannot store: U+0000, and halves of surrogate pairs.
-    /// </summary>
+    /// <summary>Refuses what PostgreSQL cannot store: U+0000 and unpaired surrogates.</summary>
     public static IRuleBuilderOptions<T, string?> StorableText<T>(this IRuleBuilder<T, string?> rule) => rule
         .Must(IsStorable)
         .WithMessage("must not hold U+0000 or half a surrogate pair.");
 
-    /// <summary>Characters as readers count them, code points: an emoji outside the basic plane is one.</summary>
+    /// <summary>The length in code points, so that an emoji is one character.</summary>
     public static int Length(string? text) => text?.EnumerateRunes().Count() ?? 0;
 
-    /// <summary>True for text that PostgreSQL can store and UTF-8 can carry.</summary>
+    /// <summary>True for text that PostgreSQL can store and UTF-8 can encode.</summary>
     public static bool IsStorable(string? text)
     {
         for (var i = 0; i < text?.Length; i++)

@@ -4,7 +4,7 @@ using System.Text.Json.Serialization;
 
 namespace ChatBackend.Infrastructure.Http.Json;
 
-/// <summary>Writes stored JSON however deep it is: the serializer's own bound would end an answer in its middle.</summary>
+/// <summary>Writes stored JSON of any depth: the serializer's depth limit would break off a response in the middle.</summary>
 internal sealed class AnyDepthConverter : JsonConverter<JsonElement>
 {
     public override JsonElement Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) => JsonElement.ParseValue(ref reader);

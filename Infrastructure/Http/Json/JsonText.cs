@@ -6,10 +6,10 @@ namespace ChatBackend.Infrastructure.Http.Json;
 /// <summary>What free-form JSON may hold to be stored and given back.</summary>
 internal static class JsonText
 {
-    /// <summary>How deep it may be nested, its outermost object or array counted. Many parsers, ours too, end at 64.</summary>
+    /// <summary>The greatest depth, with the outermost object or array counted. Many parsers, System.Text.Json among them, stop at 64.</summary>
     public const int MaxDepth = 32;
 
-    /// <summary>Reads what is stored however deep it is. Not for bodies: what the parser does grows with the square of the depth.</summary>
+    /// <summary>For stored JSON of any depth. Not for request bodies: the parser's work grows with the square of the depth.</summary>
     public static readonly JsonDocumentOptions AnyDepth = new() { MaxDepth = int.MaxValue };
 
     /// <summary>What is wrong with it, to follow a field's name; null when PostgreSQL can store it as <c>jsonb</c> and clients can read it.</summary>
@@ -30,7 +30,7 @@ internal static class JsonText
         }
         catch (InvalidOperationException)
         {
-            // What the reader throws for text that is no UTF-16: \ud800 without its other half, a stray byte.
+            // The reader throws this for an unpaired surrogate or invalid UTF-8.
             return NotStorable;
         }
     }

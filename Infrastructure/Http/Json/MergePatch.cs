@@ -23,11 +23,11 @@ internal static class MergePatch
     {
         if (patch.ValueKind is not JsonValueKind.Object)
             return Problem.Invalid("body", "body must be a JSON object: a merge patch (RFC 7396).");
-        // The patch is one level more than its members.
+        // The patch itself is one level more than its members.
         if (JsonText.Fault(patch, JsonText.MaxDepth + 1) is not { } fault)
             return null;
 
-        // A name as it was sent: one that holds half a surrogate pair cannot be read as text.
+        // The raw name: one with an unpaired surrogate cannot be read as a string.
         var member = patch.EnumerateObject().FirstOrDefault(m => JsonText.Fault(m.Value) is not null);
         var field = member.Value.ValueKind is JsonValueKind.Undefined ? "body" : Encoding.UTF8.GetString(JsonMarshal.GetRawUtf8PropertyName(member));
         return Problem.Invalid(field, $"{field} {fault}");
@@ -44,7 +44,7 @@ internal static class MergePatch
         }
         catch (JsonException e)
         {
-            // Without its inner exception, which would say that the body is no JSON: a member does not fit, or was stored too deep.
+            // Without the inner exception, which stands for malformed JSON: here a member does not fit, or was stored too deep.
             throw new BadHttpRequestException("The patch does not fit.", StatusCodes.Status400BadRequest, new JsonException(e.Message, e.Path, null, null));
         }
     }

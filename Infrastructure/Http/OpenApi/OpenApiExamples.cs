@@ -9,10 +9,9 @@ namespace ChatBackend.Infrastructure.Http.OpenApi;
 /// </summary>
 internal static class OpenApiExamples
 {
-    /// <summary>An id.</summary>
     public const string Id = "019a7c1e-5b0e-7c3a-9f52-0d3b8a6f4e21";
 
-    /// <summary>Stands where a text has no example: the tests find it.</summary>
+    /// <summary>Marks a string without an example; a test looks for it.</summary>
     public const string Missing = "(no example)";
 
     public static void Add(OpenApiDocument document)

@@ -14,7 +14,7 @@ internal static class OpenApiFeature
     {
         options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
         options.CreateSchemaReferenceId = OpenApiSchemas.NameOf;
-        // Of what GET answers, HEAD answers the headers: to list it beside each would tell nothing.
+        // HEAD would only repeat each GET.
         options.ShouldInclude = description => description.HttpMethod != HttpMethods.Head;
         options.AddSchemaTransformer(OpenApiSchemas.DescribeAsync);
         options.AddOperationTransformer(DescribeAsync);
@@ -49,7 +49,7 @@ internal static class OpenApiFeature
         return Task.CompletedTask;
     }
 
-    /// <summary>What a route says of itself and the framework does not read: credentials, problems, headers, streams, patches.</summary>
+    /// <summary>Adds the metadata that the framework does not read: credentials, problems, headers, streams, patches.</summary>
     private static async Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         foreach (var parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? [])
@@ -60,7 +60,7 @@ internal static class OpenApiFeature
             responses[status] = response;
         operation.Responses = responses;
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
-        // A route after its groups: what it says itself comes first here.
+        // Reversed, as a route's own metadata comes last and takes precedence over its groups'.
         foreach (var said in metadata.Reverse())
         {
             switch (said)
@@ -73,7 +73,7 @@ internal static class OpenApiFeature
                     break;
                 case AnswerProblem failure:
                     var response = responses[$"{failure.StatusCode}"];
-                    // A comment on the handler says it better.
+                    // A comment on the handler takes precedence.
                     if (failure.Detail is not null && response.Description == ReasonPhrases.GetReasonPhrase(failure.StatusCode))
                         response.Description = failure.Detail;
                     response.Content![MediaTypeNames.Application.ProblemJson].Example ??=
@@ -102,7 +102,7 @@ internal static class OpenApiFeature
         (((OpenApiResponse)response).Headers ??= new Dictionary<string, IOpenApiHeader>())[header.Name] =
             new OpenApiHeader { Description = header.Description, Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
 
-    /// <summary>A merge patch has the members of what it patches: none is required, and none has a default, as what is left out stays.</summary>
+    /// <summary>A merge patch has the members of what it patches, none required and none with a default: what is left out stays.</summary>
     private static async Task DescribePatchAsync(
         OpenApiOperation operation, OpenApiOperationTransformerContext context, Type type, CancellationToken cancellationToken)
     {

@@ -7,7 +7,7 @@ namespace ChatBackend.Infrastructure.Http.OpenApi;
 /// <summary>A problem that a route may answer with.</summary>
 /// <param name="StatusCode">Its HTTP status.</param>
 /// <param name="Code">Its code.</param>
-/// <param name="Detail">Says when, where no comment on the handler does; of a 400, an example that begins with the field.</param>
+/// <param name="Detail">When it happens, unless a comment on the handler says so; for a 400, an example that begins with the field.</param>
 internal sealed record AnswerProblem(int StatusCode, string Code, string? Detail) : IProducesResponseTypeMetadata
 {
     public Type Type => typeof(ProblemBody);
@@ -18,16 +18,16 @@ internal sealed record AnswerProblem(int StatusCode, string Code, string? Detail
 /// <summary>A header of a route's success.</summary>
 internal sealed record AnswerHeader(string Name, string Description);
 
-/// <summary>A stream as another form of a route's 200. The framework keeps one type for each status.</summary>
+/// <summary>A stream as a second content type of a route's 200: the framework keeps one type per status.</summary>
 internal sealed record AnswerStream(string MediaType, string Description, string Example);
 
-/// <summary>What a route takes to know the caller.</summary>
+/// <summary>A credential that a route takes.</summary>
 /// <param name="Name">The scheme's name in the description.</param>
 /// <param name="Scheme">How it is sent.</param>
 /// <param name="IsOptional">Whether the route also answers without it.</param>
 internal sealed record Credential(string Name, OpenApiSecurityScheme Scheme, bool IsOptional = false);
 
-/// <summary>What routes say of their answers where neither types nor comments can.</summary>
+/// <summary>Metadata on responses, for what types and comments cannot say.</summary>
 internal static class OpenApiMetadata
 {
     /// <summary>A group of routes with a tag, and with the problems that any of them may answer with.</summary>
@@ -35,7 +35,7 @@ internal static class OpenApiMetadata
     {
         var group = routes.MapGroup(prefix).WithTags(tag)
             .FailsWith(StatusCodes.Status500InternalServerError, "internal_error", "Something failed on our side. `code` tells what.")
-            .FailsWith(StatusCodes.Status503ServiceUnavailable, "database_unavailable", "The database, or the model, is away for now; Retry-After says when to come back.");
+            .FailsWith(StatusCodes.Status503ServiceUnavailable, "database_unavailable", "The database or the model is unavailable; Retry-After says when to retry.");
         ((IEndpointConventionBuilder)group).Finally(route =>
         {
             if (!route.Metadata.OfType<IAcceptsMetadata>().Any())

@@ -9,7 +9,7 @@ using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Http.OpenApi;
 
-/// <summary>Says what a member holds whose type only says JSON: stored text that is given back to the letter.</summary>
+/// <summary>The schema of a member that holds stored JSON text, which is returned verbatim.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class JsonOfAttribute(Type type) : Attribute
 {
@@ -21,11 +21,10 @@ internal sealed class JsonOfAttribute(Type type) : Attribute
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class ExampleAttribute(string text) : Attribute
 {
-    /// <summary>Its text.</summary>
     public string Text { get; } = text;
 }
 
-/// <summary>What the framework cannot see of a type.</summary>
+/// <summary>Schema details that the framework does not take from types.</summary>
 internal static class OpenApiSchemas
 {
     /// <summary>The name of a type's schema; free-form JSON has none of its own.</summary>
@@ -40,20 +39,20 @@ internal static class OpenApiSchemas
     public static async Task DescribeAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
-        // JSON that a client may fill as it likes is an object everywhere here.
+        // Free-form JSON is always an object here.
         if (type == typeof(JsonElement))
             schema.Type = JsonSchemaType.Object;
         if (type == typeof(DateTimeOffset) || type == typeof(DateTime) || type.IsEnum)
             schema.Type = JsonSchemaType.String;
         if (type != context.JsonTypeInfo.Type)
             schema.Type |= JsonSchemaType.Null;
-        // A member that cannot be set is made by us, in every answer.
+        // A member without a setter is computed, so every response has it.
         foreach (var made in context.JsonTypeInfo.Properties.Where(p => p.Set is null && schema.Properties?.ContainsKey(p.Name) is true))
             (schema.Required ??= new HashSet<string>()).Add(made.Name);
 
         var parameter = (context.ParameterDescription?.ParameterDescriptor as IParameterInfoParameterDescriptor)?.ParameterInfo;
         var attributes = (context.JsonPropertyInfo?.AttributeProvider ?? parameter)?.GetCustomAttributes(inherit: true) ?? [];
-        // Nullable in C#, so that a validator can say that it is missing.
+        // Nullable in C# so that a validator can report that it is missing.
         if (attributes.OfType<RequiredAttribute>().Any())
             schema.Type &= ~JsonSchemaType.Null;
         if (attributes.OfType<AllowedValuesAttribute>().SingleOrDefault() is { } allowed)
@@ -63,7 +62,7 @@ internal static class OpenApiSchemas
                 schema.Enum.Add(JsonNullSentinel.JsonNull);
         }
 
-        // Text in C#, so that a validator can say that it is no number.
+        // Text in C# so that a validator can report that it is not a number.
         if (type == typeof(string) && attributes.OfType<RangeAttribute>().Any())
             (schema.Type, schema.Default) = (JsonSchemaType.Integer, schema.Default is { } text ? JsonNode.Parse(text.GetValue<string>()) : null);
         if (context.ParameterDescription is { Name: "id" })

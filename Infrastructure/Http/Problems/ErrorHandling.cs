@@ -19,7 +19,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     {
         if (context.RequestAborted.IsCancellationRequested)
         {
-            // Nobody is left to read an answer; 499 is what the access log shows (nginx's convention).
+            // The client is gone; 499 (nginx's convention) is for the request log.
             context.Response.StatusCode = StatusCodes.Status499ClientClosedRequest;
             return true;
         }
@@ -55,10 +55,10 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         _ => Problem.Details(exception.StatusCode, Problem.CodeOf(exception.StatusCode), "The request cannot be read: its body or a parameter is missing or has the wrong form."),
     };
 
-    /// <summary>A wrong type names its field; JSON that does not parse at all names the place.</summary>
+    /// <summary>A value of the wrong type is reported by its field, malformed JSON by its position.</summary>
     private static ProblemDetails DescribeJson(JsonException exception)
     {
-        // The reader's own exception inside means that the text is not JSON; anything else, that a value did not fit its place.
+        // With an inner JsonException the text is not JSON; without one, a value has the wrong type.
         if (exception.Path is { } path && exception.InnerException is not JsonException)
         {
             var field = path.TrimStart('$').TrimStart('.');
@@ -78,7 +78,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     public static void AddErrorHandling(IServiceCollection services)
     {
         services.AddExceptionHandler<ErrorHandling>();
-        // Before the framework's own: the first writer that can, writes.
+        // Before the framework's own writer: the first one that can write is taken.
         services.AddSingleton<IProblemDetailsWriter, ProblemWriter>();
         services.AddProblemDetails(options => options.CustomizeProblemDetails = problem =>
         {
@@ -102,7 +102,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
     public static string TraceId(HttpContext context) =>
         Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
 
-    /// <summary>True when the route takes a body. Its parameters are text that a validator reads, so what cannot be bound is a body that is missing or null.</summary>
+    /// <summary>True when the route takes a body. Its parameters are bound as text, so only a missing or null body fails to bind.</summary>
     private static bool TakesBody(HttpContext context) =>
         context.Features.Get<IExceptionHandlerFeature>()?.Endpoint?.Metadata.GetMetadata<IAcceptsMetadata>() is { IsOptional: false };
 

@@ -3,24 +3,24 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Http.Problems;
 
-/// <summary>What an exception is to a caller. Requests answer with it as a problem; turns keep it.</summary>
+/// <summary>What a caller is told about an exception: a request answers with it as a problem, a turn stores it.</summary>
 /// <param name="Status">The HTTP status.</param>
 /// <param name="Code">Stable, lower_snake_case.</param>
-/// <param name="Detail">For a person. Never holds an upstream's text, nor that of an exception that is not ours.</param>
-/// <param name="RetryAfter">When asking again makes sense; with 503 only.</param>
+/// <param name="Detail">For a person. It never contains an upstream's text or that of a foreign exception.</param>
+/// <param name="RetryAfter">When to retry; only with 503.</param>
 internal sealed record Failure(int Status, string Code, string Detail, TimeSpan? RetryAfter = null)
 {
-    /// <summary>How long a caller should wait for a dependency when nothing better is known.</summary>
+    /// <summary>When to retry if nothing better is known.</summary>
     public static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(2);
 
-    /// <summary><see cref="RetryAfter"/> as the header has it.</summary>
+    /// <summary><see cref="RetryAfter"/> in whole seconds, for the header.</summary>
     public int? RetryAfterSeconds => RetryAfter is { } wait ? Problem.RetryAfterSeconds(wait) : null;
 
     /// <summary>A dependency is unavailable for now.</summary>
     public static Failure Unavailable(string code, string detail, TimeSpan? retryAfter = null) =>
         new(StatusCodes.Status503ServiceUnavailable, code, detail, retryAfter ?? DefaultRetryAfter);
 
-    /// <summary>The failure that an exception is.</summary>
+    /// <summary>The failure that an exception stands for.</summary>
     public static Failure Of(Exception exception) => exception switch
     {
         FailureException { IsAway: true } e => Unavailable(e.Code, e.Message, e.RetryAfter),
@@ -31,7 +31,7 @@ internal sealed record Failure(int Status, string Code, string Detail, TimeSpan?
     };
 }
 
-/// <summary>An exception that says itself what it is to a caller. Its message is ours, and becomes the problem's detail.</summary>
+/// <summary>An exception that knows its failure. Its message is our own text, and becomes the problem's detail.</summary>
 internal abstract class FailureException(string message, Exception? inner = null) : Exception(message, inner)
 {
     /// <summary>The stable code that callers see.</summary>
@@ -40,6 +40,6 @@ internal abstract class FailureException(string message, Exception? inner = null
     /// <summary>True when what failed is known to be unavailable for now: 503 with Retry-After, not 500.</summary>
     public abstract bool IsAway { get; }
 
-    /// <summary>When asking again makes sense, where that is known.</summary>
+    /// <summary>When to retry, if known.</summary>
     public TimeSpan? RetryAfter { get; init; }
 }

@@ -16,7 +16,7 @@ internal static class Problem
     public static ProblemHttpResult Of(int status, string code, string detail) =>
         TypedResults.Problem(Details(status, code, detail));
 
-    /// <summary>The id is unknown, or belongs to somebody else: callers cannot tell which.</summary>
+    /// <summary>The id is unknown or belongs to another user: callers cannot tell which.</summary>
     public static ProblemHttpResult NotFound(string code, string detail) =>
         Of(StatusCodes.Status404NotFound, code, detail);
 
@@ -28,7 +28,7 @@ internal static class Problem
     public static ProblemHttpResult Invalid(string field, string message) =>
         Invalid(new Dictionary<string, string[]> { [field] = [message] });
 
-    /// <summary>The details of a problem, for those who write it themselves (streams, exception handlers).</summary>
+    /// <summary>The details of a problem, for streams and exception handlers.</summary>
     public static ProblemDetails Details(int status, string code, string detail) => new()
     {
         Type = TypeOf(code),
@@ -50,17 +50,17 @@ internal static class Problem
         return details;
     }
 
-    /// <summary>A message that can stand without its field beside it.</summary>
+    /// <summary>The message with its field in front, unless it has it already.</summary>
     private static string Named(string field, string message) =>
         message.StartsWith($"{field} ", StringComparison.Ordinal) ? message : $"{field} {message}";
 
-    /// <summary>A wait as Retry-After has it: whole seconds, and never none.</summary>
+    /// <summary>The value of Retry-After for a wait: whole seconds, at least one.</summary>
     public static int RetryAfterSeconds(TimeSpan wait) => Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
 
-    /// <summary>A problem's type: a URN, as there is no page behind it that could go stale.</summary>
+    /// <summary>A problem's type: a URN, as there is no page about it.</summary>
     public static string TypeOf(string code) => $"urn:chatbackend:problem:{code}";
 
-    /// <summary>The code of a problem that only has a status.</summary>
+    /// <summary>The code of a problem that has only a status.</summary>
     public static string CodeOf(int status) => status switch
     {
         StatusCodes.Status400BadRequest => "invalid_request",
@@ -80,7 +80,7 @@ internal static class Problem
         _ => "internal_error",
     };
 
-    /// <summary>A status in words.</summary>
+    /// <summary>The title of a status.</summary>
     public static string TitleOf(int status) => status switch
     {
         StatusCodes.Status413PayloadTooLarge => "Content Too Large",

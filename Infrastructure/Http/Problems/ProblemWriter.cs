@@ -4,8 +4,8 @@ using Microsoft.Extensions.Options;
 namespace ChatBackend.Infrastructure.Http.Problems;
 
 /// <summary>
-/// Writes a problem whatever the client accepts. The framework's writer leaves out those who only accept something else, such
-/// as <c>text/event-stream</c>: they would get a problem without its trace id, or an exception's empty 500.
+/// Writes a problem whatever the client accepts. The framework's writer skips clients that accept only something else, such
+/// as <c>text/event-stream</c>: they would get a problem without its trace id, or an empty 500.
 /// </summary>
 internal sealed class ProblemWriter(IOptions<ProblemDetailsOptions> problems, IOptions<JsonOptions> json) : IProblemDetailsWriter
 {
