@@ -71,7 +71,10 @@ internal static class ClaimTurns
         return kept.ToDictionary(t => t.Id, t => t.Saved);
     }
 
-    /// <summary>Takes over turns whose process was not heard of for a whole lease; each goes to one process only.</summary>
+    /// <summary>
+    /// Takes over turns whose process was not heard of for a whole lease; each goes to one process only. One that was handed on has
+    /// no owner: no process died with it.
+    /// </summary>
     public static async Task<IReadOnlyList<ClaimedTurn>> TakeOverAsync(
         NpgsqlDataSource database, Guid process, TimeSpan lease, int limit, CancellationToken cancellationToken)
     {
@@ -86,7 +89,7 @@ internal static class ClaimTurns
                 for update skip locked
             )
             update turns
-            set attempt = attempt + 1, takeovers = takeovers + 1, lease_owner = @process, lease_until = now() + @lease, partial_sources = null, partial_text = default
+            set attempt = attempt + 1, takeovers = takeovers + (lease_owner is not null)::integer, lease_owner = @process, lease_until = now() + @lease, partial_sources = null, partial_text = default
             from left_behind, chat_sessions
             where turns.id = left_behind.id and chat_sessions.id = turns.session_id
             returning turns.id, turns.session_id, turns.number, turns.attempt, turns.takeovers, chat_sessions.user_id, turns.request::text as request

@@ -133,7 +133,7 @@ internal static class OpenTurn
                 taken as (
                     update turns
                     set state = 'running', ended_at = null, error = null, partial_sources = null, partial_text = default,
-                        attempt = turns.attempt + 1, takeovers = case turns.state when 'failed' then 0 else turns.takeovers + 1 end,
+                        attempt = turns.attempt + 1, takeovers = case turns.state when 'failed' then 0 else turns.takeovers + (turns.lease_owner is not null)::integer end,
                         claim_id = @ClaimId, lease_owner = @Process, lease_until = now() + @Lease
                     from earlier
                     where turns.id = earlier.id and earlier.is_same

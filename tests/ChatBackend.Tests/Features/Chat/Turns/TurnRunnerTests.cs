@@ -138,6 +138,23 @@ public sealed class TurnRunnerTests
     }
 
     [Fact]
+    public async Task A_turn_that_was_handed_on_and_that_its_reader_takes_over_counts_no_death()
+    {
+        await using var app = new ChatApp { ["Beat"] = "01:00:00" };
+        await app.InitializeAsync();
+        var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
+        var gate = app.Model.AnswerInTwo("Never", "told.");
+        _ = AskAsync();
+        await gate.WhenReached;
+        await app.ExecuteAsync("update turns set lease_owner = null, lease_until = now() - interval '1 second'");
+
+        Assert.Equal(HttpStatusCode.OK, (await AskAsync()).StatusCode);
+        Assert.Equal("2 0", await app.ScalarAsync<string>("select concat_ws(' ', attempt, takeovers) from turns"));
+
+        Task<HttpResponseMessage> AskAsync() => app.AskAsync(new { message = Question, session_id = session }, key);
+    }
+
+    [Fact]
     public async Task A_turn_that_was_taken_over_shows_the_model_ten_messages_and_no_more()
     {
         await using var app = new ChatApp { ["Turns:Beat"] = "00:00:00.100" };
@@ -207,7 +224,8 @@ public sealed class TurnRunnerTests
         var told = await (await asking).ProblemAsync(503, "server_stopping");
         await UntilEndedAsync(next, told.GetProperty("turn_id").GetGuid());
         Assert.Equal("The stub's answer.", await app.ScalarAsync<string>("select content from messages where role = 'assistant'"));
-        Assert.Equal(2, await app.ScalarAsync<int>("select attempt from turns"));
+        // No process died with it.
+        Assert.Equal("2 0", await app.ScalarAsync<string>("select concat_ws(' ', attempt, takeovers) from turns"));
         Assert.Single(next.Model.Requests);
     }
 
