@@ -39,7 +39,8 @@ internal sealed class DatabaseStart(Migrator migrator, NpgsqlConnectionStringBui
     {
         try
         {
-            await migrator.UpAsync(settings, state => State = state, cancellationToken);
+            // Npgsql looks at its token only once a silent server's time is over.
+            await migrator.UpAsync(settings, state => State = state, cancellationToken).WaitAsync(cancellationToken);
             _migrated.TrySetResult();
             return true;
         }

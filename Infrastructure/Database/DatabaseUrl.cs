@@ -175,12 +175,10 @@ internal static partial class DatabaseUrl
             settings.ApplicationName = "chatbackend";
         if (!given.Contains("GSS Encryption Mode"))
             settings.GssEncryptionMode = GssEncryptionMode.Disable;
-        // A transaction pooler resets sessions itself, and would give our prepared statements to others.
-        if (settings.Host!.Contains("-pooler."))
-        {
+        // Npgsql would send DISCARD ALL before a reused connection's next statement, and a transaction pooler, which nothing in
+        // an address gives away, then cuts a large statement off. We keep nothing in a session that needs to be discarded.
+        if (!given.Contains("No Reset On Close"))
             settings.NoResetOnClose = true;
-            settings.MaxAutoPrepare = 0;
-        }
     }
 
     // libpq refuses it, too; read as it stands, it would be another password than the one that was meant.

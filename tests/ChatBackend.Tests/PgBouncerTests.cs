@@ -44,7 +44,24 @@ public sealed class PgBouncerTests : IAsyncLifetime
         Assert.Equal(names, applied.SelectMany(a => a).Order(StringComparer.Ordinal));
         await using var connection = new NpgsqlConnection(_database);
         Assert.Equal(names, await connection.QueryAsync<string>("select scriptname from schemaversions order by schemaversionsid"));
-        Assert.Equal(0, await connection.ExecuteScalarAsync<int>("select count(*) from pg_locks where locktype = 'advisory'"));
+        Assert.Equal(0, await connection.ExecuteScalarAsync<int>(
+            "select count(*) from pg_locks where locktype = 'advisory' and database = (select oid from pg_database where datname = current_database())"));
+    }
+
+    [Fact]
+    public async Task Large_statements_of_many_sessions_arrive_whole()
+    {
+        // Each is larger than the pooler's buffer: a reset before it would set its server free halfway.
+        var text = new string('x', 100_000);
+        await using var database = NpgsqlDataSource.Create(DatabaseUrl.Parse(_bouncer.ConnectionString).ConnectionString);
+
+        var lengths = await Task.WhenAll(Enumerable.Range(0, 60).Select(async _ =>
+        {
+            await using var connection = await database.OpenConnectionAsync(TestContext.Current.CancellationToken);
+            return await connection.ExecuteScalarAsync<int>("select length(@text)", new { text });
+        }));
+
+        Assert.All(lengths, length => Assert.Equal(text.Length, length));
     }
 
     [Fact]
