@@ -236,7 +236,7 @@ public sealed class MarkdownChunkerTests
     }
 
     public static TheoryData<string> Hostile() =>
-        ["> ", "- ", "* a\n ", "[", "](", "*a **b ", "`` ` ", "<a ", "<a {", "<a \"", "<!-- ", "{/* ", "$a ", "$$\n", ":::note\n", "```\n", "| a ", "|a|b|\n|-|-|\n", "<Tabs>\n  ", "a\n", "import {\n\n", "# a\n", "ا", "<style>", "</details>\n"];
+        ["> ", "- ", "* a\n ", "[", "](", "*a **b ", "`` ` ", "<a ", "<a {", "<a \"", "<!-- ", "{/* ", "$a ", "$$\n", ":::note\n", "```\n", "| a ", "|a|b|\n|-|-|\n", "<Tabs>\n  ", "a\n", "import {\n\n", "# a\n", "ا", "<style>", "</details>\n", "<br>"];
 
     [Theory]
     [MemberData(nameof(Hostile))]

@@ -1,0 +1,421 @@
+using System.Buffers;
+
+namespace ChatBackend.Infrastructure.Docusaurus;
+
+/// <summary>What a span of a page is.</summary>
+internal enum MdxKind
+{
+    /// <summary>Prose and its Markdown: a line of it with the line's end, or what stands between two other spans.</summary>
+    Text,
+    InlineCode,
+    InlineMath,
+
+    /// <summary>An opening, closing or self-closing tag; <c>script</c>, <c>style</c> and <c>svg</c> with all that is in them.</summary>
+    Tag,
+
+    /// <summary><c>{/* … */}</c> or <c>&lt;!-- … --&gt;</c>.</summary>
+    Comment,
+
+    /// <summary>A plain <c>{expression}</c> or <c>{#heading-id}</c>. One with braces, tags or code in it is scanned as text.</summary>
+    Expression,
+
+    /// <summary>Whole lines, fences included.</summary>
+    CodeBlock,
+
+    /// <summary>Whole lines, <c>$$</c> included.</summary>
+    MathBlock,
+
+    /// <summary>Whole lines of imports and exports.</summary>
+    Module,
+
+    /// <summary>The line that opens or closes an admonition.</summary>
+    Admonition,
+}
+
+/// <summary>A span of a page's source; <paramref name="End"/> is exclusive.</summary>
+internal readonly record struct MdxSpan(MdxKind Kind, int Start, int End);
+
+/// <summary>Divides a Docusaurus page (MDX with admonitions) into spans that cover it from beginning to end.</summary>
+/// <remarks>Runs in linear time: a tag or a comment without an end is text, and the search for ends is limited.</remarks>
+internal sealed class MdxScanner
+{
+    private const int LongestTag = 20_000;
+    private const int LongestCodeSpan = 2_000;
+
+    private static readonly SearchValues<char> Special = SearchValues.Create("\\`$<{\n");
+    private static readonly SearchValues<char> ExpressionStop = SearchValues.Create("\\`$<{}\n");
+    private static readonly HashSet<string> WordlessTags = new(["script", "style", "svg"], StringComparer.Ordinal);
+
+    private readonly string _source;
+    private readonly List<MdxSpan> _spans = [];
+    private int _position;
+    private int _admonitions;
+    private int _allowance = 4_000_000;
+    private bool _isAfterBreak = true;
+    private bool _noCommentEnd;
+    private bool _noHtmlCommentEnd;
+    private bool _noModuleEnd;
+
+    private MdxScanner(string source) => _source = source;
+
+    /// <summary>The spans of a page, in order: each begins where the one before it ends.</summary>
+    /// <param name="source">The page without its front matter, with line feeds only.</param>
+    public static IReadOnlyList<MdxSpan> Scan(string source)
+    {
+        var scanner = new MdxScanner(source);
+
+        while (scanner._position < source.Length)
+        {
+            if (!scanner.TryCodeBlock() && !scanner.TryMathBlock() && !scanner.TryModule() && !scanner.TryAdmonition())
+                scanner.ScanLine();
+        }
+
+        return scanner._spans;
+    }
+
+    /// <summary>The length of a line's indentation and quote marks, and of its list markers if asked for.</summary>
+    public static int PrefixLength(ReadOnlySpan<char> line, bool withListMarkers = false)
+    {
+        var index = 0;
+
+        while (index < line.Length)
+        {
+            if (line[index] is ' ' or '\t' or '>')
+            {
+                index++;
+                continue;
+            }
+
+            if (!withListMarkers)
+                break;
+
+            var digits = index;
+            while (digits < line.Length && digits - index < 9 && char.IsAsciiDigit(line[digits]))
+                digits++;
+
+            var isBullet = line[index] is '-' or '*' or '+';
+            var isNumber = digits > index && digits < line.Length && line[digits] is '.' or ')';
+            var after = isBullet ? index + 1 : digits + 1;
+            if (!(isBullet || isNumber) || after >= line.Length || line[after] is not (' ' or '\t'))
+                break;
+
+            index = after + 1;
+        }
+
+        return index;
+    }
+
+    /// <summary>How often the character at <paramref name="start"/> is repeated there.</summary>
+    public static int RunLength(ReadOnlySpan<char> text, int start) =>
+        text[start..].IndexOfAnyExcept(text[start]) is var length and >= 0 ? length : text.Length - start;
+
+    private void Add(MdxKind kind, int end)
+    {
+        if (end > _position)
+            _spans.Add(new(kind, _position, end));
+        _position = end;
+    }
+
+    private int LineEnd(int from) => _source.IndexOf('\n', from) is var end and >= 0 ? end : _source.Length;
+
+    private int NextLine(int from) => Math.Min(LineEnd(from) + 1, _source.Length);
+
+    private ReadOnlySpan<char> Line(int from) => _source.AsSpan(from..LineEnd(from));
+
+    private bool TryCodeBlock()
+    {
+        var line = Line(_position);
+        var start = PrefixLength(line, withListMarkers: true);
+        if (start == line.Length || line[start] is not ('`' or '~') || RunLength(line, start) is var length && length < 3)
+            return false;
+
+        var mark = line[start];
+        if (mark == '`' && line[(start + length)..].Contains('`'))
+            return false;
+
+        var isQuoted = line[..start].Contains('>');
+        var isClosed = false;
+        var end = NextLine(_position);
+
+        while (!isClosed && end < _source.Length)
+        {
+            line = Line(end);
+            if (isQuoted && !line.TrimStart().StartsWith('>'))
+                break;
+
+            start = PrefixLength(line);
+            isClosed = start < line.Length && line[start] == mark
+                && RunLength(line, start) is var closing && closing >= length && line[(start + closing)..].IsWhiteSpace();
+            end = NextLine(end);
+        }
+
+        Add(MdxKind.CodeBlock, end);
+        _isAfterBreak = false;
+
+        return true;
+    }
+
+    private bool TryMathBlock()
+    {
+        var line = Line(_position);
+        var start = PrefixLength(line);
+        if (!line[start..].StartsWith("$$"))
+            return false;
+
+        var close = _source.IndexOf("$$", _position + start + 2, StringComparison.Ordinal);
+        if (close < 0)
+            return false;
+
+        Add(MdxKind.MathBlock, NextLine(close));
+        _isAfterBreak = false;
+
+        return true;
+    }
+
+    // An import or export begins a block at the margin and ends at a blank line outside its brackets.
+    private bool TryModule()
+    {
+        if (!_isAfterBreak || !IsModule(Line(_position)))
+            return false;
+
+        var depth = 0;
+        int? firstBlank = null;
+
+        for (var line = _position; line < _source.Length; line = NextLine(line))
+        {
+            var text = Line(line);
+            if (text.IsWhiteSpace() || (depth <= 0 && text.StartsWith('#')))
+            {
+                firstBlank ??= line;
+                if (depth <= 0 || _noModuleEnd)
+                {
+                    Add(MdxKind.Module, line);
+                    return true;
+                }
+            }
+
+            foreach (var character in text)
+                depth += character is '(' or '[' or '{' ? 1 : character is ')' or ']' or '}' ? -1 : 0;
+        }
+
+        _noModuleEnd = depth > 0;
+        Add(MdxKind.Module, _noModuleEnd ? firstBlank ?? _source.Length : _source.Length);
+
+        return true;
+    }
+
+    private static bool IsModule(ReadOnlySpan<char> line)
+    {
+        if (line.StartsWith("import "))
+        {
+            var rest = line[7..].TrimStart();
+
+            return rest.Length > 0 && (rest[0] is '\'' or '"' or '{' or '*' || rest.Contains(" from ", StringComparison.Ordinal));
+        }
+
+        if (!line.StartsWith("export "))
+            return false;
+
+        var word = line[7..].TrimStart();
+
+        return word.StartsWith("default ") || word.StartsWith("const ") || word.StartsWith("let ") || word.StartsWith("var ")
+            || word.StartsWith("function ") || word.StartsWith("class ") || word.StartsWith("async ") || word.StartsWith("{") || word.StartsWith("* from");
+    }
+
+    private bool TryAdmonition()
+    {
+        var line = Line(_position);
+        var start = PrefixLength(line);
+        if (!line[start..].StartsWith(":::"))
+            return false;
+
+        var rest = line[(start + RunLength(line, start))..].Trim();
+        var name = 0;
+        while (name < rest.Length && (char.IsAsciiLetterOrDigit(rest[name]) || rest[name] is '-' or '_'))
+            name++;
+
+        var closes = rest.IsEmpty && _admonitions > 0;
+        var opens = name > 0 && (name == rest.Length || rest[name] is '[' or '{' or ' ');
+        if (!closes && !opens)
+            return false;
+
+        _admonitions += opens ? 1 : -1;
+        _isAfterBreak = !line[..start].Contains('>');
+        Add(MdxKind.Admonition, NextLine(_position));
+
+        return true;
+    }
+
+    private void ScanLine()
+    {
+        var index = _position;
+        var lineEnd = index;
+        var shows = false;
+
+        while (_source.AsSpan(index).IndexOfAny(Special) is var next and >= 0 && _source[index + next] != '\n')
+        {
+            index += next;
+            if (lineEnd <= index)
+                lineEnd = LineEnd(index);
+
+            var (kind, end) = Inline(index, lineEnd);
+            if (kind != MdxKind.Text)
+            {
+                shows |= kind is not (MdxKind.Tag or MdxKind.Comment) || !_source.AsSpan(_position..index).IsWhiteSpace();
+                Add(MdxKind.Text, index);
+                Add(kind, end);
+            }
+
+            index = end;
+        }
+
+        index = NextLine(index);
+        _isAfterBreak = !shows && _source.AsSpan(_position..index).IsWhiteSpace();
+        Add(MdxKind.Text, index);
+    }
+
+    private (MdxKind Kind, int End) Inline(int start, int lineEnd)
+    {
+        var (kind, end) = _source[start] switch
+        {
+            '`' => (MdxKind.InlineCode, CodeSpanEnd(start)),
+            '$' => (MdxKind.InlineMath, InlineMathEnd(start, lineEnd)),
+            '{' when CommentEnd(start, "{/*", "*/}", ref _noCommentEnd) is var close and >= 0 => (MdxKind.Comment, close),
+            '{' => (MdxKind.Expression, PlainExpressionEnd(start)),
+            '<' when CommentEnd(start, "<!--", "-->", ref _noHtmlCommentEnd) is var close and >= 0 => (MdxKind.Comment, close),
+            '<' => (MdxKind.Tag, TagEnd(start)),
+            _ => (MdxKind.Text, start + 1 < lineEnd ? start + 2 : start + 1),
+        };
+
+        // A run of backticks that closes nothing must not be tried again from its second.
+        return end >= 0 ? (kind, end) : (MdxKind.Text, start + (kind == MdxKind.InlineCode ? RunLength(_source, start) : 1));
+    }
+
+    private int CodeSpanEnd(int start)
+    {
+        var length = RunLength(_source, start);
+        var window = _source.AsSpan(start, Math.Min(LongestCodeSpan, _source.Length - start));
+        var blank = window.IndexOf("\n\n");
+        if (blank >= 0)
+            window = window[..blank];
+
+        for (var index = Math.Min(length, window.Length); index < window.Length;)
+        {
+            var next = window[index..].IndexOf('`');
+            if (next < 0)
+                break;
+
+            var run = RunLength(window, index + next);
+            index += next + run;
+            if (run == length)
+                return start + index;
+        }
+
+        return -1;
+    }
+
+    private int InlineMathEnd(int start, int lineEnd)
+    {
+        var line = _source.AsSpan(start..lineEnd);
+        if (line.Length < 3 || char.IsWhiteSpace(line[1]))
+            return -1;
+
+        var close = line[1..].IndexOf('$') + 1;
+
+        return close <= 1 || char.IsWhiteSpace(line[close - 1]) || (close + 1 < line.Length && char.IsAsciiDigit(line[close + 1])) ? -1 : start + close + 1;
+    }
+
+    private int CommentEnd(int start, string open, string close, ref bool noEnd)
+    {
+        if (noEnd || string.CompareOrdinal(_source, start, open, 0, open.Length) != 0)
+            return -1;
+
+        var end = _source.IndexOf(close, start + open.Length, StringComparison.Ordinal);
+        noEnd = end < 0;
+
+        return noEnd ? -1 : end + close.Length;
+    }
+
+    private int PlainExpressionEnd(int start) =>
+        _source.AsSpan(start + 1).IndexOfAny(ExpressionStop) is var length and >= 0 && _source[start + 1 + length] == '}' ? start + length + 2 : -1;
+
+    private int TagEnd(int start)
+    {
+        var limit = Math.Min(_source.Length, start + Math.Min(LongestTag, _allowance));
+        var index = start + 1;
+        var isClosing = index < limit && _source[index] == '/';
+        if (isClosing)
+            index++;
+
+        var nameStart = index;
+        while (index < limit && (char.IsAsciiLetterOrDigit(_source[index]) || (index > nameStart && _source[index] is '.' or '-' or ':' or '_')))
+            index++;
+
+        var name = _source[nameStart..index];
+        if (name.Length > 0 && (!char.IsAsciiLetter(name[0]) || name[^1] == ':' || index >= limit || !(char.IsWhiteSpace(_source[index]) || _source[index] is '/' or '>' or '{')))
+            return -1;
+
+        // Attributes: names, quoted values and {expressions}; a "<" or a comma among them means that this is no tag.
+        for (; index < limit; index++)
+        {
+            switch (_source[index])
+            {
+                case '>':
+                    return !isClosing && _source[index - 1] != '/' && WordlessTags.Contains(name) ? ElementEnd(name, index + 1) : index + 1;
+                case '"' or '\'':
+                    index = _source.IndexOf(_source[index], index + 1, limit - index - 1);
+                    break;
+                case '{':
+                    index = ExpressionEnd(index, limit);
+                    break;
+                case '<' or ',' or ';' or '}' or '(' or ')':
+                    index = -1;
+                    break;
+                case '\n' when index + 1 < limit && _source[index + 1] == '\n':
+                    index = -1;
+                    break;
+            }
+
+            if (name.Length == 0 || index < 0)
+                break;
+        }
+
+        _allowance -= Math.Max(0, (index < 0 ? limit : index) - start);
+
+        return -1;
+    }
+
+    private int ElementEnd(string name, int tagEnd)
+    {
+        var close = $"</{name}>";
+        var end = _allowance > 0 ? _source.IndexOf(close, tagEnd, StringComparison.Ordinal) : -1;
+        if (end >= 0)
+            return end + close.Length;
+
+        _allowance -= _source.Length - tagEnd;
+
+        return tagEnd;
+    }
+
+    private int ExpressionEnd(int start, int limit)
+    {
+        var depth = 0;
+
+        for (var index = start; index < limit; index++)
+        {
+            switch (_source[index])
+            {
+                case '{':
+                    depth++;
+                    break;
+                case '}' when --depth == 0:
+                    return index;
+                case '"' or '\'' or '`' when _source.IndexOf(_source[index], index + 1, limit - index - 1) is var end and >= 0:
+                    index = end;
+                    break;
+            }
+        }
+
+        return -1;
+    }
+}
