@@ -6,9 +6,9 @@ using YamlDotNet.RepresentationModel;
 namespace ChatBackend.Tests;
 
 /// <summary>
-/// A service's own OpenAPI description, for checking what we send: types, required members, enums, and that no member is
-/// unknown. The descriptions are not part of the repository; whoever has them puts their folder beside the repository as
-/// <c>shared</c>.
+/// Checks request bodies against the OpenAPI description of the service that gets them: types, required members, enums, unknown
+/// members. The descriptions are not in this repository. To run these checks, put them into the folder that <c>CHATBACKEND_SHARED</c>
+/// names, by default <c>shared</c> beside the repository.
 /// </summary>
 internal sealed class ApiDescription
 {
@@ -20,16 +20,16 @@ internal sealed class ApiDescription
     private readonly ConcurrentDictionary<string, YamlMappingNode> _schemas = [];
 
     /// <param name="textOf">The text of a schema, in YAML or JSON (which is YAML).</param>
-    /// <param name="isClosed">Whether members that a schema does not name are wrong at every depth; schemas put together with allOf cannot tell.</param>
+    /// <param name="isClosed">Whether unknown members are errors at every depth; with schemas composed by allOf that cannot be decided.</param>
     private ApiDescription(Func<string, string> textOf, bool isClosed) => (_textOf, _isClosed) = (textOf, isClosed);
 
-    /// <summary>OpenAI's, or null where it is absent.</summary>
+    /// <summary>OpenAI's description, or null if it is absent.</summary>
     public static ApiDescription? OpenAi => ReadOpenAi.Value;
 
-    /// <summary>Qdrant's, or null where it is absent.</summary>
+    /// <summary>Qdrant's description, or null if it is absent.</summary>
     public static ApiDescription? Qdrant => ReadQdrant.Value;
 
-    /// <summary>What is wrong with a body by a schema; empty when nothing is.</summary>
+    /// <summary>The differences between a body and a schema; empty if the body is valid.</summary>
     public IReadOnlyList<string> Problems(string schema, JsonElement body)
     {
         var problems = new List<string>();
@@ -45,11 +45,11 @@ internal sealed class ApiDescription
         return System.IO.Path.Combine(folder, file) is var path && File.Exists(path) ? path : null;
     }
 
-    /// <summary>Only the schemas that are needed are parsed: it has three megabytes.</summary>
+    /// <summary>Parses only the schemas that are needed: the file has three megabytes.</summary>
     private static ApiDescription FromYaml(string path)
     {
         var lines = File.ReadAllLines(path);
-        // A schema is what is indented deeper than its name, which alone has this indentation.
+        // A schema's name is indented by four spaces, its content by more.
         return new(
             name => string.Join('\n', lines.Skip(Array.IndexOf(lines, $"    {name}:") + 1).TakeWhile(line => line.Length == 0 || line.StartsWith("      ", StringComparison.Ordinal))),
             isClosed: false);
@@ -89,7 +89,7 @@ internal sealed class ApiDescription
         if (value.ValueKind == JsonValueKind.Null && schema.Children.TryGetValue("nullable", out var nullable) && ((YamlScalarNode)nullable).Value == "true")
             return;
 
-        // As Qdrant writes that a member may be null: { "anyOf": [ …, { "nullable": true } ] }.
+        // Qdrant's way to say that a member may be null: { "anyOf": [ …, { "nullable": true } ] }.
         if (schema.Children.Count == 1 && schema.Children.ContainsKey("nullable"))
         {
             problems.Add($"{at} is not null");

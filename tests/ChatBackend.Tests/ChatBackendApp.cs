@@ -9,8 +9,8 @@ using Npgsql;
 namespace ChatBackend.Tests;
 
 /// <summary>
-/// The whole service on Kestrel (127.0.0.1, a free port) and an empty database of its own, which is dropped with it.
-/// Settings are given before the first use: <c>new ChatBackendApp { ["RATE_LIMIT_CHAT"] = "1" }</c>.
+/// The whole service on Kestrel (127.0.0.1, a free port) with its own empty database, which is dropped afterwards.
+/// Set settings before the first use: <c>new ChatBackendApp { ["RATE_LIMIT_CHAT"] = "1" }</c>.
 /// </summary>
 public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
 {
@@ -31,18 +31,18 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
     /// <summary>Npgsql keywords for the application's own database.</summary>
     public string Database { get; private set; } = "";
 
-    /// <summary>False where the database is not there on purpose.</summary>
+    /// <summary>False if the test runs without a database on purpose.</summary>
     public bool WaitsUntilStarted { get; init; } = true;
 
-    /// <summary>A client of the running service; the first use starts it.</summary>
+    /// <summary>A client of the running service; its first use starts the service.</summary>
     public HttpClient Client => field ??= CreateHttpClient();
 
-    /// <summary>Where the service listens.</summary>
+    /// <summary>The address that the service listens on.</summary>
     public Uri Address => Client.BaseAddress!;
 
     public virtual async ValueTask InitializeAsync() => Database = await PostgresServer.CreateDatabaseAsync();
 
-    /// <summary>A connection to the application's database, to look at the rows; the service has migrated it.</summary>
+    /// <summary>A connection to the application's database after its migration.</summary>
     public async Task<NpgsqlConnection> OpenDatabaseAsync()
     {
         _ = Client;
@@ -76,7 +76,7 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
     {
         builder.UseEnvironment(Environment);
         builder.UseSetting("DATABASE_URL", Database);
-        // Tests measure nothing by accident: limits and the sample book are on only where a test asks for them.
+        // Rate limits and the sample book are off unless a test turns them on.
         builder.UseSetting("RATE_LIMIT_CHAT", "0");
         builder.UseSetting("RATE_LIMIT_SEARCH", "0");
         builder.UseSetting("SAMPLE_BOOK", "off");
@@ -88,19 +88,19 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
     {
         StartServer();
         if (WaitsUntilStarted)
-            Assert.True(Task.WaitAll([.. Services.GetServices<Dependency>().Select(d => d.Started)], TimeSpan.FromSeconds(60)), "The service waits for its database.");
+            Assert.True(Task.WaitAll([.. Services.GetServices<Dependency>().Select(d => d.Started)], TimeSpan.FromSeconds(60)), "The service did not become ready.");
         return new HttpClient { BaseAddress = ClientOptions.BaseAddress };
     }
 }
 
-/// <summary>What tests do with answers.</summary>
+/// <summary>Reads responses.</summary>
 internal static class Answers
 {
     /// <summary>The body as JSON.</summary>
     public static async Task<JsonElement> JsonAsync(this HttpResponseMessage response) =>
         JsonDocument.Parse(await response.Content.ReadAsStringAsync()).RootElement;
 
-    /// <summary>Fails unless the answer is a problem+json of this status and code, with a trace id; returns its body.</summary>
+    /// <summary>Fails unless the response is problem+json with this status and code and a trace id; returns its body.</summary>
     public static async Task<JsonElement> ProblemAsync(this HttpResponseMessage response, int status, string code)
     {
         var text = await response.Content.ReadAsStringAsync();

@@ -6,8 +6,8 @@ using Npgsql;
 namespace ChatBackend.Tests;
 
 /// <summary>
-/// Stands between a service and PostgreSQL and fails as a network does: cuts all connections and refuses new ones, cuts before a
-/// statement reaches the server, or lets it be done there and cuts before its answer comes back.
+/// A proxy between a service and PostgreSQL that fails like a network: it cuts all connections and refuses new ones, cuts a connection
+/// before a statement reaches the server, or after the server has run it but before the reply comes back.
 /// </summary>
 internal sealed class DatabaseRelay : IAsyncDisposable
 {
@@ -31,19 +31,19 @@ internal sealed class DatabaseRelay : IAsyncDisposable
         ConnectionString = new NpgsqlConnectionStringBuilder(connectionString) { Port = ((IPEndPoint)_listener.LocalEndpoint).Port, Pooling = true }.ConnectionString;
     }
 
-    /// <summary>The same database, by way of the relay.</summary>
+    /// <summary>The same database, through the relay.</summary>
     public string ConnectionString { get; }
 
     /// <summary>How many connections were refused.</summary>
     public int Refused => Volatile.Read(ref _refused);
 
-    /// <summary>How many answers were lost.</summary>
+    /// <summary>How many replies were lost.</summary>
     public int Lost => Volatile.Read(ref _lost);
 
     /// <summary>How many statements did not reach the server.</summary>
     public int Dropped => Volatile.Read(ref _dropped);
 
-    /// <summary>The server is away: every connection breaks, and no new one comes about.</summary>
+    /// <summary>Makes the server unavailable: closes every connection and refuses new ones.</summary>
     public void Refuse()
     {
         _isRefusing = true;
@@ -51,17 +51,17 @@ internal sealed class DatabaseRelay : IAsyncDisposable
             _links.ForEach(l => l.Cut());
     }
 
-    /// <summary>The server is back.</summary>
+    /// <summary>Makes the server available again.</summary>
     public void Allow() => _isRefusing = false;
 
-    /// <summary>The next statement that holds this text is done, and its answer lost.</summary>
+    /// <summary>The server runs the next statement that contains this text, and its reply is lost.</summary>
     public void LoseAnswerTo(string statement)
     {
         lock (_losing)
             _losing.Add(statement);
     }
 
-    /// <summary>Statements that hold this text do not reach the server any more; null lets all through again.</summary>
+    /// <summary>Statements that contain this text no longer reach the server; null lets all through again.</summary>
     public void Drop(string? statement) => _dropping = statement;
 
     public async ValueTask DisposeAsync()
@@ -95,7 +95,7 @@ internal sealed class DatabaseRelay : IAsyncDisposable
         }
         catch (Exception e) when (e is OperationCanceledException or SocketException or ObjectDisposedException)
         {
-            // The relay closes.
+            // The relay is being disposed.
         }
     }
 
@@ -146,7 +146,7 @@ internal sealed class DatabaseRelay : IAsyncDisposable
         var buffer = new byte[64 * 1024];
         while (await Link.ReadAsync(link.Server, buffer) is > 0 and var count)
         {
-            // The server sends what it has when it is done: it committed.
+            // The server replies when it is done, so it has committed.
             if (link.LosesAnswer)
             {
                 Interlocked.Increment(ref _lost);

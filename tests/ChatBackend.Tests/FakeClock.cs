@@ -1,6 +1,6 @@
 namespace ChatBackend.Tests;
 
-/// <summary>A clock that stands still until it is moved; its timers ring as it passes them.</summary>
+/// <summary>A clock that moves only when a test advances it, and then fires the timers that are due.</summary>
 internal sealed class FakeClock : TimeProvider
 {
     private readonly Lock _gate = new();
@@ -22,7 +22,7 @@ internal sealed class FakeClock : TimeProvider
         return timer;
     }
 
-    /// <summary>True when somebody waits no longer than this.</summary>
+    /// <summary>True if a timer is due within this time.</summary>
     public bool IsAwaitedWithin(TimeSpan time)
     {
         lock (_gate)

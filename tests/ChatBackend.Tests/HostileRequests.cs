@@ -2,12 +2,12 @@ using System.Text;
 
 namespace ChatBackend.Tests;
 
-/// <summary>One request that no well-meaning client would send.</summary>
-/// <param name="Target">Path and query, to be sent as they are.</param>
-/// <param name="Body">Null: none.</param>
+/// <summary>One bad request.</summary>
+/// <param name="Target">Path and query, sent unchanged.</param>
+/// <param name="Body">The body, or null for none.</param>
 internal sealed record HostileRequest(int Number, string Method, string Target, IReadOnlyList<(string Name, string Value)> Headers, byte[]? Body)
 {
-    /// <summary>True where the client may be cut off while it still sends, as the body is over every limit.</summary>
+    /// <summary>True if the body is over every limit, so that the server may close the connection while the client is sending.</summary>
     public bool IsTooLarge => Body?.Length > 256 * 1024;
 
     public override string ToString()
@@ -18,15 +18,16 @@ internal sealed record HostileRequest(int Number, string Method, string Target, 
 }
 
 /// <summary>
-/// Makes bad requests out of good ones, the same ones for the same seed: one or two things about each are wrong, so that it
-/// gets past the checks for all the others.
+/// Makes bad requests from good ones, the same for the same seed. Each has one or two faults, so that it passes the checks
+/// for all others.
 /// </summary>
-/// <param name="seed">Replays a run.</param>
-/// <param name="ids">Ids that exist, by what they are of, so that some requests reach the row behind them.</param>
+/// <param name="seed">The same seed repeats a run.</param>
+/// <param name="ids">Existing ids by kind, so that some requests reach a row.</param>
 internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List<string>> ids)
 {
     private static readonly (string Method, string Path, string[] Query, (string Name, string Json)[]? Body)[] Routes =
     [
+        ("GET", "/", [], null),
         ("GET", "/health", [], null),
         ("GET", "/health/ready", [], null),
         ("POST", "/chat", [], [("message", "\"What is a topic?\""), ("session_id", "null"), ("selected_text", "\"a node\""), ("page_url", "\"/docs/ros2\"")]),
@@ -49,7 +50,7 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
         ("GET", "/nowhere", ["q"], null),
     ];
 
-    /// <summary>Values as they stand in JSON; Latin-1, so that a character is a byte and invalid UTF-8 can be written.</summary>
+    /// <summary>JSON values. They are sent as Latin-1: one character is one byte, so invalid UTF-8 can be written.</summary>
     private static readonly string[] Values =
     [
         "null", "true", "0", "-1", "-0.0", "1e400", "-1e-400", "0.1e", "123456789012345678901234567890", "NaN", "Infinity", "undefined", "'x'",
@@ -122,7 +123,7 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
 
     private readonly Random _random = new(seed);
 
-    /// <summary>So many requests.</summary>
+    /// <summary>The next requests.</summary>
     public IEnumerable<HostileRequest> Take(int count) => Enumerable.Range(0, count).Select(Next);
 
     private static (string Name, string Json)[] Audit() =>
@@ -134,7 +135,7 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
     {
         var (method, path, query, fields) = Pick(Routes);
         var headers = new List<(string Name, string Value)>();
-        // Most ids exist: what is behind them is what a mutation should reach. Few of them are deleted, or none would be left.
+        // Most ids exist, so that a bad request reaches a row. Few are deleted, so that some are left.
         foreach (var (kind, known) in ids)
             path = path.Replace($"{{{kind}}}", Chance(method == "DELETE" ? 0.05 : 0.9) ? Pick(known) : NewId());
         var target = path + Query(query, hostile: false);

@@ -11,17 +11,17 @@ public sealed class HostileRequestsTests(ChatBackendApp app, ITestOutputHelper o
     private const int DefaultSeed = 20261121;
     private const int DefaultCount = 1500;
 
-    /// <summary>Words that only we may read.</summary>
+    /// <summary>Internals that no client may see.</summary>
     private static readonly string[] Internals = ["Npgsql", "   at ", "System.", "Microsoft.", "ChatBackend.Features", "select ", "22P0", Repository.Root];
 
-    /// <summary><c>HOSTILE_SEED</c> and <c>HOSTILE_COUNT</c> replay a run or look further.</summary>
+    /// <summary><c>HOSTILE_SEED</c> repeats a run; <c>HOSTILE_COUNT</c> sends more requests.</summary>
     [Fact]
-    public async Task Bad_requests_are_never_our_fault_and_the_next_good_one_works()
+    public async Task Bad_requests_never_cause_a_5xx_and_the_next_good_one_works()
     {
         var seed = Number("HOSTILE_SEED", DefaultSeed);
         var count = Number("HOSTILE_COUNT", DefaultCount);
         output.WriteLine($"HOSTILE_SEED={seed} HOSTILE_COUNT={count}");
-        // With a sign-in, or tokens would not be read.
+        // Tokens are read only if there is a sign-in.
         app["AUTH_SECRET"] = new string('s', 32);
         using var client = NewClient();
         var ids = await ExistingIdsAsync();
@@ -51,7 +51,7 @@ public sealed class HostileRequestsTests(ChatBackendApp app, ITestOutputHelper o
     {
         AllowAutoRedirect = false,
         UseCookies = false,
-        // A character is a byte: headers go out as they were made.
+        // One character is one byte: headers are sent unchanged.
         RequestHeaderEncodingSelector = (_, _) => Encoding.Latin1,
         ActivityHeadersPropagator = null,
     })
@@ -95,7 +95,7 @@ public sealed class HostileRequestsTests(ChatBackendApp app, ITestOutputHelper o
             }
             catch (HttpRequestException) when (attempt == 1)
             {
-                // The server may close a kept connection at the moment of its reuse.
+                // The server may close a pooled connection just when it is reused.
             }
             catch (Exception e) when (e is HttpRequestException or OperationCanceledException && !cancellationToken.IsCancellationRequested)
             {
@@ -127,20 +127,20 @@ public sealed class HostileRequestsTests(ChatBackendApp app, ITestOutputHelper o
         if (status < 400 || request.Method == "HEAD" || IsRefusedByKestrel(response, body))
             return null;
         if (response.Content.Headers.ContentType?.MediaType != "application/problem+json")
-            return $"{status} is no problem+json but {response.Content.Headers.ContentType}: {body}";
+            return $"{status} is not problem+json but {response.Content.Headers.ContentType}: {body}";
 
         var problem = JsonDocument.Parse(body).RootElement;
         if (Text("status") != status.ToString() || Text("code") is "" || Text("title") is "" || Text("trace_id") is "")
             return $"{status} lacks a member: {body}";
-        // What the caller sent may come back in instance; no more than that.
+        // The caller's input may come back in instance only.
         return Internals.FirstOrDefault(i => (Text("detail") + Text("title")).Contains(i, StringComparison.Ordinal)) is { } leak
-            ? $"{status} tells {leak}: {body}"
+            ? $"{status} leaks {leak}: {body}"
             : null;
 
         string Text(string member) => problem.TryGetProperty(member, out var value) ? value.ToString() : "";
     }
 
-    /// <summary>What is not HTTP, or %00 in a path, never reaches us: Kestrel answers with a bare status and hangs up.</summary>
+    /// <summary>Kestrel itself rejects invalid HTTP and %00 in a path: a status without a body, and it closes the connection.</summary>
     private static bool IsRefusedByKestrel(HttpResponseMessage response, string body) =>
         body.Length == 0 && response.Headers.ConnectionClose == true
         && response.StatusCode is HttpStatusCode.BadRequest or HttpStatusCode.RequestUriTooLong or HttpStatusCode.RequestHeaderFieldsTooLarge;

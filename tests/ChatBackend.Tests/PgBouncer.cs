@@ -6,8 +6,8 @@ using Npgsql;
 namespace ChatBackend.Tests;
 
 /// <summary>
-/// Debian's PgBouncer in transaction mode in front of the test run's PostgreSQL: a session of ours gets another server
-/// connection for every transaction, and shares it with others.
+/// Debian's PgBouncer in transaction mode in front of the tests' PostgreSQL: a client connection gets another server
+/// connection for every transaction and shares it with others.
 /// </summary>
 internal sealed class PgBouncer : IAsyncDisposable
 {
@@ -24,15 +24,15 @@ internal sealed class PgBouncer : IAsyncDisposable
         ConnectionString = connectionString;
     }
 
-    /// <summary>The same database, by way of the pooler.</summary>
+    /// <summary>The same database, through the pooler.</summary>
     public string ConnectionString { get; }
 
-    /// <summary>Skips the test, saying so, where there is none.</summary>
-    public static void SkipWhereThereIsNone() => Assert.SkipWhen(Executable is null, "There is no PgBouncer on this machine (apt-get install pgbouncer).");
+    /// <summary>Skips the test if PgBouncer is not installed.</summary>
+    public static void SkipWhereThereIsNone() => Assert.SkipWhen(Executable is null, "PgBouncer is not installed (apt-get install pgbouncer).");
 
-    /// <summary>Starts a pooler with so few server connections that its clients must share them.</summary>
+    /// <summary>Starts a pooler.</summary>
     /// <param name="database">Npgsql keywords for the database behind it.</param>
-    /// <param name="serverConnections">How many connections it opens to the server.</param>
+    /// <param name="serverConnections">How many connections it opens to the server; choose fewer than there are clients, so that they must share.</param>
     public static async Task<PgBouncer> StartAsync(string database, int serverConnections)
     {
         var folder = Directory.CreateTempSubdirectory("pgbouncer").FullName;
@@ -55,7 +55,7 @@ internal sealed class PgBouncer : IAsyncDisposable
             max_client_conn = 500
             """);
 
-        // It refuses to run as root.
+        // PgBouncer does not run as root.
         var user = Environment.IsPrivilegedProcess ? "nobody" : "";
         if (user.Length > 0)
         {
@@ -71,7 +71,7 @@ internal sealed class PgBouncer : IAsyncDisposable
             folder, Process.Start(start)!, new NpgsqlConnectionStringBuilder(database) { Host = "127.0.0.1", Port = port, Pooling = true }.ConnectionString);
         await Until.TrueAsync(async () =>
         {
-            Assert.False(bouncer._process.HasExited, "PgBouncer ended.");
+            Assert.False(bouncer._process.HasExited, "PgBouncer has exited.");
             using var client = new TcpClient();
             try
             {

@@ -10,7 +10,7 @@ using Npgsql;
 
 namespace ChatBackend.Tests;
 
-/// <summary>The service behind a transaction pooler, which keeps nothing of a session from one transaction to the next.</summary>
+/// <summary>The service behind a transaction pooler, which keeps no session state between transactions.</summary>
 public sealed class PgBouncerTests : IAsyncLifetime
 {
     private const string Question = "How do two ROS 2 nodes talk to each other?";
@@ -65,12 +65,12 @@ public sealed class PgBouncerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Chat_streams_audits_and_ingest_work_through_it()
+    public async Task Chat_streams_audits_and_ingest_work_through_a_transaction_pooler()
     {
         await using var app = new ChatApp { ["DATABASE_URL"] = _bouncer.ConnectionString };
         await app.InitializeAsync();
 
-        // More at once than there are server connections, three times over: sessions and connections mix.
+        // More requests at once than server connections, three times, so that clients share connections.
         for (var round = 0; round < 3; round++)
         {
             var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => app.AnswerAsync(new { message = Question })));

@@ -9,9 +9,9 @@ using Npgsql;
 namespace ChatBackend.Tests;
 
 /// <summary>
-/// The one PostgreSQL server of a test run: <c>TEST_DATABASE_URL</c> where it is set, else a throw-away one from the
-/// installed binaries, else one from the <c>docker</c> command. Tests share the server and never rows: each application
-/// has a database of its own.
+/// The PostgreSQL server of a test run: <c>TEST_DATABASE_URL</c> if it is set, else a temporary server from the
+/// installed binaries, else one from the <c>docker</c> command. Tests share the server but no rows: each application
+/// has its own database.
 /// </summary>
 public sealed class PostgresServer : IAsyncLifetime
 {
@@ -33,7 +33,7 @@ public sealed class PostgresServer : IAsyncLifetime
             }
             else if (LocalPostgres.FindBinaries() is not null)
             {
-                // Nobody needs these rows after a crash: without fsync the suite runs in half the time.
+                // The rows need not survive a crash, and without fsync the tests take half the time.
                 _local = new(_folder, NullLogger.Instance, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=400");
                 await _local.StartAsync(CancellationToken.None);
                 _connectionString = _local.ConnectionString;
@@ -60,7 +60,7 @@ public sealed class PostgresServer : IAsyncLifetime
         return settings.ConnectionString;
     }
 
-    /// <summary>Drops a database that <see cref="CreateDatabaseAsync"/> made, whoever is still connected.</summary>
+    /// <summary>Drops a database of <see cref="CreateDatabaseAsync"/> and closes the connections to it.</summary>
     public static async Task DropDatabaseAsync(string connectionString)
     {
         var name = new NpgsqlConnectionStringBuilder(connectionString).Database;

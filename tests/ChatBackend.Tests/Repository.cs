@@ -1,9 +1,9 @@
 namespace ChatBackend.Tests;
 
-/// <summary>Where the repository is, for the tests that look at its files.</summary>
+/// <summary>The repository's location, for tests that read its files.</summary>
 internal static class Repository
 {
-    /// <summary>The folder that holds the solution.</summary>
+    /// <summary>The folder with the solution file.</summary>
     public static string Root { get; } = Find();
 
     private static string Find()

@@ -5,7 +5,7 @@ using System.Runtime.InteropServices;
 
 namespace ChatBackend.Tests;
 
-/// <summary>The built program as a process of its own, as an operator runs it; killed with the test.</summary>
+/// <summary>The built program in its own process, as an operator runs it; killed at the end of the test.</summary>
 internal sealed class ServiceProcess : IAsyncDisposable
 {
     private const int Terminate = 15;
@@ -21,7 +21,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    /// <summary>Both outputs so far.</summary>
+    /// <summary>Standard output and standard error so far.</summary>
     public string Output
     {
         get
@@ -31,7 +31,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>The most memory that the program has had so far, in bytes.</summary>
+    /// <summary>The peak memory (working set) so far, in bytes.</summary>
     public long PeakMemory
     {
         get
@@ -41,8 +41,8 @@ internal sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
-    /// <summary>Starts the program with these settings and nothing else of ours in its environment.</summary>
-    /// <param name="arguments">A command such as <c>check</c>; none serves.</param>
+    /// <summary>Starts the program with these settings.</summary>
+    /// <param name="arguments">A command such as <c>check</c>; without one the service runs.</param>
     public static ServiceProcess Start(Dictionary<string, string> settings, params string[] arguments)
     {
         var port = FreePort();
@@ -68,19 +68,19 @@ internal sealed class ServiceProcess : IAsyncDisposable
         return service;
     }
 
-    /// <summary>Waits until the service can do its work, with all it was set to have.</summary>
+    /// <summary>Waits until the service and all its dependencies are ready.</summary>
     public Task WaitUntilReadyAsync() => WaitUntilAsync("/health/ready", body: "\"status\":\"ready\"");
 
-    /// <summary>Waits until the service answers at all.</summary>
+    /// <summary>Waits until <c>/health</c> returns 200.</summary>
     public Task WaitUntilAliveAsync(TimeSpan? within = null) => WaitUntilAsync("/health", within: within);
 
-    /// <summary>SIGKILL: nothing is tidied up.</summary>
+    /// <summary>Sends SIGKILL: the program cannot clean up.</summary>
     public void Kill() => _process.Kill();
 
-    /// <summary>SIGTERM: what platforms send.</summary>
+    /// <summary>Sends SIGTERM, as platforms do.</summary>
     public void Stop() => Assert.Equal(0, SendSignal(_process.Id, Terminate));
 
-    /// <summary>Waits for the end; its exit code.</summary>
+    /// <summary>Waits for the process to end; returns its exit code.</summary>
     public async Task<int> WaitForExitAsync()
     {
         await _process.WaitForExitAsync(TestContext.Current.CancellationToken);
@@ -110,7 +110,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
     private Task WaitUntilAsync(string path, string body = "", TimeSpan? within = null) => Until.TrueAsync(
         async () =>
         {
-            Assert.False(_process.HasExited, $"The service ended:\n{Output}");
+            Assert.False(_process.HasExited, $"The service has exited:\n{Output}");
             try
             {
                 using var response = await Client.GetAsync(path);

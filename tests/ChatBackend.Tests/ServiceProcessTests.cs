@@ -33,7 +33,7 @@ public sealed class ServiceProcessTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Production_logs_one_JSON_line_a_request_and_no_question()
+    public async Task Production_logs_one_JSON_line_per_request_and_no_question()
     {
         await using var service = Start("Production", ("AI_PROVIDER", "offline"));
         await service.WaitUntilReadyAsync();
@@ -55,7 +55,7 @@ public sealed class ServiceProcessTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Without_the_mandatory_settings_it_does_not_start_and_names_them_all()
+    public async Task Without_its_required_settings_the_service_does_not_start_and_names_them_all()
     {
         await using var service = ServiceProcess.Start(new() { ["ASPNETCORE_ENVIRONMENT"] = "Production" });
 
@@ -65,7 +65,7 @@ public sealed class ServiceProcessTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Options_out_of_range_stop_the_start()
+    public async Task The_service_does_not_start_with_an_option_out_of_range()
     {
         await using var service = Start("Production", ("AI_PROVIDER", "offline"), ("ModelLimits__BreakerRatio", "50"));
 
@@ -76,7 +76,7 @@ public sealed class ServiceProcessTests : IAsyncLifetime
     [Theory]
     [InlineData("offline", 0)]
     [InlineData("nonsense", 1)]
-    public async Task Check_exits_with_whether_the_service_would_start(string provider, int code)
+    public async Task The_exit_code_of_check_tells_whether_the_service_would_start(string provider, int code)
     {
         await using var check = ServiceProcess.Start(
             new() { ["ASPNETCORE_ENVIRONMENT"] = "Production", ["DATABASE_URL"] = "postgres://u:hunter2@h/db", ["AI_PROVIDER"] = provider }, "check");
@@ -86,7 +86,7 @@ public sealed class ServiceProcessTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Health_exits_with_whether_a_service_answers()
+    public async Task The_exit_code_of_health_is_1_if_no_service_answers()
     {
         await using var health = ServiceProcess.Start([], "health");
 

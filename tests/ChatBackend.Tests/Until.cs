@@ -2,10 +2,10 @@ using System.Diagnostics;
 
 namespace ChatBackend.Tests;
 
-/// <summary>Waits on a condition, which is what tests do instead of sleeping.</summary>
+/// <summary>Waits for a condition. Tests use it instead of sleeping.</summary>
 internal static class Until
 {
-    /// <summary>Returns once the condition holds; fails with the reason after the time limit (30 s).</summary>
+    /// <summary>Returns once the condition is true; fails with the message after the time limit (30 s).</summary>
     public static async Task TrueAsync(Func<Task<bool>> condition, string otherwise, TimeSpan? within = null)
     {
         var started = Stopwatch.GetTimestamp();
