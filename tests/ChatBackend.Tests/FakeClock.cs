@@ -42,7 +42,7 @@ internal sealed class FakeClock : TimeProvider
             timer.Ring();
     }
 
-    /// <summary>Rings once: nothing here has periods.</summary>
+    /// <summary>Fires once; periods are not supported.</summary>
     private sealed class Timer(FakeClock clock, Action ring) : ITimer
     {
         public TimeSpan? Due { get; private set; }
