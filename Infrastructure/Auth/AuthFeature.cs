@@ -6,7 +6,7 @@ using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>Who may call what. A route says which of three rules holds for it; without one, credentials are not looked at.</summary>
+/// <summary>Who may call what. A route has one of three policies; without one, credentials are ignored.</summary>
 internal static class AuthFeature
 {
     /// <summary>The policy of <see cref="AcceptToken"/>.</summary>
@@ -39,7 +39,7 @@ internal static class AuthFeature
         builder.Services.Configure<AuthOptions>(builder.Configuration);
         builder.Services.AddSingleton<JsonWebKeySet>();
         builder.Services.AddSingleton<TokenVerifier>();
-        // Not AddAuthentication: it brings data protection along, which writes keys to disk that nothing here needs.
+        // Not AddAuthentication: it adds data protection, which writes keys to disk that nothing here uses.
         builder.Services.AddAuthenticationCore(schemes =>
         {
             schemes.AddScheme<BearerTokenHandler>(BearerTokenHandler.Name, displayName: null);
@@ -61,13 +61,13 @@ internal static class AuthFeature
             app.Services.GetRequiredService<IOptions<AuthOptions>>().Value, app.Environment, app.Services.GetRequiredService<ILogger<AuthOptions>>()));
     }
 
-    /// <summary>The token is optional: none is an anonymous reader, a bad one is 401 and never taken for none.</summary>
+    /// <summary>The token is optional: without one the reader is anonymous, an invalid one is 401.</summary>
     public static TBuilder AcceptToken<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes
         .RequireAuthorization(TokenAccepted)
         .WithMetadata(Token with { IsOptional = true })
         .FailsWith(StatusCodes.Status401Unauthorized, "invalid_token", "The token is not valid. Without one, the reader is anonymous.");
 
-    /// <summary>401 without a good token.</summary>
+    /// <summary>401 without a valid token.</summary>
     public static TBuilder RequireToken<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes
         .RequireAuthorization(TokenRequired)
         .WithMetadata(Token)
@@ -77,20 +77,20 @@ internal static class AuthFeature
     public static TBuilder RequireIngestKey<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes
         .RequireAuthorization(IngestKeyRequired)
         .WithMetadata(IngestKey)
-        .FailsWith(StatusCodes.Status401Unauthorized, "ingest_key_required", "There is no ingest key, or it is not the right one.");
+        .FailsWith(StatusCodes.Status401Unauthorized, "ingest_key_required", "There is no ingest key, or it does not match.");
 
     private static async Task<bool> HasNoBadTokenAsync(AuthorizationHandlerContext authorization) =>
         authorization.Resource is HttpContext context && (await context.AuthenticateAsync(BearerTokenHandler.Name)).Failure is null;
 
-    /// <summary>What is closed or too open for want of a setting; in development nothing is amiss.</summary>
+    /// <summary>Warns of what is closed or too open because a setting is missing; not in development.</summary>
     private static void Warn(AuthOptions options, IHostEnvironment environment, ILogger log)
     {
         if (environment.IsDevelopment())
             return;
         if (!options.IsSignInConfigured)
-            log.LogWarning("Neither AUTH_JWKS_URL nor AUTH_SECRET is set: profiles are closed, and no token is taken");
+            log.LogWarning("Neither AUTH_JWKS_URL nor AUTH_SECRET is set: profiles are closed, and all tokens are refused");
         else if ((options.JwksUrl is not null || options.Secret is not null) && (options.Issuer is null || options.Audience is null))
-            log.LogWarning("AUTH_ISSUER or AUTH_AUDIENCE is not set: tokens that the signer made for others are taken, too");
+            log.LogWarning("AUTH_ISSUER or AUTH_AUDIENCE is not set: tokens that the signer issued for other services are accepted, too");
         if (options.IngestApiKey is null)
             log.LogWarning("INGEST_API_KEY is not set: ingest and insights are closed");
     }

@@ -1,13 +1,13 @@
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>Whose tokens are believed, and the key that opens what only an operator may do.</summary>
+/// <summary>Which tokens are accepted, and the operator's key.</summary>
 internal sealed class AuthOptions
 {
     /// <summary>Who signs the readers' tokens (<c>iss</c>).</summary>
     [ConfigurationKeyName("AUTH_ISSUER")]
     public string? Issuer { get; set; }
 
-    /// <summary>Whom the tokens are for (<c>aud</c>).</summary>
+    /// <summary>The service that the tokens are issued for (<c>aud</c>).</summary>
     [ConfigurationKeyName("AUTH_AUDIENCE")]
     public string? Audience { get; set; }
 
@@ -27,7 +27,7 @@ internal sealed class AuthOptions
     [ConfigurationKeyName("INGEST_API_KEY")]
     public string? IngestApiKey { get; set; }
 
-    /// <summary>False when no token could be verified, whatever it says.</summary>
+    /// <summary>False when there is no key to verify a token with.</summary>
     public bool IsSignInConfigured => JwksUrl is not null || Secret is not null || UserJwts.SigningKeys.Count > 0;
 }
 
@@ -45,10 +45,10 @@ internal sealed class UserJwtsOptions
     public IList<UserJwtsKey> SigningKeys { get; set; } = [];
 }
 
-/// <summary>A key of <c>dotnet user-jwts</c>; it is in the user secrets.</summary>
+/// <summary>A key of <c>dotnet user-jwts</c>, from the user secrets.</summary>
 internal sealed class UserJwtsKey
 {
-    /// <summary>The only <c>iss</c> that this key may sign for.</summary>
+    /// <summary>The only <c>iss</c> that is valid with this key.</summary>
     public string? Issuer { get; set; }
 
     /// <summary>The secret, in base64.</summary>

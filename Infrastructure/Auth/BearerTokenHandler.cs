@@ -9,19 +9,19 @@ using Microsoft.Extensions.Primitives;
 namespace ChatBackend.Infrastructure.Auth;
 
 /// <summary>
-/// Bearer tokens (RFC 6750) of the site's sign-in. It stands in for the JwtBearer package, which may replace it: the section
-/// <c>Authentication:Schemes:Bearer</c> is the same.
+/// Bearer tokens (RFC 6750) of the site's sign-in. The JwtBearer package reads the same section,
+/// <c>Authentication:Schemes:Bearer</c>, but cannot verify Ed25519, which many sign-ins use.
 /// </summary>
 internal sealed class BearerTokenHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> options, UrlEncoder encoder, TokenVerifier verifier, IOptions<AuthOptions> auth)
-    // The framework would log three lines a refusal; the request's own line and the answer's detail tell enough.
+    // The framework would log three lines per refusal; the request's line and the response say enough.
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, NullLoggerFactory.Instance, encoder)
 {
     public const string Name = "Bearer";
 
     private TokenVerdict? _verdict;
 
-    /// <summary>What stands behind <c>Bearer</c>; null where there is not one header of that form.</summary>
+    /// <summary>The token after <c>Bearer</c>; null unless there is exactly one header of that form.</summary>
     public static string? TokenIn(StringValues authorization) =>
         authorization is [{ } value] && value.StartsWith($"{Name} ", StringComparison.OrdinalIgnoreCase) ? value[(Name.Length + 1)..].Trim(' ') : null;
 
@@ -31,14 +31,14 @@ internal sealed class BearerTokenHandler(
         if (StringValues.IsNullOrEmpty(header))
             return AuthenticateResult.NoResult();
 
-        // Whatever else stands there was meant to say who asks: it is never overlooked.
+        // Any other Authorization header is an error, never an anonymous reader.
         _verdict = TokenIn(header) is { } token
             ? await verifier.VerifyAsync(token, Context.RequestAborted)
             : new(null, "The Authorization header is not of the form: Bearer <token>.");
         if (_verdict.Subject is not { } subject)
-            return AuthenticateResult.Fail(_verdict.Refusal ?? "The signer's keys cannot be had.");
+            return AuthenticateResult.Fail(_verdict.Refusal ?? "The signer's keys are unavailable.");
 
-        // Only the subject: sign-ins put the whole user into a token, and none of it is needed here.
+        // Only the subject: the other claims about the user are not needed.
         var identity = new ClaimsIdentity([new Claim("sub", subject)], Name, "sub", roleType: null);
         return AuthenticateResult.Success(new(new ClaimsPrincipal(identity), Name));
     }

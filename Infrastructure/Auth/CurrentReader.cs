@@ -1,7 +1,7 @@
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>Who asks: a handler takes it as a parameter.</summary>
-/// <param name="Subject">The token's <c>sub</c>; null for an anonymous reader, who is one only where the route allows it.</param>
+/// <summary>The reader who calls; a handler takes it as a parameter.</summary>
+/// <param name="Subject">The token's <c>sub</c>; null for an anonymous reader.</param>
 internal sealed record CurrentReader(string? Subject)
 {
     public static ValueTask<CurrentReader?> BindAsync(HttpContext context) => ValueTask.FromResult<CurrentReader?>(new(context.User.FindFirst("sub")?.Value));

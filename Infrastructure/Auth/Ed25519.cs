@@ -3,7 +3,7 @@ using System.Runtime.InteropServices;
 namespace ChatBackend.Infrastructure.Auth;
 
 /// <summary>
-/// Ed25519 signatures (RFC 8032). .NET 10 has no public type for them; OpenSSL 3, which .NET itself uses on Linux, has.
+/// Ed25519 signatures (RFC 8032). .NET 10 has no public type for them, so OpenSSL 3 verifies them, which .NET uses on Linux.
 /// </summary>
 internal static class Ed25519
 {
@@ -31,7 +31,7 @@ internal static class Ed25519
             var isValid = key != 0 && context != 0
                 && EVP_DigestVerifyInit(context, 0, 0, 0, key) == 1
                 && EVP_DigestVerify(context, signature, SignatureBytes, message, (nuint)message.Length) == 1;
-            // OpenSSL queues its errors by thread: what is left there would confuse the next caller.
+            // OpenSSL queues errors per thread: the next caller must not find them.
             if (!isValid)
                 ERR_clear_error();
             return isValid;

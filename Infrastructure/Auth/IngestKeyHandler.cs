@@ -12,11 +12,11 @@ namespace ChatBackend.Infrastructure.Auth;
 
 /// <summary>
 /// The operator's key, <c>INGEST_API_KEY</c>: sent as <c>X-API-Key: &lt;key&gt;</c> or <c>Authorization: Bearer &lt;key&gt;</c>. In development
-/// without a key, whoever is on this machine is the operator.
+/// without a key, requests from this machine are the operator's.
 /// </summary>
 internal sealed class IngestKeyHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> options, UrlEncoder encoder, IOptions<AuthOptions> auth, IHostEnvironment environment)
-    // The framework would log three lines a refusal; the request's own line and the answer's detail tell enough.
+    // The framework would log three lines per refusal; the request's line and the response say enough.
     : AuthenticationHandler<AuthenticationSchemeOptions>(options, NullLoggerFactory.Instance, encoder)
 {
     public const string Name = "IngestKey";
@@ -24,7 +24,7 @@ internal sealed class IngestKeyHandler(
     /// <summary>The header of the key.</summary>
     public const string Header = "X-API-Key";
 
-    // What only a proxy adds: the request came from elsewhere, though its last hop is on this machine.
+    // Proxies add these: the request came from elsewhere, even if its last hop is on this machine.
     private static readonly string[] ProxyHeaders =
         ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-IP", "X-Original-For"];
 
@@ -42,20 +42,20 @@ internal sealed class IngestKeyHandler(
             null when environment.IsDevelopment() => ("ingest_key_not_configured", "Without INGEST_API_KEY this is open to this machine only. Set it, and send it as X-API-Key."),
             null => ("ingest_key_not_configured", "This is closed on this server until its operator sets INGEST_API_KEY."),
             _ when Given() is null => ("ingest_key_required", "Send the ingest key as X-API-Key: <key> or Authorization: Bearer <key>."),
-            _ => ("invalid_ingest_key", "The ingest key is not the right one."),
+            _ => ("invalid_ingest_key", "The ingest key does not match."),
         };
         Response.Headers.WWWAuthenticate = code is "invalid_ingest_key" ? "Bearer realm=\"ingest\", error=\"invalid_token\"" : "Bearer realm=\"ingest\"";
         return Problem.Of(StatusCodes.Status401Unauthorized, code, detail).ExecuteAsync(Context);
     }
 
-    // Of equal length, so that a comparison does not tell how long the key is.
+    // Hashes have equal length, so that the comparison does not reveal the length of the key.
     private static byte[] Hash(string key) => SHA256.HashData(Encoding.UTF8.GetBytes(key));
 
     private static AuthenticateResult Success() => AuthenticateResult.Success(new(new ClaimsPrincipal(new ClaimsIdentity(Name)), Name));
 
     private string? Given() => Request.Headers[Header] is [{ Length: > 0 } key] ? key : BearerTokenHandler.TokenIn(Request.Headers.Authorization);
 
-    /// <summary>A connection of this machine that nobody elsewhere is behind: neither a proxy nor a page in the developer's browser.</summary>
+    /// <summary>True for a client on this machine that is neither a proxy nor a foreign page in the developer's browser.</summary>
     private bool IsFromThisMachine() =>
         Context.Connection.RemoteIpAddress is { } peer && IPAddress.IsLoopback(peer.IsIPv4MappedToIPv6 ? peer.MapToIPv4() : peer)
         && !ProxyHeaders.Any(Request.Headers.ContainsKey)

@@ -5,22 +5,22 @@ using Microsoft.Extensions.Options;
 namespace ChatBackend.Infrastructure.Auth;
 
 /// <summary>
-/// The signer's public keys (RFC 7517) from <c>AUTH_JWKS_URL</c>. Fetched when a token names a key that is not known, at most
-/// once in 30 s whatever the tokens name, and now and then for the keys that were withdrawn: beside the requests while there
-/// are some, before the first one after a pause. The last good set stays while the signer is away.
+/// The signer's public keys (RFC 7517) from <c>AUTH_JWKS_URL</c>. A token with an unknown key causes a fetch, at most one
+/// every 30 s. A set in use is refreshed in the background; after a pause in traffic it is fetched before it is used, as a
+/// key may have been withdrawn. While the signer is unavailable, the last good set stays in use.
 /// </summary>
 internal sealed class JsonWebKeySet : IDisposable
 {
     /// <summary>The largest set that is read: 64 KB.</summary>
     public const int MaxBytes = 64 * 1024;
 
-    /// <summary>Between two fetches; strangers decide how often unknown keys are named.</summary>
+    /// <summary>Between two fetches: anyone can send tokens with unknown keys.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(30);
 
-    /// <summary>After this a set in use is fetched again, beside the request that finds it so old.</summary>
+    /// <summary>After this a set in use is refreshed in the background.</summary>
     public static readonly TimeSpan MaxAge = TimeSpan.FromMinutes(10);
 
-    /// <summary>A set that was not asked for again for so long is fetched before it is believed: a key in it may be withdrawn.</summary>
+    /// <summary>A set whose last fetch is older than this is fetched before it is used.</summary>
     public static readonly TimeSpan MaxIdle = TimeSpan.FromMinutes(20);
 
     private readonly Uri? _url;
@@ -36,7 +36,7 @@ internal sealed class JsonWebKeySet : IDisposable
     public JsonWebKeySet(IOptions<AuthOptions> options, TimeProvider time, ILogger<JsonWebKeySet> log)
     {
         (_url, _time, _log) = (options.Value.JwksUrl, time, log);
-        // No redirects: only the address that the operator chose is believed.
+        // No redirects: only the address that the operator chose is trusted.
         _http = new(new SocketsHttpHandler { AllowAutoRedirect = false, UseCookies = false, PooledConnectionLifetime = TimeSpan.FromMinutes(2) })
         {
             MaxResponseContentBufferSize = MaxBytes,
@@ -44,13 +44,13 @@ internal sealed class JsonWebKeySet : IDisposable
         };
     }
 
-    /// <summary>True until a set was fetched: no token can be told good from bad.</summary>
+    /// <summary>True until a set was fetched: no token can be verified.</summary>
     public bool IsEmpty => _keys.Count == 0;
 
     /// <summary>The key of this id for this algorithm, or null when the signer has none.</summary>
     public async ValueTask<VerificationKey?> FindAsync(string id, string algorithm, CancellationToken cancellationToken)
     {
-        // Looked at before the keys: a fetch that ends in between must not make the old ones look new.
+        // Read before the keys: a fetch that ends in between must not make the old keys look fresh.
         var isFresh = _time.GetElapsedTime(Volatile.Read(ref _answered)) < MaxIdle;
         var isKnown = _keys.TryGetValue((id, algorithm), out var key);
         var fetch = FetchUnlessWithin(isKnown ? MaxAge : Pause);
@@ -63,7 +63,7 @@ internal sealed class JsonWebKeySet : IDisposable
 
     public void Dispose() => _http.Dispose();
 
-    /// <summary>The fetch under way, or a new one unless one began so recently.</summary>
+    /// <summary>The fetch in flight, or a new one unless the last began within the pause.</summary>
     private Task FetchUnlessWithin(TimeSpan pause)
     {
         lock (_gate)
@@ -71,7 +71,7 @@ internal sealed class JsonWebKeySet : IDisposable
             if (_fetch.IsCompleted && (_fetched is not { } fetched || _time.GetElapsedTime(fetched) >= pause))
             {
                 _fetched = _time.GetTimestamp();
-                // Not the request's: others wait for it, too.
+                // Without the request's token: other requests wait for it, too.
                 _fetch = Task.Run(FetchAsync, CancellationToken.None);
             }
 
@@ -88,15 +88,15 @@ internal sealed class JsonWebKeySet : IDisposable
             if (keys is { Count: > 0 })
                 _keys = keys;
             else
-                _log.LogWarning("AUTH_JWKS_URL answered {Status} without a key that can be used; the last good keys stay", (int)response.StatusCode);
+                _log.LogWarning("AUTH_JWKS_URL answered {Status} without a usable key; the last good keys stay in use", (int)response.StatusCode);
         }
         catch (Exception e) when (e is HttpRequestException or OperationCanceledException or ObjectDisposedException)
         {
-            _log.LogWarning("AUTH_JWKS_URL cannot be fetched ({Reason}); the last good keys stay", (e as HttpRequestException)?.HttpRequestError.ToString() ?? "Timeout");
+            _log.LogWarning("AUTH_JWKS_URL cannot be fetched ({Reason}); the last good keys stay in use", (e as HttpRequestException)?.HttpRequestError.ToString() ?? "Timeout");
         }
         finally
         {
-            // An answer or none: nobody waits again for a signer that is away.
+            // Set after a failure, too: requests do not wait again for an unavailable signer.
             Volatile.Write(ref _answered, _time.GetTimestamp());
         }
     }
@@ -109,7 +109,7 @@ internal sealed class JsonWebKeySet : IDisposable
         var keys = new Dictionary<(string, string), VerificationKey>();
         foreach (var jwk in members.EnumerateArray().Where(m => m.ValueKind is JsonValueKind.Object))
         {
-            // A key that we cannot use does not spoil the others.
+            // An unusable key does not invalidate the others.
             if (SignedToken.TryGetText(jwk, "kid", out var id) && !string.IsNullOrEmpty(id) && VerificationKey.OfJwk(jwk) is { } key)
                 keys.TryAdd((id, key.Algorithm), key);
         }

@@ -4,17 +4,17 @@ using System.Text.Json;
 
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>A JWT in the compact form of a JWS (RFC 7515, 7519), read with nothing believed yet.</summary>
+/// <summary>A JWT in the compact serialization of a JWS (RFC 7515, 7519), parsed and not yet verified.</summary>
 /// <param name="Algorithm">Its <c>alg</c>.</param>
 /// <param name="KeyId">Its <c>kid</c>.</param>
 /// <param name="Message">What is signed.</param>
-/// <param name="Payload">The claims' JSON, to be read once the signature holds.</param>
+/// <param name="Payload">The claims' JSON, to be read once the signature is verified.</param>
 internal sealed record SignedToken(string Algorithm, string? KeyId, byte[] Message, byte[] Signature, byte[] Payload)
 {
-    /// <summary>The longest token that is looked at: 8 KB.</summary>
+    /// <summary>The longest token that is parsed: 8 KB.</summary>
     public const int MaxLength = 8 * 1024;
 
-    // Keys that a token brings along or points to are never used; neither are extensions that must be understood.
+    // Keys that a token contains or links to are never used, and critical extensions are not supported.
     private static readonly string[] Refused = ["crit", "jwk", "jku", "x5u", "x5c", "b64", "zip"];
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16, AllowDuplicateProperties = false };
@@ -30,7 +30,7 @@ internal sealed record SignedToken(string Algorithm, string? KeyId, byte[] Messa
             return null;
         if (!TryGetText(header, "alg", out var algorithm) || algorithm is null || !TryGetText(header, "kid", out var keyId))
             return null;
-        // Explicit typing (RFC 8725, 3.11): a logout token or a proof of possession is signed by the same key.
+        // Explicit typing (RFC 8725, 3.11): a logout token or a proof of possession may be signed with the same key.
         if (!TryGetText(header, "typ", out var type) || type?.ToUpperInvariant() is not (null or "JWT" or "AT+JWT" or "APPLICATION/AT+JWT"))
             return null;
 
@@ -45,14 +45,14 @@ internal sealed record SignedToken(string Algorithm, string? KeyId, byte[] Messa
             using var document = JsonDocument.Parse(json, Strict);
             return document.RootElement.ValueKind is JsonValueKind.Object ? document.RootElement.Clone() : null;
         }
-        // What the reader throws besides for names that are no UTF-16: \ud800 without its other half.
+        // The reader throws InvalidOperationException for a name with an unpaired surrogate.
         catch (Exception e) when (e is JsonException or InvalidOperationException)
         {
             return null;
         }
     }
 
-    /// <summary>A text of an object: null where there is none; false where it is no text.</summary>
+    /// <summary>A string member of an object: null if it is absent; false if it is not a string.</summary>
     public static bool TryGetText(JsonElement json, string name, out string? text)
     {
         text = null;

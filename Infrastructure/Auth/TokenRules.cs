@@ -4,7 +4,7 @@ using ChatBackend.Infrastructure.Http.Json;
 
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>What a token must claim (RFC 7519, 4.1; RFC 8725) for the key that signed it to count.</summary>
+/// <summary>The claims that a token needs (RFC 7519, 4.1; RFC 8725), which depend on the key that signed it.</summary>
 /// <param name="Issuers">The <c>iss</c> that are accepted; empty for all.</param>
 /// <param name="Audiences">The <c>aud</c> that are accepted; empty for all.</param>
 /// <param name="MaxLifetime">How long a token may live at most; null for any time.</param>
@@ -13,10 +13,10 @@ internal sealed record TokenRules(IReadOnlyList<string> Issuers, IReadOnlyList<s
     /// <summary>The longest subject, in characters.</summary>
     public const int MaxSubjectLength = 128;
 
-    /// <summary>How far clocks may be apart.</summary>
+    /// <summary>The clock skew that is tolerated.</summary>
     public static readonly TimeSpan Skew = TimeSpan.FromSeconds(30);
 
-    /// <summary>31 December 9999: no clock shows more seconds.</summary>
+    /// <summary>31 December 9999, the last day of .NET's calendar.</summary>
     private const double LastSecond = 253_402_300_799;
 
     /// <summary>The subject, or why the token is refused.</summary>
@@ -36,9 +36,9 @@ internal sealed record TokenRules(IReadOnlyList<string> Issuers, IReadOnlyList<s
             return Refuse($"It lives longer than {MaxLifetime.Value.TotalHours} hours.");
 
         if (!SignedToken.TryGetText(claims, "iss", out var issuer) || (Issuers.Count > 0 && !Issuers.Contains(issuer)))
-            return Refuse("Its iss is not the one that is trusted here.");
+            return Refuse("Its iss is not trusted here.");
         if (Audiences.Count > 0 && !AudiencesOf(claims).Any(Audiences.Contains))
-            return Refuse("Its aud is somebody else.");
+            return Refuse("Its aud is another service.");
         if (!SignedToken.TryGetText(claims, "sub", out var subject) || string.IsNullOrWhiteSpace(subject) || subject.Length > MaxSubjectLength || !ValidationFilter.IsStorable(subject))
             return Refuse($"Its sub is not a text of 1 to {MaxSubjectLength} characters.");
         return (subject, null);
@@ -55,7 +55,7 @@ internal sealed record TokenRules(IReadOnlyList<string> Issuers, IReadOnlyList<s
             : [];
     }
 
-    /// <summary>A NumericDate: null where there is none; false where it is no number or no time (1e400 reads as infinity).</summary>
+    /// <summary>A NumericDate: null if it is absent; false if it is not a valid time (1e400 reads as infinity).</summary>
     private static bool TryGetTime(JsonElement claims, string name, out double? seconds)
     {
         seconds = null;

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>What came of a token: its subject, or why it is refused, or that nobody can tell at the moment.</summary>
+/// <summary>The result for a token: its subject, why it is refused, or that the keys are unavailable.</summary>
 internal sealed record TokenVerdict(string? Subject, string? Refusal = null, bool IsUnavailable = false);
 
 /// <summary>Verifies the readers' tokens with the keys that are configured, and no others (RFC 8725).</summary>
@@ -19,7 +19,7 @@ internal sealed class TokenVerifier
         var auth = options.Value;
         _time = time;
         _keySet = auth.JwksUrl is null ? null : keySet;
-        // Nobody can take a token back: a site's may live for a day. Those of user-jwts, a developer's own, live for 90.
+        // A token cannot be revoked, so a site's may live for one day. Those of user-jwts, for development, live for 90.
         _siteRules = new(OneOrNone(auth.Issuer), OneOrNone(auth.Audience), TimeSpan.FromHours(24));
         _secrets =
         [

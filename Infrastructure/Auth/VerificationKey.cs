@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>A key and the one algorithm that it is for (RFC 8725, 3.1): a public key is never a secret of HS256.</summary>
+/// <summary>A key and the one algorithm that it is for (RFC 8725, 3.1): a public key is never used as a secret of HS256.</summary>
 internal sealed class VerificationKey
 {
     public const string HmacSha256 = "HS256";
@@ -27,7 +27,7 @@ internal sealed class VerificationKey
     public static VerificationKey OfSecret(byte[] secret) =>
         new(HmacSha256, (message, signature) => CryptographicOperations.FixedTimeEquals(HMACSHA256.HashData(secret, message), signature));
 
-    /// <summary>A public key of a set (RFC 7517), or null when it is not one that we use.</summary>
+    /// <summary>A public key of a set (RFC 7517), or null when its type or use is not supported.</summary>
     public static VerificationKey? OfJwk(JsonElement jwk)
     {
         if (Text(jwk, "use") is not (null or "sig") || IsForSomethingElse(jwk))
@@ -50,7 +50,7 @@ internal sealed class VerificationKey
         }
     }
 
-    // RSA and ECDsa objects are not for several threads at once, and are quickly made.
+    // RSA and ECDsa objects are not thread-safe, and cheap to make.
     private static VerificationKey? OfRsa(RSAParameters parameters)
     {
         using var probe = RSA.Create(parameters);

@@ -1,6 +1,6 @@
 namespace ChatBackend.Infrastructure.Configuration;
 
-/// <summary>Readies the environment variables before anything reads them.</summary>
+/// <summary>Prepares the environment variables before anything reads them.</summary>
 internal static class EnvironmentFile
 {
     /// <summary>

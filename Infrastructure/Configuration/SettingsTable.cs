@@ -6,7 +6,7 @@ using ChatBackend.Infrastructure.Search.Qdrant;
 
 namespace ChatBackend.Infrastructure.Configuration;
 
-/// <summary>Every environment variable that an operator may set, in the order in which the README tells them.</summary>
+/// <summary>Every environment variable that an operator may set, in the README's order.</summary>
 internal static class SettingsTable
 {
     /// <summary>The default of <c>PORT</c>.</summary>

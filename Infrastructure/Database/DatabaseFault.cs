@@ -3,10 +3,10 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Database;
 
-/// <summary>What kind of failure of the database an exception is.</summary>
+/// <summary>Classifies exceptions of the database.</summary>
 internal static class DatabaseFault
 {
-    /// <summary>True when the database is unavailable for now: away, starting, full, read-only, or too slow for its time limit.</summary>
+    /// <summary>True when the database is unavailable for now: unreachable, starting, out of connections, read-only, or slower than a time limit.</summary>
     public static bool IsDatabaseUnavailable(this Exception exception) => exception switch
     {
         PostgresException { IsTransient: true } => true,
@@ -15,7 +15,7 @@ internal static class DatabaseFault
         PostgresException { SqlState: var state } => state is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.QueryCanceled
             || state[..2] is "08" or "53" || state.StartsWith("57P", StringComparison.Ordinal),
         NpgsqlException => true,
-        // Npgsql does not wrap what it meets while it looks the host up.
+        // Npgsql does not wrap the exceptions of a DNS lookup.
         SocketException or TimeoutException => true,
         _ => false,
     };

@@ -53,8 +53,8 @@ internal static class DatabaseFeature
     });
 
     /// <summary>
-    /// Starts the private server where no <c>DATABASE_URL</c> is set. It comes before the host, which makes all its services,
-    /// and with them the data source, before it starts the first. It stops when the application is disposed.
+    /// Starts the private server if <c>DATABASE_URL</c> is not set. Call it before the host starts: the host creates all its
+    /// services, and with them the data source, before it starts the first. The server stops with the application.
     /// </summary>
     /// <exception cref="LocalPostgresException">PostgreSQL is not installed, or does not start.</exception>
     public static async Task StartLocalDatabaseAsync(this WebApplication app, CancellationToken cancellationToken)

@@ -3,9 +3,9 @@ using Npgsql;
 namespace ChatBackend.Infrastructure.Database;
 
 /// <summary>
-/// Runs the migrations in the background while the service listens already. A database that is away does not stop the
-/// service (a platform gives up on one that keeps dying): it is tried again until it is there, and <c>/health/ready</c>
-/// says what is waited for.
+/// Runs the migrations in the background while the service already listens. An unavailable database does not stop the
+/// service, as a platform gives up on one that keeps exiting: the start is retried, and <c>/health/ready</c> says what it
+/// waits for.
 /// </summary>
 internal sealed class DatabaseStart(Migrator migrator, NpgsqlConnectionStringBuilder settings, TimeProvider time, ILogger<DatabaseStart> log) : BackgroundService
 {
@@ -23,7 +23,7 @@ internal sealed class DatabaseStart(Migrator migrator, NpgsqlConnectionStringBui
     /// <summary>True once every script is applied.</summary>
     public bool IsMigrated => _migrated.Task.IsCompletedSuccessfully;
 
-    /// <summary>Why not yet, in a few words that anybody may read.</summary>
+    /// <summary>What the start waits for, in words that may be public.</summary>
     public string State { get; private set; } = WaitingForDatabase;
 
     /// <summary>Waits until every script is applied.</summary>
@@ -46,9 +46,9 @@ internal sealed class DatabaseStart(Migrator migrator, NpgsqlConnectionStringBui
         }
         catch (Exception e)
         {
-            // The service stops: what broke off is no news.
+            // The service stops: that is no failure to log.
             cancellationToken.ThrowIfCancellationRequested();
-            // A wrong password or a broken script waits here, too: readiness stays 503, and the log repeats why.
+            // A wrong password or a broken script is retried, too: readiness stays 503, and the log repeats why.
             State = e.IsReadOnly() ? "waiting for the database to take writes" : e.IsDatabaseUnavailable() ? WaitingForDatabase : "the migrations failed; the log says why";
             Log(e);
             return false;

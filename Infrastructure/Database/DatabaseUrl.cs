@@ -2,7 +2,7 @@ using System.Net;
 using System.Text.RegularExpressions;
 using Npgsql;
 
-// Npgsql's own messages repeat the password: ours never carry them as an inner exception.
+// Npgsql's messages repeat the password, so they are not kept as inner exceptions.
 #pragma warning disable MA0054
 
 namespace ChatBackend.Infrastructure.Database;
@@ -14,7 +14,7 @@ namespace ChatBackend.Infrastructure.Database;
 internal static partial class DatabaseUrl
 {
     /// <summary>
-    /// The connection settings, with our own for what the URL leaves open.
+    /// The connection settings, with our defaults for what the URL leaves open.
     /// </summary>
     /// <exception cref="FormatException">It cannot be read. The message names the part and never its value.</exception>
     public static NpgsqlConnectionStringBuilder Parse(string url)
@@ -149,7 +149,7 @@ internal static partial class DatabaseUrl
                     settings.Database = value;
                     break;
                 default:
-                    // pgbouncer=true, schema=…, pool_timeout=…: other drivers' settings, which libpq itself would refuse.
+                    // pgbouncer=true, schema=…, pool_timeout=…: other drivers' settings, which libpq would refuse.
                     break;
             }
         }
@@ -168,7 +168,7 @@ internal static partial class DatabaseUrl
             settings.CommandTimeout = 10;
         if (!given.Contains("Maximum Pool Size"))
             settings.MaxPoolSize = 30;
-        // Below Neon's five minutes: a connection is closed by us before the sleeping server drops it.
+        // Below Neon's five minutes: we close a connection before the suspended server drops it.
         if (!given.Contains("Connection Idle Lifetime"))
             settings.ConnectionIdleLifetime = 60;
         if (!given.Contains("Application Name"))
@@ -181,7 +181,7 @@ internal static partial class DatabaseUrl
             settings.NoResetOnClose = true;
     }
 
-    // libpq refuses it, too; read as it stands, it would be another password than the one that was meant.
+    // libpq refuses it, too; read literally, it would be a different password.
     [GeneratedRegex("%(?![0-9A-Fa-f]{2})", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex StrayPercent();
 

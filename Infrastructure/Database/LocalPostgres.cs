@@ -9,7 +9,7 @@ namespace ChatBackend.Infrastructure.Database;
 
 /// <summary>
 /// A private PostgreSQL for development and tests, from the binaries that the distribution installed: its own folder,
-/// its own port on 127.0.0.1, its own password. It outlives a kill of this process; the next start takes it over.
+/// its own port on 127.0.0.1, its own password. If this process is killed the server stays, and the next start takes it over.
 /// </summary>
 /// <param name="folder">Where the server keeps its files; <c>postgres/</c> below it is the data directory.</param>
 /// <param name="extraOptions">More <c>-c name=value</c> options for the server.</param>
@@ -32,7 +32,7 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
     {
     }
 
-    /// <summary>Npgsql keywords for the database; there once <see cref="StartAsync"/> has run.</summary>
+    /// <summary>Npgsql keywords for the database; set by <see cref="StartAsync"/>.</summary>
     public string ConnectionString => _connectionString ?? throw new InvalidOperationException("The private PostgreSQL has not been started.");
 
     /// <summary>Starts the server, or takes over one that runs on the folder already. The first time it makes the folder.</summary>
@@ -53,7 +53,7 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
             }
             catch (NpgsqlException e) when (e.IsTransient && attempt < Attempts)
             {
-                // A server that was just killed is about to be gone; one that just started is about to be ready.
+                // A server that was just killed will soon be gone; one that has just started will soon be ready.
                 await Task.Delay(Pause, cancellationToken);
             }
             catch (NpgsqlException e)
@@ -133,7 +133,7 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
     private async Task InitializeAsync(CancellationToken cancellationToken)
     {
         log.LogInformation("Making a private PostgreSQL in {Folder}", _data);
-        // Made aside and moved into place when whole: a kill in the middle leaves nothing that looks like a server.
+        // Made in another folder and moved when complete: a kill in between leaves nothing that looks like a server.
         var making = _data + ".making";
         if (Directory.Exists(making))
             Directory.Delete(making, recursive: true);
@@ -155,7 +155,7 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
 
     private async Task StartServerAsync(CancellationToken cancellationToken)
     {
-        // Another process may take the free port between the look and the start: then the next one is tried.
+        // Another process may take the free port before the server does: then the next one is tried.
         for (var attempt = 1; ; attempt++)
         {
             string[] options = ["listen_addresses=127.0.0.1", $"port={FreePort()}", "unix_socket_directories=", .. extraOptions];
@@ -241,7 +241,7 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
 
         string[] asServer = ["--reuid", ServerUser, "--regid", ServerUser, "--clear-groups"];
         var reaches = await RunAsync("setpriv", [.. asServer, "test", "-x", folder], cancellationToken);
-        // Below a home that only root may enter (/root is 0700), the server gets the one capability to pass through.
+        // In a home directory that only root may enter (/root is 0700), the server gets the one capability that it needs.
         string[] pass = reaches.Code == 0 ? [] : ["--inh-caps", "+dac_override", "--ambient-caps", "+dac_override"];
         return await RunAsync("setpriv", [.. asServer, .. pass, command, .. arguments], cancellationToken);
     }
@@ -266,5 +266,5 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
     }
 }
 
-/// <summary>The private PostgreSQL cannot be had; the message tells a developer what to do.</summary>
+/// <summary>The private PostgreSQL cannot be started; the message tells a developer what to do.</summary>
 internal sealed class LocalPostgresException(string message) : Exception(message);

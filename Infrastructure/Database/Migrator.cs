@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Database;
 
-/// <summary>A SQL script and the one that takes it back.</summary>
+/// <summary>A SQL script and the one that reverts it.</summary>
 internal sealed record Script(string Name, string Up, string Down);
 
 /// <summary>
@@ -14,7 +14,7 @@ internal sealed record Script(string Name, string Up, string Down);
 /// </summary>
 internal sealed class Migrator(ILogger<Migrator> log)
 {
-    /// <summary>"chatback" in ASCII: the key of the advisory lock, known to nobody else.</summary>
+    /// <summary>"chatback" in ASCII: the key of the advisory lock, used for nothing else.</summary>
     public const long LockKey = 0x6368617462_61636B;
 
     /// <summary>How long one script may take, in seconds.</summary>
@@ -27,14 +27,14 @@ internal sealed class Migrator(ILogger<Migrator> log)
     public static IReadOnlyList<Script> Scripts { get; } = ReadScripts();
 
     /// <summary>Applies what is missing. Safe to call from many processes at once: waits while another one migrates.</summary>
-    /// <param name="report">Is told, in a few words that anybody may read, what it does or waits for.</param>
+    /// <param name="report">Called with what it does or waits for, in words that may be public.</param>
     /// <returns>The names of the scripts that this call applied.</returns>
     public Task<IReadOnlyList<string>> UpAsync(NpgsqlConnectionStringBuilder settings, Action<string>? report, CancellationToken cancellationToken) => RunAsync(
         settings, report, done => Scripts.FirstOrDefault(s => !done.Contains(s.Name)), script => script.Up,
         "insert into schemaversions (scriptname, applied) values (@Name, now() at time zone 'utc')", cancellationToken);
 
-    /// <summary>Takes back every script after <paramref name="target"/> (null: all of them), newest first.</summary>
-    /// <returns>The names of the scripts that this call took back.</returns>
+    /// <summary>Reverts every script after <paramref name="target"/> (null: all of them), newest first.</summary>
+    /// <returns>The names of the scripts that this call reverted.</returns>
     public Task<IReadOnlyList<string>> DownAsync(NpgsqlConnectionStringBuilder settings, string? target, CancellationToken cancellationToken) => RunAsync(
         settings, report: null, done => Scripts.Reverse().TakeWhile(s => s.Name != target).FirstOrDefault(s => done.Contains(s.Name)), script => script.Down,
         "delete from schemaversions where scriptname = @Name", cancellationToken);
@@ -44,11 +44,11 @@ internal sealed class Migrator(ILogger<Migrator> log)
         NpgsqlConnectionStringBuilder settings, Action<string>? report, Func<IReadOnlySet<string>, Script?> next, Func<Script, string> sql, string journalSql,
         CancellationToken cancellationToken)
     {
-        // Not from the pool, whose connections remember the types that there were when it was made.
+        // Not from the pool, whose connections cache the types that existed when it was made.
         await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Pooling = false }.ConnectionString);
         await connection.OpenAsync(cancellationToken);
         var ran = new List<string>();
-        // Read without the lock first: where nothing is due, nothing is written, and a standby will do.
+        // Read without the lock first: if nothing is due, nothing is written, and a standby is enough.
         while (next(await JournalAsync(connection, cancellationToken)) is not null)
         {
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -75,9 +75,9 @@ internal sealed class Migrator(ILogger<Migrator> log)
     }
 
     /// <summary>
-    /// Takes the lock for the rest of the transaction, and makes the journal where there is none. A lock of the session would
-    /// stay behind in a pooler's connection. A script that waits for a table longer than 5 s gives up: behind it would wait
-    /// all requests of the replicas that still run.
+    /// Takes the lock for the rest of the transaction, and creates the journal if there is none. A session's lock would
+    /// stay in a pooler's connection. A script that waits longer than 5 s for a table fails: all requests of the replicas
+    /// that still run would queue behind it.
     /// </summary>
     private static async Task<bool> TryLockAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {

@@ -2,7 +2,7 @@ using ChatBackend.Infrastructure.Configuration;
 
 namespace ChatBackend.Infrastructure.Health;
 
-/// <summary><c>ChatBackend health</c>: asks the service in the same container whether it lives, as the image has no curl.</summary>
+/// <summary><c>ChatBackend health</c>: asks the service in the same container whether it is alive, as the image has no curl.</summary>
 internal static class HealthCommand
 {
     /// <returns>The exit code: 0 when <c>/health</c> answers 200 within three seconds.</returns>

@@ -4,7 +4,7 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace ChatBackend.Infrastructure.Health;
 
 /// <summary>The answer of <c>/health</c>.</summary>
-/// <param name="Status">Always <c>healthy</c>: a process that cannot say so says nothing.</param>
+/// <param name="Status">Always <c>healthy</c>: a process that is not does not answer.</param>
 /// <example>{"status":"healthy"}</example>
 internal sealed record HealthResponse(string Status);
 
@@ -21,14 +21,14 @@ internal static class HealthFeature
     }
 
     /// <summary>Is the process alive?</summary>
-    /// <remarks>Touches nothing else: a probe must not wake a sleeping database (Neon bills for it).</remarks>
+    /// <remarks>Checks nothing else: a probe must not wake a suspended database (Neon bills for it).</remarks>
     /// <response code="200">It is.</response>
     internal static Ok<HealthResponse> Live() => TypedResults.Ok(new HealthResponse("healthy"));
 
     /// <summary>Can the service do its work?</summary>
     /// <remarks>
-    /// Each dependency with its state and latency. The database decides, and its detail says what the service waits for; a
-    /// model or index that is away only shows.
+    /// Each dependency with its state and latency. The database decides, and its detail says what the service waits for; an
+    /// unavailable model or index is only reported.
     /// </remarks>
     /// <response code="200">It can.</response>
     /// <response code="503">The database cannot be reached or is not migrated yet.</response>

@@ -5,15 +5,15 @@ namespace ChatBackend.Infrastructure.Health;
 
 /// <summary>A dependency that <c>/health/ready</c> reports.</summary>
 /// <param name="Name">Its name in the report.</param>
-/// <param name="IsRequired">Whether the service is out of order without it.</param>
-/// <param name="CheckAsync">Answers with a word about its state, or throws.</param>
+/// <param name="IsRequired">Whether the service is unavailable without it.</param>
+/// <param name="CheckAsync">Returns a word about its state, or throws.</param>
 internal sealed record Dependency(string Name, bool IsRequired, Func<CancellationToken, Task<string>> CheckAsync)
 {
-    /// <summary>Ends when the work that the service does on it at start has ended, well or not.</summary>
+    /// <summary>Completes when the start-up work on it has ended, successfully or not.</summary>
     public Task Started { get; init; } = Task.CompletedTask;
 }
 
-/// <summary>A dependency that waits for something; <paramref name="state"/> says what for, to anybody.</summary>
+/// <summary>The dependency is not ready; <paramref name="state"/> says what it waits for, and is public.</summary>
 internal sealed class NotReadyException(string state) : Exception(state);
 
 /// <summary>The state of one dependency.</summary>
@@ -24,7 +24,7 @@ internal sealed class NotReadyException(string state) : Exception(state);
 internal sealed record DependencyState([property: AllowedValues("healthy", "unhealthy")] string Status, string Detail, double LatencyMs);
 
 /// <summary>The report of <c>/health/ready</c>.</summary>
-/// <param name="Status"><c>ready</c>; <c>degraded</c> when something is away that it can do without; or <c>unavailable</c>.</param>
+/// <param name="Status"><c>ready</c>; <c>degraded</c> when only an optional dependency is unavailable; or <c>unavailable</c>.</param>
 /// <param name="Dependencies">Each dependency by its name: <c>database</c>, <c>model</c>, <c>qdrant</c>, <c>sample_book</c>; the last two only where they are in use.</param>
 /// <example>
 /// {
@@ -43,8 +43,7 @@ internal sealed record ReadinessResponse([property: AllowedValues("ready", "degr
 }
 
 /// <summary>
-/// Asks each dependency how it is. The answer is kept for some seconds, so that probes cannot keep a sleeping
-/// database awake or load a busy one.
+/// Checks each dependency. The report is kept for two seconds, so that frequent probes do not load a busy database.
 /// </summary>
 internal sealed class Readiness(IEnumerable<Dependency> dependencies, TimeProvider time) : IDisposable
 {
@@ -94,7 +93,7 @@ internal sealed class Readiness(IEnumerable<Dependency> dependencies, TimeProvid
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            // Why it is away is in the log of whoever needed it; a public page says only that it is.
+            // The cause is in the log of the request that needed it, not on a public page.
             return new("unhealthy", timeout.IsCancellationRequested ? "timeout" : "unreachable", Elapsed());
         }
 

@@ -6,7 +6,7 @@ using Serilog.Formatting.Json;
 
 namespace ChatBackend.Infrastructure.Observability;
 
-/// <summary>One line of JSON an event on standard output; docs/logging.md says which events there are.</summary>
+/// <summary>One line of JSON per event on standard output; docs/logging.md lists the events.</summary>
 internal static class Logging
 {
     public static void AddLogging(this WebApplicationBuilder builder)
@@ -15,7 +15,7 @@ internal static class Logging
             .MinimumLevel.Information()
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("System", LogEventLevel.Warning)
-            // Statement texts and every connection: too much for a line a request, and errors reach us as exceptions.
+            // Npgsql logs each statement and connection; its errors reach us as exceptions.
             .MinimumLevel.Override("Npgsql", LogEventLevel.Fatal)
             // ErrorHandling logs what failed, once.
             .MinimumLevel.Override("Microsoft.AspNetCore.Diagnostics", LogEventLevel.Fatal)
@@ -32,7 +32,7 @@ internal static class Logging
         builder.Logging.AddSerilog(configuration.CreateLogger(), dispose: true);
     }
 
-    /// <summary>The trace id (W3C) on every line that a request caused.</summary>
+    /// <summary>Adds the W3C trace id to each line of a request.</summary>
     private sealed class TraceIdEnricher : ILogEventEnricher
     {
         public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
@@ -42,7 +42,7 @@ internal static class Logging
         }
     }
 
-    /// <summary>Takes off the path that ASP.NET Core puts on every line of a request: ids in paths are keys.</summary>
+    /// <summary>Removes the path that ASP.NET Core adds to each line of a request: ids in paths give access.</summary>
     private sealed class NoPathEnricher : ILogEventEnricher
     {
         public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory) => logEvent.RemovePropertyIfPresent("RequestPath");

@@ -4,10 +4,10 @@ using Microsoft.AspNetCore.Diagnostics;
 
 namespace ChatBackend.Infrastructure.Observability;
 
-/// <summary>One line a request: method, route, status, duration, trace id, session shortened. Never bodies, queries or tokens.</summary>
+/// <summary>One line per request: method, route, status, duration, trace id, session shortened. Never bodies, queries or tokens.</summary>
 internal sealed class RequestLog(RequestDelegate next, ILogger<RequestLog> log)
 {
-    /// <summary>Where a handler leaves the session that a request belongs to.</summary>
+    /// <summary>The key in <see cref="HttpContext.Items"/> of the session that a request belongs to.</summary>
     public static readonly object SessionKey = new();
 
     public async Task InvokeAsync(HttpContext context)
@@ -19,8 +19,8 @@ internal sealed class RequestLog(RequestDelegate next, ILogger<RequestLog> log)
         }
         finally
         {
-            // The route's template, not the path: ids in paths are keys, and templates can be counted.
-            // (The exception handler clears the endpoint, and keeps it.)
+            // The route's template, not the path: ids in paths give access, and templates can be counted.
+            // The exception handler clears the endpoint and keeps it in its feature.
             var endpoint = context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
             var route = (endpoint as RouteEndpoint)?.RoutePattern.RawText is { } template ? $"/{template.Trim('/')}" : "unmatched";
             Telemetry.Describe(context, route);
@@ -34,7 +34,7 @@ internal sealed class RequestLog(RequestDelegate next, ILogger<RequestLog> log)
         }
     }
 
-    /// <summary>Eight characters: enough to follow a conversation in the logs, too few to open it.</summary>
+    /// <summary>Eight characters: enough to follow a conversation in the logs, too few to read it.</summary>
     public static string Shorten(Guid session) => session.ToString("N")[..8];
 
     private static string? SessionOf(HttpContext context) =>

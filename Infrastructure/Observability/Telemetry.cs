@@ -8,10 +8,10 @@ using OpenTelemetry.Trace;
 
 namespace ChatBackend.Infrastructure.Observability;
 
-/// <summary>Traces and metrics over OTLP, where <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> says to; nothing at all elsewhere.</summary>
+/// <summary>Exports traces and metrics over OTLP if <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set.</summary>
 internal static class Telemetry
 {
-    /// <summary>gRPC's port for OTLP; all else is taken for HTTP.</summary>
+    /// <summary>OTLP's port for gRPC; any other is taken for HTTP.</summary>
     private const int GrpcPort = 4317;
 
     public static void AddTelemetry(this WebApplicationBuilder builder)
@@ -21,8 +21,8 @@ internal static class Telemetry
     }
 
     /// <summary>
-    /// What a request's span says, which ASP.NET Core leaves empty (OpenTelemetry's semantic conventions for HTTP). The
-    /// route's template stands in for the path: ids in paths are keys.
+    /// Sets what ASP.NET Core leaves empty in a request's span (OpenTelemetry's semantic conventions for HTTP). The route's
+    /// template replaces the path: ids in paths give access.
     /// </summary>
     public static void Describe(HttpContext context, string route)
     {
@@ -38,9 +38,7 @@ internal static class Telemetry
             span.SetStatus(ActivityStatusCode.Error);
     }
 
-    /// <summary>
-    /// <c>http/protobuf</c> is what the OTLP specification has SDKs default to; a port 4317 means gRPC all the same.
-    /// </summary>
+    /// <summary>OTLP's default is <c>http/protobuf</c>, but port 4317 is gRPC's.</summary>
     private static OtlpExportProtocol ProtocolOf(IConfiguration configuration) => configuration["OTEL_EXPORTER_OTLP_PROTOCOL"] switch
     {
         "grpc" => OtlpExportProtocol.Grpc,
@@ -48,7 +46,7 @@ internal static class Telemetry
         _ => OtlpExportProtocol.HttpProtobuf,
     };
 
-    /// <summary>Exports from the host's start; what is left goes out when the host is disposed, after the last request.</summary>
+    /// <summary>Exports from the host's start. Disposal, after the last request, flushes the rest.</summary>
     private sealed class Export(IConfiguration configuration) : IHostedService, IDisposable
     {
         private OpenTelemetrySdk? _sdk;
@@ -58,11 +56,11 @@ internal static class Telemetry
             var protocol = ProtocolOf(configuration);
             _sdk = OpenTelemetrySdk.Create(telemetry =>
             {
-                // The exporter reads the other OTEL_ variables itself, and appends v1/traces and v1/metrics as they say to.
+                // The exporter reads the other OTEL_ variables itself.
                 telemetry.Services.AddSingleton(configuration);
                 telemetry
                     .ConfigureResource(resource => resource.AddService(configuration["OTEL_SERVICE_NAME"] ?? "chatbackend"))
-                    // ASP.NET Core, HttpClient and Npgsql emit their own activities and meters: naming them is all it takes.
+                    // ASP.NET Core, HttpClient and Npgsql have their own activities and meters, which only need to be named.
                     .WithTracing(traces => traces
                         .AddSource("Microsoft.AspNetCore", "System.Net.Http", "Npgsql", "ChatBackend.Ai")
                         .AddOtlpExporter(o => o.Protocol = protocol))
