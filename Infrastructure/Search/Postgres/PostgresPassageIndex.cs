@@ -135,7 +135,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         batch.BatchCommands.Add(command);
     }
 
-    // BM25 with k1 = 1.2 and b = 0.75 (docs/architecture.md, "Two indexes"). A term that no passage has still counts in the coverage, and most of all:
+    // BM25 with k1 = 1.2 and b = 0.75 (docs/architecture.md). A term that no passage has still counts in the coverage, and most of all:
     // that the book does not know the word is what makes a passage's coverage low (QueryTerms.Elsewhere).
     private const string Ranking =
         """
