@@ -12,14 +12,16 @@ internal sealed partial class CodeFence
     /// <summary>A line is told by so many of its characters; a longer one opens no fence.</summary>
     public const int LongestLine = 300;
 
+    /// <summary>A fence further to the right opens none: each line of its code would be indented so far.</summary>
+    private const int MostColumns = 32;
+
     private readonly string _run;
     private readonly string _prefix;
     private readonly int _quotes;
     private readonly int _indent;
 
-    private CodeFence(string marker, string run, string info)
+    private CodeFence(string columns, string run, string info)
     {
-        var columns = ExpandTabs(marker);
         _run = run;
         _prefix = NotQuoteMarks().Replace(columns, " ");
         _quotes = _prefix.Count(c => c == '>');
@@ -43,7 +45,8 @@ internal sealed partial class CodeFence
     /// <summary>The fence that the line opens; null when it opens none.</summary>
     public static CodeFence? Open(string line) =>
         line.Length < LongestLine && OpeningLine().Match(line) is { Success: true, Groups: var groups }
-            ? new(groups["prefix"].Value, groups["run"].Value, groups["info"].Value)
+        && ExpandTabs(groups["prefix"].Value) is { Length: <= MostColumns } columns
+            ? new(columns, groups["run"].Value, groups["info"].Value)
             : null;
 
     /// <summary>Whether it takes more of the line to tell what it is.</summary>

@@ -190,6 +190,20 @@ public sealed partial class SafeMarkdownTests
     }
 
     [Theory]
+    [InlineData(" ")]
+    [InlineData("\t")]
+    [InlineData("- ")]
+    [InlineData("1. ")]
+    public void Code_far_to_the_right_does_not_make_an_answer_many_times_as_long(string prefix)
+    {
+        var text = string.Concat(Enumerable.Repeat(prefix, 290 / prefix.Length)) + "```\n" + string.Concat(Enumerable.Repeat("x\n", 2_000));
+        var shallower = text[^(4_000 + 4 + 34)..] + "<img src=x>\n```\n<img src=x>";
+
+        Assert.InRange(Filter(text, text.Length).Length, text.Length, 20 * text.Length);
+        AssertSafe(Filter(shallower, shallower.Length));
+    }
+
+    [Theory]
     [InlineData("Hello ", "Hello ")]
     [InlineData("**Nodes** talk", "**Nodes** talk")]
     [InlineData("a [1]", "a ")]
