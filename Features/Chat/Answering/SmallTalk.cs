@@ -91,10 +91,11 @@ internal static partial class SmallTalk
             select new Phrase(part.Kind, said, Fold(said), part.Answer, language.TheBook);
     }
 
-    [GeneratedRegex(@"[\p{Mn}']", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    // The vowels of Hindi are marks, too, and stay: without them and its double letters, other words become these.
+    [GeneratedRegex(@"[\p{Mn}'-[\u0941-\u094D\u0962\u0963]]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Marks();
 
-    [GeneratedRegex(@"(?<letter>\p{L})\k<letter>+", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(?<letter>[\p{L}-[\u0900-\u097F]])\k<letter>+", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Repeated();
 
     private sealed record Phrase(Kind Kind, string Said, string Folded, string Answer, string TheBook)
