@@ -32,9 +32,10 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
         var page = Path.Combine(Folder(environment), "intro.md");
         try
         {
-            return File.Exists(page) ? FrontMatter.Split(File.ReadAllText(page).ReplaceLineEndings("\n")).FrontMatter.Title : null;
+            // To open a pipe may wait for ever; it has no length.
+            return new FileInfo(page) is { Exists: true, Length: > 0 } ? FrontMatter.Split(File.ReadAllText(page).ReplaceLineEndings("\n")).FrontMatter.Title : null;
         }
-        catch (DocumentException)
+        catch (Exception exception) when (exception is DocumentException or IOException or UnauthorizedAccessException)
         {
             // The ingest reports what is wrong with the page.
             return null;
