@@ -1,7 +1,6 @@
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Health;
 
-
 namespace ChatBackend.Features.Ingest;
 
 /// <summary>Getting a book into the index.</summary>

@@ -2,7 +2,6 @@ using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
 
-
 namespace ChatBackend.Features.Ingest;
 
 /// <summary>

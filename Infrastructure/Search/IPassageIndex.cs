@@ -22,20 +22,6 @@ internal interface IPassageIndex
     Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken);
 }
 
-/// <summary>A document cut into passages, ready for the index.</summary>
-/// <param name="Path">The document's path in the book, with forward slashes: <c>module-1/01-nodes.md</c>.</param>
-/// <param name="Title">The page's title.</param>
-/// <param name="Url">The page's address, as Docusaurus makes it: <c>/docs/module-1/nodes</c>.</param>
-/// <param name="ContentHash">SHA-256 of the source and the chunker's version, in hexadecimal.</param>
-internal sealed record IndexedDocument(string Path, string Title, string Url, string ContentHash, IReadOnlyList<Chunk> Chunks);
-
-/// <summary>A piece of a document under one heading.</summary>
-/// <param name="Position">Its place in the document, from 0, without gaps.</param>
-/// <param name="HeadingPath">The headings above it, outermost first, the page's title not included; empty before the first heading.</param>
-/// <param name="Anchor">The heading's anchor without <c>#</c>; null before the first heading.</param>
-/// <param name="Text">Its Markdown, as a model should read it (imports and JSX wrappers gone, code kept).</param>
-internal sealed record Chunk(int Position, IReadOnlyList<string> HeadingPath, string? Anchor, string Text);
-
 /// <summary>What to search for.</summary>
 /// <param name="Text">The question, with what gives it context.</param>
 /// <param name="Limit">How many passages at most.</param>

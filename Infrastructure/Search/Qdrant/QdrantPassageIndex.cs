@@ -1,7 +1,6 @@
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Search.Words;
 
-
 namespace ChatBackend.Infrastructure.Search.Qdrant;
 
 /// <summary>
