@@ -2,7 +2,6 @@ using System.Threading.RateLimiting;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Http.HttpResults;
-using Microsoft.AspNetCore.RateLimiting;
 
 namespace ChatBackend.Infrastructure.Http;
 

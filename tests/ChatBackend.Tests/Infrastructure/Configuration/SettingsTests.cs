@@ -28,6 +28,18 @@ public sealed class SettingsTests
     }
 
     [Fact]
+    public void Options_from_the_environment_name_each_of_their_variables()
+    {
+        var options = typeof(SettingsTable).Assembly.GetTypes().SelectMany(t => t.GetProperties().Where(p => p.CanWrite))
+            .GroupBy(p => p.DeclaringType!, p => p.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name)
+            .Where(names => names.Any(n => n is not null)).ToArray();
+
+        Assert.Contains(options, o => o.Key.Name == "AiOptions");
+        // Without a name, Lease would be read from a variable LEASE.
+        Assert.DoesNotContain(options, names => names.Contains(null));
+    }
+
+    [Fact]
     public void In_production_everything_that_is_missing_is_named_at_once()
     {
         var problems = SettingsTable.Problems(Configuration(), isDevelopment: false);
