@@ -17,9 +17,10 @@ internal static class ChatFeature
         builder.Services.AddSingleton<IValidator<FeedbackRequest>, FeedbackRequestValidator>();
         builder.Services.AddSingleton<Retrieval>();
         builder.Services.AddSingleton<AnswerWriter>();
-        builder.Services.AddSingleton<TurnFollower>();
+        builder.Services.AddSingleton<TurnReader>();
         builder.Services.AddSingleton<TurnRunner>();
-        builder.Services.AddHostedService(services => services.GetRequiredService<TurnRunner>());
+        builder.Services.AddSingleton<TurnLeases>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<TurnLeases>());
     }
 
     public static void MapChat(this IEndpointRouteBuilder routes)

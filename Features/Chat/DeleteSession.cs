@@ -16,17 +16,17 @@ internal static class DeleteSession
         .WithName(nameof(DeleteSession))
         .FailsWith(StatusCodes.Status404NotFound, "session_not_found");
 
-    /// <summary>Forget a conversation: its messages, turns and feedback are gone from the tables.</summary>
+    /// <summary>Delete a conversation with its messages, turns and feedback.</summary>
     /// <param name="id">The session's id.</param>
-    /// <response code="204">It is gone; a turn that was running ends unanswered.</response>
-    /// <response code="404">There is no such session, or it belongs to somebody else.</response>
+    /// <response code="204">It was deleted; a turn that was running gets no answer.</response>
+    /// <response code="404">There is no such session, or it belongs to another reader.</response>
     internal static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(
         string id, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         if (!KeyId.TryParse(id, out var sessionId))
             return NotFound();
 
-        // The session is looked up before it is deleted: a repeat after a lost reply finds nothing, and must know that it was there.
+        // The session is looked up before it is deleted: a retry after a lost reply finds nothing, and must still report success.
         var wasThere = false;
         await database.RetryAsync(
             async connection =>

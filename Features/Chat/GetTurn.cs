@@ -13,10 +13,10 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat;
 
-/// <summary>A turn, to come back to.</summary>
+/// <summary>A turn, for a client that lost the response.</summary>
 /// <param name="State">running, completed or failed.</param>
-/// <param name="Response">The answer, as <c>POST /chat</c> gave it; null until the turn is completed.</param>
-/// <param name="Error">Why there is no answer, as a problem; null unless the turn failed. The same Idempotency-Key tries again.</param>
+/// <param name="Response">The answer, as <c>POST /chat</c> returned it; null until the turn is completed.</param>
+/// <param name="Error">Why there is no answer, as a problem; null unless the turn failed. A request with the same Idempotency-Key tries again.</param>
 /// <param name="EndedAt">When the turn ended; null while it runs.</param>
 /// <example>{"state":"completed","error":null}</example>
 internal sealed record TurnResponse(
@@ -33,15 +33,15 @@ internal static class GetTurn
     /// <summary>A turn's state and, once it is done, its answer.</summary>
     /// <param name="id">The turn's id, from <c>POST /chat</c> or its stream.</param>
     /// <response code="200">The turn.</response>
-    /// <response code="404">There is no such turn, or it belongs to somebody else.</response>
+    /// <response code="404">There is no such turn, or it belongs to another reader.</response>
     internal static async Task<Results<Ok<TurnResponse>, ProblemHttpResult>> HandleAsync(
-        string id, CurrentReader reader, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken)
+        string id, CurrentReader reader, NpgsqlDataSource database, TurnLeases leases, CancellationToken cancellationToken)
     {
         var row = !KeyId.TryParse(id, out var turnId) ? null : await database.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<Row>(new(
                 """
                 select t.session_id, t.state::text as state, t.response::text as response, t.error::text as error, t.created_at, t.ended_at,
-                       t.state = 'running' and t.lease_until < now() as is_left_behind
+                       t.state = 'running' and t.lease_until < now() as is_abandoned
                 from turns as t
                 join chat_sessions as s on s.id = t.session_id
                 where t.id = @turnId and (s.user_id is null or s.user_id = @Subject)
@@ -51,14 +51,14 @@ internal static class GetTurn
         if (row is null)
             return Problem.NotFound("turn_not_found", "There is no such turn.");
 
-        if (row.IsLeftBehind)
-            runner.Nudge();
-        var error = row.Error is null ? null : TurnResult.Describe(TurnJson.Read<TurnFailure>(row.Error), turnId);
+        if (row.IsAbandoned)
+            leases.Nudge();
+        var error = row.Error is null ? null : TurnJson.Read<TurnFailure>(row.Error).ToProblem(turnId);
         return TypedResults.Ok(new TurnResponse(
             turnId, row.SessionId, row.State, row.Response is null ? null : JsonNode.Parse(row.Response),
             error is null ? null : JsonSerializer.SerializeToNode(error, TurnJson.Options), row.CreatedAt, row.EndedAt));
     }
 
     private sealed record Row(
-        Guid SessionId, string State, string? Response, string? Error, DateTime CreatedAt, DateTime? EndedAt, bool IsLeftBehind);
+        Guid SessionId, string State, string? Response, string? Error, DateTime CreatedAt, DateTime? EndedAt, bool IsAbandoned);
 }

@@ -18,19 +18,19 @@ internal static class GetTurnEvents
         .WithName(nameof(GetTurnEvents))
         .FailsWith(StatusCodes.Status404NotFound, "turn_not_found");
 
-    /// <summary>A turn's stream, from the start or from where the reader was.</summary>
+    /// <summary>A turn's stream, from the start or from the last event that was received.</summary>
     /// <remarks>
-    /// The events of <c>POST /chat</c>, also for a turn that another replica answers (in larger pieces) or that ended long ago.
-    /// A <c>turn</c> event with a higher <c>attempt</c> means that the answer begins again.
+    /// The events of <c>POST /chat</c>, also for a turn that another replica answers (in larger pieces) or that has ended.
+    /// A <c>turn</c> event with a higher <c>attempt</c> means that the answer starts again.
     /// A reader who takes nothing for 30 s is disconnected, and can come back for the rest.
     /// </remarks>
     /// <param name="id">The turn's id.</param>
     /// <response code="200">The stream.</response>
-    /// <response code="204">The reader has had it all: an EventSource stops asking.</response>
-    /// <response code="404">There is no such turn, or it belongs to somebody else.</response>
+    /// <response code="204">All events were received: an EventSource does not reconnect.</response>
+    /// <response code="404">There is no such turn, or it belongs to another reader.</response>
     internal static async Task<Results<ServerSentEvents, NoContent, ProblemHttpResult>> HandleAsync(
-        string id, [FromHeader(Name = "Last-Event-ID"), System.ComponentModel.Description("The id of the last event that the caller has seen; the stream goes on after it.")] string? lastEventId,
-        CurrentReader reader, NpgsqlDataSource database, TurnFollower follower, CancellationToken cancellationToken)
+        string id, [FromHeader(Name = "Last-Event-ID"), System.ComponentModel.Description("The id of the last event that was received; the stream continues after it.")] string? lastEventId,
+        CurrentReader reader, NpgsqlDataSource database, TurnReader turns, CancellationToken cancellationToken)
     {
         var turn = !KeyId.TryParse(id, out var turnId) ? null : await database.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<Row>(new(
@@ -47,7 +47,7 @@ internal static class GetTurnEvents
 
         return turn.IsEnded && lastEventId == StreamCursor.EndOf(turn.Attempt)
             ? TypedResults.NoContent()
-            : new ServerSentEvents(follower.FollowAsync(turnId, lastEventId, cancellationToken));
+            : new ServerSentEvents(turns.FollowAsync(turnId, lastEventId, cancellationToken));
     }
 
     private sealed record Row(int Attempt, bool IsEnded);

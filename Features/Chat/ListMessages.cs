@@ -14,9 +14,9 @@ namespace ChatBackend.Features.Chat;
 
 /// <summary>A message of a conversation.</summary>
 /// <param name="Position">Its place, from 1, without gaps.</param>
-/// <param name="Role">user, assistant, or system: a note in the place of an answer that failed.</param>
+/// <param name="Role">user, assistant, or system: a note in place of a failed answer.</param>
 /// <param name="Content">Its text, in Markdown.</param>
-/// <param name="Citations">What an answer cites, as it was shown.</param>
+/// <param name="Citations">The passages that an answer cites, as they were shown.</param>
 /// <param name="Rating">The reader's feedback on an answer: up, down, or null.</param>
 /// <example>{"position":42,"role":"assistant","content":"Over a topic: one node publishes messages, the other subscribes to them [1].","rating":null}</example>
 internal sealed record MessageResponse(
@@ -25,7 +25,7 @@ internal sealed record MessageResponse(
 
 /// <summary>A page of a conversation.</summary>
 /// <param name="Items">Messages in the order of the conversation; the first page holds the newest.</param>
-/// <param name="NextCursor">Send it as <c>cursor</c> for the messages before these; null when there are none.</param>
+/// <param name="NextCursor">Send it as <c>cursor</c> to get the messages before these; null when there are none.</param>
 /// <example>{"next_cursor":"42"}</example>
 internal sealed record MessagesResponse(IReadOnlyList<MessageResponse> Items, string? NextCursor);
 
@@ -41,23 +41,23 @@ internal static class ListMessages
 
     /// <summary>The conversation, newest page first.</summary>
     /// <param name="id">The session's id.</param>
-    /// <param name="cursor">From the page before; absent for the newest messages.</param>
-    /// <param name="limit">Messages a page, 1 to 100.</param>
+    /// <param name="cursor">The next_cursor of the previous page; without it, the newest messages.</param>
+    /// <param name="limit">Messages per page, 1 to 100.</param>
     /// <response code="200">A page.</response>
     /// <response code="400">The cursor or the limit is not valid.</response>
-    /// <response code="404">There is no such session, or it belongs to somebody else.</response>
+    /// <response code="404">There is no such session, or it belongs to another reader.</response>
     internal static async Task<Results<Ok<MessagesResponse>, ProblemHttpResult>> HandleAsync(
         string id, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken, string? cursor = null,
         [Range(1, MaxLimit)] string limit = "50")
     {
-        // Text until here, so that a limit that is no number gets the same kind of answer as one that is too large.
+        // A string parameter, so that text that is no number gets the same problem as a number out of range.
         if (!int.TryParse(limit, out var size) || size is < 1 or > MaxLimit)
             return Problem.Invalid("limit", $"must be a whole number from 1 to {MaxLimit}.");
         var before = int.MaxValue;
         if (cursor is not null && (!int.TryParse(cursor, out before) || before < 1))
             return Problem.Invalid("cursor", "must be a next_cursor of this conversation.");
 
-        // The left join keeps one row for a session without messages: no row at all is an unknown session.
+        // The left join gives a session without messages one row: no row means an unknown session.
         var rows = !KeyId.TryParse(id, out var sessionId) ? [] : (await database.RetryAsync(
             connection => connection.QueryAsync<Row>(new(
                 """

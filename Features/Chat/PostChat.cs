@@ -15,11 +15,11 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat;
 
-/// <summary>A question to the book.</summary>
+/// <summary>A question about the book.</summary>
 /// <param name="Message">The question: 1 to 4,000 characters after trimming.</param>
-/// <param name="SessionId">The conversation to go on with; absent begins a new one. A client may choose the id itself (a random UUID).</param>
-/// <param name="SelectedText">Text that the reader marked on the page, to 8,000 characters: the question is about it.</param>
-/// <param name="PageUrl">The page the reader is on: its passages are preferred.</param>
+/// <param name="SessionId">The conversation to continue; without it a new one begins. A client may choose the id itself (a random UUID).</param>
+/// <param name="SelectedText">Text that the reader selected on the page, up to 8,000 characters: the question is about it.</param>
+/// <param name="PageUrl">The page that the reader is on: its passages are preferred.</param>
 /// <example>{"message":"How do two ROS 2 nodes talk to each other?","page_url":"/docs/ros2/nodes-and-topics"}</example>
 internal sealed record ChatRequest(
     [property: StringLength(ChatRequest.MaxMessageLength, MinimumLength = 1)] string Message,
@@ -56,7 +56,7 @@ internal sealed class ChatRequestValidator : AbstractValidator<ChatRequest>
 
 internal static class PostChat
 {
-    /// <summary>The scope of keys without a token and a session: only their randomness keeps them apart.</summary>
+    /// <summary>The scope of keys that come with neither a token nor a session: they are unique only because they are random.</summary>
     private const string Anonymous = "anonymous";
 
     public static void MapPostChat(this IEndpointRouteBuilder chat) => chat
@@ -69,24 +69,24 @@ internal static class PostChat
 
     /// <summary>Ask the book a question.</summary>
     /// <remarks>
-    /// The question is stored before the model is asked, and the turn ends on the server whatever the client does. To a client
-    /// that prefers `text/event-stream` to JSON in `Accept`, the answer streams as `turn`, `citations`, `delta`…, `completed` or `error`.
+    /// The question is stored before the model is asked, and the server finishes the turn even if the client disconnects. If
+    /// `Accept` prefers `text/event-stream` to JSON, the answer is streamed as `turn`, `citations`, `delta`…, `completed` or `error`.
     /// </remarks>
     /// <response code="200">The answer, with the passages that it cites.</response>
     /// <response code="400">The body is not valid; <c>errors</c> names its fields.</response>
-    /// <response code="404">The session belongs to somebody else.</response>
+    /// <response code="404">The session belongs to another reader.</response>
     /// <response code="422">The key was used before with another body.</response>
-    /// <response code="429">Too many questions from this client; Retry-After says when to come back. A repeat of an answered key is served all the same.</response>
-    /// <response code="500">The model failed or timed out; the turn is kept as failed.</response>
-    /// <response code="503">The database or the model is away for now.</response>
+    /// <response code="429">Too many questions from this client; Retry-After says when to retry. A repeated key whose turn is running or answered is served all the same.</response>
+    /// <response code="500">The model failed or timed out; the turn is stored as failed.</response>
+    /// <response code="503">The database or the model is unavailable.</response>
     internal static async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> HandleAsync(
         ChatRequest request,
-        [FromHeader(Name = "Idempotency-Key"), StringLength(255, MinimumLength = 1), System.ComponentModel.Description("Makes a repeated request give the same turn, never a second one, for as long as the conversation is kept. It counts within session_id; without one, within the token's subject; without either it must be a UUID: whoever sends the same key and body gets the turn.")] string? idempotencyKey,
+        [FromHeader(Name = "Idempotency-Key"), StringLength(255, MinimumLength = 1), System.ComponentModel.Description("A repeated request with the same key and body gets the same turn, never a second one, for as long as the conversation is kept. Keys are unique within session_id or, without one, within the token's subject. Without either, the key must be a random UUID: anyone who sends the same key and body gets the turn.")] string? idempotencyKey,
         CurrentReader reader,
         HttpContext context,
         NpgsqlDataSource database,
         TurnRunner runner,
-        TurnFollower follower,
+        TurnReader turns,
         IOptions<TurnOptions> options,
         [FromKeyedServices(RateLimits.Chat)] PartitionedRateLimiter<HttpContext> limit,
         CancellationToken cancellationToken)
@@ -105,13 +105,13 @@ internal static class PostChat
             key = new(scope, text);
         }
 
-        // Who comes back for an answer that is there, or under way, is not sent away while it is paid for.
+        // The limit is for calls to the model: a retry that finds its turn answered or running makes none.
         using var lease = limit.AttemptAcquire(context);
         if (!lease.IsAcquired && (key is null || !await OpenTurn.IsKnownAsync(database, key, cancellationToken)))
             return RateLimits.Refuse(context, lease);
 
         var question = new Question(request.Message.Trim(), NullIfBlank(request.SelectedText), NullIfBlank(request.PageUrl));
-        // Not the request's token: once the question may be stored, the turn is begun even if the client is gone by then.
+        // Not the request's token: once the question may have been stored, the turn starts even if the client has disconnected.
         var opening = await OpenTurn.RunAsync(
             database, options.Value, runner.Process, sessionId, reader.Subject, question, key, CancellationToken.None);
 
@@ -134,12 +134,12 @@ internal static class PostChat
         {
             context.Items[RequestLog.SessionKey] = session;
             return ServerSentEvents.ArePreferredBy(context.Request)
-                ? new ServerSentEvents(follower.FollowAsync(turnId, lastEventId: null, cancellationToken))
-                : new TurnResult(await follower.WaitAsync(turnId, cancellationToken), turnId);
+                ? new ServerSentEvents(turns.FollowAsync(turnId, lastEventId: null, cancellationToken))
+                : new TurnResult(await turns.WaitAsync(turnId, cancellationToken), turnId);
         }
     }
 
-    /// <summary>The key's text: a quoted string as the IETF draft has it, or the bare characters that most clients send.</summary>
+    /// <summary>The key's text: a quoted string as in the IETF draft, or without quotes as most clients send it.</summary>
     private static string? KeyOf(string header)
     {
         var text = header.Length >= 2 && header[0] == '"' && header[^1] == '"' ? header[1..^1] : header;

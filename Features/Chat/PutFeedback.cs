@@ -13,7 +13,7 @@ namespace ChatBackend.Features.Chat;
 
 /// <summary>What a reader thinks of an answer.</summary>
 /// <param name="Rating">up or down.</param>
-/// <param name="Comment">Why, to 2,000 characters.</param>
+/// <param name="Comment">Why, up to 2,000 characters.</param>
 /// <example>{"rating":"up","comment":"Just what I needed."}</example>
 internal sealed record FeedbackRequest([property: AllowedValues("up", "down")] string Rating, [property: StringLength(2_000)] string? Comment = null);
 
@@ -42,15 +42,15 @@ internal static class PutFeedback
         .FailsWith(StatusCodes.Status404NotFound, "message_not_found")
         .Validate<FeedbackRequest>();
 
-    /// <summary>Rate an answer. Once a message; the last word counts.</summary>
+    /// <summary>Rate an answer. A message has one rating: the latest.</summary>
     /// <param name="id">The answer's message_id.</param>
     /// <response code="200">Stored.</response>
     /// <response code="400">The body is not valid; <c>errors</c> names its fields.</response>
-    /// <response code="404">There is no such answer, or it belongs to somebody else.</response>
+    /// <response code="404">There is no such answer, or it belongs to another reader.</response>
     internal static async Task<Results<Ok<FeedbackResponse>, ProblemHttpResult>> HandleAsync(
         string id, FeedbackRequest request, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        // When the request came, by the clock that all replicas share: a repeat after a lost reply must not overwrite newer feedback.
+        // The time of the request by the database's clock: a retry after a lost reply must not overwrite newer feedback.
         DateTime? askedAt = null;
         if (KeyId.TryParse(id, out var messageId))
         {

@@ -13,10 +13,10 @@ using Npgsql;
 
 namespace ChatBackend.Features.Insights;
 
-/// <summary>What readers asked, and what the book could not tell them.</summary>
-/// <param name="Since">From when on turns are counted.</param>
+/// <summary>What readers asked, and what the book did not answer.</summary>
+/// <param name="Since">The start of the period.</param>
 /// <param name="Grounding">How the completed turns were answered.</param>
-/// <param name="Usage">What the model was used for them, as far as it told.</param>
+/// <param name="Usage">Tokens, as far as the model reported them.</param>
 /// <param name="Unanswered">The most frequent questions that the book did not answer, at most 20.</param>
 internal sealed record InsightsResponse(
     DateTimeOffset Since, TurnCounts Turns, GroundingShares Grounding, FeedbackCounts Feedback, TokenSums Usage, IReadOnlyList<UnansweredQuestion> Unanswered);
@@ -24,9 +24,9 @@ internal sealed record InsightsResponse(
 /// <example>{"total":128,"completed":125,"failed":2,"running":1}</example>
 internal sealed record TurnCounts(int Total, int Completed, int Failed, int Running);
 
-/// <summary>Shares of the completed turns that were no small talk, 0 to 1.</summary>
+/// <summary>Shares of the completed turns without small talk, 0 to 1.</summary>
 /// <param name="Grounded">The book answers it.</param>
-/// <param name="Partial">The book says something on it.</param>
+/// <param name="Partial">The book covers part of it.</param>
 /// <param name="None">The book does not cover it.</param>
 /// <example>{"grounded":0.81,"partial":0.12,"none":0.07}</example>
 internal sealed record GroundingShares(double Grounded, double Partial, double None);
@@ -37,9 +37,9 @@ internal sealed record FeedbackCounts(int Up, int Down);
 /// <example>{"input_tokens":230000,"output_tokens":12000}</example>
 internal sealed record TokenSums(long InputTokens, long OutputTokens);
 
-/// <param name="Question">The question, as it was asked last.</param>
-/// <param name="Count">How often it was asked, word order and inflection aside.</param>
-/// <param name="Nearest">Where the book comes closest today; null where no word of the question is in it.</param>
+/// <param name="Question">The latest wording.</param>
+/// <param name="Count">How often it was asked, in any word order and inflection.</param>
+/// <param name="Nearest">The heading that is nearest today; null when the book contains no word of the question.</param>
 /// <example>{"question":"Which battery does the robot need?","count":3}</example>
 internal sealed record UnansweredQuestion(string Question, int Count, DateTime LastAskedAt, NearestHeading? Nearest);
 
@@ -55,7 +55,7 @@ internal static class GetInsights
     private const int Days = 30;
     private const int Questions = 20;
 
-    /// <summary>Of so many different wordings, the most frequent ones, the same questions are put together.</summary>
+    /// <summary>How many wordings, the most frequent ones, are grouped into questions.</summary>
     private const int Wordings = 2_000;
 
     public static void MapInsights(this IEndpointRouteBuilder routes) => routes
@@ -65,8 +65,8 @@ internal static class GetInsights
         .FailsWith(StatusCodes.Status400BadRequest, "invalid_request", "since must be a date or a time such as 2026-11-01 or 2026-11-01T09:30:00Z.")
         .RequireIngestKey();
 
-    /// <summary>What readers asked, how they were answered, and which questions the book left open.</summary>
-    /// <param name="since">A date or a time (ISO 8601, UTC unless it says otherwise); 30 days ago by default.</param>
+    /// <summary>What readers asked, how they were answered, and which questions the book does not answer.</summary>
+    /// <param name="since">A date or a time (ISO 8601, UTC unless it has an offset); 30 days ago by default.</param>
     /// <response code="200">Counts and shares, and the questions that the book did not answer.</response>
     /// <response code="400">since is neither a date nor a time.</response>
     internal static async Task<Results<Ok<InsightsResponse>, ProblemHttpResult>> HandleAsync(
@@ -87,7 +87,7 @@ internal static class GetInsights
 
         var frequent = Together(open).OrderByDescending(q => q.Count).ThenByDescending(q => q.LastAskedAt).Take(Questions);
         var questions = new List<UnansweredQuestion>();
-        // One after the other: readers need the connections. The heading of today: an author who filled the gap sees it here.
+        // One after the other: readers need the connections. Searched today, so that an author who has filled the gap sees it.
         foreach (var question in frequent)
             questions.Add(question with { Nearest = await NearestAsync(index, question.Question, cancellationToken) });
         var asked = counts.Grounded + counts.Partial + counts.None;
@@ -129,7 +129,7 @@ internal static class GetInsights
         limit @Wordings
         """;
 
-    /// <summary>Wordings of the same words, whatever their order and their endings, are one question.</summary>
+    /// <summary>Wordings with the same words, in any order and inflection, are one question.</summary>
     private static IEnumerable<UnansweredQuestion> Together(IEnumerable<WordingRow> wordings) => wordings
         .GroupBy(w => string.Join(' ', TextAnalyzer.AnalyzeQuery(w.Question).Frequencies.Keys.Order(StringComparer.Ordinal)))
         .Select(same => new UnansweredQuestion(same.MaxBy(w => w.LastAskedAt)!.Question, same.Sum(w => w.Count), same.Max(w => w.LastAskedAt), null));

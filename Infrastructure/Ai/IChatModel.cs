@@ -8,14 +8,14 @@ internal interface IChatModel
     string Name { get; }
 
     /// <summary>
-    /// Writes an answer piece by piece. The last piece carries <see cref="ModelPiece.Finish"/>; a stream without one
-    /// did not end well and throws instead.
+    /// Writes an answer piece by piece. The last piece has a <see cref="ModelPiece.Finish"/>; a stream that ends without one
+    /// throws.
     /// </summary>
     /// <exception cref="ModelException">Every failure, whatever its cause.</exception>
     IAsyncEnumerable<ModelPiece> StreamAsync(ModelRequest request, CancellationToken cancellationToken);
 }
 
-/// <summary>Whose words a message holds.</summary>
+/// <summary>Who wrote a message.</summary>
 internal enum ModelRole
 {
     System,
@@ -30,10 +30,10 @@ internal sealed record ModelMessage(ModelRole Role, string Content);
 /// <param name="Messages">The prompt, oldest first.</param>
 internal sealed record ModelRequest(IReadOnlyList<ModelMessage> Messages)
 {
-    /// <summary>The most tokens that the answer may have. What is longer all the same is cut (<see cref="OutputLimit"/>).</summary>
+    /// <summary>The most tokens of the answer. A server that sends more is cut off (<see cref="OutputLimit"/>).</summary>
     public int MaxOutputTokens { get; init; } = AiOptions.DefaultMaxOutputTokens;
 
-    /// <summary>The time that all attempts may take together; null takes the setting's default.</summary>
+    /// <summary>The time limit of all attempts together; null for <see cref="AiOptions.TimeoutSeconds"/>.</summary>
     public TimeSpan? Budget { get; init; }
 }
 
@@ -43,23 +43,23 @@ internal sealed record ModelPiece(string Text)
     /// <summary>Why the answer ended; only on the last piece.</summary>
     public ModelFinish? Finish { get; init; }
 
-    /// <summary>Tokens used; only on the last piece, and only where the model tells.</summary>
+    /// <summary>Tokens used; only on the last piece, and only if the model reports them.</summary>
     public ModelUsage? Usage { get; init; }
 
-    /// <summary>The model that really answered, where it tells (a fallback, a dated snapshot).</summary>
+    /// <summary>The model that answered, if it is reported (a fallback, a dated snapshot).</summary>
     public string? Model { get; init; }
 }
 
 /// <summary>Why a model stopped.</summary>
 internal enum ModelFinish
 {
-    /// <summary>It had said all.</summary>
+    /// <summary>The answer is complete.</summary>
     Stop,
 
-    /// <summary>It ran into the limit of output tokens: the answer is cut.</summary>
+    /// <summary>The limit of output tokens cut the answer.</summary>
     Length,
 
-    /// <summary>A content filter cut it.</summary>
+    /// <summary>A content filter cut the answer.</summary>
     ContentFilter,
 }
 

@@ -9,7 +9,7 @@ internal interface IEmbedder
     /// <summary>The number of dimensions of every vector.</summary>
     int Dimensions { get; }
 
-    /// <summary>One vector a text, in the order of the texts. Batches, retries and deadlines are its own business.</summary>
+    /// <summary>One vector per text, in the order of the texts. Batches, retries and deadlines are handled here.</summary>
     /// <exception cref="ModelException">Every failure, whatever its cause.</exception>
     Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken);
 }

@@ -16,15 +16,15 @@ internal sealed record Answer(
     public bool IsIncomplete => Finish is not ModelFinish.Stop;
 }
 
-/// <summary>How well the book carries an answer.</summary>
+/// <summary>How well the book supports an answer.</summary>
 internal enum Grounding
 {
     /// <summary>The answer cites passages that fit the question.</summary>
     Grounded,
 
-    /// <summary>The answer cites passages that cover only some of the question, or was cut before it cited one.</summary>
+    /// <summary>The answer cites passages that cover only part of the question, or was cut before it cited one.</summary>
     Partial,
 
-    /// <summary>The book has nothing on it, and the answer says so; or it was small talk. It cites nothing.</summary>
+    /// <summary>The answer cites nothing: the book does not cover the question, or it was small talk.</summary>
     None,
 }

@@ -14,7 +14,7 @@ internal sealed class AnswerWriter(
     Retrieval retrieval, OfflineAnswerer offline, IOptions<AnsweringOptions> options, IOptions<AiOptions> ai, IOptions<SiteOptions> site,
     TimeProvider time, IChatModel? model = null)
 {
-    /// <summary>How often a prompt that was too long for the model is halved.</summary>
+    /// <summary>How often a prompt that is too long for the model is halved.</summary>
     private const int Halvings = 2;
 
     /// <summary>The messages of a prompt without history: instructions, material, question.</summary>
@@ -37,7 +37,7 @@ internal sealed class AnswerWriter(
         draft.SetRetrieved(sources);
 
         var markers = new CitationMarkers(sources.Length);
-        // After the markers: a marker that is dropped could join what stood apart.
+        // After the markers: dropping a marker may join the text on both sides into new Markdown.
         var safe = new SafeMarkdown();
         var hasText = false;
         ModelPiece? last = null;
@@ -55,7 +55,7 @@ internal sealed class AnswerWriter(
         }
         catch (ModelException) when (hasText)
         {
-            // Readers have seen the beginning: it is kept and marked, and not asked for again.
+            // Readers have seen the start of the answer: it is kept as incomplete, not written again.
             last = null;
         }
 
@@ -67,7 +67,7 @@ internal sealed class AnswerWriter(
         var isIncomplete = last?.Finish is not ModelFinish.Stop;
         return new(draft.Text, citations, GroundingOf(), last?.Finish, last?.Model ?? model?.Name ?? ModelNames.Offline, UsageOf());
 
-        // An answer that was cut may have had its citations ahead: that is no gap in the book.
+        // An answer that was cut may not have reached its citations: that is no gap in the book.
         Grounding GroundingOf() =>
             citations.Count > 0 ? found.IsStrong ? Grounding.Grounded : Grounding.Partial
             : isIncomplete && sources.Length > 0 ? Grounding.Partial
@@ -91,8 +91,8 @@ internal sealed class AnswerWriter(
         [.. passages.Select((p, i) => new QuotableText(i + 1, string.Join(" › ", p.HeadingPath), p.Text))];
 
     /// <summary>
-    /// Asks the model. A prompt that it finds too long is asked again, within the same time, with half of the history's room; where
-    /// there is no history, with half of the passages, the best of them.
+    /// Asks the model. When the prompt is too long for it, it is asked again within the same time limit: with half the tokens for
+    /// the history or, where there is no history, with the better half of the passages.
     /// </summary>
     private async IAsyncEnumerable<ModelPiece> AskAsync(
         IChatModel model, Question question, Conversation conversation, Retrieved found, long begun, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -102,7 +102,7 @@ internal sealed class AnswerWriter(
         for (var attempt = 0; ; attempt++)
         {
             var messages = ChatPrompt.Build(ChatPrompt.NewFence(), question, conversation, passages, tokens, site.Value.BookTitle);
-            // The search was part of the answer's time.
+            // The time limit includes the search.
             var left = TimeSpan.FromSeconds(ai.Value.TimeoutSeconds) - time.GetElapsedTime(begun);
             var request = new ModelRequest(messages)
             {

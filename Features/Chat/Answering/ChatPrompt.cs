@@ -6,9 +6,9 @@ using ChatBackend.Infrastructure.Search;
 namespace ChatBackend.Features.Chat.Answering;
 
 /// <summary>
-/// The prompt of a turn: our instructions in the system message and nothing else there; then, as data in a user message, the
-/// reader's profile, the marked text and the numbered passages; then the history, which ends with the question.
-/// Data stands between fences whose name holds a random number, so that no text can forge the end of its own fence.
+/// The prompt for an answer: a system message with the instructions alone; a user message with the data (the reader's profile,
+/// the selected text and the numbered passages); then the history and the question.
+/// Data stands between fences with a random number in their name, so that no text can forge the end of its fence.
 /// </summary>
 internal static class ChatPrompt
 {
@@ -33,8 +33,8 @@ internal static class ChatPrompt
 
     /// <summary>Builds the prompt.</summary>
     /// <param name="fence">From <see cref="NewFence"/>; tests give their own.</param>
-    /// <param name="tokens">The most tokens that all messages may have together; the history gives way, oldest first.</param>
-    /// <param name="bookTitle">The owner's words, so they may stand among the instructions.</param>
+    /// <param name="tokens">The most tokens of all messages together; the oldest messages of the history are left out first.</param>
+    /// <param name="bookTitle">Set by the operator, so it may be part of the instructions.</param>
     public static IReadOnlyList<ModelMessage> Build(
         string fence, Question question, Conversation conversation, IReadOnlyList<Passage> passages, int tokens, string? bookTitle = null)
     {
@@ -80,14 +80,14 @@ internal static class ChatPrompt
         return text.ToString().TrimEnd();
     }
 
-    // Titles, headings and profile fields are others' words too: they stand inside the fence, never in its name.
+    // Titles, headings and profile fields are untrusted as well: they stand inside the fence, never in its name.
     private static void Fence(StringBuilder text, string fence, string what, string content) => text
         .AppendLine($"<{fence}: {what}>")
         .AppendLine(content.Replace(fence, ""))
         .AppendLine($"</{fence}>")
         .AppendLine();
 
-    /// <summary>Two lines: who reads, and what they want.</summary>
+    /// <summary>Two lines: who the reader is, and what they want.</summary>
     private static string Describe(ReaderProfile profile)
     {
         var who = Join(

@@ -4,13 +4,13 @@ using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <summary>A passage of the book that an answer rests on.</summary>
-/// <param name="Number">The number of its marker in the answer: 1 is cited first.</param>
+/// <summary>A passage of the book that an answer cites.</summary>
+/// <param name="Number">The number of its marker in the answer, from 1 in the order of first use.</param>
 /// <param name="Title">The page's title.</param>
-/// <param name="Heading">The heading the passage stands under.</param>
+/// <param name="Heading">The heading above the passage.</param>
 /// <param name="Url">The page's address, ending in the heading's anchor.</param>
-/// <param name="Snippet">The passage's beginning, to 240 characters. Like title and heading, to be shown as plain text.</param>
-/// <param name="Score">The index's measure; higher is nearer.</param>
+/// <param name="Snippet">The start of the passage, up to 240 characters. Like title and heading, it is plain text.</param>
+/// <param name="Score">The relevance by the index's measure; higher is better.</param>
 /// <example>
 /// {
 ///   "number": 1, "title": "Nodes and Topics", "heading": "How nodes talk to each other", "url": "/docs/ros2/nodes-and-topics#how-nodes-talk",
@@ -19,7 +19,7 @@ namespace ChatBackend.Features.Chat.Answering;
 /// </example>
 internal sealed record Citation(int Number, string Title, string Heading, string Url, string Snippet, double Score);
 
-/// <summary>A passage that was found for the question, whether or not the answer cites it.</summary>
+/// <summary>A passage that was found for the question, cited or not.</summary>
 internal sealed record RetrievedPassage(string Title, string Heading, string Url, string Snippet, double Score)
 {
     private const int SnippetLength = 240;

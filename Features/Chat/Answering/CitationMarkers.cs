@@ -4,14 +4,14 @@ using System.Text.RegularExpressions;
 namespace ChatBackend.Features.Chat.Answering;
 
 /// <summary>
-/// Checks the markers of an answer as it streams. A marker <c>[n]</c> counts only if passage n was given; it is renumbered
-/// by first use, and one that names no passage is dropped with the space before it. <c>[1, 3]</c> and <c>[1-2]</c> become <c>[1][2]</c>.
-/// What comes out is what is shown and what is stored. Inside code a bracket is an index and stays.
+/// Checks the citation markers of an answer as it streams. Markers <c>[n]</c> are renumbered in the order of first use. A marker
+/// without a passage is dropped, with the space before it. <c>[1, 3]</c> and <c>[1-2]</c> become <c>[1][2]</c>.
+/// The result is both shown and stored. Brackets inside code stay: they are indexes.
 /// </summary>
-/// <param name="passages">How many passages were given, numbered from 1.</param>
+/// <param name="passages">How many passages the model was given, numbered from 1.</param>
 internal sealed partial class CitationMarkers(int passages)
 {
-    /// <summary>A bracket that is not closed within so many characters is no marker.</summary>
+    /// <summary>A bracket that is not closed within this many characters is no marker.</summary>
     private const int LongestMarker = 24;
 
     private readonly StringBuilder _held = new();
@@ -21,11 +21,11 @@ internal sealed partial class CitationMarkers(int passages)
     private int _openCode;
     private char _last;
 
-    /// <summary>The passages cited so far, as they were given, in the order of first use.</summary>
+    /// <summary>The numbers of the passages cited so far, as the model was given them, in the order of first use.</summary>
     public IReadOnlyList<int> Used => _used;
 
     /// <summary>Takes the next piece of the answer.</summary>
-    /// <returns>What can be shown of it now; the beginning of what may be a marker is held back.</returns>
+    /// <returns>What can be shown now; what may become a marker is held back.</returns>
     public string Push(string piece)
     {
         var shown = new StringBuilder(piece.Length);
@@ -34,7 +34,7 @@ internal sealed partial class CitationMarkers(int passages)
         return shown.ToString();
     }
 
-    /// <summary>The answer is over: what was held back turns out to be text.</summary>
+    /// <summary>The answer is over: what was held back is text.</summary>
     public string Flush()
     {
         var shown = new StringBuilder();
@@ -57,7 +57,7 @@ internal sealed partial class CitationMarkers(int passages)
             return;
         }
 
-        // The space before a bracket waits with it: it goes with the marker when the marker is dropped.
+        // The space before a bracket is held back with it: both go when the marker is dropped.
         var opens = character == '[' && _openCode == 0;
         if (!opens || _held.Length > 0)
             Release(shown);
@@ -93,7 +93,7 @@ internal sealed partial class CitationMarkers(int passages)
         }
     }
 
-    /// <summary>The passages among a number, or the numbers from one to another.</summary>
+    /// <summary>The given passages that a number, or a range of numbers, names.</summary>
     private IEnumerable<int> Given(Match match)
     {
         var first = Number(match.Groups["first"].ValueSpan);
@@ -106,7 +106,7 @@ internal sealed partial class CitationMarkers(int passages)
     [GeneratedRegex("(?<first>[0-9]+)(?: *[-–] *(?<last>[0-9]+))?", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex Numbers();
 
-    // A run of backticks is closed by a run of the same length; `inline` code ends with its paragraph at the latest.
+    // A run of backticks is closed by one of the same length; inline code also ends with its paragraph.
     private void FollowCode(char character)
     {
         if (character == '`')

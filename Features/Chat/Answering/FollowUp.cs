@@ -5,12 +5,12 @@ using ChatBackend.Infrastructure.Ai;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <summary>Tells a question that leans on the turn before ("and why?", "give an example") from one that stands alone.</summary>
+/// <summary>Tells a question that depends on the turn before ("and why?", "give an example") from one that stands alone.</summary>
 internal static class FollowUp
 {
     private const int FewWords = 3;
 
-    // Words that point back, and words that ask on without saying about what.
+    // Words that refer back, and words that ask for more without a subject.
     private static readonly HashSet<string> Pointing =
     [
         "it", "its", "they", "them", "their", "that", "this", "those", "these", "he", "she", "one", "ones", "same", "former", "latter", "there",
@@ -28,7 +28,7 @@ internal static class FollowUp
 
     private static readonly SearchValues<char> EnglishLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
-    /// <summary>True when the question says too little by itself, or points back to what was said.</summary>
+    /// <summary>True when the question has too little content of its own, or refers back.</summary>
     public static bool Leans(string question, IReadOnlyList<HistoryMessage> history)
     {
         if (!history.Any(m => m.Role == ModelRole.User))
@@ -45,14 +45,14 @@ internal static class FollowUp
             || (telling <= 2 && words is ["what" or "how", "about", ..]);
     }
 
-    /// <summary>True for a question that has no word on what it is about: "explain this", "what does it mean?".</summary>
+    /// <summary>True for a question that does not name its subject: "explain this", "what does it mean?".</summary>
     public static bool SaysNothing(string question) => Telling(Words(question)) == 0;
 
-    /// <summary>The question with the one before it: a query for whoever has no model to write a better one.</summary>
+    /// <summary>The question with the one before it: the query when no model can write a better one.</summary>
     public static string WithTurnBefore(string question, IReadOnlyList<HistoryMessage> history) =>
         $"{history.Last(m => m.Role == ModelRole.User).Content}\n{question}";
 
-    /// <summary>True for a question that is likely not in English: no common English word, or mostly another script.</summary>
+    /// <summary>True for a question that is probably not in English: no common English word, or mostly another script.</summary>
     public static bool IsForeign(string question)
     {
         var letters = question.Count(char.IsLetter);
@@ -68,7 +68,7 @@ internal static class FollowUp
         var word = new StringBuilder();
         foreach (var character in text + " ")
         {
-            // Combining marks belong to their word, as Hindi and Urdu need.
+            // Combining marks are part of a word, in Hindi and Urdu for example.
             if (char.IsLetterOrDigit(character) || char.GetUnicodeCategory(character) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark)
             {
                 word.Append(char.ToLowerInvariant(character));

@@ -6,11 +6,11 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <summary>What was found for a question.</summary>
-/// <param name="SearchText">What the book was searched for.</param>
-/// <param name="Passages">What the model may cite, best first; empty when the book has nothing.</param>
-/// <param name="IsStrong">True when the passages cover the question well, or hold the marked text.</param>
-/// <param name="Usage">What rewriting the question cost; null where it was not rewritten, or the model does not tell.</param>
+/// <summary>The result of the search for a question.</summary>
+/// <param name="SearchText">The query.</param>
+/// <param name="Passages">What the answer may cite, best first; empty when the book does not cover the question.</param>
+/// <param name="IsStrong">True when the passages cover the question well, or contain the selected text.</param>
+/// <param name="Usage">The tokens for rewriting the question; null when it was not rewritten, or the model does not report them.</param>
 internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passages, bool IsStrong, ModelUsage? Usage = null);
 
 /// <summary>Finds the passages of the book that a question is about.</summary>
@@ -19,7 +19,7 @@ internal sealed class Retrieval(
     IPassageIndex index, IOptions<AnsweringOptions> options, IOptions<AiOptions> ai, IOptions<SiteOptions> site, ILogger<Retrieval> log,
     IChatModel? model = null)
 {
-    /// <summary>A passage that covers less of the question's weight than this has nothing to do with it: a model that reads is not even shown it.</summary>
+    /// <summary>A passage that covers less of the question's weight is unrelated: the model is not shown it.</summary>
     private const double Related = 0.3;
 
     /// <summary>The same where no model reads the passages: quoting cannot tell whether they answer the question.</summary>
@@ -29,19 +29,19 @@ internal sealed class Retrieval(
     private const double Strong = 0.7;
 
     /// <summary>
-    /// The same two lines for nearness of meaning (cosine of text-embedding-3): a question in other words than the book's, or
-    /// in another language, shares none with the passage that answers it.
+    /// The same two thresholds for semantic similarity (cosine of text-embedding-3): a question in other words, or in another
+    /// language, shares no words with the passage that answers it.
     /// </summary>
     private const double RelatedMeaning = 0.4;
     private const double StrongMeaning = 0.55;
 
-    /// <summary>The marked text joins the search with its beginning; the index matches all of it separately.</summary>
+    /// <summary>How many characters of the selected text join the query; the index matches all of it separately.</summary>
     private const int SelectedTextInSearch = 600;
 
-    /// <summary>What is longer is an answer, not a query.</summary>
+    /// <summary>A longer reply of the model is an answer, not a query.</summary>
     private const int LongestQuery = 500;
 
-    /// <summary>The share of an answer's time that putting the question into a query may take: 6 s of a minute.</summary>
+    /// <summary>The share of the answer's time limit for rewriting the question: 6 s of a minute.</summary>
     private const double RewriteShare = 0.1;
 
     public async Task<Retrieved> FindAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
@@ -56,23 +56,23 @@ internal sealed class Retrieval(
         }
 
         var found = await SearchAsync(question.Message, question, isAnswerable, cancellationToken);
-        // A question in another language finds nothing by its words: the model puts it into the book's.
+        // A question in another language matches no words of the book: the model translates it.
         return found.Passages.Count == 0 && MayBeForeign(found.SearchText)
             && await RewriteAsync(question, history, cancellationToken) is { } rewritten
             ? await SearchAsync(rewritten.Text, question, isAnswerable: true, cancellationToken) with { Usage = rewritten.Usage }
             : found;
     }
 
-    // Which languages are not Urdu, nobody here can tell; which are not English, roughly.
+    // Only English is recognized, roughly. For a book in another language any question may be foreign.
     private bool MayBeForeign(string question) => Language.TwoLetterISOLanguageName != "en" || FollowUp.IsForeign(question);
 
     private CultureInfo Language => CultureInfo.GetCultureInfo(options.Value.BookLanguage);
 
     /// <summary>
-    /// A selection that the book holds grounds the answer, with what stands around it, whatever the question's words are. One that
-    /// it does not hold (a translation, a stack trace) would outvote the question, so the question is searched for alone.
+    /// When the book contains the selected text, the passages around it are the sources, whatever the question's words are. Text
+    /// from elsewhere (a translation, a stack trace) would outweigh the question, so the question is searched for alone.
     /// </summary>
-    /// <param name="isAnswerable">False for a question such as "explain this", which is nothing without its selection.</param>
+    /// <param name="isAnswerable">False for a question such as "explain this", which means nothing without the selected text.</param>
     private async Task<Retrieved> SearchAsync(string text, Question question, bool isAnswerable, CancellationToken cancellationToken)
     {
         if (question.SelectedText is { } selected)
@@ -100,7 +100,7 @@ internal sealed class Retrieval(
 
     private static string Beginning(string selected) => selected[..Math.Min(selected.Length, SelectedTextInSearch)];
 
-    /// <summary>The question as one query that stands alone, in the book's language; null where no model can tell.</summary>
+    /// <summary>The question as one query that stands alone, in the book's language; null without a usable reply of a model.</summary>
     private async Task<ModelAnswer?> RewriteAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
     {
         if (model is null)
@@ -130,7 +130,7 @@ internal sealed class Retrieval(
         }
         catch (ModelException e)
         {
-            // The question as it stands is a worse query than a rewritten one, and far better than none.
+            // The original question is a worse query than a rewritten one, but better than a failure.
             log.LogWarning("The question could not be rewritten for search ({Code}); searching with its own words", e.Code);
             return null;
         }

@@ -9,17 +9,17 @@ using YamlDotNet.Serialization.NamingConventions;
 namespace ChatBackend.Features.Chat.Answering;
 
 /// <summary>
-/// Greetings, thanks, farewells and "what are you?", answered without a search where a message is nothing else. The phrases and
+/// Greetings, thanks, farewells and "what are you?", answered without a search when a message is nothing else. The phrases and
 /// the answers are in <c>small-talk.yaml</c>.
 /// </summary>
 internal static partial class SmallTalk
 {
-    /// <summary>Longer messages, in characters, say more than that.</summary>
+    /// <summary>Longer messages, in characters, are no small talk.</summary>
     private const int Longest = 200;
 
     private static readonly Phrase[] Phrases = [.. Read()];
 
-    /// <summary>The most telling part of a message decides its answer, so the order counts.</summary>
+    /// <summary>In ascending priority: the highest kind in a message decides its answer.</summary>
     private enum Kind
     {
         Beside,
@@ -29,13 +29,13 @@ internal static partial class SmallTalk
         WhatAreYou,
     }
 
-    /// <summary>The answer, in the message's language; null for a message that asks for more. With marked text, any message does.</summary>
+    /// <summary>The answer in the message's language; null for any other message, and for one with selected text.</summary>
     public static string? Answer(Question question, SiteOptions site) =>
         question.SelectedText is null && Find(question.Message) is { } phrase
             ? phrase.Answer.Replace("{book}", site.NameBook(phrase.TheBook), StringComparison.Ordinal)
             : null;
 
-    /// <summary>The conversation without its small talk: no question leans on that.</summary>
+    /// <summary>The conversation without its small talk: no question refers to that.</summary>
     public static IReadOnlyList<HistoryMessage> Without(IReadOnlyList<HistoryMessage> history)
     {
         var isSmallTalk = false;
@@ -55,7 +55,7 @@ internal static partial class SmallTalk
         Phrase? telling = null;
         for (var rest = Fold(message); rest.Length > 0;)
         {
-            // The longest; of several languages' the one in whose letters it is written.
+            // The longest phrase; of several languages, the one that matches as written.
             var next = Phrases.Where(p => p.Begins(rest)).MaxBy(p => (p.Folded.Length, message.Contains(p.Said, StringComparison.OrdinalIgnoreCase)));
             if (next is null)
                 return null;
@@ -67,7 +67,7 @@ internal static partial class SmallTalk
         return telling;
     }
 
-    /// <summary>Words in lower case, without punctuation, emoji, accents and apostrophes, each letter once where it is repeated.</summary>
+    /// <summary>Words in lower case, without punctuation, emoji, accents and apostrophes, with repeated letters once.</summary>
     private static string Fold(string text) =>
         Repeated().Replace(Marks().Replace(TextAnalyzer.Fold(text).Normalize(NormalizationForm.FormD), ""), "${letter}");
 
@@ -102,7 +102,7 @@ internal static partial class SmallTalk
     {
         private const char FirstHan = '\u2E80';
 
-        /// <summary>True when the text begins with this phrase as whole words; Chinese puts nothing between them.</summary>
+        /// <summary>True when the text begins with this phrase as whole words; Chinese has no spaces between them.</summary>
         public bool Begins(string text) =>
             text.StartsWith(Folded, StringComparison.Ordinal)
             && (text.Length == Folded.Length || text[Folded.Length] == ' ' || Folded[^1] >= FirstHan);

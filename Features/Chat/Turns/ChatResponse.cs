@@ -11,12 +11,12 @@ namespace ChatBackend.Features.Chat.Turns;
 /// <param name="SessionId">The conversation; send it with the next question.</param>
 /// <param name="Timestamp">When the answer was complete.</param>
 /// <param name="MessageId">The answer's message, for feedback.</param>
-/// <param name="TurnId">The turn, to come back to.</param>
+/// <param name="TurnId">The turn, for <c>GET /chat/turns/{id}</c>.</param>
 /// <param name="Citations">The passages that the answer cites, in the order of first use.</param>
-/// <param name="Grounding">How well the book carries the answer.</param>
-/// <param name="Incomplete">True when the model stopped before the end: the answer is only its beginning.</param>
+/// <param name="Grounding">How well the book supports the answer.</param>
+/// <param name="Incomplete">True when the answer stops before its end.</param>
 /// <param name="FinishReason">stop, length, content_filter, or interrupted.</param>
-/// <param name="Model">The model that answered; offline-extractive quotes the book without one, small-talk asks neither.</param>
+/// <param name="Model">The model that answered; offline-extractive when the book was quoted without a model, small-talk for a prepared reply.</param>
 /// <example>
 /// {
 ///   "response": "Over a topic: one node publishes messages, the other subscribes to them [1].",
@@ -34,9 +34,9 @@ internal sealed record ChatResponse(
         new(answer.Usage?.InputTokens, answer.Usage?.OutputTokens, latencyMs));
 }
 
-/// <summary>What a turn cost.</summary>
-/// <param name="InputTokens">Tokens of the prompt; null where the model does not tell.</param>
-/// <param name="OutputTokens">Tokens of the answer; null where the model does not tell.</param>
+/// <summary>The tokens and the time that a turn took.</summary>
+/// <param name="InputTokens">Tokens of the prompt; null when the model does not report them.</param>
+/// <param name="OutputTokens">Tokens of the answer; null when the model does not report them.</param>
 /// <param name="LatencyMs">Milliseconds from the question to the end of the answer.</param>
 /// <example>{"input_tokens":1840,"output_tokens":96,"latency_ms":1420}</example>
 internal sealed record Usage(int? InputTokens, int? OutputTokens, int LatencyMs);

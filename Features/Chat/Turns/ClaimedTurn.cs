@@ -2,8 +2,12 @@ using ChatBackend.Features.Chat.Answering;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>A turn in the hands of this process.</summary>
+/// <summary>A turn that this process has the lease of.</summary>
 /// <param name="Number">Its place in the session, from 1.</param>
-/// <param name="Attempt">Which owner this is; only the highest may end the turn.</param>
-/// <param name="Takeovers">How many processes died with it since its reader asked for it last.</param>
-internal sealed record ClaimedTurn(Guid Id, Guid SessionId, int Number, int Attempt, string? UserId, Question Question, int Takeovers = 0);
+/// <param name="Attempt">Counts the owners, from 1; only the latest may end the turn.</param>
+/// <param name="Takeovers">How many processes died with it since its reader last asked for it.</param>
+internal sealed record ClaimedTurn(Guid Id, Guid SessionId, int Number, int Attempt, string? UserId, Question Question, int Takeovers = 0)
+{
+    /// <summary>The turn, as logs name it.</summary>
+    public string ShortId => Id.ToString("N")[..8];
+}

@@ -1,14 +1,17 @@
 using System.Text.Json;
 using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Infrastructure.Database;
+using Dapper;
+using Npgsql;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>The two columns that a turn's prompt needs, for a select from a relation named <c>turn</c> (session_id, number).</summary>
+/// <summary>Reads a turn's conversation: two columns for a select from a relation named <c>turn</c> (session_id, number).</summary>
 internal static class ConversationSql
 {
     /// <summary>
     /// The messages before the turn, of completed turns only, at most <c>@HistoryLimit</c>, oldest first, and <c>@UserId</c>'s profile.
-    /// The question of a failed turn is left out: the model would answer it beside the reader's.
+    /// The question of a failed turn is left out: the model would answer it as well.
     /// </summary>
     public const string Columns =
         """
@@ -35,7 +38,31 @@ internal static class ConversationSql
             ) as profile
         """;
 
+    /// <summary>The conversation of a turn, or null while the turn before has not ended.</summary>
+    public static async Task<Conversation?> TryReadAsync(NpgsqlDataSource database, ClaimedTurn turn, CancellationToken cancellationToken)
+    {
+        var row = await database.RetryAsync(
+            connection => connection.QuerySingleOrDefaultAsync<Row>(new(
+                Sql, new { turn.Id, turn.UserId, HistoryLimit = AnsweringOptions.HistoryMessages - 1 }, cancellationToken: cancellationToken)),
+            cancellationToken);
+        return row is null ? null : Read(row.History, row.Profile);
+    }
+
+    private const string Sql =
+        "select" + Columns +
+        """
+
+        from turns as turn
+        where turn.id = @Id
+          and not exists (
+              select from turns as previous
+              where previous.session_id = turn.session_id and previous.number = turn.number - 1 and previous.state = 'running'
+          )
+        """;
+
     public static Conversation Read(string history, string? profile) => new(
         JsonSerializer.Deserialize<List<HistoryMessage>>(history, TurnJson.Options)!,
         profile is null ? null : TurnJson.Read<ReaderProfile>(profile));
+
+    private sealed record Row(string History, string? Profile);
 }

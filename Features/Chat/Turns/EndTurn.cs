@@ -5,17 +5,17 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>Ends a turn, once. Whoever lost the turn to a later attempt changes nothing.</summary>
+/// <summary>Ends a turn, once. An attempt that lost the turn to a later one changes nothing.</summary>
 internal static class EndTurn
 {
-    /// <summary>Stores the answer in its place behind the question.</summary>
+    /// <summary>Stores the answer as the message after the question.</summary>
     /// <returns>False when the turn is no longer this attempt's, or was deleted.</returns>
     public static Task<bool> CompleteAsync(NpgsqlDataSource database, ClaimedTurn turn, ChatResponse response, CancellationToken cancellationToken) =>
         RunAsync(
             database, turn, "completed", response.MessageId, "assistant", response.Response, TurnJson.Write(response.Citations),
             TurnJson.Write(response), error: null, response, response.Usage, cancellationToken);
 
-    /// <summary>Stores why there is no answer and how long that took, with a note in the answer's place.</summary>
+    /// <summary>Stores why there is no answer, with a note as the message after the question.</summary>
     /// <returns>False when the turn is no longer this attempt's, or was deleted.</returns>
     public static Task<bool> FailAsync(NpgsqlDataSource database, ClaimedTurn turn, TurnFailure failure, int latencyMs, CancellationToken cancellationToken) =>
         RunAsync(
@@ -44,7 +44,7 @@ internal static class EndTurn
             usage.LatencyMs,
         };
 
-        // The message's id tells a repeat after a lost reply (already ours) from a turn that somebody else ended.
+        // The message's id tells a retry after a lost reply (already stored) from a turn that another process ended.
         return await database.RetryAsync(
             connection => connection.ExecuteScalarAsync<bool>(new(
                 """

@@ -7,32 +7,32 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>What came of opening a turn.</summary>
+/// <summary>The outcome of opening a turn.</summary>
 internal abstract record TurnOpening
 {
-    /// <summary>The turn is this process's to answer.</summary>
-    /// <param name="Conversation">Null when an earlier turn of the session has not ended: this one waits for it.</param>
+    /// <summary>This process answers the turn.</summary>
+    /// <param name="Conversation">Null when an earlier turn of the session is still running: this one waits for it.</param>
     public sealed record Claimed(ClaimedTurn Turn, Conversation? Conversation) : TurnOpening;
 
-    /// <summary>The key was used before with the same body: this is its turn, ended or in somebody's hands.</summary>
+    /// <summary>The key was used before with the same body: this is its turn, ended or running.</summary>
     public sealed record Repeated(Guid TurnId, Guid SessionId) : TurnOpening;
 
     /// <summary>The key was used before with another body.</summary>
     public sealed record KeyReused : TurnOpening;
 
-    /// <summary>The session belongs to somebody else.</summary>
+    /// <summary>The session belongs to another reader.</summary>
     public sealed record SessionNotFound : TurnOpening;
 }
 
-/// <summary>An <c>Idempotency-Key</c> with whose it is: two clients may choose the same one.</summary>
+/// <summary>An <c>Idempotency-Key</c> and the scope in which it is unique: two clients may choose the same key.</summary>
 internal sealed record IdempotencyKey(string Scope, string Key);
 
-/// <summary>Commits the question and its turn, before anything else is asked.</summary>
+/// <summary>Commits the question and its turn before the index or the model is asked.</summary>
 internal static class OpenTurn
 {
     /// <summary>
-    /// Opens a turn and returns what its prompt needs, in one round trip. The same key and body finds the turn that it opened
-    /// before; a failed one, or one whose process died, is begun again.
+    /// Opens a turn and reads its conversation in one round trip. The same key and body find the turn that they opened before;
+    /// it is started again when it failed or its process died.
     /// </summary>
     public static async Task<TurnOpening> RunAsync(
         NpgsqlDataSource database, TurnOptions options, Guid process, Guid sessionId, string? userId, Question question,
@@ -50,7 +50,7 @@ internal static class OpenTurn
             Request = request,
             key?.Scope,
             key?.Key,
-            // What the client sent: a session that we made up for it is not part of that.
+            // What the client sent, so without a session id that was made for it.
             Hash = SHA256.HashData(Encoding.UTF8.GetBytes(request)),
             Process = process,
             options.Lease,
@@ -59,7 +59,7 @@ internal static class OpenTurn
 
         try
         {
-            // The ids are chosen here, so a repeat after a broken connection cannot open a second turn.
+            // The ids are chosen here, so a retry after a broken connection cannot open a second turn.
             var opened = await database.RetryAsync(
                 connection => connection.QuerySingleOrDefaultAsync<OpenedRow>(new(Sql, parameters, cancellationToken: cancellationToken)),
                 cancellationToken);
@@ -71,26 +71,26 @@ internal static class OpenTurn
         }
         catch (PostgresException e) when (e.ConstraintName == "turns_idempotency_key")
         {
-            // Nothing there any more: its session was deleted in between, and the key is free again.
+            // Null when the session was deleted in between: the key is free again.
             return await RepeatAsync(database, parameters, userId, question, cancellationToken)
                 ?? await RunAsync(database, options, process, sessionId, userId, question, key, cancellationToken);
         }
         catch (PostgresException e) when (e.ConstraintName == "turns_pkey")
         {
-            // The first try was committed and its answer lost on the way: the turn waits for its place like any other.
+            // The first try was committed, but the reply was lost.
             return await ClaimOwnAsync(database, parameters.TurnId, sessionId, userId, question, cancellationToken);
         }
     }
 
-    /// <summary>True when the key has a turn that costs nothing more: a failed one would be asked for again.</summary>
+    /// <summary>True when the key has a turn that costs nothing more. A failed turn would ask the model again.</summary>
     public static Task<bool> IsKnownAsync(NpgsqlDataSource database, IdempotencyKey key, CancellationToken cancellationToken) => database.RetryAsync(
         connection => connection.ExecuteScalarAsync<bool>(new(
             "select exists (select from turns where idempotency_scope = @Scope and idempotency_key = @Key and state <> 'failed')",
             key, cancellationToken: cancellationToken)),
         cancellationToken);
 
-    // The update of an existing session takes its row lock, so turns of a session are numbered in the order of asking. The
-    // snapshot of the rest may be older than that lock: is_next is then false, and the history is read when the turn's time comes.
+    // The update of a session locks its row, so turns are numbered in the order of asking. The snapshot of the rest may be
+    // older than that lock: is_next is then false, and the conversation is read when the turn before has ended.
     private const string Sql =
         """
         with session as (

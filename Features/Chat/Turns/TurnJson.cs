@@ -4,7 +4,7 @@ using ChatBackend.Infrastructure.Http.Json;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>The JSON of what turns keep and send: snake_case, and Urdu as Urdu.</summary>
+/// <summary>The JSON that turns store and send: snake_case, with letters of any script unescaped.</summary>
 internal static class TurnJson
 {
     public static readonly JsonSerializerOptions Options = new(JsonSerializerDefaults.Web)
@@ -16,7 +16,7 @@ internal static class TurnJson
 
     public static string Write<T>(T value) => JsonSerializer.Serialize(value, Options);
 
-    /// <summary>A value of an enum as JSON and the database have it.</summary>
+    /// <summary>An enum value as it stands in JSON and in the database.</summary>
     public static string Name<T>(T value)
         where T : struct, Enum => JsonNamingPolicy.SnakeCaseLower.ConvertName(value.ToString());
 

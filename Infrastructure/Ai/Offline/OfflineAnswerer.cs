@@ -11,37 +11,37 @@ namespace ChatBackend.Infrastructure.Ai.Offline;
 internal sealed record QuotableText(int? Number, string Heading, string Text);
 
 /// <summary>
-/// Answers without a model: quotes the sentences that share most with the question, rare words counting more, and says
-/// where each is from. Says that the book has nothing where it has nothing.
+/// Answers without a model: quotes the sentences that share most words with the question, weighted by rarity, under the heading
+/// they come from, or says that the book does not cover the question.
 /// </summary>
 internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
 {
     private const int MostSentences = 4;
     private const int MostPassages = 3;
 
-    /// <summary>The best sentence is followed by what comes after it until there are so many.</summary>
+    /// <summary>The best sentence is quoted with those after it, up to this many.</summary>
     private const int EnoughSentences = 4;
     private const int EnoughElsewhere = 2;
 
-    /// <summary>The least share of the question, by weight, that one passage must speak of.</summary>
+    /// <summary>The least share of the question, by weight, that one passage must cover.</summary>
     private const double LeastCoverage = 0.25;
 
-    /// <summary>The same where the question carries marked text, of which one passage holds but a part.</summary>
+    /// <summary>The same for a question with selected text, of which one passage contains only a part.</summary>
     private const double LeastCoverageOfMuch = 0.15;
 
     private const int MuchTerms = 12;
 
-    /// <summary>The least that a further sentence of a chosen passage, or one of another passage, must be worth against the best one.</summary>
+    /// <summary>The least score, relative to the best one, of a further sentence of a chosen passage, or of another passage.</summary>
     private const double LeastWorth = 0.45;
     private const double LeastWorthElsewhere = 0.5;
 
-    /// <summary>How much each place further down in the search lowers what a passage's best sentence is worth.</summary>
+    /// <summary>How much each rank further down in the search lowers the score of a passage.</summary>
     private const double LaterPassage = 0.4;
 
-    /// <summary>What a word is worth in a further sentence when a chosen one has it.</summary>
+    /// <summary>The weight of a word that a quoted sentence has already.</summary>
     private const double Repeated = 0.35;
 
-    // A sentence that begins so leans on the one before it.
+    // A sentence with one of these first refers to the one before it.
     private static readonly HashSet<string> Leaning = new(
         ["it", "its", "this", "that", "these", "those", "they", "their", "he", "she", "such", "both", "instead", "otherwise", "then", "so", "but", "however"],
         StringComparer.OrdinalIgnoreCase);
@@ -50,12 +50,12 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         ["code", "example", "write", "implement", "create", "command", "script", "snippet", "show", "python", "مثال", "کوڈ"],
         StringComparer.OrdinalIgnoreCase);
 
-    // Code after a sentence that is quoted does these no harm, but they do not look for it.
+    // These accept code after a quoted sentence, but do not ask for it.
     private static readonly HashSet<string> MayWantCode = new([.. AsksForCode, "how", "کیسے"], StringComparer.OrdinalIgnoreCase);
 
     private static readonly HashSet<string> Defines = new(["is", "are", "means"], StringComparer.OrdinalIgnoreCase);
 
-    // The analyzer keeps them, for nothing is lost by them in a search; a share of the question they are not.
+    // The analyzer keeps these because they do no harm in a search; here they do not count as part of the question.
     private static readonly HashSet<string> UrduFunctionWords =
     [
         .. TextAnalyzer.Analyze("کیا کیوں کیسے کیسی کیسا کون کب کہاں کس کسی کتنا کتنے کتنی ہے ہیں ہو ہوتا ہوتی ہوتے تھا تھی تھے کا کی کے کو سے میں پر نے اور یا جو یہ وہ اس ان تو بھی نہیں کر کرتا کرتی کرتے کریں بتائیں").Frequencies.Keys,
@@ -77,18 +77,18 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
             var end = space < 0 ? answer.Length : space + 1;
             yield return new(answer[start..end]);
             start = end;
-            // Readers of the stream get their turn between two words.
+            // Lets the readers of the stream run between two words.
             await Task.Yield();
         }
 
         yield return new("") { Finish = answer.Length < whole.Length ? ModelFinish.Length : ModelFinish.Stop, Model = ModelNames.Offline };
     }
 
-    /// <summary>What is said when no passage speaks of the question.</summary>
+    /// <summary>The answer when no passage covers the question.</summary>
     internal static string NotCovered(SiteOptions site) =>
         $"{site.NameBook("The book")} does not cover this. Try other words, or ask about something else in it.";
 
-    /// <summary>The whole answer, in Markdown; null where no passage speaks of the question.</summary>
+    /// <summary>The whole answer, in Markdown; null when no passage covers the question.</summary>
     internal static string? Answer(string question, IReadOnlyList<QuotableText> quotable)
     {
         var terms = TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys;
@@ -110,12 +110,12 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         return chosen.Count == 0 ? null : Write(chosen, wantsCode: words.Any(MayWantCode.Contains));
     }
 
-    /// <summary>BM25's weight of a term that this many of so many sentences hold.</summary>
+    /// <summary>BM25's weight of a term by the number of sentences that contain it.</summary>
     private static double Rarity(int holding, int count) => Math.Log(1 + ((count - holding + 0.5) / (holding + 0.5)));
 
     /// <summary>
-    /// From the passage with the best sentence that and what adds to it, a word that was quoted already being worth less; then
-    /// the best of the passages that say nearly as much.
+    /// Takes the best sentence of the best passage and those that add to it (a word that was quoted already weighs less), then the
+    /// best sentence of each passage that scores nearly as well.
     /// </summary>
     private static List<Sentence> Choose(Passage[] passages, Dictionary<string, double> weights, Kind kind)
     {
@@ -138,7 +138,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
                     .Select(s => (Sentence: s, Worth: Worth(s, weights, said, kind)))
                     .OrderByDescending(s => s.Worth)
                     .FirstOrDefault();
-                // Of the first passage its best sentence is quoted in any case.
+                // The best sentence of the first passage is always quoted.
                 var least = isFirst && quoted.Count == 0 ? 0 : LeastWorth * best;
                 if (next is null || worth <= 0 || worth < least)
                     break;
@@ -156,7 +156,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         return chosen;
     }
 
-    /// <summary>What comes after the best sentence, the first one quoted, explains it.</summary>
+    /// <summary>The sentences after the best one, which is the first, explain it.</summary>
     private static void AddWhatFollows(List<Sentence> quoted, int enough)
     {
         for (var after = quoted.FirstOrDefault(); after is not null && quoted.Count < enough;)
@@ -176,7 +176,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         var heading = weights.Where(w => sentence.Passage.HeadingTerms.Contains(w.Key)).Sum(w => w.Value);
         var opening = sentence.Quote is { IsFirst: true, Block: 0 } ? 1.25 : 1;
         var defining = kind.IsDefinition && IsDefinition(sentence, weights) ? 1.5 : 1;
-        // Much beside the point makes a sentence a worse answer; a question leads nowhere.
+        // A long sentence has more that is off topic; a question answers nothing.
         var length = 1 / (1 + (0.15 * Math.Log(1 + (sentence.Terms.Count / 12.0))));
         var form = sentence.Quote.TableHead is not null ? 0.8 : sentence.Quote.Text.EndsWith('?') ? 0.4 : 1;
 
@@ -220,7 +220,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         return answer.ToString();
     }
 
-    /// <summary>The chosen sentences of one passage as a block quote: what is left out between them shows as an ellipsis.</summary>
+    /// <summary>The chosen sentences of one passage as a block quote, with an ellipsis for what is left out.</summary>
     private static string Quoted(Sentence[] sentences, string marker)
     {
         var text = new StringBuilder();
@@ -244,23 +244,23 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
             last = sentence;
         }
 
-        // A marker in a table's line would be a cell.
+        // In a table's line the marker would be a cell.
         text.Append(last?.Quote.TableHead is not null ? $"\n\n{marker.TrimStart()}" : marker);
 
         return "> " + text.ToString().TrimEnd().ReplaceLineEndings("\n").Replace("\n", "\n> ", StringComparison.Ordinal).Replace("> \n", ">\n", StringComparison.Ordinal);
     }
 
-    /// <summary>A heading cannot be taken for a citation or end its own emphasis.</summary>
+    /// <summary>A heading that cannot be mistaken for a citation or end its emphasis.</summary>
     private static string Plain(string heading) =>
         heading.Replace('[', '(').Replace(']', ')').Replace("*", "", StringComparison.Ordinal).Replace('\n', ' ').Trim();
 
     private static string[] Words(string text) =>
         text.Split([' ', '\n', '\t', ',', '.', '?', '!', ':', ';', '"', '(', ')', '؟', '،', '۔'], StringSplitOptions.RemoveEmptyEntries);
 
-    /// <summary>What a question looks for besides its words.</summary>
+    /// <summary>The form of answer that a question asks for.</summary>
     private sealed record Kind(bool IsDefinition, bool AsksForCode);
 
-    /// <summary>A text that may be quoted, taken apart.</summary>
+    /// <summary>A text that may be quoted, split into sentences.</summary>
     private sealed class Passage
     {
         public Passage(QuotableText text, int rank)

@@ -8,23 +8,23 @@ using Markdig.Syntax.Inlines;
 
 namespace ChatBackend.Infrastructure.Ai.Offline;
 
-/// <summary>A stretch of a passage that makes sense by itself: a sentence, or a table's row with the table's head.</summary>
-/// <param name="Text">Markdown of one line for a sentence; of several for a table.</param>
-/// <param name="Block">The block it is in, counted from the passage's start.</param>
-/// <param name="IsFirst">Whether the block begins with it.</param>
+/// <summary>A part of a passage that can be quoted by itself: a sentence, or a table's row with the table's head.</summary>
+/// <param name="Text">One line of Markdown.</param>
+/// <param name="Block">The number of its block in the passage, from 0.</param>
+/// <param name="IsFirst">True when the block begins with it.</param>
 internal sealed record Quote(string Text, int Block, bool IsFirst)
 {
-    /// <summary>The table's two head lines, which its rows are shown under.</summary>
+    /// <summary>The table's two head lines, shown above its rows.</summary>
     public string? TableHead { get; init; }
 
-    /// <summary>The code that comes right after its block, as a fenced block.</summary>
+    /// <summary>The code right after its block, as a fenced block.</summary>
     public string? Code { get; set; }
 
-    /// <summary>The list that the sentence announces, an item a line.</summary>
+    /// <summary>The list that the sentence introduces, one item per line.</summary>
     public string? List { get; set; }
 }
 
-/// <summary>Takes a passage apart into what can be quoted from it. Code, tables and formulas stay whole.</summary>
+/// <summary>Splits a passage into what can be quoted from it. Code and formulas are not split.</summary>
 internal static partial class QuotableMarkdown
 {
     private const int LongestCode = 30;
@@ -32,7 +32,7 @@ internal static partial class QuotableMarkdown
 
     private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder().UsePipeTables().UseMathematics().Build();
 
-    // A point after these ends no sentence.
+    // A full stop after these does not end a sentence.
     private static readonly string[] Abbreviations = ["e.g", "i.e", "etc", "vs", "cf", "fig", "eq", "ch", "sec", "approx", "dr", "prof", "no", "al"];
 
     /// <summary>The quotes of a passage in reading order.</summary>
@@ -80,12 +80,12 @@ internal static partial class QuotableMarkdown
         }
         catch (ArgumentException)
         {
-            // Markdig's way to say that it is nested too deeply: nobody wrote that to be read.
+            // Markdig throws this for text that is nested too deeply.
             return [];
         }
     }
 
-    /// <summary>Paragraphs (those in lists and quotes too), code and tables; headings and formulas of their own quote nothing.</summary>
+    /// <summary>Paragraphs (also in lists and quotes), code and tables, without headings and formula blocks.</summary>
     private static IEnumerable<Block> Leaves(ContainerBlock container)
     {
         foreach (var block in container)
@@ -116,7 +116,7 @@ internal static partial class QuotableMarkdown
     private static IEnumerable<string> Sentences(ParagraphBlock paragraph)
     {
         var text = new StringBuilder();
-        // Where a character belongs to code or a formula, and no sentence ends.
+        // True for characters of code and formulas, where no sentence ends.
         var isWhole = new List<bool>();
         if (paragraph.Inline is { } inline)
             Write(inline, text, isWhole);
@@ -151,7 +151,7 @@ internal static partial class QuotableMarkdown
         if (!char.IsWhiteSpace(text[end]))
             return false;
 
-        // Lower case goes on with the sentence; code begins one as a name does.
+        // A sentence does not start in lower case, unless with code.
         var next = end;
         while (next < text.Length && char.IsWhiteSpace(text[next]))
             next++;
@@ -165,7 +165,7 @@ internal static partial class QuotableMarkdown
         return word is not [>= 'a' and <= 'z'] && !Abbreviations.Contains(word);
     }
 
-    /// <summary>Text without emphasis, links and images, which mean nothing away from their page.</summary>
+    /// <summary>Text without emphasis, links and images, which depend on their page.</summary>
     private static void Write(ContainerInline container, StringBuilder text, List<bool> isWhole)
     {
         foreach (var inline in container)
@@ -206,11 +206,11 @@ internal static partial class QuotableMarkdown
         }
     }
 
-    /// <summary>The fences of Docusaurus' admonitions, where a passage still has them; what is between stays.</summary>
+    /// <summary>The fences of Docusaurus' admonitions; their content stays.</summary>
     [GeneratedRegex(@"^[ \t]*:::.*$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Admonition();
 
-    /// <summary>The prose between code and formulas, cleaned; what belongs together there came from several literals.</summary>
+    /// <summary>Cleans the prose between code and formulas, after its literals are joined.</summary>
     private static void Clean(StringBuilder text, List<bool> isWhole)
     {
         for (var end = text.Length; end > 0;)
@@ -230,11 +230,11 @@ internal static partial class QuotableMarkdown
         }
     }
 
-    /// <summary>A table's row, whose code stands between backticks.</summary>
+    /// <summary>A table's row; what stands between backticks stays.</summary>
     private static string CleanRow(string row) =>
         string.Join('`', row.Split('`').Select((part, i) => i % 2 == 0 ? Clean(part) : part));
 
-    /// <summary>Takes away what the answer's reader would take for a citation: brackets around numbers, references to footnotes.</summary>
+    /// <summary>Removes what looks like a citation: brackets around numbers, and footnote references.</summary>
     private static string Clean(string text) =>
         Brackets().Replace(text, match => match.Groups["number"].Success ? $"({match.Groups["number"].Value})" : "");
 

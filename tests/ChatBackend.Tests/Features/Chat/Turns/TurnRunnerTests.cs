@@ -31,12 +31,12 @@ public sealed class TurnRunnerTests
         var runner = app.Services.GetRequiredService<TurnRunner>();
         // Long before the silence of the model (20 s) would end it.
         await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
-        await Until.TrueAsync(() => runner.Working == 1, "The first attempt does not end.");
+        await Until.TrueAsync(() => runner.Attempts.Count == 1, "The first attempt does not end.");
         Assert.Equal(2, runner.Find(turn)?.Turn.Attempt);
         next.Open();
         Assert.All(await Task.WhenAll(first, second), a => Assert.Equal(HttpStatusCode.OK, a.StatusCode));
         Assert.Equal("New attempt.", await app.ScalarAsync<string>("select content from messages where role = 'assistant'"));
-        await Until.TrueAsync(() => runner.Working == 0 && runner.Find(turn) is null, "Something is left of the turn.");
+        await Until.TrueAsync(() => runner.Attempts.Count == 0 && runner.Find(turn) is null, "Something is left of the turn.");
     }
 
     [Fact]
@@ -198,7 +198,7 @@ public sealed class TurnRunnerTests
         var runner = app.Services.GetRequiredService<TurnRunner>();
 
         gate.Open();
-        await Until.TrueAsync(() => runner.Working == 0, "The attempt does not end.");
+        await Until.TrueAsync(() => runner.Attempts.Count == 0, "The attempt does not end.");
 
         Assert.Equal("running", await app.ScalarAsync<string>("select state::text from turns"));
         Assert.Equal(1, await app.ScalarAsync<int>("select count(*) from messages"));
@@ -215,7 +215,7 @@ public sealed class TurnRunnerTests
         var asking = app.AskAsync(new { message = Question });
         await gate.WhenReached;
 
-        await app.Services.GetRequiredService<TurnRunner>().StopAsync(new(canceled: true));
+        await app.Services.GetRequiredService<TurnLeases>().StopAsync(new(canceled: true));
 
         await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
         Assert.True(await app.ScalarAsync<bool>("select state = 'running' and attempt = 1 and lease_until < now() from turns"));
@@ -242,7 +242,7 @@ public sealed class TurnRunnerTests
         var turn = await app.ScalarAsync<Guid>("select id from turns");
         Assert.Equal([turn], (await RenewAsync()).Keys);
 
-        await ClaimTurns.ReleaseAsync(database, process, TestContext.Current.CancellationToken);
+        await TurnLeases.ReleaseAsync(database, process, TestContext.Current.CancellationToken);
 
         Assert.Empty(await RenewAsync());
         Assert.True(await app.ScalarAsync<bool>("select lease_until < now() from turns"));
@@ -250,7 +250,7 @@ public sealed class TurnRunnerTests
         Assert.Equal(HttpStatusCode.OK, (await asking).StatusCode);
 
         Task<IReadOnlyDictionary<Guid, int>> RenewAsync() =>
-            ClaimTurns.RenewAsync(database, process, TimeSpan.FromMinutes(1), [(turn, 1, new(null, 0, ""))], TestContext.Current.CancellationToken);
+            TurnLeases.RenewAsync(database, process, TimeSpan.FromMinutes(1), [(turn, 1, new(null, 0, ""))], TestContext.Current.CancellationToken);
     }
 
     [Fact]

@@ -3,42 +3,18 @@ using ChatBackend.Features.Chat.Answering;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>What a turn has come to: an answer, a failure, or neither when another process has it now.</summary>
-internal sealed record TurnEnd(string? ResponseJson, TurnFailure? Failure)
-{
-    /// <summary>The turn is no longer this process's.</summary>
-    public static readonly TurnEnd Lost = new(null, null);
-}
-
-/// <summary>A view of a turn at one moment.</summary>
-/// <param name="Attempt">A higher attempt than a reader knows means that the answer began again.</param>
-/// <param name="Retrieved">Null until the book was searched.</param>
-/// <param name="Text">The answer from the offset that was asked for.</param>
-/// <param name="HasMore">The text goes on: it was too much for one event.</param>
-internal sealed record TurnSnapshot(
-    Guid SessionId, int Attempt, IReadOnlyList<RetrievedPassage>? Retrieved, IReadOnlyList<Citation> Citations, string Text, TurnEnd? End, bool HasMore = false);
-
-/// <summary>What was found for a running turn, and what of it its answer cites so far.</summary>
-internal sealed record TurnSources(IReadOnlyList<RetrievedPassage> Retrieved, IReadOnlyList<Citation> Citations);
-
-/// <summary>What a process has not saved of a running turn yet, for readers on other replicas.</summary>
-/// <param name="Sources">Null when they are as they were.</param>
-/// <param name="Start">Where the text begins in the answer, in UTF-16 code units.</param>
-/// <param name="Text">Empty when there is no more of it.</param>
-internal sealed record TurnPartial(TurnSources? Sources, int Start, string Text);
-
 /// <summary>
-/// A turn that this process is answering. One writer; any number of readers, none of which it waits for. The text is kept once
-/// for all of them, and each copies only what is new to it.
+/// A turn that this process is answering. It has one writer, which waits for no reader, and any number of readers. They share
+/// one copy of the text, and each takes only what is new to it.
 /// </summary>
-internal sealed class LiveTurn : IAnswerDraft, IDisposable
+internal sealed class RunningTurn : IAnswerDraft, IDisposable
 {
-    /// <summary>The longest text of one event, in UTF-16 code units: so much is copied for a reader who does not take it.</summary>
+    /// <summary>The longest text of one event, in UTF-16 code units: as much as is copied for a reader that does not read it.</summary>
     private const int MostInOneEvent = 4 * 1024;
 
     private readonly Lock _lock = new();
     private readonly CancellationTokenSource _stop = new();
-    private readonly CancellationTokenRegistration _aborting;
+    private readonly CancellationTokenRegistration _handingOn;
     private readonly StringBuilder _text = new();
     private IReadOnlyList<RetrievedPassage>? _retrieved;
     private IReadOnlyList<Citation> _citations = [];
@@ -47,16 +23,16 @@ internal sealed class LiveTurn : IAnswerDraft, IDisposable
     private int _savedLength;
     private TaskCompletionSource _changed = NewSignal();
 
-    /// <param name="abort">Stops the work of all turns.</param>
-    public LiveTurn(ClaimedTurn turn, CancellationToken abort)
+    /// <param name="handOn">Stops all turns of this process.</param>
+    public RunningTurn(ClaimedTurn turn, CancellationToken handOn)
     {
         Turn = turn;
-        _aborting = abort.UnsafeRegister(live => ((LiveTurn)live!).Stop(), this);
+        _handingOn = handOn.UnsafeRegister(running => ((RunningTurn)running!).Stop(), this);
     }
 
     public ClaimedTurn Turn { get; }
 
-    /// <summary>Cancelled when the work has to stop.</summary>
+    /// <summary>Canceled when the attempt has to stop.</summary>
     public CancellationToken Stopped => _stop.Token;
 
     /// <summary>Completes at the next change: take it before the snapshot, wait for it after.</summary>
@@ -69,7 +45,7 @@ internal sealed class LiveTurn : IAnswerDraft, IDisposable
         }
     }
 
-    /// <summary>The answer so far, whole.</summary>
+    /// <inheritdoc/>
     public string Text
     {
         get
@@ -79,34 +55,34 @@ internal sealed class LiveTurn : IAnswerDraft, IDisposable
         }
     }
 
-    /// <summary>Stops the work; the turn itself stays as it is in the database. Waits for nothing and never throws.</summary>
+    /// <summary>Cancels the attempt, without waiting for it. The turn stays as it is in the database.</summary>
     public void Stop() => _ = _stop.CancelAsync();
 
-    /// <summary>The work is over: what stops all turns forgets this one. (The source itself holds nothing to dispose of, and may be told to stop late.)</summary>
-    public void Dispose() => _aborting.Unregister();
+    /// <summary>The attempt is over. The token source has nothing to dispose of, and <see cref="Stop"/> may still be called.</summary>
+    public void Dispose() => _handingOn.Unregister();
 
-    /// <summary>The book was searched.</summary>
+    /// <inheritdoc/>
     public void SetRetrieved(IReadOnlyList<RetrievedPassage> retrieved) => Change(() => _retrieved = retrieved);
 
-    /// <summary>More of the answer, with all that it cites so far.</summary>
+    /// <inheritdoc/>
     public void Append(string text, IReadOnlyList<Citation> citations) => Change(() =>
     {
         _text.Append(text);
         _citations = citations;
     });
 
-    /// <summary>The turn is over for this process.</summary>
+    /// <summary>The turn is over for this process. Only the first call counts.</summary>
     public void Finish(TurnEnd end) => Change(() => _end.TrySetResult(end));
 
     /// <summary>The turn now, with as much of its text from an offset on as one event takes.</summary>
-    /// <param name="offset">In UTF-16 code units; behind the end there is none.</param>
+    /// <param name="offset">In UTF-16 code units; no text when it is past the end.</param>
     public TurnSnapshot Snapshot(int offset)
     {
         lock (_lock)
         {
             var start = Math.Min(offset, _text.Length);
             var end = Math.Min(_text.Length, start + MostInOneEvent);
-            // Both halves of a character go together.
+            // A surrogate pair is not split.
             if (end < _text.Length && char.IsHighSurrogate(_text[end - 1]))
                 end--;
             return new(
@@ -118,7 +94,7 @@ internal sealed class LiveTurn : IAnswerDraft, IDisposable
     /// <summary>Waits for the end.</summary>
     public Task<TurnEnd> WaitForEndAsync(CancellationToken cancellationToken) => _end.Task.WaitAsync(cancellationToken);
 
-    /// <summary>What is not in the database yet.</summary>
+    /// <summary>What is not in the database yet, for readers on other replicas.</summary>
     public TurnPartial Unsaved()
     {
         lock (_lock)
@@ -128,7 +104,7 @@ internal sealed class LiveTurn : IAnswerDraft, IDisposable
         }
     }
 
-    /// <summary>The database has this now.</summary>
+    /// <summary>Marks it as stored.</summary>
     /// <param name="length">The length of the text there, in UTF-16 code units.</param>
     public void Saved(TurnPartial partial, int length)
     {
@@ -154,3 +130,9 @@ internal sealed class LiveTurn : IAnswerDraft, IDisposable
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
+
+/// <summary>What of a running turn is not in the database yet.</summary>
+/// <param name="Sources">Null when they have not changed.</param>
+/// <param name="Start">Where the text begins in the answer, in UTF-16 code units.</param>
+/// <param name="Text">Empty when all of it is stored.</param>
+internal sealed record TurnPartial(TurnSources? Sources, int Start, string Text);

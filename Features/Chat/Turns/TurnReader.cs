@@ -10,47 +10,27 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>Where a reader of a turn's stream is; its text is the id of the last event it had.</summary>
-/// <param name="Attempt">The attempt whose events it had; 0 before the first.</param>
-/// <param name="Sources">0 before the citations event; then one more than the citations it had.</param>
-/// <param name="Offset">How much of the answer it had, in UTF-16 code units.</param>
-internal sealed record StreamCursor(int Attempt, int Sources, int Offset)
-{
-    /// <summary>The id of an attempt's last event.</summary>
-    public static string EndOf(int attempt) => $"{attempt}.end";
-
-    public override string ToString() => $"{Attempt}.{Sources}.{Offset}";
-
-    /// <summary>The place that an id names; the beginning for any other text.</summary>
-    public static StreamCursor Parse(string? id) =>
-        id?.Split('.') is [var a, var s, var o]
-        && int.TryParse(a, out var attempt) && int.TryParse(s, out var sources) && int.TryParse(o, out var offset)
-        && attempt >= 0 && sources >= 0 && offset >= 0
-            ? new(attempt, sources, offset)
-            : new(0, 0, 0);
-}
-
 /// <summary>
-/// Follows a turn to its end: through memory where this process answers it, else through the database, where its owner saves
-/// what it has written every second.
+/// Follows a turn to its end: in memory where this process answers it, otherwise in the database, where the process that answers
+/// it saves the text every second.
 /// </summary>
-internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner, TimeProvider time)
+internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, TurnLeases leases, TimeProvider time)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Waits for a turn's end. Null when the turn is gone: its session was deleted.</summary>
+    /// <summary>Waits for a turn's end. Null when its session was deleted.</summary>
     public async Task<TurnEnd?> WaitAsync(Guid turnId, CancellationToken cancellationToken)
     {
         while (true)
         {
-            if (runner.Find(turnId) is { } live && await live.WaitForEndAsync(cancellationToken) is var end && end != TurnEnd.Lost)
+            if (runner.Find(turnId) is { } running && await running.WaitForEndAsync(cancellationToken) is var end && end != TurnEnd.Lost)
                 return end;
             if (await ReadAsync(turnId, int.MaxValue, cancellationToken) is not { } snapshot)
                 return null;
             if (snapshot.End is { } ended)
                 return ended;
             if (runner.HasHandedOn)
-                return new(null, ServerStopping(snapshot.Retrieved));
+                return new(null, TurnFailure.ServerStopping(snapshot.Retrieved));
             await Task.Delay(Poll, time, cancellationToken);
         }
     }
@@ -60,23 +40,23 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
         Guid turnId, string? lastEventId, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var cursor = StreamCursor.Parse(lastEventId);
-        LiveTurn? live = null;
+        RunningTurn? running = null;
         while (true)
         {
-            // Once found it is kept: it knows its end also when the runner, or the database, is gone.
-            live ??= runner.Find(turnId);
-            var changed = live?.Changed;
-            var (snapshot, problem) = live is null ? await TryReadAsync(turnId, cursor.Offset, cancellationToken) : (live.Snapshot(cursor.Offset), null);
+            // Kept once found: it knows how the turn ended when the runner has removed it, or the database is unavailable.
+            running ??= runner.Find(turnId);
+            var changed = running?.Changed;
+            var (snapshot, problem) = running is null ? await TryReadAsync(turnId, cursor.Offset, cancellationToken) : (running.Snapshot(cursor.Offset), null);
             if (problem is not null)
             {
-                // With the place the reader is at: it goes on from there when it comes back.
+                // With the reader's position: a reconnect resumes there.
                 yield return Error(cursor.ToString(), problem, turnId);
                 yield break;
             }
 
             if (snapshot is null)
             {
-                yield return Error(StreamCursor.EndOf(cursor.Attempt), SessionGone(), turnId);
+                yield return Error(StreamCursor.EndOf(cursor.Attempt), TurnFailure.SessionGone(), turnId);
                 yield break;
             }
 
@@ -85,7 +65,7 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
                 var isFromStart = cursor.Offset == 0;
                 cursor = new(snapshot.Attempt, 0, 0);
                 yield return new(cursor.ToString(), "turn", TurnJson.Write(new TurnEvent(turnId, snapshot.SessionId, snapshot.Attempt)));
-                // The place was one in another attempt's text: of this one's all is new.
+                // The offset was in another attempt's text, so the snapshot lacks the start of this one's.
                 if (!isFromStart)
                     continue;
             }
@@ -121,12 +101,12 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
                 continue;
             }
 
-            // Lost to another attempt: the database knows more from here on.
-            live = null;
+            // Another attempt has the turn now: from here on the database is read.
+            running = null;
             if (runner.HasHandedOn)
             {
-                // With the place the reader is at: another replica goes on from there.
-                yield return Error(cursor.ToString(), ServerStopping(snapshot.Retrieved), turnId);
+                // With the reader's position: another replica resumes there.
+                yield return Error(cursor.ToString(), TurnFailure.ServerStopping(snapshot.Retrieved), turnId);
                 yield break;
             }
 
@@ -134,15 +114,7 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
         }
     }
 
-    /// <summary>A session that was deleted while its question was being answered.</summary>
-    public static TurnFailure SessionGone() =>
-        new(StatusCodes.Status404NotFound, "session_not_found", "The session was deleted before the answer was there.", null, []);
-
-    private static TurnFailure ServerStopping(IReadOnlyList<RetrievedPassage>? retrieved) => new(
-        StatusCodes.Status503ServiceUnavailable, "server_stopping", "This server is being replaced. The answer goes on at the next one: ask for the turn again.",
-        1, retrieved ?? []);
-
-    /// <summary>The turn, or why the database does not tell: a stream that has begun ends with a problem, not in the middle.</summary>
+    /// <summary>The turn, or why it cannot be read: a stream that has begun ends with an error event, not without an end.</summary>
     private async Task<(TurnSnapshot? Snapshot, TurnFailure? Problem)> TryReadAsync(Guid turnId, int offset, CancellationToken cancellationToken)
     {
         try
@@ -155,7 +127,7 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
         }
     }
 
-    /// <summary>The turn as the database has it, with its text from an offset on, or null when there is none.</summary>
+    /// <summary>The turn as stored, with its text from the offset on; null when it was deleted.</summary>
     private async Task<TurnSnapshot?> ReadAsync(Guid turnId, int offset, CancellationToken cancellationToken)
     {
         var row = await database.RetryAsync(
@@ -164,7 +136,7 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
                 select session_id, attempt, partial_sources::text as sources,
                        substring(partial_text from least(@offset * 2::bigint, octet_length(partial_text))::integer + 1) as text,
                        response::text as response, error::text as error,
-                       state = 'running' and lease_until < now() as is_left_behind
+                       state = 'running' and lease_until < now() as is_abandoned
                 from turns
                 where id = @turnId
                 """,
@@ -172,8 +144,8 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
             cancellationToken);
         if (row is null)
             return null;
-        if (row.IsLeftBehind)
-            runner.Nudge();
+        if (row.IsAbandoned)
+            leases.Nudge();
 
         if (row.Response is not null)
         {
@@ -189,14 +161,14 @@ internal sealed class TurnFollower(NpgsqlDataSource database, TurnRunner runner,
 
     private static ServerSentEvent Error(string id, TurnFailure failure, Guid turnId)
     {
-        var problem = TurnResult.Describe(failure, turnId);
-        // What the writer of problems adds to those that are a whole answer.
+        var problem = failure.ToProblem(turnId);
+        // What ProblemWriter adds to problems that are a response of their own.
         problem.Instance = $"/chat/turns/{turnId}";
         problem.Extensions["trace_id"] = Activity.Current?.TraceId.ToString();
         return new(id, "error", TurnJson.Write(problem));
     }
 
-    private sealed record TurnRow(Guid SessionId, int Attempt, string? Sources, byte[] Text, string? Response, string? Error, bool IsLeftBehind);
+    private sealed record TurnRow(Guid SessionId, int Attempt, string? Sources, byte[] Text, string? Response, string? Error, bool IsAbandoned);
 
     private sealed record TurnEvent(Guid TurnId, Guid SessionId, int Attempt);
 

@@ -1,0 +1,31 @@
+using System.Reflection;
+using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Infrastructure.Http;
+using Microsoft.AspNetCore.Http.Metadata;
+
+namespace ChatBackend.Features.Chat;
+
+/// <summary>How a turn ended, as an HTTP response: the stored answer byte for byte, or the failure as a problem.</summary>
+/// <param name="end">Null when the turn was deleted.</param>
+internal sealed class TurnResult(TurnEnd? end, Guid turnId) : IResult, IEndpointMetadataProvider
+{
+    public async Task ExecuteAsync(HttpContext context)
+    {
+        if (end?.ResponseJson is { } response)
+        {
+            context.Response.ContentType = "application/json; charset=utf-8";
+            await PacedText.WriteAsync(context, response);
+            return;
+        }
+
+        var failure = end?.Failure ?? TurnFailure.SessionGone();
+        context.Response.StatusCode = failure.Status;
+        if (failure.RetryAfterSeconds is { } seconds)
+            context.Response.Headers.RetryAfter = seconds.ToString();
+        await context.RequestServices.GetRequiredService<IProblemDetailsService>()
+            .WriteAsync(new() { HttpContext = context, ProblemDetails = failure.ToProblem(turnId) });
+    }
+
+    static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
+        builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(ChatResponse), ["application/json"]));
+}

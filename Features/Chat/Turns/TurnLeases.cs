@@ -1,0 +1,217 @@
+using System.Text;
+using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Infrastructure.Database;
+using Dapper;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace ChatBackend.Features.Chat.Turns;
+
+/// <summary>
+/// Renews the leases of the turns that this process answers, takes over turns whose process died, and hands on its own turns
+/// when it stops.
+/// </summary>
+internal sealed class TurnLeases(
+    NpgsqlDataSource database, DatabaseStart databaseStart, TurnRunner runner, IOptions<TurnOptions> options, IOptions<HostOptions> host,
+    IHostApplicationLifetime lifetime, TimeProvider time, ILogger<TurnLeases> log)
+    : BackgroundService
+{
+    private const int TakeOverLimit = 16;
+
+    /// <summary>The longest time between two looks for abandoned turns while nothing happens.</summary>
+    private static readonly TimeSpan LongestQuiet = TimeSpan.FromHours(1);
+
+    /// <summary>What is left of the host's time when turns are handed on: to tell their readers and give back the leases.</summary>
+    private static readonly TimeSpan HandOnTime = TimeSpan.FromSeconds(5);
+
+    private TaskCompletionSource _nudge = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    /// <summary>There may be work: a turn has begun, or somebody waits for one whose lease has expired.</summary>
+    public void Nudge() => _nudge.TrySetResult();
+
+    /// <summary>
+    /// The server drains its connections before this service is stopped, and would cut off the streams at the end of the host's
+    /// time: turns that last that long are handed on before.
+    /// </summary>
+    public override Task StartAsync(CancellationToken cancellationToken)
+    {
+        runner.Started += Nudge;
+        lifetime.ApplicationStopping.Register(() =>
+        {
+            var drain = host.Value.ShutdownTimeout - HandOnTime;
+            runner.HandOnAfter(drain > TimeSpan.Zero ? drain : TimeSpan.Zero);
+        });
+        return base.StartAsync(cancellationToken);
+    }
+
+    /// <summary>Lets the running turns end within the time that the host gives, then hands the others on.</summary>
+    public override async Task StopAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            await Task.WhenAll(runner.Attempts).WaitAsync(cancellationToken);
+        }
+        catch (OperationCanceledException)
+        {
+            log.LogWarning("{Count} turns are handed on to the next process", runner.Attempts.Count);
+        }
+
+        await runner.HandOnAsync();
+        // The loop first: what it was just taking over is given back, too.
+        await base.StopAsync(cancellationToken);
+        await Task.WhenAll(runner.Attempts);
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        await databaseStart.WaitAsync(stoppingToken);
+        var quietSince = time.GetTimestamp();
+        while (!stoppingToken.IsCancellationRequested)
+        {
+            try
+            {
+                await RenewAsync(stoppingToken);
+                // A process that is about to stop would have to hand them on at once.
+                if (!lifetime.ApplicationStopping.IsCancellationRequested && !runner.HasHandedOn)
+                    await TakeOverAsync(stoppingToken);
+            }
+            catch (Exception e) when (e.IsDatabaseUnavailable())
+            {
+                // The next beat tries again; a lease outlasts several.
+                log.LogWarning("The turns' leases could not be renewed: {Reason}", e.GetType().Name);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                // Any other exception would make the host stop the whole service.
+                log.LogError(e, "The turns' leases could not be renewed");
+            }
+
+            // The longer the service is idle, the more rarely it looks (the pause is as long as the quiet before): a database
+            // that suspends when idle can.
+            if (runner.Running.Count > 0)
+                quietSince = time.GetTimestamp();
+            var quiet = time.GetElapsedTime(quietSince);
+            var pause = quiet < options.Value.Beat ? options.Value.Beat : quiet > LongestQuiet ? LongestQuiet : quiet;
+            if (await WaitAsync(pause, stoppingToken))
+                quietSince = time.GetTimestamp();
+        }
+    }
+
+    private async Task RenewAsync(CancellationToken cancellationToken)
+    {
+        var turns = runner.Running.Select(running => (Running: running, New: running.Unsaved())).ToArray();
+        if (turns.Length == 0)
+            return;
+
+        var kept = await RenewAsync(
+            database, runner.Process, options.Value.Lease,
+            [.. turns.Select(t => (t.Running.Turn.Id, t.Running.Turn.Attempt, t.New))], cancellationToken);
+        foreach (var (running, partial) in turns)
+        {
+            if (kept.TryGetValue(running.Turn.Id, out var saved))
+                running.Saved(partial, saved);
+            else
+                running.Stop();
+        }
+    }
+
+    /// <returns>True when nudged before the pause was over; beats are never closer than <see cref="TurnOptions.Beat"/>.</returns>
+    private async Task<bool> WaitAsync(TimeSpan pause, CancellationToken cancellationToken)
+    {
+        var beat = options.Value.Beat;
+        await Task.Delay(beat, time, cancellationToken);
+        var nudge = _nudge.Task;
+        if (pause > beat && !nudge.IsCompleted)
+            await Task.WhenAny(nudge, Task.Delay(pause - beat, time, cancellationToken));
+        cancellationToken.ThrowIfCancellationRequested();
+        if (!nudge.IsCompleted)
+            return false;
+        _nudge = new(TaskCreationOptions.RunContinuationsAsynchronously);
+        return true;
+    }
+
+    /// <summary>
+    /// Renews the leases of this process's turns and appends the text written since, for readers on other replicas.
+    /// </summary>
+    /// <returns>
+    /// The turns that are still this process's, with the length of their stored text in UTF-16 code units. The others were taken
+    /// over, ended or deleted.
+    /// </returns>
+    public static async Task<IReadOnlyDictionary<Guid, int>> RenewAsync(
+        NpgsqlDataSource database, Guid process, TimeSpan lease, IReadOnlyList<(Guid Id, int Attempt, TurnPartial New)> turns, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        // A beat whose reply was lost sends the same text again: only what is missing is appended.
+        var kept = await connection.QueryAsync<(Guid Id, int Saved)>(new(
+            """
+            update turns
+            set lease_until = now() + @lease,
+                partial_sources = coalesce(mine.sources::json, turns.partial_sources),
+                partial_text = case
+                    when octet_length(turns.partial_text) between mine.start and mine.start + octet_length(mine.text) - 1
+                    then turns.partial_text || substring(mine.text from octet_length(turns.partial_text) - mine.start + 1)
+                    else turns.partial_text
+                end
+            from unnest(@Ids, @Attempts, @Sources, @Starts, @Texts) as mine (id, attempt, sources, start, text)
+            where turns.id = mine.id and turns.attempt = mine.attempt and turns.lease_owner = @process and turns.state = 'running'
+            returning turns.id, octet_length(turns.partial_text) / 2 as saved
+            """,
+            new
+            {
+                lease,
+                process,
+                Ids = turns.Select(t => t.Id).ToArray(),
+                Attempts = turns.Select(t => t.Attempt).ToArray(),
+                Sources = turns.Select(t => t.New.Sources is { } sources ? TurnJson.Write(sources) : null).ToArray(),
+                Starts = turns.Select(t => t.New.Start * 2).ToArray(),
+                Texts = turns.Select(t => Encoding.Unicode.GetBytes(t.New.Text)).ToArray(),
+            },
+            cancellationToken: cancellationToken));
+        return kept.ToDictionary(t => t.Id, t => t.Saved);
+    }
+
+    /// <summary>
+    /// Takes over turns whose leases have expired; each goes to one process only. A turn that was handed on has no owner: no process
+    /// died with it.
+    /// </summary>
+    private async Task TakeOverAsync(CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        var rows = await connection.QueryAsync<TakenRow>(new(
+            """
+            with abandoned as (
+                select id from turns
+                where state = 'running' and lease_until < now()
+                order by created_at, number
+                limit @TakeOverLimit
+                for update skip locked
+            )
+            update turns
+            set attempt = attempt + 1, takeovers = takeovers + (lease_owner is not null)::integer, lease_owner = @Process, lease_until = now() + @Lease, partial_sources = null, partial_text = default
+            from abandoned, chat_sessions
+            where turns.id = abandoned.id and chat_sessions.id = turns.session_id
+            returning turns.id, turns.session_id, turns.number, turns.attempt, turns.takeovers, chat_sessions.user_id, turns.request::text as request
+            """,
+            new { runner.Process, options.Value.Lease, TakeOverLimit }, cancellationToken: cancellationToken));
+        foreach (var row in rows)
+        {
+            var turn = new ClaimedTurn(row.Id, row.SessionId, row.Number, row.Attempt, row.UserId, TurnJson.Read<Question>(row.Request), row.Takeovers);
+            log.LogWarning("Took over turn {Turn}, attempt {Attempt}", turn.ShortId, turn.Attempt);
+            runner.Start(turn, conversation: null);
+        }
+    }
+
+    /// <summary>
+    /// Ends the leases at once, so that another process need not wait until they expire. The turns have no owner then: a renewal
+    /// in flight that arrives later finds nothing to renew.
+    /// </summary>
+    public static async Task ReleaseAsync(NpgsqlDataSource database, Guid process, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await connection.ExecuteAsync(new(
+            "update turns set lease_owner = null, lease_until = now() - interval '1 second' where lease_owner = @process and state = 'running'",
+            new { process }, cancellationToken: cancellationToken));
+    }
+
+    private sealed record TakenRow(Guid Id, Guid SessionId, int Number, int Attempt, int Takeovers, string? UserId, string Request);
+}
