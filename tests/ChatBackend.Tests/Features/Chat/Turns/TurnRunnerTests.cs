@@ -140,7 +140,7 @@ public sealed class TurnRunnerTests
     [Fact]
     public async Task A_turn_that_was_handed_on_and_that_its_reader_takes_over_counts_no_death()
     {
-        await using var app = new ChatApp { ["Beat"] = "01:00:00" };
+        await using var app = new ChatApp { ["Turns:Beat"] = "01:00:00" };
         await app.InitializeAsync();
         var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
         var gate = app.Model.AnswerInTwo("Never", "told.");
