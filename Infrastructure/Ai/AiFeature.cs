@@ -28,7 +28,7 @@ internal static class AiFeature
         builder.Services.AddSingleton<ModelAttempts>();
         builder.Services.AddSingleton<IChatModel, OpenAiChatModel>();
         builder.Services.AddSingleton<IEmbedder, OpenAiEmbedder>();
-        // Asking the model would cost money at every probe; what the last requests saw is known.
+        // A probe that asks the model would cost money; the circuit breaker knows how the last requests went.
         builder.Services.AddSingleton(services => new Dependency("model", IsRequired: false, _ =>
         {
             var model = services.GetRequiredService<IOptions<AiOptions>>().Value.ChatModel;
@@ -38,7 +38,7 @@ internal static class AiFeature
         }));
     }
 
-    /// <summary>The whole answer at once.</summary>
+    /// <summary>The complete answer.</summary>
     /// <exception cref="ModelException">Every failure, whatever its cause.</exception>
     public static async Task<ModelAnswer> CompleteAsync(this IChatModel model, ModelRequest request, CancellationToken cancellationToken)
     {
@@ -53,7 +53,7 @@ internal static class AiFeature
         return last is { Finish: { } finish } ? new(text.ToString(), finish, last.Usage, last.Model ?? model.Name) : throw ModelFaults.Truncated();
     }
 
-    /// <summary>On purpose, or in development where nothing says which model to ask.</summary>
+    /// <summary>Set to offline, or in development without a model's settings.</summary>
     internal static bool IsOffline(AiOptions options, bool isDevelopment) => options.Provider switch
     {
         "offline" => true,

@@ -2,16 +2,16 @@ using ChatBackend.Infrastructure.Http.Problems;
 
 namespace ChatBackend.Infrastructure.Ai;
 
-/// <summary>A model that did not answer. Its message is ours, never the upstream's text.</summary>
+/// <summary>A model did not answer. The message is our own, never the server's text.</summary>
 internal sealed class ModelException(ModelFailure failure, string message, Exception? inner = null) : FailureException(message, inner)
 {
     /// <summary>What went wrong.</summary>
     public ModelFailure Failure { get; } = failure;
 
-    /// <summary>True when the same model may well answer if it is asked again: busy, broken off, out of reach.</summary>
+    /// <summary>True when a retry with the same model may succeed: it was busy, broke off, or could not be reached.</summary>
     public bool IsTransient { get; init; }
 
-    /// <summary>True when the model's server does not work, rather than not liking what it was asked: what the circuit breaker counts.</summary>
+    /// <summary>True when the model's server failed, rather than refused the request: what the circuit breaker counts.</summary>
     public bool IsOutage { get; init; }
 
     public override string Code => Failure switch
@@ -30,7 +30,7 @@ internal sealed class ModelException(ModelFailure failure, string message, Excep
 /// <summary>The kinds of model failure.</summary>
 internal enum ModelFailure
 {
-    /// <summary>It answered with an error, or with something that is no answer.</summary>
+    /// <summary>It answered with an error, or with something that is not an answer.</summary>
     Failed,
 
     /// <summary>It did not answer, or stopped, within its time.</summary>
@@ -42,7 +42,7 @@ internal enum ModelFailure
     /// <summary>Too many requests, or the quota is spent.</summary>
     RateLimited,
 
-    /// <summary>The model declined to answer.</summary>
+    /// <summary>The model refused to answer.</summary>
     Refused,
 
     /// <summary>The prompt is longer than the model's context.</summary>

@@ -3,12 +3,12 @@ using System.ComponentModel.DataAnnotations;
 namespace ChatBackend.Infrastructure.Ai;
 
 /// <summary>
-/// How long a model is waited for, how often it is asked again, and when it is given up for a while. The section
-/// <c>ModelLimits</c> of the configuration changes them, mostly for tests.
+/// Timeouts, waits between retries, and the circuit breaker of models: the section <c>ModelLimits</c> of the configuration,
+/// changed mostly by tests.
 /// </summary>
 internal sealed class ModelLimits
 {
-    /// <summary>Until the connection is there.</summary>
+    /// <summary>To connect.</summary>
     public TimeSpan Connect { get; set; } = TimeSpan.FromSeconds(3);
 
     /// <summary>From the request to the first piece.</summary>
@@ -17,7 +17,7 @@ internal sealed class ModelLimits
     /// <summary>Between two pieces.</summary>
     public TimeSpan Gap { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>After the finish reason, for the tokens used; the answer is whole without them.</summary>
+    /// <summary>After the finish reason, for the usage; the answer is complete without it.</summary>
     public TimeSpan AfterFinish { get; set; } = TimeSpan.FromSeconds(2);
 
     /// <summary>One attempt to embed one batch.</summary>
@@ -26,17 +26,17 @@ internal sealed class ModelLimits
     /// <summary>All attempts to embed one batch.</summary>
     public TimeSpan EmbedBudget { get; set; } = TimeSpan.FromSeconds(12);
 
-    /// <summary>The least wait before asking again.</summary>
+    /// <summary>The shortest wait before a retry.</summary>
     public TimeSpan RetryMin { get; set; } = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>The longest wait before asking again that is not the server's own wish.</summary>
+    /// <summary>The longest wait before a retry, except the server's Retry-After.</summary>
     public TimeSpan RetryMax { get; set; } = TimeSpan.FromSeconds(2);
 
-    /// <summary>Attempts within <see cref="BreakerWindow"/> from which on a failure ratio means something.</summary>
+    /// <summary>The fewest attempts within <see cref="BreakerWindow"/> for which the breaker opens.</summary>
     [Range(2, int.MaxValue)]
     public int BreakerMinimum { get; set; } = 6;
 
-    /// <summary>The share of attempts that must fail.</summary>
+    /// <summary>The share of failed attempts at which the breaker opens.</summary>
     [Range(0.01, 1.0)]
     public double BreakerRatio { get; set; } = 0.5;
 
@@ -44,7 +44,7 @@ internal sealed class ModelLimits
     [Range(typeof(TimeSpan), "00:00:00.500", "1.00:00:00")]
     public TimeSpan BreakerWindow { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long nobody is sent to a model that does not work; at least half a second.</summary>
+    /// <summary>How long the breaker stays open; at least half a second.</summary>
     [Range(typeof(TimeSpan), "00:00:00.500", "1.00:00:00")]
     public TimeSpan BreakerOpen { get; set; } = TimeSpan.FromSeconds(10);
 }

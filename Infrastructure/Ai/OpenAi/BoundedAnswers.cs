@@ -1,13 +1,13 @@
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
 /// <summary>
-/// Breaks off a response that holds more in one piece than an answer can: the SDK keeps an event of a stream, and any other body,
-/// whole in memory, however long it is. It also waits for the end of an error's body without a time limit.
+/// Fails a response of which one piece is larger than an answer can be: the SDK buffers each event of a stream, and any other
+/// body, without a limit. It also waits for the end of an error's body without a time limit.
 /// </summary>
 /// <param name="embeddingBytes">The largest body that holds embeddings; every other piece may have <see cref="MostBytes"/>.</param>
 internal sealed class BoundedAnswers(HttpMessageHandler inner, int embeddingBytes) : DelegatingHandler(inner)
 {
-    /// <summary>4 MiB: a server may send the longest answer that a setting allows in one event, escaped.</summary>
+    /// <summary>4 MiB: a server may send the longest answer that the settings allow in one event, escaped.</summary>
     private const int MostBytes = 4 * 1024 * 1024;
 
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
@@ -39,7 +39,7 @@ internal sealed class BoundedAnswers(HttpMessageHandler inner, int embeddingByte
         response.Content = content;
     }
 
-    /// <summary>Counts what has been read of an event, which an empty line ends.</summary>
+    /// <summary>Counts the bytes of an event, which ends with an empty line.</summary>
     private sealed class BoundedEvents(Stream inner) : Stream
     {
         private int _bytes;

@@ -6,25 +6,25 @@ using Polly.CircuitBreaker;
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
 /// <summary>
-/// The only retry loop around models, for chat and embeddings alike (the SDK's own is off: it does not wait), with a
-/// circuit breaker for each model, so that a dead one costs milliseconds.
+/// The only retry loop around models, for chat and embeddings (the SDK's own, which does not wait, is off), with a circuit
+/// breaker for each model, so that a failing one costs milliseconds.
 /// </summary>
 internal sealed class ModelAttempts(IOptions<ModelLimits> options, TimeProvider time)
 {
     private readonly ModelLimits _limits = options.Value;
     private readonly ConcurrentDictionary<string, (ResiliencePipeline Pipeline, CircuitBreakerStateProvider State)> _breakers = new();
 
-    /// <summary>True while nobody is sent to this model.</summary>
+    /// <summary>True while the model's circuit breaker is open.</summary>
     public bool IsOpen(string model) =>
         _breakers.TryGetValue(model, out var breaker) && breaker.State.CircuitState is CircuitState.Open or CircuitState.Isolated;
 
-    /// <summary>Asks until it succeeds, at most <paramref name="attempts"/> times.</summary>
-    /// <param name="call">What is counted and reported.</param>
+    /// <summary>Retries until it succeeds, at most <paramref name="attempts"/> times.</summary>
+    /// <param name="call">Where the attempts are counted.</param>
     /// <param name="model">Whose circuit breaker it is.</param>
     /// <param name="attempts">The most attempts.</param>
     /// <param name="budget">The time for all of them.</param>
     /// <param name="isLastModel">
-    /// False when another model can be asked: then nobody waits long for this one, nor a second time for its silence.
+    /// False when there is a fallback: then long waits and timeouts of this model are not retried.
     /// </param>
     /// <param name="attempt">One attempt; throws <see cref="ModelException"/>, or is cancelled.</param>
     /// <exception cref="ModelException">The last attempt's.</exception>
@@ -47,7 +47,7 @@ internal sealed class ModelAttempts(IOptions<ModelLimits> options, TimeProvider 
             }
             catch (BrokenCircuitException e)
             {
-                // No time is given while one request probes the model.
+                // There is no retry-after while one request probes the model.
                 throw ModelFaults.CircuitOpen(e.RetryAfter ?? TimeSpan.FromSeconds(1));
             }
             catch (ModelException e) when (e.IsTransient && left > 0 && (isLastModel || e.Failure != ModelFailure.Timeout))
@@ -62,7 +62,7 @@ internal sealed class ModelAttempts(IOptions<ModelLimits> options, TimeProvider 
         }
     }
 
-    /// <summary>What the server asked for, else anything between the bounds, so that those who failed together don't come back together.</summary>
+    /// <summary>The server's Retry-After, or else a random wait within the bounds, so that requests that failed together do not retry together.</summary>
     private TimeSpan Wait(TimeSpan? retryAfter)
     {
         var jitter = _limits.RetryMin + ((_limits.RetryMax - _limits.RetryMin) * Random.Shared.NextDouble());
@@ -89,13 +89,13 @@ internal sealed class ModelAttempts(IOptions<ModelLimits> options, TimeProvider 
     }
 }
 
-/// <summary>The time that all attempts have together.</summary>
+/// <summary>The time budget of all attempts together.</summary>
 internal sealed class ModelBudget(TimeSpan total, TimeProvider time) : IDisposable
 {
     private readonly CancellationTokenSource _source = new(total, time);
     private readonly long _started = time.GetTimestamp();
 
-    /// <summary>Cancelled when the time is over.</summary>
+    /// <summary>Cancelled when the budget is spent.</summary>
     public CancellationToken Token => _source.Token;
 
     /// <summary>All of it.</summary>

@@ -4,8 +4,8 @@ using System.Diagnostics.Metrics;
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
 /// <summary>
-/// One call of one model, all attempts together, as logs, traces and metrics see it: names after OpenTelemetry's
-/// conventions for generative AI. Ends when it is disposed; one that neither succeeded nor failed was cancelled.
+/// One call of one model with all its attempts, for logs, traces and metrics; the names follow OpenTelemetry's conventions
+/// for generative AI. Disposal ends it; a call that neither succeeded nor failed was cancelled.
 /// </summary>
 internal sealed class ModelCall : IDisposable
 {
@@ -71,7 +71,7 @@ internal sealed class ModelCall : IDisposable
         _activity?.SetTag("gen_ai.usage.input_tokens", _usage?.InputTokens).SetTag("gen_ai.usage.output_tokens", _usage?.OutputTokens);
         _activity?.Dispose();
 
-        // The failure's own words are ours (ModelFaults); its stack says nothing that they don't.
+        // The failure's message is our own (ModelFaults), and its stack adds nothing.
         _log.Log(
             _failure is null ? LogLevel.Information : LogLevel.Warning,
             "model {operation} {model}: {outcome} in {duration_ms} ms, {input_tokens} tokens in, {output_tokens} out, {attempts} attempts {reason}",

@@ -6,58 +6,58 @@ using System.Text.Json;
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
 /// <summary>
-/// The one place where what goes wrong at a model's server becomes a <see cref="ModelException"/>. Nothing that the
-/// server wrote goes in, not even as an inner exception: its texts hold prompts, keys and addresses.
+/// The one place where a failure of a model's server becomes a <see cref="ModelException"/>. It contains no text of the
+/// server, not even as an inner exception: such texts repeat prompts, keys and addresses.
 /// </summary>
 internal static class ModelFaults
 {
-    /// <summary>The codes and types of OpenAI's errors that mean a spent quota, and those that mean "try again later".</summary>
+    /// <summary>The codes and types of OpenAI's errors for a spent quota, and those for "retry later".</summary>
     private static readonly string[] SpentQuota = ["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"];
     private static readonly string[] Busy = ["rate_limit_exceeded", "slow_down", "rate_limit_error", "tokens", "requests"];
 
-    /// <summary>The time for all attempts is over.</summary>
-    /// <param name="wasEnough">False when a working model may need longer than it was given.</param>
+    /// <summary>The time budget is spent.</summary>
+    /// <param name="wasEnough">False when a working model may need more time than it was given.</param>
     public static ModelException OutOfTime(bool wasEnough = true) => new(ModelFailure.Timeout, "The model did not answer within its time.") { IsOutage = wasEnough };
 
     /// <summary>One attempt was silent for too long.</summary>
     public static ModelException Silent() =>
-        new(ModelFailure.Timeout, "The model's server fell silent.") { IsTransient = true, IsOutage = true };
+        new(ModelFailure.Timeout, "The model's server stopped responding.") { IsTransient = true, IsOutage = true };
 
-    /// <summary>The stream ended, but nobody said that the answer had.</summary>
+    /// <summary>The stream ended without a finish reason.</summary>
     public static ModelException Truncated() =>
         new(ModelFailure.Failed, "The model's answer broke off.") { IsTransient = true, IsOutage = true };
 
     /// <summary>The circuit breaker is open.</summary>
     public static ModelException CircuitOpen(TimeSpan retryAfter) =>
-        new(ModelFailure.Unavailable, "The model is out of order and is not asked for a while.") { RetryAfter = retryAfter };
+        new(ModelFailure.Unavailable, "The model has failed repeatedly and is not called for some seconds. Try again shortly.") { RetryAfter = retryAfter };
 
-    /// <summary>The model declined.</summary>
+    /// <summary>The model refused to answer.</summary>
     public static ModelException Refused() => new(ModelFailure.Refused, "The model declined to answer.");
 
-    /// <summary>It ended well and said nothing.</summary>
+    /// <summary>The answer is complete and has no text.</summary>
     public static ModelException Empty() => new(ModelFailure.Failed, "The model gave an empty answer.");
 
-    /// <summary>It sent more in one piece than an answer can be.</summary>
+    /// <summary>The server sent more than an answer can be.</summary>
     public static ModelException TooLong() => new(ModelFailure.Failed, "The model's server sent more than an answer can be.");
 
-    /// <summary>It answered, but not what the API promises.</summary>
+    /// <summary>The response does not follow the API.</summary>
     public static ModelException Malformed() => new(ModelFailure.Failed, "The model's server did not answer as its API promises.");
 
-    /// <summary>Classifies what the SDK threw; cancellations are the caller's to tell apart.</summary>
+    /// <summary>Classifies an exception of the SDK, except cancellations, which are the caller's.</summary>
     public static ModelException From(Exception exception, TimeProvider time) => exception switch
     {
         ModelException known => known,
         ClientResultException { Status: >= 300 } answer => FromAnswer(answer, time),
-        // Neither we nor the caller cancelled: the handler did, for its connect timeout.
+        // Neither we nor the caller cancelled: the handler's connect timeout did.
         OperationCanceledException => Unreachable(),
-        // Status 0 is the SDK's wrapping of a connection that failed before the headers.
+        // Status 0 is the SDK's for a connection that failed before the headers.
         ClientResultException or HttpRequestException => Unreachable(),
         IOException => Truncated(),
         AggregateException { InnerException: { } inner } => From(inner, time),
         _ => Malformed(),
     };
 
-    /// <summary>Classifies an error object, whether it came with a status or, in a stream that had begun, without (200).</summary>
+    /// <summary>Classifies an error object: with its status, or with 200 if it came within a stream.</summary>
     public static ModelException FromError(int status, string? code, string? type, string? message, TimeSpan? retryAfter)
     {
         if (Is(SpentQuota))
@@ -88,7 +88,7 @@ internal static class ModelFaults
             new(ModelFailure.RateLimited, "The model's server has too many requests.") { RetryAfter = retryAfter, IsTransient = true };
 
         ModelException Away() =>
-            new(ModelFailure.Unavailable, "The model's server is away for now.") { RetryAfter = retryAfter, IsTransient = true, IsOutage = true };
+            new(ModelFailure.Unavailable, "The model's server is unavailable.") { RetryAfter = retryAfter, IsTransient = true, IsOutage = true };
     }
 
     private static ModelException Unreachable() =>
@@ -102,7 +102,7 @@ internal static class ModelFaults
         return FromError(answer.Status, code, type, message, response is null ? null : RetryAfter(response.Headers, time));
     }
 
-    /// <summary>OpenAI's shape, and those of its imitators: an <c>error</c> object, or the members at the top, or no JSON.</summary>
+    /// <summary>OpenAI's form and those of compatible servers: an <c>error</c> object, its members at the top level, or no JSON.</summary>
     private static (string? Code, string? Type, string? Message) ReadError(PipelineResponse? response)
     {
         try
@@ -131,13 +131,13 @@ internal static class ModelFaults
             parent.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
 
-    /// <summary>vLLM, llama.cpp and others tell it in words only.</summary>
+    /// <summary>vLLM, llama.cpp and others say it only in the message.</summary>
     private static bool SpeaksOfContext(string? message) => message is not null
         && (message.Contains("context length", StringComparison.OrdinalIgnoreCase)
             || message.Contains("context size", StringComparison.OrdinalIgnoreCase)
             || message.Contains("context window", StringComparison.OrdinalIgnoreCase));
 
-    /// <summary>The server's wish, in milliseconds, seconds or as a date.</summary>
+    /// <summary>Retry-After in milliseconds, seconds or as a date.</summary>
     private static TimeSpan? RetryAfter(PipelineResponseHeaders headers, TimeProvider time)
     {
         if (headers.TryGetValue("retry-after-ms", out var text) && Number(text) is { } milliseconds)
@@ -151,7 +151,7 @@ internal static class ModelFaults
             ? TimeSpan.FromTicks(Math.Max(0, (date - time.GetUtcNow()).Ticks))
             : null;
 
-        // A day at most: no honest server asks for more, and a TimeSpan must hold it.
+        // At most a day: a larger value is an error, and might not fit a TimeSpan.
         static double? Number(string? text) =>
             double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out var number) ? Math.Min(number, 86_400) : null;
     }

@@ -5,11 +5,11 @@ using OpenAI.Chat;
 
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
-/// <summary>A model at OpenAI, or at what speaks its API; with a second model for when the first one fails.</summary>
+/// <summary>A model at OpenAI or a compatible server, with a fallback model.</summary>
 internal sealed class OpenAiChatModel(
     OpenAiClients clients, ModelAttempts attempts, IOptions<AiOptions> options, IOptions<ModelLimits> limits, TimeProvider time, ILogger<OpenAiChatModel> log) : IChatModel
 {
-    /// <summary>The first request and two more.</summary>
+    /// <summary>The first attempt and two retries.</summary>
     private const int Attempts = 3;
 
     private readonly AiOptions _options = options.Value;
@@ -21,12 +21,12 @@ internal sealed class OpenAiChatModel(
         using var budget = new ModelBudget(request.Budget ?? TimeSpan.FromSeconds(_options.TimeoutSeconds), time);
         await using var answer = await OpenAsync(request, budget, cancellationToken);
 
-        // From here on the reader has text: no other attempt could go on where this one stopped.
+        // From here on the reader has text, which another attempt could not continue.
         while (await answer.ReadAsync() is { } piece)
             yield return piece;
     }
 
-    /// <summary>An answer that has begun, by the first model, or else by the second.</summary>
+    /// <summary>An answer that has begun, from the model or its fallback.</summary>
     private async Task<OpenAiAnswer> OpenAsync(ModelRequest request, ModelBudget budget, CancellationToken cancellationToken)
     {
         if (_options.FallbackModel is not { Length: > 0 } fallback || fallback == _options.ChatModel)
@@ -37,7 +37,7 @@ internal sealed class OpenAiChatModel(
         {
             return await OpenAsync(_options.ChatModel, isLastModel: false, request, budget, cancellationToken);
         }
-        // Another model is not asked for what this one declined, and what is too long the caller can cut.
+        // A refusal is final, and a prompt that is too long can be cut by the caller.
         catch (ModelException e) when (e.Failure is not (ModelFailure.Refused or ModelFailure.ContextTooLong) && budget.Remaining > TimeSpan.Zero)
         {
             first = e;
@@ -49,7 +49,7 @@ internal sealed class OpenAiChatModel(
         }
         catch (ModelException e) when (e.Failure is not ModelFailure.Refused)
         {
-            // Both are out: what is wrong with the first one is what helps.
+            // Both failed: the first failure is the more helpful one.
             throw first;
         }
     }
@@ -60,7 +60,7 @@ internal sealed class OpenAiChatModel(
         OpenAiAnswer? opened = null;
         try
         {
-            // The second model is asked once.
+            // The fallback gets one attempt.
             var most = model == _options.ChatModel ? Attempts : 1;
             return opened = await attempts.RunAsync(call, model, most, budget, isLastModel, AttemptAsync, cancellationToken);
         }
@@ -77,7 +77,7 @@ internal sealed class OpenAiChatModel(
 
         async Task<OpenAiAnswer> AttemptAsync(CancellationToken token)
         {
-            // A query is given a few seconds: that a model is slower than this says nothing of answers.
+            // A search query gets a few seconds: a model that is slower may still answer in time.
             var isAmple = budget.Total >= limits.Value.FirstPiece || budget.Total.TotalSeconds >= _options.TimeoutSeconds / 2.0;
             var answer = new OpenAiAnswer(clients.Chat(model), request, call, limits.Value, budget, isAmple, time, token);
             try
@@ -94,7 +94,7 @@ internal sealed class OpenAiChatModel(
     }
 }
 
-/// <summary>One attempt at an answer: the SDK's stream, our deadlines, and the proof that it ended.</summary>
+/// <summary>One attempt at an answer: the SDK's stream, our deadlines, and the check that it is complete.</summary>
 internal sealed class OpenAiAnswer : IAsyncDisposable
 {
     private readonly ModelCall _call;
@@ -123,13 +123,13 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         _room = OutputLimit.Characters(request.MaxOutputTokens);
         _silence = new(limits.FirstPiece, time);
         _abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, budget.Token, _silence.Token);
-        // The SDK asks for the tokens used (stream_options.include_usage) by itself.
+        // The SDK itself sets stream_options.include_usage.
         _updates = client
             .CompleteChatStreamingAsync(request.Messages.Select(ToMessage), new() { MaxOutputTokenCount = request.MaxOutputTokens }, _abort.Token)
             .GetAsyncEnumerator(_abort.Token);
     }
 
-    /// <summary>Sends the request and reads up to the first text, until which another attempt may replace this one.</summary>
+    /// <summary>Sends the request and reads up to the first text; until then another attempt may replace this one.</summary>
     public async Task BeginAsync() => _first = await ReadUpstreamAsync();
 
     /// <summary>The next piece; null after the last one.</summary>
@@ -155,14 +155,14 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         }
     }
 
-    /// <summary>Ends the call and the request, read to the end or not.</summary>
+    /// <summary>Ends the call and the request, whether or not it was read to the end.</summary>
     public async ValueTask DisposeAsync()
     {
         await AbortAsync();
         _call.Dispose();
     }
 
-    /// <summary>Ends the request alone. Cancelled first: disposing by itself would go on reading what nobody wants.</summary>
+    /// <summary>Ends only the request. It is cancelled first, as disposal alone would read on to the end.</summary>
     public async Task AbortAsync()
     {
         await _abort.CancelAsync();
@@ -189,7 +189,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
             var text = string.Concat(update.ContentUpdate.Select(part => part.Text));
             if (text.Length > _room)
             {
-                // It writes on though it was told to end: what is there is kept, and no more of it read.
+                // It writes past its limit: what is there is kept, and no more is read.
                 (_isCut, _finish) = (true, ChatFinishReason.Length);
                 text = OutputLimit.Cut(text, _room);
             }
@@ -217,7 +217,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         }
         catch (Exception) when (_finish is not null)
         {
-            // The answer is whole; only the tokens used are missing.
+            // The answer is complete; only its usage is missing.
             return false;
         }
         catch (OperationCanceledException) when (_budget.Token.IsCancellationRequested)
@@ -230,7 +230,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         }
         catch (JsonException)
         {
-            // An event that was cut in the middle is no JSON.
+            // A truncated event is not JSON.
             throw ModelFaults.Truncated();
         }
         catch (Exception e)
@@ -241,7 +241,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
 
     private ModelPiece End()
     {
-        // The SDK ends a stream that was cut as it ends a whole one: the finish reason is the only proof.
+        // The SDK ends a truncated stream like a complete one: only the finish reason tells them apart.
         if (_finish is null)
             throw ModelFaults.Truncated();
 

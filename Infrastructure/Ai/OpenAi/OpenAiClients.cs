@@ -7,10 +7,10 @@ using OpenAI.Embeddings;
 
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
-/// <summary>The official SDK's clients over one pool of connections, with everything off that we do ourselves.</summary>
+/// <summary>The official SDK's clients over one connection pool, without the SDK's own retries and timeouts.</summary>
 internal sealed class OpenAiClients : IDisposable
 {
-    /// <summary>The most bytes of one number of an embedding, written out and indented.</summary>
+    /// <summary>The most bytes of one number of an embedding, indented.</summary>
     private const int NumberBytes = 40;
 
     private readonly HttpClient _http;
@@ -22,9 +22,9 @@ internal sealed class OpenAiClients : IDisposable
         {
             ConnectTimeout = limits.Value.Connect,
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            // A redirected POST would carry the prompt to wherever the answer says.
+            // A redirect would send the prompt to another server.
             AllowAutoRedirect = false,
-            // An abandoned answer is read on for this long (2 s by default), and generated and billed as long.
+            // By default a cancelled response is read for 2 s more, and generated and billed for as long.
             ResponseDrainTimeout = TimeSpan.FromMilliseconds(100),
         };
         var embeddingBytes = options.Value.EmbeddingDimensions * OpenAiEmbedder.MostTexts * NumberBytes;

@@ -3,14 +3,14 @@ using OpenAI.Embeddings;
 
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
-/// <summary>Embeddings from OpenAI, or from what speaks its API.</summary>
+/// <summary>Embeddings from OpenAI or a compatible server.</summary>
 internal sealed class OpenAiEmbedder(
     OpenAiClients clients, ModelAttempts attempts, IOptions<AiOptions> options, IOptions<ModelLimits> limits, TimeProvider time, ILogger<OpenAiEmbedder> log) : IEmbedder
 {
-    /// <summary>Below the API's limit of 2,048 inputs: a batch must also be done within its time.</summary>
+    /// <summary>Below the API's limit of 2,048 inputs, so that a batch is done within its time.</summary>
     internal const int MostTexts = 128;
 
-    /// <summary>About 25,000 tokens of English, and below the API's 300,000 a request in any script.</summary>
+    /// <summary>About 25,000 tokens of English, and in any script below the API's limit of 300,000 a request.</summary>
     private const int MostCharacters = 100_000;
 
     private const int Attempts = 2;
@@ -42,7 +42,7 @@ internal sealed class OpenAiEmbedder(
                 (batch, characters) = ([], 0);
             }
 
-            // The API refuses a whole batch for one empty text.
+            // The API refuses a batch that has an empty text.
             batch.Add(text.Length == 0 ? " " : text);
             characters += text.Length;
         }
@@ -92,7 +92,7 @@ internal sealed class OpenAiEmbedder(
         }
     }
 
-    /// <summary>Older models and most local ones refuse to be told their dimensions.</summary>
+    /// <summary>Older models and most local ones reject the parameter.</summary>
     private EmbeddingGenerationOptions Wanted() =>
         _options.EmbeddingModel.StartsWith("text-embedding-3", StringComparison.Ordinal) ? new() { Dimensions = Dimensions } : new();
 }

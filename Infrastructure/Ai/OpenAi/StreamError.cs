@@ -3,18 +3,18 @@ using OpenAI.Chat;
 
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
-/// <summary>An error object in the middle of a stream, which the SDK takes for an update that says nothing.</summary>
+/// <summary>An error object within a stream, which the SDK reads as an empty update.</summary>
 internal static class StreamError
 {
     /// <summary>The failure that an update reports, or null.</summary>
     public static ModelException? Of(StreamingChatCompletionUpdate update)
     {
-#pragma warning disable SCME0001 // The one way to see members that the SDK does not model; versions are pinned, tests cover it.
+#pragma warning disable SCME0001 // The only access to members that the SDK does not model; versions are pinned, and tests cover it.
         ref var patch = ref update.Patch;
         if (!patch.Contains("$.error"u8))
             return null;
 
-        // `"error": null` beside a good update is how some servers say that all is well.
+        // Some servers send `"error": null` with each update.
         if (patch.TryGetJson("$.error"u8, out var json) && Encoding.UTF8.GetString(json.Span) is "null")
             return null;
 
