@@ -77,7 +77,7 @@ internal sealed class Migrator(ILogger<Migrator> log)
     /// <summary>
     /// Takes the lock for the rest of the transaction, and creates the journal if there is none. A session's lock would
     /// stay in a pooler's connection. A script that waits longer than 5 s for a table fails: all requests of the replicas
-    /// that still run would queue behind it.
+    /// that still run would queue behind it. A process that freezes, or whose machine is gone, loses the lock after 10 s.
     /// </summary>
     private static async Task<bool> TryLockAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
@@ -85,6 +85,7 @@ internal sealed class Migrator(ILogger<Migrator> log)
             $"""
             set local lock_timeout = '5s';
             set local statement_timeout = '{ScriptTimeout}s';
+            set local idle_in_transaction_session_timeout = '10s';
             select pg_try_advisory_xact_lock(@LockKey);
             """, new { LockKey }, cancellationToken: cancellationToken));
         if (isLocked)

@@ -41,6 +41,29 @@ public sealed class MigratorTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_process_that_freezes_while_it_migrates_does_not_hold_up_the_others_for_ever()
+    {
+        var freezing = new TaskCompletionSource();
+        using var thaw = new ManualResetEventSlim();
+        var frozen = Task.Run(() => _migrator.UpAsync(_database, _ =>
+        {
+            freezing.TrySetResult();
+            thaw.Wait();
+        }, default));
+        await freezing.Task;
+        try
+        {
+            Assert.Equal(Names, await _migrator.UpAsync(_database, null, default).WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+        }
+        finally
+        {
+            thaw.Set();
+        }
+
+        await Assert.ThrowsAnyAsync<NpgsqlException>(() => frozen);
+    }
+
+    [Fact]
     public async Task A_journal_that_DbUp_wrote_is_gone_on_with()
     {
         await _migrator.UpAsync(_database, null, default);
