@@ -5,26 +5,26 @@ using ChatBackend.Infrastructure.Search;
 namespace ChatBackend.Features.Ingest;
 
 /// <summary>What an ingest did.</summary>
-/// <param name="Documents">Pages found, drafts not counted.</param>
-/// <param name="Passages">Passages of the pages that were new or had changed.</param>
-/// <param name="Unchanged">Pages that the index already had as they are.</param>
-/// <param name="Removed">Pages that the index had and the folder has not.</param>
-/// <param name="Drafts">Pages left out because the site does not publish them.</param>
-/// <param name="Skipped">Files with a page's name that are no page, such as a link that leads nowhere.</param>
+/// <param name="Documents">Pages found, without drafts.</param>
+/// <param name="Passages">Passages of new and changed pages.</param>
+/// <param name="Unchanged">Pages that are in the index already and have not changed.</param>
+/// <param name="Removed">Pages in the index that were removed because the folder no longer has them.</param>
+/// <param name="Drafts">Pages that the site does not publish.</param>
+/// <param name="Skipped">Files that are named like a page but are not one, such as a broken link.</param>
 internal sealed record IngestSummary(
     int Documents, int Passages, int Unchanged, int Removed, int Drafts, IReadOnlyList<FailedDocument> Failed, IReadOnlyList<FailedDocument> Skipped);
 
-/// <summary>A page that could not be ingested; what the index had of it stays.</summary>
+/// <summary>A page that could not be ingested; the index keeps its old version.</summary>
 internal sealed record FailedDocument(string Path, string Reason);
 
-/// <summary>How far an ingest is.</summary>
+/// <summary>The progress of an ingest.</summary>
 internal sealed record IngestProgress(int Done, int Total, string Path);
 
-/// <summary>Puts a folder's pages into the index, one after the other: the index embeds a page's passages together already.</summary>
+/// <summary>Indexes a folder's pages one by one; the index embeds a page's passages in batches.</summary>
 internal sealed class BookIngest(IPassageIndex index, MarkdownChunker chunker)
 {
-    /// <summary>Ingests a folder. A page that is broken is listed, and the others go on; a page that is unchanged is not even cut.</summary>
-    /// <param name="prune">Removes from the index what the folder does not have.</param>
+    /// <summary>Ingests a folder. A broken page is reported and does not stop the others; an unchanged page is skipped.</summary>
+    /// <param name="prune">Removes documents from the index that are not in the folder.</param>
     /// <param name="progress">Called before each page and once at the end.</param>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     public async Task<IngestSummary> IngestAsync(string folder, bool prune, Action<IngestProgress>? progress, CancellationToken cancellationToken)
@@ -69,7 +69,7 @@ internal sealed class BookIngest(IPassageIndex index, MarkdownChunker chunker)
 
         progress?.Invoke(new(pages.Count, pages.Count, ""));
 
-        // An empty folder is far more often the wrong folder than an empty book.
+        // An empty folder is most likely the wrong folder.
         string[] gone = prune && pages.Count > 0 ? [.. indexed.Keys.Except(pages.Except(drafts, StringComparer.Ordinal), StringComparer.Ordinal)] : [];
         if (gone.Length > 0)
             await index.RemoveAsync(gone, cancellationToken);

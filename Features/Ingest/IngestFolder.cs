@@ -6,16 +6,16 @@ using Spectre.Console;
 
 namespace ChatBackend.Features.Ingest;
 
-/// <summary><c>ChatBackend ingest &lt;folder&gt; [--prune]</c>: puts a book into the index from a shell.</summary>
+/// <summary><c>ChatBackend ingest &lt;folder&gt; [--prune]</c>: indexes a book from the command line.</summary>
 internal static class IngestFolder
 {
     private const string Usage = "Usage: ChatBackend ingest <folder> [--prune]";
 
-    /// <summary>How long the command waits for another process that migrates, and for the scripts that it runs itself.</summary>
+    /// <summary>The longest time for the migration, including the wait for another process that migrates.</summary>
     private static readonly TimeSpan LongestMigration = TimeSpan.FromMinutes(5);
 
     /// <summary>Runs the command.</summary>
-    /// <param name="services">The application's services; the database is migrated here.</param>
+    /// <param name="services">The application's services; the command migrates the database.</param>
     /// <param name="args">What follows <c>ingest</c> on the command line.</param>
     /// <returns>The exit code: 0, or 1 when the folder is missing or has no pages, any page failed, or the database or the index is unavailable.</returns>
     public static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken)
@@ -79,13 +79,13 @@ internal static class IngestFolder
                     console.WriteLine(last = state);
             }, patience.Token);
         }
-        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
         {
-            throw new TimeoutException($"{last} for {LongestMigration.TotalMinutes} minutes; try again later.");
+            throw new TimeoutException($"{last} for {LongestMigration.TotalMinutes} minutes; try again later.", exception);
         }
     }
 
-    /// <summary>What went wrong, in a line; a fault of our own with its stack trace.</summary>
+    /// <summary>The reason in one line; the stack trace for a bug of our own.</summary>
     private static string Describe(Exception exception) => exception switch
     {
         NpgsqlException or SocketException or TimeoutException => $"The database cannot be used: {exception.Message}",
@@ -104,15 +104,17 @@ internal static class IngestFolder
         }
 
         var ingested = summary.Documents - summary.Unchanged - summary.Failed.Count;
-        console.WriteLine($"{summary.Documents} documents: {ingested} ingested ({summary.Passages} passages), {summary.Unchanged} unchanged, {summary.Failed.Count} failed.");
+        console.WriteLine($"{Count(summary.Documents, "document")}: {ingested} ingested ({Count(summary.Passages, "passage")}), {summary.Unchanged} unchanged, {summary.Failed.Count} failed.");
 
         if (summary.Removed > 0)
-            console.WriteLine($"{summary.Removed} removed that the folder no longer has.");
+            console.WriteLine($"{Count(summary.Removed, "document")} removed, no longer in the folder.");
         if (summary.Drafts > 0)
-            console.WriteLine($"{summary.Drafts} drafts left out.");
+            console.WriteLine($"{Count(summary.Drafts, "draft")} skipped.");
         foreach (var document in summary.Failed)
             console.WriteLine($"  failed: {document.Path}: {document.Reason}");
 
         return summary.Failed.Count == 0 ? 0 : 1;
     }
+
+    private static string Count(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";
 }

@@ -5,9 +5,8 @@ using ChatBackend.Infrastructure.Search;
 namespace ChatBackend.Features.Ingest;
 
 /// <summary>
-/// Gives a fresh machine something to ask: <c>sample-book/</c> beside the service goes into the index once the database is
-/// migrated, while the service runs. Later starts find it unchanged and cost a hash a page. What fails is logged and stops
-/// nothing.
+/// Ingests <c>sample-book/</c> in the background once the database is migrated, so that a new installation has something to
+/// ask. Later starts only compare a hash per page. Failures are logged and do not stop the service.
 /// </summary>
 internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database, IHostEnvironment environment, TimeProvider time, ILogger<IngestSampleBook> log)
     : BackgroundService
@@ -19,13 +18,13 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
     /// <summary>True once the book is in the index.</summary>
     public bool IsIngested { get; private set; }
 
-    /// <summary>Why not yet, in a few words that anybody may read.</summary>
+    /// <summary>Why the book is not in the index yet; public.</summary>
     public string State { get; private set; } = "not ingested yet";
 
-    /// <summary>Ends after the first attempt, whatever came of it.</summary>
+    /// <summary>Completes after the first attempt, whether it succeeded or not.</summary>
     public Task Tried => _tried.Task;
 
-    /// <summary>The title of the book's first page, which is the book's; null where there is none.</summary>
+    /// <summary>The book's title, taken from its first page; null if there is none.</summary>
     public static string? FindTitle(IHostEnvironment environment)
     {
         var page = Path.Combine(Folder(environment), "intro.md");
@@ -48,7 +47,7 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
             await Task.Delay(Pause, time, stoppingToken);
     }
 
-    /// <returns>True when trying again makes sense.</returns>
+    /// <returns>True if a retry makes sense.</returns>
     private async Task<bool> TryIngestAsync(CancellationToken cancellationToken)
     {
         try

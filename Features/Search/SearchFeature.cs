@@ -4,7 +4,7 @@ using FluentValidation;
 
 namespace ChatBackend.Features.Search;
 
-/// <summary>What a question would find in the book, for those who tune or embed the search.</summary>
+/// <summary>Search without an answer, to tune or embed it.</summary>
 internal static class SearchFeature
 {
     public static void AddSearch(this WebApplicationBuilder builder)

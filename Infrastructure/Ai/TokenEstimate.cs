@@ -1,8 +1,8 @@
 namespace ChatBackend.Infrastructure.Ai;
 
 /// <summary>
-/// How many tokens a model would count, without its tokenizer: about 4 Latin characters a token, 1.5 of other scripts.
-/// Good to a quarter or so, which is what a budget needs; a bill needs the model's own usage figures.
+/// Estimates how many tokens a model counts, without its tokenizer: 4 Latin characters per token, 1.5 of other scripts.
+/// Accurate to about 25%: enough for a budget; for costs, use the model's own usage figures.
 /// </summary>
 internal static class TokenEstimate
 {
@@ -23,7 +23,7 @@ internal static class TokenEstimate
         return (int)((twelfths + Whole - 1) / Whole);
     }
 
-    /// <summary>The length of the longest start of <paramref name="text"/> within <paramref name="tokens"/>; at least one whole character.</summary>
+    /// <summary>The length of the longest prefix of <paramref name="text"/> within <paramref name="tokens"/>; at least one whole character.</summary>
     public static int PrefixLength(ReadOnlySpan<char> text, int tokens)
     {
         var left = (long)tokens * Whole;

@@ -5,22 +5,22 @@ namespace ChatBackend.Infrastructure.Docusaurus;
 
 /// <summary>The files of a book.</summary>
 /// <param name="Pages">The pages' paths below the folder, with forward slashes, in ordinal order.</param>
-/// <param name="Skipped">What has a page's name and is no page, with the reason.</param>
+/// <param name="Skipped">Files that are named like a page but are not one, with the reason.</param>
 internal sealed record BookFiles(IReadOnlyList<string> Pages, IReadOnlyList<(string Path, string Reason)> Skipped);
 
 /// <summary>The pages of a book in a folder: the <c>.md</c> and <c>.mdx</c> files that Docusaurus would publish.</summary>
 internal static class BookFolder
 {
-    /// <summary>Larger than any page that a person wrote.</summary>
+    /// <summary>Larger than any page written by hand.</summary>
     public const long MaxBytes = 8 * 1024 * 1024;
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>The book's pages, and what only looks like one.</summary>
+    /// <summary>Finds the book's pages, and the files that only look like one.</summary>
     /// <remarks>
-    /// Left out, as Docusaurus does: names that begin with <c>_</c> (partials). Left out besides: hidden names,
-    /// <c>node_modules</c>, and folders behind a symbolic link. Skipped: links that lead nowhere, in a circle or out of the
-    /// folder, empty files, and what is not a regular file.
+    /// Ignored, as in Docusaurus: names that begin with <c>_</c> (partials). Also ignored: hidden names,
+    /// <c>node_modules</c>, and symbolic links to folders. Skipped: links that are broken, circular or lead out of the
+    /// folder, empty files, and anything but regular files.
     /// </remarks>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     public static BookFiles Find(string folder)
@@ -93,7 +93,7 @@ internal static class BookFolder
                 file = target;
             }
 
-            // A pipe, a socket or a device has no length; to open one may wait for ever.
+            // A pipe, a socket or a device has no length, and opening one may block forever.
             return file is FileInfo { Length: > 0 } ? null : "It is empty, or not a regular file.";
         }
         catch (IOException)

@@ -19,8 +19,8 @@ internal static class DocusaurusPaths
     }
 
     /// <summary>
-    /// A name without the number that orders it: <c>01-nodes</c>, <c>1. nodes</c> and <c>01 - nodes</c> are <c>nodes</c>.
-    /// Names that begin like a date or a version (<c>2021-11-news</c>, <c>7.0-foo</c>, and so <c>1-2-robots</c>) stay whole.
+    /// Removes a name's number prefix: <c>01-nodes</c>, <c>1. nodes</c> and <c>01 - nodes</c> are <c>nodes</c>.
+    /// Names that begin like a date or a version (<c>2021-11-news</c>, <c>7.0-foo</c>, and so <c>1-2-robots</c>) are kept.
     /// </summary>
     public static string WithoutNumberPrefix(string name)
     {
@@ -36,7 +36,7 @@ internal static class DocusaurusPaths
         var rest = separator + separators;
         rest += CountWhile(name, rest, char.IsWhiteSpace);
 
-        // "01- -x" has no suffix that Docusaurus would take: one may not begin with a separator.
+        // Docusaurus does not accept a rest that begins with a separator, as in "01- -x".
         return separators == 0 || rest == name.Length || IsSeparator(name[rest]) ? name : name[rest..];
     }
 
@@ -50,7 +50,7 @@ internal static class DocusaurusPaths
         if (frontMatter.Slug is { } slug)
             return slug.StartsWith('/') ? slug : Resolve(slug, folderSlug);
 
-        // The comparison is with the folder's own name, number and all: 01-arm/01-arm.md is the folder's page, 01-arm/arm.md is not.
+        // Compared with the folder's name including its number: 01-arm/01-arm.md is the folder's page, 01-arm/arm.md is not.
         var isFolderPage = new[] { "index", "readme", folder[(folder.LastIndexOf('/') + 1)..] }.Contains(name, StringComparer.OrdinalIgnoreCase);
         if (isFolderPage)
             return folderSlug;
@@ -83,7 +83,7 @@ internal static class DocusaurusPaths
         if (baseUrl is null)
             return ("", "");
 
-        // On Linux ".NET reads "/book/" as a file's address; an author means the path on the site.
+        // On Linux, Uri takes "/book/" for a file, but it is a path on the site.
         return baseUrl is { IsAbsoluteUri: true, IsFile: false }
             ? (baseUrl.GetLeftPart(UriPartial.Authority), Uri.UnescapeDataString(baseUrl.AbsolutePath))
             : ("", baseUrl.OriginalString);

@@ -4,17 +4,17 @@ using YamlDotNet.Core.Events;
 namespace ChatBackend.Infrastructure.Docusaurus;
 
 /// <summary>The fields of a page's front matter that decide its title and address.</summary>
-/// <param name="ParseNumberPrefixes">Docusaurus' <c>parse_number_prefixes</c>: whether <c>01-</c> leaves the path.</param>
-/// <param name="Draft">Docusaurus publishes no draft: a link to one would be dead.</param>
+/// <param name="ParseNumberPrefixes">Docusaurus' <c>parse_number_prefixes</c>: whether <c>01-</c> is removed from the path.</param>
+/// <param name="Draft">Docusaurus does not publish drafts, so a link to one would be broken.</param>
 internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool ParseNumberPrefixes = true, bool Draft = false)
 {
-    /// <summary>More than any page has; the YAML scanner slows down on hostile input far above it.</summary>
+    /// <summary>More than any page needs; the YAML scanner is slow on much longer hostile input.</summary>
     private const int MaxLength = 65_536;
 
     private const int MaxDepth = 32;
 
-    /// <summary>Takes a page (line feeds only) apart into its front matter and what follows it.</summary>
-    /// <exception cref="DocumentException">The front matter does not end, or is not YAML.</exception>
+    /// <summary>Splits a page (line feeds only) into its front matter and its body.</summary>
+    /// <exception cref="DocumentException">The front matter is not closed, or is not valid YAML.</exception>
     public static (FrontMatter FrontMatter, string Body) Split(string content)
     {
         if (!content.StartsWith("---", StringComparison.Ordinal) || !IsDelimiter(FirstLine(content)))
@@ -68,7 +68,7 @@ internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool
         bool IsBoolean(string name, bool value) => bool.TryParse(fields.GetValueOrDefault(name), out var parsed) && parsed == value;
     }
 
-    // Events, not YamlDotNet's object model: that one recurses, and a page must not be able to end the process.
+    // YamlDotNet's object model is recursive: a deeply nested page could overflow the stack. Events cannot.
     private static Dictionary<string, string?> TopLevelFields(Parser parser)
     {
         var fields = new Dictionary<string, string?>(StringComparer.Ordinal);

@@ -8,18 +8,18 @@ using Markdig.Syntax.Inlines;
 namespace ChatBackend.Infrastructure.Docusaurus;
 
 /// <summary>The text and anchor of a heading.</summary>
-/// <param name="Anchor">Without <c>#</c>; null where the page has none: Docusaurus writes no id on a first-level heading.</param>
+/// <param name="Anchor">Without <c>#</c>; null for a first-level heading, to which Docusaurus gives no id.</param>
 internal sealed record Heading(int Level, string Text, string? Anchor);
 
 /// <summary>
-/// Gives the headings of one page the anchors that Docusaurus gives them: the rules of GitHub's slugger, in the page's order,
-/// repeats numbered, <c>{#custom-id}</c> taken as it is.
+/// Computes the anchors of one page's headings as Docusaurus does: by the rules of GitHub's slugger, with repeated slugs
+/// numbered and <c>{#custom-id}</c> taken literally.
 /// </summary>
 internal sealed class HeadingAnchors
 {
     private readonly Dictionary<string, int> _occurrences = new(StringComparer.Ordinal);
 
-    /// <summary>The next heading of the page. Headings must come in the page's order, those in lists and quotes included.</summary>
+    /// <summary>The next heading of the page. Headings must be passed in the page's order, including those in lists and quotes.</summary>
     public Heading Next(HeadingBlock heading) => Next(heading.Level, PlainText(heading.Inline));
 
     /// <inheritdoc cref="Next(HeadingBlock)"/>
@@ -28,13 +28,13 @@ internal sealed class HeadingAnchors
     {
         var (plain, id) = SplitCustomId(text);
 
-        // A custom id is not counted: Docusaurus lets a later heading of the same slug take it again.
+        // Custom ids are not counted: Docusaurus may give the same anchor to a later heading.
         var anchor = id ?? Unique(Slug(plain));
 
         return new(level, plain.Trim(), level == 1 || anchor.Length == 0 ? null : anchor);
     }
 
-    /// <summary>Lower case, spaces to hyphens; all but letters, marks, digits, <c>_</c> and <c>-</c> removed.</summary>
+    /// <summary>Lower-cases, replaces spaces by hyphens, and removes all but letters, marks, digits, <c>_</c> and <c>-</c>.</summary>
     public static string Slug(string text)
     {
         var slug = new StringBuilder(text.Length);
@@ -105,7 +105,7 @@ internal sealed class HeadingAnchors
         return isId ? (text[..start].TrimEnd(), text[(start + 2)..^1]) : (text, null);
     }
 
-    // .NET maps one character to one; JavaScript, which made the page, follows Unicode's two special cases.
+    // .NET maps each character to one character; JavaScript follows two special cases of Unicode.
     private static string LowerCase(string text)
     {
         var lower = new StringBuilder(text.Replace("İ", "i\u0307", StringComparison.Ordinal).ToLowerInvariant());

@@ -17,10 +17,10 @@ namespace ChatBackend.Infrastructure.Docusaurus;
 /// </summary>
 internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
 {
-    /// <summary>Part of every content hash: a change of the rules below must raise it, so that all documents are cut anew.</summary>
+    /// <summary>Part of every content hash: raise it whenever the chunker's output changes, so that all documents are ingested again.</summary>
     public const string Version = "1";
 
-    /// <summary>The budget of a passage, with what a neighbour too small to stand alone may add.</summary>
+    /// <summary>The budget of a passage, including tiny neighbours that are merged into it.</summary>
     public const int MaxTokens = Budget + (2 * Tiny);
 
     private const int Budget = 350;
@@ -29,10 +29,10 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
     private static readonly MarkdownPipeline Pipeline = CreatePipeline();
 
     /// <summary>Cuts a document.</summary>
-    /// <param name="path">Its path in the book; decides the address.</param>
+    /// <param name="path">Its path in the book, which determines the address.</param>
     /// <param name="content">Its source with front matter.</param>
-    /// <param name="title">A title in place of its own.</param>
-    /// <param name="url">An address in place of the one that Docusaurus would give it.</param>
+    /// <param name="title">Replaces its own title.</param>
+    /// <param name="url">Replaces the address that Docusaurus would give it.</param>
     /// <exception cref="DocumentException">It cannot be read; the message says why.</exception>
     public IndexedDocument Document(string path, string content, string? title = null, string? url = null)
     {
@@ -52,7 +52,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         return new(source.Path, pageTitle, source.Url, source.Hash, [.. chunks]);
     }
 
-    /// <summary>The content hash that <see cref="Document"/> would give, and whether Docusaurus leaves the page out, without the work of cutting.</summary>
+    /// <summary>The content hash that <see cref="Document"/> would return and whether the page is a draft, without chunking it.</summary>
     /// <exception cref="DocumentException">It cannot be read.</exception>
     public (string ContentHash, bool IsDraft) Inspect(string path, string content, string? title = null, string? url = null)
     {
@@ -66,13 +66,13 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         var normalPath = NormalPath(path);
 
         if (content.Contains('\0'))
-            throw new DocumentException("The document holds the character U+0000; it may not be a text file.");
+            throw new DocumentException("The document contains the character U+0000; it may not be a text file.");
 
         var text = content.TrimStart('\uFEFF').ReplaceLineEndings("\n");
         var (frontMatter, body) = FrontMatter.Split(text);
         var address = url ?? DocusaurusPaths.Url(normalPath, frontMatter, site.Value);
 
-        // The path and a title given from outside decide the page's title; its own is in the text.
+        // The title depends on the path, the parameter and the text.
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', Version, normalPath, title, address, text)));
 
         return new(normalPath, frontMatter, body, address, Convert.ToHexStringLower(hash));
@@ -98,7 +98,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         }
         catch (ArgumentException exception)
         {
-            // Markdig's limit on nesting; its message is for programmers.
+            // Markdig's nesting limit; its message is for programmers.
             throw new DocumentException("The document nests lists or quotes too deeply.", exception);
         }
     }
@@ -107,13 +107,13 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
     {
         var builder = new MarkdownPipelineBuilder().UsePipeTables().UseMathematics().UseFootnotes().DisableHtml();
 
-        // MDX has no indented code: indentation shows nesting in JSX.
+        // MDX has no indented code; indentation is nesting in JSX.
         builder.BlockParsers.TryRemove<IndentedCodeBlockParser>();
 
         return builder.Build();
     }
 
-    /// <summary>One draft or more for each heading, in the page's order; a heading without text of its own has one empty draft.</summary>
+    /// <summary>One or more drafts per heading, in order; a heading without text of its own has one empty draft.</summary>
     private static List<Draft> Sections(MarkdownDocument tree, string text, Dictionary<HeadingBlock, Heading> headings, string title)
     {
         var pieces = new MarkdownPieces(text, Budget);
@@ -159,7 +159,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         }
     }
 
-    /// <summary>Fills passages with a section's pieces in order; a piece too small to stand alone goes with its neighbour.</summary>
+    /// <summary>Packs a section's pieces into passages, in order; a tiny piece joins its neighbour.</summary>
     private static List<string> Pack(List<string> pieces)
     {
         var packed = new List<(string Text, int Tokens)>();
@@ -180,8 +180,8 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
     }
 
     /// <summary>
-    /// Joins what is too small to be found: a few words under a heading go to the first section below it, whose anchor is the
-    /// nearer one; small sections side by side become one under their parent, with their headings in the text.
+    /// Merges drafts that are too small: a few words under a heading join its first subsection, whose anchor is closer to the
+    /// text; tiny sibling sections become one under their parent, with their headings in the text.
     /// </summary>
     private static List<Draft> Merge(List<Draft> drafts)
     {
@@ -202,7 +202,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
             if (draft.IsTiny && draft.Path.Count > 0 && next is { IsTiny: true } && next.IsBeside(draft) && !IsContinued(index)
                 && !(index + 2 < drafts.Count && drafts[index + 2].IsBelow(next)))
             {
-                // The joined draft stands for its parent but keeps the first heading's place on the page.
+                // The joined draft has the parent's path but the first heading's anchor.
                 drafts[index + 1] = new Draft([.. draft.Path.SkipLast(1)], draft.Anchor, $"{draft.WithHeading()}\n\n{next.WithHeading()}")
                 {
                     Joined = draft.Path[^1],
@@ -215,7 +215,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
 
         return merged;
 
-        // The last part of a section that was cut: it belongs to what is before it.
+        // True for a later part of a divided section: it belongs to the part before it.
         bool IsContinued(int index) => index > 0 && drafts[index - 1].Path.SequenceEqual(drafts[index].Path) && drafts[index - 1].Joined == drafts[index].Joined;
     }
 

@@ -6,16 +6,16 @@ using Markdig.Syntax;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
-/// <summary>Cuts blocks of a Markdown page into pieces that fit a token budget, at the places where it hurts least.</summary>
-/// <remarks>Pieces are whole lines of the source from one block's first line to the next block's, so no text is lost.</remarks>
+/// <summary>Divides the blocks of a Markdown page into pieces that fit a token budget, at natural boundaries.</summary>
+/// <remarks>A block extends to the first line of the next block, so no text is lost.</remarks>
 internal sealed class MarkdownPieces
 {
     private readonly string _text;
     private readonly List<int> _lineStarts = [0];
     private readonly int _budget;
 
-    /// <param name="text">The Markdown that the syntax tree was made from.</param>
-    /// <param name="budget">Tokens that a piece may have.</param>
+    /// <param name="text">The Markdown that the syntax tree was parsed from.</param>
+    /// <param name="budget">The most tokens of a piece.</param>
     public MarkdownPieces(string text, int budget)
     {
         _text = text;
@@ -27,7 +27,7 @@ internal sealed class MarkdownPieces
 
     public int LineCount => _lineStarts.Count;
 
-    /// <summary>The pieces of a block that reaches from its line to <paramref name="endLine"/>.</summary>
+    /// <summary>The pieces of a block, which ends before <paramref name="endLine"/>.</summary>
     public IEnumerable<string> Of(Block block, int startLine, int endLine)
     {
         var text = Lines(startLine, endLine);
@@ -48,7 +48,7 @@ internal sealed class MarkdownPieces
         };
     }
 
-    /// <summary>The source's lines from one to before another, without blank lines around them.</summary>
+    /// <summary>The lines of a range, without leading and trailing blank lines; the end is exclusive.</summary>
     public string Lines(int startLine, int endLine)
     {
         if (startLine >= endLine || startLine >= LineCount)
@@ -58,7 +58,7 @@ internal sealed class MarkdownPieces
         var end = endLine < LineCount ? _lineStarts[endLine] : _text.Length;
         var text = _text[start..end].TrimEnd();
 
-        // Not TrimStart: the first line's own indentation is part of a nested code block or list.
+        // TrimStart would remove the first line's indentation, which matters in a nested list or code block.
         var blank = text.Length - text.TrimStart().Length;
 
         return blank == 0 ? text : text[(text.LastIndexOf('\n', blank - 1) + 1)..];
@@ -78,7 +78,7 @@ internal sealed class MarkdownPieces
         }
     }
 
-    /// <summary>A code or math block over the budget: its lines in parts, each fenced as the whole was.</summary>
+    /// <summary>Divides a code or math block that exceeds the budget; each part gets the fences of the whole.</summary>
     private List<string> CutFenced(string text, string closing)
     {
         var lines = text.Split('\n');
@@ -88,7 +88,7 @@ internal sealed class MarkdownPieces
         var body = isClosed ? lines[1..^1] : lines[1..];
         var frame = $"{opening}\n\n{indent}{closing}";
 
-        // An opening line as long as the budget (a whole formula in one line) cannot be repeated.
+        // An opening line that uses up the budget (a formula in one line) cannot be repeated.
         var left = _budget - TokenEstimate.Of(frame) - 1;
         if (body.Length == 0 || left < _budget / 2)
             return CutProse(text);
@@ -110,7 +110,7 @@ internal sealed class MarkdownPieces
         return [.. Group(lines[2..], left).Select(part => $"{header}\n{part}")];
     }
 
-    /// <summary>Parts of about the same size: a full one and a rest of two lines would read worse.</summary>
+    /// <summary>Groups lines into parts of similar size, rather than a full part and a short rest.</summary>
     private static IEnumerable<string> Group(IEnumerable<string> lines, int budget)
     {
         List<string> fitting = [.. lines.SelectMany(line => TokenEstimate.Of(line) <= budget ? [line] : CutAnywhere(line, budget))];
@@ -139,7 +139,7 @@ internal sealed class MarkdownPieces
             .Select(part => part.Trim())
             .Where(part => part.Length > 0)];
 
-    /// <summary>The text's sentences with the space after them: put together they are the text.</summary>
+    /// <summary>The text's sentences with the space after them; joined, they are the text again.</summary>
     private static IEnumerable<string> Sentences(string text)
     {
         var start = 0;
@@ -164,7 +164,7 @@ internal sealed class MarkdownPieces
             yield return text[start..];
     }
 
-    /// <summary>Between words where there are some, else between characters.</summary>
+    /// <summary>Divides between words if possible, else between characters.</summary>
     private static IEnumerable<string> CutAnywhere(string text, int budget)
     {
         for (var start = 0; start < text.Length;)
@@ -189,7 +189,7 @@ internal sealed class MarkdownPieces
 
         foreach (var part in parts)
         {
-            // One more than the part's own: estimates are rounded up, separators are not free.
+            // A separator counts as one token.
             var more = TokenEstimate.Of(part) + separator.Length;
             if (packed.Length > 0 && tokens + more > budget)
             {

@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Runtime.InteropServices;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
@@ -33,6 +34,7 @@ internal enum MdxKind
 }
 
 /// <summary>A span of a page's source; <paramref name="End"/> is exclusive.</summary>
+[StructLayout(LayoutKind.Auto)]
 internal readonly record struct MdxSpan(MdxKind Kind, int Start, int End);
 
 /// <summary>Divides a Docusaurus page (MDX with admonitions) into spans that cover it from beginning to end.</summary>
@@ -287,7 +289,7 @@ internal sealed class MdxScanner
             _ => (MdxKind.Text, start + 1 < lineEnd ? start + 2 : start + 1),
         };
 
-        // A run of backticks that closes nothing must not be tried again from its second.
+        // Skip an unclosed run of backticks as a whole: its rest must not be taken for a shorter run.
         return end >= 0 ? (kind, end) : (MdxKind.Text, start + (kind == MdxKind.InlineCode ? RunLength(_source, start) : 1));
     }
 

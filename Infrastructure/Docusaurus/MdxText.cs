@@ -7,7 +7,7 @@ namespace ChatBackend.Infrastructure.Docusaurus;
 
 /// <summary>
 /// Turns a Docusaurus page (MDX with admonitions) into plain Markdown with the same text: imports, exports, comments and JSX
-/// tags go; the words between tags, tab labels and admonition titles stay; code and math are not touched.
+/// tags are removed; the text between tags, tab labels and admonition titles are kept; code and math are not changed.
 /// </summary>
 internal sealed partial class MdxText
 {
@@ -17,7 +17,7 @@ internal sealed partial class MdxText
         "q", "s", "samp", "small", "span", "strong", "sub", "sup", "time", "u", "var", "wbr",
     };
 
-    /// <summary>Tags that open no element, or one whose end the scanner's span includes.</summary>
+    /// <summary>Void tags, and those whose span includes their whole element.</summary>
     private static readonly HashSet<string> ChildlessTags = new(StringComparer.Ordinal)
     {
         "br", "hr", "img", "input", "wbr", "source", "meta", "link", "col", "script", "style", "svg",
@@ -30,7 +30,7 @@ internal sealed partial class MdxText
     private readonly List<Element> _open = [];
     private Line? _line;
 
-    // Where the last paragraph break, or else the line, begins in the output, and whether only spaces were written since.
+    // The position in the output after the last paragraph break or line end, and whether only spaces follow it.
     private int _lineStart;
     private bool _isBlank;
 
@@ -108,7 +108,7 @@ internal sealed partial class MdxText
 
     private void EndLine()
     {
-        // A line that held only tags leaves no line of spaces behind, which could look like Markdown's own indentation.
+        // A line that had only tags must not leave spaces, which Markdown could take for indentation.
         if (_line is { HidesSource: true } && _isBlank)
         {
             _output.Length = _lineStart;
@@ -131,7 +131,7 @@ internal sealed partial class MdxText
         if (rest.IsEmpty)
             return;
 
-        // As the page shows it: the author's title, or the keyword.
+        // As on the page: the author's title, or the keyword.
         var name = rest.IndexOfAny("[{ ") is var end and >= 0 ? rest[..end] : rest;
         var title = AdmonitionTitle(rest[name.Length..]);
         _output.Append(prefix).Append("**").Append(title.IsEmpty ? CultureInfo.InvariantCulture.TextInfo.ToTitleCase(name.ToString()) : title).Append("**\n");
@@ -183,7 +183,7 @@ internal sealed partial class MdxText
         }
         else if (tag is "br" || (!isInline && tag.Length > 0 && char.IsAsciiLetterLower(tag[0])))
         {
-            // Cells and items that share a line; a component stands in a sentence.
+            // HTML block tags separate words (cells, items); components may be part of a sentence.
             _output.Append(' ');
         }
 
@@ -226,7 +226,7 @@ internal sealed partial class MdxText
 
     private static int Indent(ReadOnlySpan<char> line) => line.Length - line.TrimStart(" \t").Length;
 
-    /// <summary>How many characters of a line's indentation belong to the JSX elements around it, which are gone.</summary>
+    /// <summary>How much of a line's indentation is due to the JSX elements around it, which are removed.</summary>
     private int Outdent(ReadOnlySpan<char> line)
     {
         var indent = Indent(line);
@@ -255,7 +255,7 @@ internal sealed partial class MdxText
         _lineStart = _output.Length;
     }
 
-    /// <summary>A line of the source, of which tags and comments may span more.</summary>
+    /// <summary>A line of the source; it goes on behind tags and comments that span lines.</summary>
     private sealed record Line(int Outdent, int Indent, string Indentation, bool IsHeading)
     {
         public bool HidesSource { get; set; }

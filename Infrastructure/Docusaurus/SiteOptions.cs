@@ -2,10 +2,10 @@ using System.Text.RegularExpressions;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
-/// <summary>The book as its readers know it: its title, and where it is published, which is what citations link to.</summary>
+/// <summary>The book's title, and the address where it is published, to which citations link.</summary>
 internal sealed partial class SiteOptions
 {
-    /// <summary>The book's title in plain text; null where nobody says.</summary>
+    /// <summary>The book's title in plain text; null if unknown.</summary>
     [ConfigurationKeyName("BOOK_TITLE")]
     public string? BookTitle { get; set; }
 
@@ -17,7 +17,7 @@ internal sealed partial class SiteOptions
     [ConfigurationKeyName("DOCS_ROUTE")]
     public string DocsRoute { get; set; } = "/docs";
 
-    /// <summary>The book in a sentence of Markdown: its title in italics, or other words where it has none.</summary>
+    /// <summary>The book's title in italics, for a sentence of Markdown; <paramref name="otherwise"/> without a title.</summary>
     public string NameBook(string otherwise) => BookTitle is null ? otherwise : $"*{Markup().Replace(BookTitle, @"\$0")}*";
 
     [GeneratedRegex(@"[\\`*_\[\]<>]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]

@@ -11,5 +11,5 @@ internal sealed record IndexedDocument(string Path, string Title, string Url, st
 /// <param name="Position">Its place in the document, from 0, without gaps.</param>
 /// <param name="HeadingPath">The headings above it, outermost first, the page's title not included; empty before the first heading.</param>
 /// <param name="Anchor">The heading's anchor without <c>#</c>; null before the first heading.</param>
-/// <param name="Text">Its Markdown, as a model should read it (imports and JSX wrappers gone, code kept).</param>
+/// <param name="Text">Its Markdown, as a model should read it: without imports and JSX tags, with code.</param>
 internal sealed record Chunk(int Position, IReadOnlyList<string> HeadingPath, string? Anchor, string Text);

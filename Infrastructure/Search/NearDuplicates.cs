@@ -2,12 +2,12 @@ using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Infrastructure.Search;
 
-/// <summary>Keeps one of several passages that say the same: a book repeats its installation steps, a reader needs them once.</summary>
+/// <summary>Drops passages that nearly repeat a better one, such as repeated installation steps.</summary>
 internal static class NearDuplicates
 {
     private const int ShingleWords = 4;
 
-    /// <summary>Two texts are near-duplicates when this share of their shingles is common (Jaccard; Broder 1997).</summary>
+    /// <summary>The Jaccard similarity of two texts' shingles from which they are near-duplicates (Broder 1997).</summary>
     private const double Threshold = 0.8;
 
     /// <summary>The first <paramref name="limit"/> passages without those that nearly repeat a better one.</summary>

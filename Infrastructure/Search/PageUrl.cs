@@ -9,7 +9,7 @@ internal static class PageUrl
     public static string WithAnchor(string url, string? anchor) =>
         string.IsNullOrEmpty(anchor) ? url : $"{url}#{Encode(anchor)}";
 
-    /// <summary>As a browser's <c>encodeURI</c>, with <c>?</c> and <c>#</c> encoded too: in a path they are part of a name.</summary>
+    /// <summary>Like JavaScript's <c>encodeURI</c>, but encodes <c>?</c> and <c>#</c> too: in a path they are part of a name.</summary>
     public static string Encode(string path)
     {
         const string Kept = "-_.!~*'();,/:@&=+$";
@@ -26,7 +26,7 @@ internal static class PageUrl
                 continue;
             }
 
-            // A lone surrogate becomes U+FFFD here: it has no address of its own.
+            // A lone surrogate becomes U+FFFD.
             Rune.DecodeFromUtf16(path.AsSpan(index), out var rune, out var length);
             foreach (var one in bytes[..rune.EncodeToUtf8(bytes)])
                 encoded.Append('%').Append(one.ToString("X2"));
@@ -36,7 +36,7 @@ internal static class PageUrl
         return encoded.ToString();
     }
 
-    // A slug that its author wrote percent-encoded stays as it is, as in Docusaurus.
+    // An existing percent-encoding is kept, as in Docusaurus.
     private static bool IsEscape(string path, int index) =>
         path[index] == '%' && index + 2 < path.Length && char.IsAsciiHexDigit(path[index + 1]) && char.IsAsciiHexDigit(path[index + 2]);
 }

@@ -2,7 +2,7 @@ using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Infrastructure.Search;
 
-/// <summary>A passage of the book as every index stores it, with what a search found out about it.</summary>
+/// <summary>A passage as every index stores it, and its values in a search.</summary>
 /// <remarks>Made by Dapper. Npgsql reports an array column as System.Array, which fits no constructor parameter and no other collection than an array.</remarks>
 internal sealed record Passage
 {
@@ -28,12 +28,12 @@ internal sealed record Passage
     public double Score { get; init; }
 
     /// <summary>
-    /// The share, 0 to 1, of the query's weight (by inverse document frequency) that this passage's words cover. What the book
-    /// says elsewhere is missed less than what it does not know (<see cref="QueryTerms.Elsewhere"/>).
+    /// The share, 0 to 1, of the query's weight (by inverse document frequency) that this passage's words cover. A missing
+    /// word weighs less if another passage has it (<see cref="QueryTerms.Elsewhere"/>).
     /// </summary>
     public double Coverage { get; init => field = Math.Clamp(value, 0, 1); }
 
-    /// <summary>How near the passage's meaning is to the query's (cosine); null where no model says, or one whose numbers mean nothing to us.</summary>
+    /// <summary>Cosine similarity to the query; null without an embedder, or for a model whose values are not calibrated.</summary>
     public double? Similarity { get; init; }
 
     /// <summary>How much of the reader's selected text it holds, in thousandths; null if it does not hold it.</summary>
@@ -45,10 +45,10 @@ internal sealed record Passage
     /// <summary>The innermost heading, or the page's title where there is none.</summary>
     public string Heading => HeadingPath[^1];
 
-    /// <summary>What the passage is found by.</summary>
+    /// <summary>The terms that find the passage.</summary>
     public AnalyzedText Terms => field ??= PassageTerms.Of(HeadingPath, Text);
 
-    /// <summary>The passages of a document, in its order, with nothing in them that cannot be stored.</summary>
+    /// <summary>The passages of a document, in order, without characters that cannot be stored.</summary>
     public static Passage[] Of(IndexedDocument document)
     {
         var title = StoredText.Clean(document.Title);

@@ -2,16 +2,16 @@ using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Infrastructure.Search;
 
-/// <summary>The text that a reader marked, cut so that the passages that hold it can be looked for.</summary>
+/// <summary>The text that a reader selected, divided so that the passages that hold it can be found.</summary>
 internal sealed class Selection
 {
     private const int WindowTerms = 12;
     private const int MaxWindows = 4;
 
-    /// <summary>A passage may hold the selection when it has this share of a window's terms.</summary>
+    /// <summary>The share of a window's terms from which a passage may hold the selection.</summary>
     public const double EnoughOfWindow = 0.8;
 
-    /// <summary>From here on, common terms alone say that a passage holds the selection; shorter ones are only believed word for word.</summary>
+    /// <summary>From this many terms on, common terms are enough to hold the selection; a shorter selection must occur literally.</summary>
     private const int EnoughTerms = 5;
 
     private readonly string _folded;
@@ -19,23 +19,23 @@ internal sealed class Selection
     private Selection(string folded, string[][] windows) => (_folded, Windows) = (folded, windows);
 
     /// <summary>
-    /// Up to four stretches of a few distinct terms, spread over the selection: a passage that has one of them whole very
-    /// likely holds (a part of) it. A selection may span passages, so it need not be in one as a whole.
+    /// Up to four runs of distinct terms, spread over the selection: a passage that has all terms of one very likely holds
+    /// (a part of) the selection, which may span passages.
     /// </summary>
     public IReadOnlyList<string[]> Windows { get; }
 
-    /// <summary>The selection, or null where there is nothing to look for.</summary>
+    /// <summary>The selection; null if it has no terms.</summary>
     public static Selection? Of(string? text)
     {
         if (string.IsNullOrWhiteSpace(text))
             return null;
-        // Order of first occurrence keeps neighbouring words together; grams would only say the same again.
+        // The order of first occurrence keeps neighbouring words together. Grams add nothing to their words.
         var terms = TextAnalyzer.AnalyzeQuery(text).Frequencies.Keys.Where(t => t[0] != TextAnalyzer.GramPrefix).ToArray();
         if (terms.Length == 0)
             return null;
 
         var stretches = terms.Chunk(WindowTerms).ToArray();
-        // A short last stretch says too little on its own.
+        // A short last run is too unspecific.
         if (stretches.Length > 1 && stretches[^1].Length < WindowTerms)
             stretches = stretches[..^1];
         var count = Math.Min(MaxWindows, stretches.Length);
@@ -59,7 +59,7 @@ internal sealed class Selection
             .OrderBy(f => f.Position))
             .Where(f => taken.Add(f.Id))
             .ToList();
-        // A neighbour that the query itself says nothing of has a score of 0 and is there only as a neighbour.
+        // A passage with a score of 0 is only here as a neighbour.
         var rest = found.Where(f => f.Score > 0 && !taken.Contains(f.Id)).OrderByDescending(f => f.Score);
         return first.Concat(neighbours).Concat(rest).Select(f => held.Contains(f.Id) ? f : f with { Holds = null });
     }

@@ -5,17 +5,17 @@ namespace ChatBackend.Infrastructure.Search;
 /// <summary>Text that PostgreSQL can store.</summary>
 internal static class StoredText
 {
-    /// <summary>Stands between headings on the wire (the ASCII unit separator); no stored text holds it.</summary>
+    /// <summary>Separates headings in a parameter (the ASCII unit separator); no stored text contains it.</summary>
     public const char Separator = '\u001F';
 
-    /// <summary>The text with what cannot be stored (U+0000, halves of surrogate pairs, our separator) as U+FFFD.</summary>
+    /// <summary>Replaces what cannot be stored (U+0000, lone surrogates, our separator) by U+FFFD.</summary>
     public static string Clean(string text)
     {
         if (!NeedsCleaning(text))
             return text;
 
         var clean = new StringBuilder(text.Length);
-        // The enumerator itself gives U+FFFD for a lone surrogate.
+        // The enumerator returns U+FFFD for a lone surrogate.
         foreach (var rune in text.EnumerateRunes())
             clean.Append(rune.Value is 0 or Separator ? Rune.ReplacementChar : rune);
         return clean.ToString();

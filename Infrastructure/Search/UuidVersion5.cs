@@ -15,7 +15,7 @@ internal static class UuidVersion5
         nameBytes.CopyTo(input[16..]);
 
         Span<byte> hash = stackalloc byte[SHA1.HashSizeInBytes];
-#pragma warning disable CA5350 // The RFC names SHA-1; nothing here rests on its strength.
+#pragma warning disable CA5350 // The RFC names SHA-1; security does not depend on it.
         SHA1.HashData(input, hash);
 #pragma warning restore CA5350
         hash[6] = (byte)((hash[6] & 0x0F) | 0x50);

@@ -23,8 +23,8 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         NpgsqlConnection connection, IndexedDocument document, Passage[] rows,
         (int Position, string Term, int Frequency)[] terms, CancellationToken cancellationToken)
     {
-        // A batch without BEGIN is one transaction and one round trip. now() stands still within it, so updated_at = now()
-        // holds exactly where the first statement wrote: for an unchanged document the other three find nothing to do.
+        // A batch without BEGIN is one transaction and one round trip. now() is constant within it, so updated_at = now()
+        // is true only if the first statement wrote: for an unchanged document the other three match no row.
         await using var batch = new NpgsqlBatch(connection);
         Add(batch,
             """
@@ -41,7 +41,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         Add(batch,
             "delete from passages where document_id = (select id from documents where path = @path and updated_at = now())",
             ("path", StoredText.Clean(document.Path)));
-        // Arrays of arrays must be rectangular, so a heading path travels as one string.
+        // Arrays of arrays must be rectangular, so a heading path is sent as one string.
         Add(batch,
             """
             insert into passages (id, document_id, position, heading, heading_path, url, text, term_count)
@@ -79,7 +79,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
 
     public async Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken)
     {
-        // What another analyzer indexed equals no source's hash, so the next ingest does it anew.
+        // An empty hash matches no source, so the next ingest replaces what another analyzer indexed.
         var documents = await QueryAsync<(string Path, string Hash)>(
             "select path, case when analyzer_version = @version then content_hash else '' end from documents",
             new { version = TextAnalyzer.Version }, cancellationToken);

@@ -13,26 +13,26 @@ internal static class Bm25Vector
     private const double B = 0.75;
 
     /// <summary>
-    /// A vector is stored once, so the mean length must not move with the book: this is about what the chunker's passages
-    /// have (measured on the sample book: 73 terms). Only how strongly length counts depends on it.
+    /// Stored vectors cannot follow the book's mean length, so it is a constant near the chunker's mean (73 terms in the
+    /// sample book). It only affects how strongly a passage's length counts.
     /// </summary>
     private const double MeanLength = 75;
 
-    /// <summary>A passage: how often each term occurs, saturated and for its length.</summary>
+    /// <summary>The vector of a passage: term frequencies, saturated and normalized by its length.</summary>
     public static QdrantSparse OfPassage(AnalyzedText terms)
     {
         var k = K1 * (1 - B + (B * terms.Length / MeanLength));
         return Of(terms.Frequencies.Select(t => (t.Key, t.Value * (K1 + 1) / (t.Value + k))));
     }
 
-    /// <summary>A question: how often it has each term.</summary>
+    /// <summary>The vector of a question: its term frequencies.</summary>
     public static QdrantSparse OfQuery(IEnumerable<QueryTerm> terms) => Of(terms.Select(t => (t.Term, (double)t.Frequency)));
 
-    /// <summary>The place of a term: FNV-1a over its UTF-8, the same in every process and version.</summary>
+    /// <summary>The index of a term: FNV-1a of its UTF-8 bytes, the same in every process and version.</summary>
     public static uint IndexOf(string term) =>
         Encoding.UTF8.GetBytes(term).Aggregate(2166136261u, (hash, next) => unchecked((hash ^ next) * 16777619u));
 
-    /// <summary>Two terms in one place (a few in a book of 50,000 terms) count as one: Qdrant takes each index once.</summary>
+    /// <summary>Terms with the same hash (a few among 50,000) are added up: Qdrant requires distinct indices.</summary>
     private static QdrantSparse Of(IEnumerable<(string Term, double Value)> terms)
     {
         var values = new SortedDictionary<uint, double>();

@@ -7,12 +7,12 @@ using Microsoft.Extensions.Options;
 namespace ChatBackend.Infrastructure.Search.Qdrant;
 
 /// <summary>
-/// One collection of Qdrant over its REST API (api.qdrant.tech), with the few calls that we need; stands in for the
+/// One collection of Qdrant over its REST API (api.qdrant.tech), with the calls that we need; used in place of the
 /// Qdrant.Client package. Every failure is a <see cref="SearchException"/> without the address, the key or Qdrant's text.
 /// </summary>
 internal sealed class QdrantClient : IDisposable
 {
-    /// <summary>Qdrant's own advice for a request of upserts; ours have one vector of 1,536 numbers each.</summary>
+    /// <summary>The batch size that Qdrant recommends for upserts; a point has one dense vector of 1,536 numbers.</summary>
     public const int MaxPoints = 256;
 
     private const int Attempts = 2;
@@ -40,11 +40,11 @@ internal sealed class QdrantClient : IDisposable
         {
             ConnectTimeout = ReadLimit,
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
-            // A redirect would carry the key to wherever the answer says.
+            // A redirect would send the key to another host.
             AllowAutoRedirect = false,
         })
         {
-            // Qdrant may be behind a path of a proxy.
+            // A proxy may serve Qdrant under a path.
             BaseAddress = new(options.Value.Url!.AbsoluteUri.TrimEnd('/') + "/"),
             Timeout = Timeout.InfiniteTimeSpan,
             MaxResponseContentBufferSize = MaxAnswerBytes,
@@ -66,7 +66,7 @@ internal sealed class QdrantClient : IDisposable
         }
     }
 
-    /// <summary>Creates the collection; false when somebody else was faster.</summary>
+    /// <summary>Creates the collection; false when another process created it first.</summary>
     public async Task<bool> CreateCollectionAsync(object parameters, CancellationToken cancellationToken)
     {
         try
@@ -75,12 +75,12 @@ internal sealed class QdrantClient : IDisposable
         }
         catch (SearchException e) when (e.Status is (int)HttpStatusCode.Conflict or (int)HttpStatusCode.BadRequest)
         {
-            // Some versions say 400 where others say 409; a request that is wrong shows when the collection is looked at.
+            // Some versions return 400 instead of 409. If the request itself was invalid, the caller finds no collection.
             return false;
         }
     }
 
-    /// <summary>Indexes a field of the payload; doing it again changes nothing.</summary>
+    /// <summary>Creates an index on a payload field; idempotent.</summary>
     public Task CreatePayloadIndexAsync(string field, string type, CancellationToken cancellationToken) =>
         WriteAsync(HttpMethod.Put, "/index?wait=true", new { FieldName = field, FieldSchema = type }, cancellationToken);
 
@@ -98,15 +98,15 @@ internal sealed class QdrantClient : IDisposable
             Require(result);
     }
 
-    /// <summary>How many points a filter takes, exactly.</summary>
+    /// <summary>The exact number of points that match a filter.</summary>
     public async Task<long> CountAsync(QdrantFilter filter, CancellationToken cancellationToken) =>
         (await SendAsync<QdrantCount>(HttpMethod.Post, "/points/count", new { Filter = filter, Exact = true }, ReadLimit, cancellationToken)).Count;
 
-    /// <summary>Points by id: those that exist.</summary>
+    /// <summary>Points by id; missing ones are left out.</summary>
     public async Task<IReadOnlyList<QdrantRecord<T>>> RetrieveAsync<T>(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
         await SendAsync<QdrantRecord<T>[]>(HttpMethod.Post, "/points", new { Ids = ids, WithPayload = true }, ReadLimit, cancellationToken);
 
-    /// <summary>All points that a filter takes, page by page.</summary>
+    /// <summary>All points that match a filter, page by page.</summary>
     public async Task<IReadOnlyList<QdrantRecord<T>>> ScrollAsync<T>(QdrantFilter filter, CancellationToken cancellationToken)
     {
         var records = new List<QdrantRecord<T>>();
@@ -121,7 +121,7 @@ internal sealed class QdrantClient : IDisposable
         }
     }
 
-    /// <summary>Several queries at once; an answer for each.</summary>
+    /// <summary>Several queries in one request; one result list per query.</summary>
     public async Task<IReadOnlyList<IReadOnlyList<QdrantRecord<T>>>> QueryBatchAsync<T>(IReadOnlyCollection<QdrantQuery> queries, CancellationToken cancellationToken)
     {
         var limit = ReadLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture);
@@ -135,28 +135,28 @@ internal sealed class QdrantClient : IDisposable
     private async Task WriteAsync(HttpMethod method, string path, object body, CancellationToken cancellationToken) =>
         Require(await SendAsync<QdrantUpdate>(method, path, body, WriteLimit, cancellationToken));
 
-    /// <summary>With <c>wait=true</c>, a write that is only acknowledged, or was waited for too long, may still be lost.</summary>
+    /// <summary>Throws unless the write is complete: with <c>wait=true</c>, a write that is only acknowledged may still be lost.</summary>
     private static void Require(QdrantUpdate result)
     {
         if (result.Status != "completed")
-            throw new SearchException(isAway: true, "The search index has not confirmed a change.");
+            throw new SearchException(isAway: true, "The search index did not confirm a write.");
     }
 
-    /// <summary>Everything that we ask can be asked twice; only what may go better is.</summary>
+    /// <summary>Sends a request and retries transient failures: every request here is idempotent.</summary>
     private async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, TimeSpan limit, CancellationToken cancellationToken)
     {
         for (var left = Attempts - 1; ; left--)
         {
-            var (answer, failure, mayGoBetter) = await TrySendAsync<T>(method, path, body, limit, cancellationToken);
+            var (answer, failure, isTransient) = await TrySendAsync<T>(method, path, body, limit, cancellationToken);
             if (failure is null)
                 return answer!;
-            if (!mayGoBetter || left == 0)
+            if (!isTransient || left == 0)
                 throw failure;
             await Task.Delay(TimeSpan.FromMilliseconds(50 + (100 * Random.Shared.NextDouble())), _time, cancellationToken);
         }
     }
 
-    private async Task<(T? Answer, SearchException? Failure, bool MayGoBetter)> TrySendAsync<T>(
+    private async Task<(T? Answer, SearchException? Failure, bool IsTransient)> TrySendAsync<T>(
         HttpMethod method, string path, object? body, TimeSpan limit, CancellationToken cancellationToken)
     {
         using var silence = new CancellationTokenSource(limit, _time);
@@ -180,7 +180,7 @@ internal sealed class QdrantClient : IDisposable
         }
         catch (HttpRequestException e)
         {
-            // Its message has the address.
+            // The exception's message contains the address.
             _log.LogWarning("Qdrant cannot be reached for {Operation}: {Reason}", Name(path), e.HttpRequestError);
             return (default, Away(), e.HttpRequestError != HttpRequestError.ConfigurationLimitExceeded);
         }
@@ -194,12 +194,12 @@ internal sealed class QdrantClient : IDisposable
     private SearchException Failure(HttpResponseMessage response, string path)
     {
         var status = (int)response.StatusCode;
-        // Looking for a collection that is not there yet is no failure.
+        // Before the first ingest there is no collection.
         if (status != (int)HttpStatusCode.NotFound)
             _log.LogWarning("Qdrant answered {Operation} with {Status}", Name(path), status);
         return status is 408 or 429 or >= 500
             ? new(isAway: true, Away().Message) { Status = status, RetryAfter = RetryAfter(response) }
-            : new(isAway: false, "The search index refused what it was asked.") { Status = status };
+            : new(isAway: false, "The search index rejected the request.") { Status = status };
     }
 
     private TimeSpan? RetryAfter(HttpResponseMessage response) =>
@@ -207,18 +207,18 @@ internal sealed class QdrantClient : IDisposable
 
     private static SearchException Away() => new(isAway: true, "The book's search index cannot be reached at the moment. Try again shortly.");
 
-    private static SearchException Malformed() => new(isAway: false, "The search index did not answer as its API promises.");
+    private static SearchException Malformed() => new(isAway: false, "The search index returned an invalid response.");
 
     private static string Name(string path) => path.Length == 0 ? "collection" : path.Split('?')[0].TrimStart('/');
 }
 
-/// <summary>A point to write. Its vectors are by name, and may be none.</summary>
+/// <summary>A point to write. Vectors are named; there may be none.</summary>
 internal sealed record QdrantPoint(Guid Id, IReadOnlyDictionary<string, object> Vector, object Payload);
 
-/// <summary>A sparse vector: each index once.</summary>
+/// <summary>A sparse vector; indices are distinct.</summary>
 internal sealed record QdrantSparse(IReadOnlyList<uint> Indices, IReadOnlyList<float> Values);
 
-/// <summary>Which points: those that meet all of <c>must</c>, none of <c>must_not</c> and, where there is any, one of <c>should</c>.</summary>
+/// <summary>Matches points that meet all of <c>must</c>, none of <c>must_not</c> and, if it is set, at least one of <c>should</c>.</summary>
 internal sealed record QdrantFilter(IReadOnlyList<object>? Must = null, IReadOnlyList<object>? MustNot = null, IReadOnlyList<object>? Should = null)
 {
     /// <summary>The field has this value.</summary>
@@ -228,20 +228,20 @@ internal sealed record QdrantFilter(IReadOnlyList<object>? Must = null, IReadOnl
     public static object IsAny<T>(string key, IEnumerable<T> values) => new { Key = key, Match = new { Any = values } };
 }
 
-/// <summary>A write within a batch: one of its members.</summary>
+/// <summary>One write of a batch; exactly one property is set.</summary>
 internal sealed record QdrantOperation
 {
     /// <summary>Writes points.</summary>
     public object? Upsert { get; init; }
 
-    /// <summary>Writes members of payloads.</summary>
+    /// <summary>Updates payload fields.</summary>
     public object? SetPayload { get; init; }
 
     /// <summary>Removes points.</summary>
     public object? Delete { get; init; }
 }
 
-/// <summary>A query, alone or fused from others. <c>Query</c> is a vector, or how the prefetched ones are fused.</summary>
+/// <summary>A query. <c>Query</c> is a vector, or the way to fuse the results of <c>Prefetch</c>.</summary>
 internal sealed record QdrantQuery
 {
     public IReadOnlyList<QdrantQuery>? Prefetch { get; init; }
@@ -253,10 +253,10 @@ internal sealed record QdrantQuery
     public IReadOnlyList<string>? WithVector { get; init; }
 }
 
-/// <summary>A point as it comes back; the score is of a query only, vectors where they were asked for.</summary>
+/// <summary>A point that Qdrant returns. The score is set by queries only, the vector only if requested.</summary>
 internal sealed record QdrantRecord<T>(Guid Id, double Score, T? Payload, IReadOnlyDictionary<string, QdrantSparse>? Vector);
 
-/// <summary>What a collection holds.</summary>
+/// <summary>A collection's configuration.</summary>
 internal sealed record QdrantCollection(long? PointsCount, QdrantCollectionConfig Config);
 
 internal sealed record QdrantCollectionConfig(QdrantCollectionParameters Params);

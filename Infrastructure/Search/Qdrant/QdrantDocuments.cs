@@ -8,21 +8,21 @@ using Microsoft.Extensions.Options;
 namespace ChatBackend.Infrastructure.Search.Qdrant;
 
 /// <summary>
-/// Which version of each document readers see. Qdrant has no transactions, but a change of one point is atomic: each
-/// document has a point that names its generation, and passages of any other generation are not shown.
+/// Replaces documents atomically. Qdrant has no transactions, but an update of one point is atomic: each document has
+/// a point that names its current generation, and searches ignore passages of other generations.
 /// <list type="number">
-/// <item>The document is marked unsettled (no content hash): if the process dies from here on, the next ingest repairs it.</item>
-/// <item>The new passages are written beside the old ones, under ids of their own, and counted.</item>
-/// <item>The document's point names the new generation: from this instant readers see the new set.</item>
-/// <item>The old passages go, what is left is counted, and the content hash is recorded.</item>
+/// <item>The document is marked incomplete (no content hash): if the process dies from here on, the next ingest repairs it.</item>
+/// <item>The new passages are written next to the old ones, under new ids, and counted.</item>
+/// <item>The document's point is set to the new generation: from now on, searches return the new set.</item>
+/// <item>The old passages are deleted, the rest is counted, and the content hash is written.</item>
 /// </list>
-/// A reader sees a complete old or new set whatever happens between. Within a process, changes of one document take
-/// turns. Two processes that put different content in one document's place at the same moment may take passages from
-/// one another; the counts see that, and the document stays unsettled until the next ingest.
+/// A search returns the complete old or new set, whatever fails in between. Within a process, changes of one document are
+/// serialized. Two processes that replace one document at the same time may delete each other's passages; the counts
+/// detect that, and the document stays incomplete until the next ingest.
 /// </summary>
 internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, IOptions<AiOptions> ai) : IDisposable
 {
-    /// <summary>A document that changes this often under one search is shown as it was last seen.</summary>
+    /// <summary>After this many reads, a document that keeps changing is shown as last read.</summary>
     private const int MaxReads = 8;
 
     private const int MaxPathsInFilter = 100;
@@ -34,11 +34,11 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
     private readonly SemaphoreSlim _creating = new(1, 1);
     private bool _exists;
 
-    /// <summary>The model whose vectors this process writes; empty without one.</summary>
+    /// <summary>The embedding model of this process; empty without one.</summary>
     private string Model => embedder?.Model ?? "";
 
-    /// <summary>Puts a document's passages in place of the ones it had.</summary>
-    /// <param name="points">Makes the points of a generation; not called for a document that is unchanged.</param>
+    /// <summary>Replaces a document's passages.</summary>
+    /// <param name="points">Creates the points of a generation; not called for an unchanged document.</param>
     public async Task ReplaceAsync(
         IndexedDocument document, Func<string, CancellationToken, Task<IReadOnlyList<QdrantPoint>>> points, CancellationToken cancellationToken)
     {
@@ -51,17 +51,17 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         {
             await EnsureCollectionAsync(cancellationToken);
             var marker = (await FindAsync([path], cancellationToken)).GetValueOrDefault(path);
-            if (marker is { IsSettled: true } && marker.Generation == generation)
+            if (marker is { IsComplete: true } && marker.Generation == generation)
                 return;
 
             var fresh = await points(generation, cancellationToken);
-            var unsettled = new QdrantDocument(QdrantFields.Document, path, marker?.Generation ?? "", marker?.Revision ?? Guid.NewGuid(), "", TextAnalyzer.Version, Model);
-            await client.UpsertAsync([Point(unsettled)], cancellationToken);
+            var incomplete = new QdrantDocument(QdrantFields.Document, path, marker?.Generation ?? "", marker?.Revision ?? Guid.NewGuid(), "", TextAnalyzer.Version, Model);
+            await client.UpsertAsync([Point(incomplete)], cancellationToken);
             foreach (var batch in fresh.Chunk(QdrantClient.MaxPoints))
                 await client.UpsertAsync(batch, cancellationToken);
             await RequireCountAsync(path, generation, fresh.Count, cancellationToken);
 
-            var live = unsettled with { Generation = generation, Revision = Guid.NewGuid() };
+            var live = incomplete with { Generation = generation, Revision = Guid.NewGuid() };
             await client.UpdateBatchAsync(
                 [
                     new() { Upsert = new { Points = new[] { Point(live) } } },
@@ -73,7 +73,7 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         }
         catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
         {
-            // The collection was dropped under us: the next document makes it again.
+            // The collection was dropped meanwhile; the next document creates it again.
             _exists = false;
             throw;
         }
@@ -83,12 +83,12 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         }
     }
 
-    /// <summary>Removes documents: first out of readers' sight, then their passages, then the points that stand for them.</summary>
+    /// <summary>Removes documents: hides them, then deletes their passages and their own points.</summary>
     public async Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken)
     {
         foreach (var some in paths.Select(StoredText.Clean).Distinct().Chunk(MaxPathsInFilter))
         {
-            // Always in the same order, so that two removals cannot wait for each other.
+            // A fixed order prevents deadlocks between two removals.
             var turns = some.Select(TurnOf).Distinct().Order().Select(number => _turns[number]).ToArray();
             var taken = 0;
             try
@@ -99,7 +99,7 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
             }
             catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
             {
-                // No collection: there is nothing to remove.
+                // Without a collection there is nothing to remove.
                 return;
             }
             finally
@@ -110,13 +110,13 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         }
     }
 
-    /// <summary>The content hash of each document by its path; empty for what another analyzer or model made, or is unsettled.</summary>
+    /// <summary>The content hash of each document by its path; empty if another analyzer or model indexed it, or if it is incomplete.</summary>
     public async Task<IReadOnlyDictionary<string, string>> GetAsync(CancellationToken cancellationToken)
     {
         try
         {
             var documents = await client.ScrollAsync<QdrantDocument>(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document)]), cancellationToken);
-            // Without a model of its own, this process leaves what others embedded as it is.
+            // Without an embedder, this process keeps the vectors that other processes wrote.
             return documents.Select(d => d.Payload!).ToDictionary(
                 d => d.Path,
                 d => d.AnalyzerVersion == TextAnalyzer.Version && (embedder is null || d.EmbeddingModel == Model) ? d.ContentHash : "",
@@ -129,11 +129,10 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
     }
 
     /// <summary>
-    /// What a read finds, without passages that are not (or no longer) their document's. A set is known to be whole when its
-    /// document had the same revision before the read began and after it ended; where one changed meanwhile, or is met for
-    /// the first time, the read is done again.
+    /// The result of a read, without passages of other generations. A document's set is complete if its revision was the same
+    /// before and after the read; if it changed, or was not known before, the read is repeated.
     /// </summary>
-    /// <param name="read">The read, which may be done several times.</param>
+    /// <param name="read">The read; it may run several times.</param>
     /// <param name="passageOf">The passage in a hit.</param>
     public async Task<IReadOnlyList<T>> ReadAsync<T>(
         Func<CancellationToken, Task<IReadOnlyList<T>>> read, Func<T, QdrantPassage> passageOf, CancellationToken cancellationToken)
@@ -205,12 +204,12 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
             new([QdrantFilter.Is(QdrantFields.Path, path), QdrantFilter.Is(QdrantFields.Generation, generation), QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]),
             cancellationToken);
         if (count != expected)
-            throw new SearchException(isAway: true, "The search index has not kept all passages of a page. Ingest it again.");
+            throw new SearchException(isAway: true, "The search index lost passages of a page. Ingest it again.");
     }
 
     /// <summary>
-    /// Makes the collection and the indexes of its payload where they are missing. Two processes may do so at once, and one
-    /// that died half way is made good by the next.
+    /// Creates the collection and its payload indexes if they are missing. Two processes may do so at once, and a later one
+    /// completes what a dead one left unfinished.
     /// </summary>
     private async Task EnsureCollectionAsync(CancellationToken cancellationToken)
     {
@@ -235,7 +234,7 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
             }
 
             if (collection is null || !Fits(collection.Config.Params.Vectors))
-                throw new SearchException(isAway: false, "The search index's collection has another form than ours. Set QDRANT_COLLECTION to a new name.");
+                throw new SearchException(isAway: false, "The search index's collection has a different schema. Set QDRANT_COLLECTION to a new name.");
             foreach (var (field, type) in QdrantFields.Indexed)
                 await client.CreatePayloadIndexAsync(field, type, cancellationToken);
             _exists = true;

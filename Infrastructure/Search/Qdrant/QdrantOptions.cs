@@ -1,6 +1,6 @@
 namespace ChatBackend.Infrastructure.Search.Qdrant;
 
-/// <summary>Where Qdrant is; without a URL the embedded index in PostgreSQL serves.</summary>
+/// <summary>The Qdrant server; without a URL, the index in PostgreSQL is used.</summary>
 internal sealed class QdrantOptions
 {
     /// <summary>The REST address: <c>http://localhost:6333</c>, <c>https://….cloud.qdrant.io:6333</c>.</summary>

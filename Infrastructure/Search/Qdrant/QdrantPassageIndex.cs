@@ -5,27 +5,27 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 
 /// <summary>
 /// The passage index in Qdrant: the nearest by meaning (dense vectors) and by words (BM25 as a sparse vector), fused by
-/// reciprocal rank. Without an embedder, or when it fails, the words answer alone. <see cref="QdrantDocuments"/> says
-/// how a document is replaced.
+/// reciprocal rank. Without an embedder, or if it fails, only words are searched. <see cref="QdrantDocuments"/>
+/// explains how a document is replaced.
 /// </summary>
 internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments documents, IEmbedder? embedder, ILogger<QdrantPassageIndex> log)
     : IPassageIndex
 {
-    /// <summary>The name of the vector of meanings.</summary>
+    /// <summary>The name of the embedding vector.</summary>
     public const string Dense = "dense";
 
-    /// <summary>The name of the vector of words.</summary>
+    /// <summary>The name of the BM25 vector.</summary>
     public const string Sparse = "bm25";
 
-    /// <summary><see cref="ReaderPage.Lift"/> among fused scores, where it is one place at the top: the second (1/3) draws level with the first (1/2).</summary>
+    /// <summary><see cref="ReaderPage.Lift"/> for fused scores: it lifts the second rank (1/3) to the score of the first (1/2).</summary>
     private const double FusedPageLift = 1.5;
 
-    /// <summary>How many of a question's terms are asked for their weight: whole words first, the longest first.</summary>
+    /// <summary>The most terms of a question whose weight is queried: whole words first, the longest first.</summary>
     private const int MaxWeighed = 32;
 
     private const int MaxHolders = 12;
 
-    /// <summary>What shares no word with the question and is further away than this in meaning is only there because something has to be.</summary>
+    /// <summary>A passage that shares no word with the question and is less similar than this is unrelated: a nearest neighbour always exists.</summary>
     private const double Unrelated = 0.25;
 
     public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken) =>
@@ -59,7 +59,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? found, query.Limit);
     }
 
-    /// <summary>Before the first ingest there is no collection, and nothing is what the book has.</summary>
+    /// <summary>Before the first ingest there is no collection, so the result is empty.</summary>
     private static async Task<IReadOnlyList<T>> OrNothingAsync<T>(Func<Task<IReadOnlyList<T>>> read)
     {
         try
@@ -82,12 +82,12 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             var vectors = new Dictionary<string, object> { [Sparse] = Bm25Vector.OfPassage(passage.Terms) };
             if (meanings is not null)
                 vectors[Dense] = meanings[i];
-            // An id of its own in each generation: a passage that stays as it is must not leave the old set when it joins the new.
+            // The id depends on the generation: writing an unchanged passage must not remove it from the old set.
             return new QdrantPoint(UuidVersion5.Create(passage.Id, generation), vectors, QdrantPassage.Of(passage, document.Url, generation));
         })];
     }
 
-    /// <summary>The question's vector, or null where there is no embedder or it fails: the words answer alone.</summary>
+    /// <summary>The question's vector; null without an embedder or if it fails.</summary>
     private async Task<ReadOnlyMemory<float>?> EmbedAsync(string text, CancellationToken cancellationToken)
     {
         if (embedder is null || string.IsNullOrWhiteSpace(text))
@@ -103,7 +103,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         }
     }
 
-    /// <summary>One round trip (two requests at once), and a second one for the neighbours of passages that hold the selection.</summary>
+    /// <summary>One round trip (two concurrent requests), and a second for the neighbours of passages that hold the selection.</summary>
     private async Task<IReadOnlyList<Hit>> FindAsync(Search search, CancellationToken cancellationToken)
     {
         var queries = new List<QdrantQuery>();
@@ -120,7 +120,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             {
                 var byMeaning = new QdrantQuery { Query = meaning, Using = Dense, Limit = search.Candidates };
                 ranked = Add(new() { Prefetch = [byMeaning, byWords], Query = new { Fusion = "rrf" }, Limit = search.Candidates, WithPayload = true });
-                // Fusion keeps ranks only; how near something is decides whether it is an answer at all.
+                // Fusion returns ranks only; the similarity decides whether a passage is related at all.
                 nearest = Add(byMeaning with { WithPayload = false });
             }
         }
@@ -159,7 +159,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         }
     }
 
-    /// <summary>Passages with the most of a window's terms: of the whole book, and of the reader's page.</summary>
+    /// <summary>Queries for the passages with most of a window's terms: in the book, and on the reader's page.</summary>
     private static IEnumerable<QdrantQuery> WindowQueries(string[] window, string[] pages)
     {
         var query = new QdrantQuery { Query = Bm25Vector.OfQuery(window.Select(term => new QueryTerm(term, 1, 1))), Using = Sparse, Limit = MaxHolders, WithPayload = true };
@@ -168,7 +168,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             yield return query with { Filter = new([QdrantFilter.IsAny(QdrantFields.PageUrl, pages)]) };
     }
 
-    /// <summary>Marks the hits that may hold the selection, and reads what stands before and after them.</summary>
+    /// <summary>Marks the hits that may hold the selection, and reads the passages before and after them.</summary>
     private async Task<IReadOnlyList<QdrantRecord<QdrantPassage>>> NeighboursAsync(Dictionary<Guid, Hit> hits, Search search, CancellationToken cancellationToken)
     {
         if (search.Selection is not { } selection)
@@ -208,7 +208,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
                 .Select(hit => (hit.Passage, IsOnPage: page is not null && hit.Stored.PageUrl == page, Coverage: search.Cover(hit.Passage.Terms)))
                 .Where(h => h.Passage.Score == 0 || h.Coverage > 0 || h.Passage.Similarity is not < Unrelated)
                 .Select(h => (h.IsOnPage, Passage: h.Passage with { Score = h.Passage.Score * (h.IsOnPage ? lift : 1), Coverage = h.Coverage }))
-                // Where text is marked, its page comes first whatever the scores are, as in PostgreSQL.
+                // With selected text, the reader's page comes first whatever the scores are, as in PostgreSQL.
                 .OrderByDescending(h => search.Selection is not null && h.IsOnPage)
                 .ThenByDescending(h => h.Passage.Score)
                 .ThenByDescending(h => h.IsOnPage)
@@ -218,10 +218,10 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         ];
     }
 
-    /// <summary>Where the cosine of unrelated texts lies differs from model to model; of this family we know it.</summary>
+    /// <summary>The cosine of unrelated texts depends on the model; it is known for this family only.</summary>
     private bool HasMeaningfulScores => embedder?.Model.StartsWith("text-embedding-3", StringComparison.Ordinal) == true;
 
-    /// <summary>A passage that a search found, and what is stored with it.</summary>
+    /// <summary>A passage that a search found, and its payload.</summary>
     private sealed class Hit(QdrantPassage stored, double score = 0, double? similarity = null)
     {
         public QdrantPassage Stored { get; } = stored;
@@ -229,7 +229,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         public Passage Passage { get; set; } = stored.ToPassage() with { Score = score, Similarity = similarity };
     }
 
-    /// <summary>What one search looks for.</summary>
+    /// <summary>The parameters of one search.</summary>
     private sealed record Search(QueryTerm[] Terms, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
     {
         private Dictionary<string, (double Worth, bool IsKnown)> _weights = [];
@@ -237,9 +237,9 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         public IEnumerable<string> Weighed => Terms.Take(MaxWeighed).Select(t => t.Term);
 
         /// <summary>
-        /// The inverse document frequencies, which Qdrant does not tell: a query of one term scores its best passage with just
-        /// that times the passage's own value. A term that no passage has weighs most: that the book does not know the word is
-        /// what makes a passage's coverage low.
+        /// Sets the inverse document frequencies, which Qdrant does not report: the score of a one-term query's best passage is
+        /// this frequency times the passage's own value. A term that no passage has weighs most: a word that the book does
+        /// not contain lowers every passage's coverage.
         /// </summary>
         public void Weigh(IEnumerable<(string Term, IReadOnlyList<QdrantRecord<QdrantPassage>> Best)> terms, double passages)
         {
@@ -258,7 +258,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             return all > 0 ? covered / all : 0;
         }
 
-        /// <summary>The address of the reader's page, where any hit is on it.</summary>
+        /// <summary>The address of the reader's page if any hit is on it, else null.</summary>
         public string? PageOf(IEnumerable<Hit> hits) =>
             Pages.Intersect(hits.Select(h => h.Stored.PageUrl), StringComparer.Ordinal).MaxBy(url => url.Length);
 

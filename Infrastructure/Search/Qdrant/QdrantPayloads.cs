@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 
 namespace ChatBackend.Infrastructure.Search.Qdrant;
 
-/// <summary>The fields of payloads that filters use. Qdrant Cloud refuses filters on fields without an index, so each has one.</summary>
+/// <summary>The payload fields that filters use. Each has an index, because Qdrant Cloud rejects filters on other fields.</summary>
 internal static class QdrantFields
 {
     public const string Kind = "kind";
@@ -12,10 +12,10 @@ internal static class QdrantFields
     public const string PassageId = "passage_id";
     public const string PageUrl = "page_url";
 
-    /// <summary>The kind of a point that is a passage.</summary>
+    /// <summary>The kind of a passage's point.</summary>
     public const string Passage = "passage";
 
-    /// <summary>The kind of a point that stands for a document.</summary>
+    /// <summary>The kind of a document's point.</summary>
     public const string Document = "document";
 
     /// <summary>Every field with the type of its index.</summary>
@@ -27,7 +27,7 @@ internal static class QdrantFields
 
 /// <summary>A passage's payload.</summary>
 /// <param name="Generation">Which version of its document the passage belongs to.</param>
-/// <param name="PageUrl">The page's address without anchor and closing slash.</param>
+/// <param name="PageUrl">The page's address without anchor and trailing slash.</param>
 internal sealed record QdrantPassage(
     string Kind, string Path, string Generation, Guid PassageId, int Position, string Title, string[] HeadingPath, string Url, string PageUrl, string Text)
 {
@@ -47,15 +47,15 @@ internal sealed record QdrantPassage(
     };
 }
 
-/// <summary>A document's payload: the one point whose change makes a new version of the document the one that readers see.</summary>
-/// <param name="Generation">The version that readers see; empty: none.</param>
-/// <param name="Revision">Another one at every change of <paramref name="Generation"/>.</param>
-/// <param name="ContentHash">The source's hash; empty until the change is whole, so that the next ingest does it again.</param>
-/// <param name="EmbeddingModel">The model that gave the dense vectors; empty without.</param>
+/// <summary>A document's payload. An update of this point publishes a new version of the document.</summary>
+/// <param name="Generation">The version that searches return; empty for none.</param>
+/// <param name="Revision">Changes whenever <paramref name="Generation"/> changes.</param>
+/// <param name="ContentHash">The source's hash; empty until the change is complete, so that the next ingest repeats it.</param>
+/// <param name="EmbeddingModel">The model that created the dense vectors; empty without one.</param>
 internal sealed record QdrantDocument(
     string Kind, string Path, string Generation, Guid Revision, string ContentHash, int AnalyzerVersion, string EmbeddingModel)
 {
-    /// <summary>True once nothing of another version is left.</summary>
+    /// <summary>True if no passage of another version is left.</summary>
     [JsonIgnore]
-    public bool IsSettled => ContentHash.Length > 0;
+    public bool IsComplete => ContentHash.Length > 0;
 }

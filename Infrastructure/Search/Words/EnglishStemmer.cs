@@ -6,14 +6,14 @@ namespace ChatBackend.Infrastructure.Search.Words;
 /// </summary>
 internal static class EnglishStemmer
 {
-    /// <summary>Words that the rules would get wrong, each with its stem.</summary>
+    /// <summary>Exceptions to the rules, each with its stem.</summary>
     private static readonly Dictionary<string, string> Exceptions =
         """
         skis ski skies sky dying die lying lie tying tie idly idl gently gentl ugly ugli early earli only onli singly singl
         sky sky news news howe howe atlas atlas cosmos cosmos bias bias andes andes
         """.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
 
-    /// <summary>Words that are done once their plural is off.</summary>
+    /// <summary>Words that only lose their plural.</summary>
     private static readonly HashSet<string> AfterPlural = ["inning", "outing", "canning", "herring", "earring", "proceed", "exceed", "succeed"];
 
     // Longest first within each step: the algorithm takes the longest suffix that matches and no other.
@@ -103,7 +103,7 @@ internal static class EnglishStemmer
             return word.Length > 4 ? word[..^2] : word[..^1];
         if (!Ends(word, "s") || Ends(word, "us") || Ends(word, "ss"))
             return word;
-        // The vowel must not stand right before the s: gas and this keep theirs, gaps loses it.
+        // The vowel must not be directly before the s: gas and this keep the s, gaps loses it.
         return HasVowel(word.AsSpan(0, Math.Max(0, word.Length - 2))) ? word[..^1] : word;
     }
 

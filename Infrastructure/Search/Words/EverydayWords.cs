@@ -3,8 +3,8 @@ using System.Collections.Frozen;
 namespace ChatBackend.Infrastructure.Search.Words;
 
 /// <summary>
-/// English words that people put questions with and that hardly tell what a question is about. They are searched for like
-/// others, but a passage without them may well be the answer.
+/// English words that are common in questions and say little about the topic. They are searched like others, but a
+/// passage without them may still be the answer.
 /// </summary>
 internal static class EverydayWords
 {

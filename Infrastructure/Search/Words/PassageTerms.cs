@@ -1,9 +1,9 @@
 namespace ChatBackend.Infrastructure.Search.Words;
 
-/// <summary>What a passage is found by: its text, and the title and headings above it.</summary>
+/// <summary>The terms that find a passage: those of its text, and of the title and headings above it.</summary>
 internal static class PassageTerms
 {
-    /// <summary>How often the title and the headings count against the text's once.</summary>
+    /// <summary>The weight of the title and the headings; the text has 1.</summary>
     private const int HeadingWeight = 2;
 
     /// <summary>The terms of a passage.</summary>

@@ -2,27 +2,26 @@ namespace ChatBackend.Infrastructure.Search.Words;
 
 /// <summary>A term that an index looks up for a question.</summary>
 /// <param name="Frequency">How often the question has it.</param>
-/// <param name="Share">What it counts for where it is told how much of the question a passage covers: less for an everyday word.</param>
+/// <param name="Share">Its weight in a passage's coverage: less for an everyday word.</param>
 internal sealed record QueryTerm(string Term, int Frequency, double Share);
 
 /// <summary>The terms that an index looks up for a question.</summary>
 internal static class QueryTerms
 {
     /// <summary>
-    /// What a term counts that a passage lacks and another passage of the book has, against 1 for one that the book does not
-    /// know at all: a question on the book is rarely answered in its own words, but it is rarely asked in words that the book
-    /// never uses. (With this and <see cref="Everyday"/> no question off the sample book covers more than 0.45 of any passage,
-    /// and 64 of 69 on it do.)
+    /// The weight of a missing term that another passage has; a term that no passage has weighs 1. An answer often uses other
+    /// words than its question, but a question about the book rarely uses words that the book does not contain. (With this and
+    /// <see cref="Everyday"/>, no question off the sample book covers more than 0.45 of any passage; 64 of 69 on it do.)
     /// </summary>
     public const double Elsewhere = 0.2;
 
-    /// <summary>What an everyday word counts.</summary>
+    /// <summary>The weight of an everyday word.</summary>
     private const double Everyday = 0.3;
 
-    /// <summary>Terms beyond this many only cost time: whole words are kept first, then the longest.</summary>
+    /// <summary>More terms only cost time; whole words are kept first, then the longest.</summary>
     private const int MaxTerms = 128;
 
-    /// <summary>The terms, those that say most first.</summary>
+    /// <summary>The terms of a question, most specific first.</summary>
     public static QueryTerm[] Of(string text) =>
         [.. TextAnalyzer.AnalyzeQuery(text).Frequencies
             .OrderBy(t => t.Key[0] == TextAnalyzer.GramPrefix).ThenByDescending(t => t.Key.Length)

@@ -2,7 +2,7 @@ using System.Collections.Frozen;
 
 namespace ChatBackend.Infrastructure.Search.Words;
 
-/// <summary>English words that say how a sentence is built and not what it is about.</summary>
+/// <summary>English function words, which say nothing about the topic.</summary>
 internal static class StopWords
 {
     private static readonly FrozenSet<string> English = (

@@ -4,7 +4,7 @@ using System.Text;
 
 namespace ChatBackend.Infrastructure.Search.Words;
 
-/// <summary>What a text is found by.</summary>
+/// <summary>The terms of a text.</summary>
 /// <param name="Frequencies">How often each term occurs, in the order of first occurrence.</param>
 /// <param name="Length">The sum of all frequencies.</param>
 internal sealed record AnalyzedText(IReadOnlyDictionary<string, int> Frequencies, int Length);
@@ -12,34 +12,34 @@ internal sealed record AnalyzedText(IReadOnlyDictionary<string, int> Frequencies
 /// <summary>
 /// Turns text into search terms, the same way for passages and for questions, in every index.
 /// <list type="bullet">
-/// <item>Latin script: English stop words go, the rest is stemmed. Identifiers (<c>create_publisher</c>, <c>rclpy.spin</c>,
-/// <c>JointState</c>, <c>ros2</c>) give themselves and their parts.</item>
+/// <item>Latin script: English stop words are removed, other words are stemmed. Identifiers (<c>create_publisher</c>, <c>rclpy.spin</c>,
+/// <c>JointState</c>, <c>ros2</c>) yield themselves and their parts.</item>
 /// <item>Other scripts with spaces: the word, and its character 4-grams under <see cref="GramPrefix"/>.</item>
 /// <item>Scripts without spaces: bigrams.</item>
 /// </list>
 /// </summary>
 internal static class TextAnalyzer
 {
-    /// <summary>Changes whenever the same text would give other terms, so that an index knows it is stale.</summary>
+    /// <summary>Must change whenever the same text yields other terms, so that stale documents are indexed again.</summary>
     public const int Version = 1;
 
-    /// <summary>The longest term, in UTF-16 units; the rest of a longer one is cut off.</summary>
+    /// <summary>The longest term in UTF-16 code units; longer ones are truncated.</summary>
     public const int MaxTermLength = 64;
 
-    /// <summary>Marks a 4-gram. No word holds this character, so the two cannot collide.</summary>
+    /// <summary>Marks a 4-gram. No word contains this character, so they cannot collide.</summary>
     public const char GramPrefix = '~';
 
     private const int GramLength = 4;
 
     private static readonly SearchValues<char> Stemmable = SearchValues.Create("abcdefghijklmnopqrstuvwxyz'");
 
-    /// <summary>As many marks on one letter as the Stream-Safe Text Format (UAX #15, 13) allows; more only slow normalization down.</summary>
+    /// <summary>The most marks per letter in the Stream-Safe Text Format (UAX #15, 13); more only slow normalization down.</summary>
     private const int MaxMarks = 30;
 
     /// <summary>The terms of a passage.</summary>
     public static AnalyzedText Analyze(string text) => new Analysis(Normalize(text), keepStopWords: false).Run();
 
-    /// <summary>The terms of a question: where it consists of stop words alone, those.</summary>
+    /// <summary>The terms of a question. Stop words are kept if it has no other words.</summary>
     public static AnalyzedText AnalyzeQuery(string text)
     {
         var normalized = Normalize(text);
@@ -47,7 +47,7 @@ internal static class TextAnalyzer
         return terms.Length > 0 ? terms : new Analysis(normalized, keepStopWords: true).Run();
     }
 
-    /// <summary>The words of a text with one space between them, lower-case: equal for the Markdown and the page it makes.</summary>
+    /// <summary>The lower-case words of a text, separated by single spaces: the same for Markdown and the page that it renders to.</summary>
     public static string Fold(string text)
     {
         var normalized = Normalize(text);
@@ -62,7 +62,7 @@ internal static class TextAnalyzer
         return folded.ToString();
     }
 
-    /// <summary>NFKC, with what .NET's normalization refuses (halves of surrogate pairs, U+FFFE) replaced and heaps of marks cut.</summary>
+    /// <summary>NFKC. Replaces what .NET's normalization rejects (lone surrogates, U+FFFE), and drops excessive marks.</summary>
     private static string Normalize(string text)
     {
         if (Ascii.IsValid(text))
@@ -80,7 +80,7 @@ internal static class TextAnalyzer
         return clean.ToString().Normalize(NormalizationForm.FormKC);
     }
 
-    /// <summary>Lower-case, decimal digits as 0 to 9, Arabic letters in one spelling, and nothing that is invisible.</summary>
+    /// <summary>Lower case, digits as 0 to 9, one spelling per Arabic letter, no invisible characters.</summary>
     private static string FoldLetters(ReadOnlySpan<char> word)
     {
         if (Ascii.IsValid(word))
@@ -108,7 +108,7 @@ internal static class TextAnalyzer
         return folded.ToString();
     }
 
-    // Arabic, Persian and Urdu keyboards give different code points for what readers hold to be one letter.
+    // Arabic, Persian and Urdu keyboards produce different code points for the same letter.
     private static Rune? FoldLetter(Rune rune) => rune.Value switch
     {
         0x640 => null, // tatweel only stretches
@@ -123,7 +123,7 @@ internal static class TextAnalyzer
     /// <summary>One pass over one normalized text.</summary>
     private sealed class Analysis(string text, bool keepStopWords)
     {
-        // Where everything is in capitals, capitals do not mark an acronym.
+        // In text without lower case, capitals do not mark an acronym.
         private readonly bool _hasLowerCase = text.Any(char.IsLower);
         private readonly Dictionary<string, int> _frequencies = [];
         private int _length;
@@ -142,7 +142,7 @@ internal static class TextAnalyzer
             return new(_frequencies, _length);
         }
 
-        /// <summary>A word may mix scripts (a Latin name with an Urdu ending): each stretch goes its own way.</summary>
+        /// <summary>Splits a word of mixed scripts, such as a Latin name with an Urdu suffix.</summary>
         private void AddWord(ReadOnlySpan<char> word)
         {
             if (Ascii.IsValid(word))
@@ -159,7 +159,7 @@ internal static class TextAnalyzer
                 bool? here = Rune.IsLetter(rune) ? IsLatin(rune.Value) : null;
                 if (here is not null && isLatin is not null && here != isLatin)
                 {
-                    AddStretch(word[start..i], isLatin.Value);
+                    AddPart(word[start..i], isLatin.Value);
                     start = i;
                 }
 
@@ -167,10 +167,10 @@ internal static class TextAnalyzer
                 i += width;
             }
 
-            AddStretch(word[start..], isLatin ?? true);
+            AddPart(word[start..], isLatin ?? true);
         }
 
-        private void AddStretch(ReadOnlySpan<char> word, bool isLatin)
+        private void AddPart(ReadOnlySpan<char> word, bool isLatin)
         {
             if (isLatin)
             {
@@ -187,7 +187,7 @@ internal static class TextAnalyzer
 
         private void AddLatin(ReadOnlySpan<char> word)
         {
-            // Markdown's _emphasis_ is no identifier.
+            // Markdown's _emphasis_ is not an identifier.
             word = word.Trim('_');
             Span<Range> parts = stackalloc Range[2];
             var isCompound = NextPart(word, 0, parts) < word.Length || parts[0].GetOffsetAndLength(word.Length).Length < word.Length;
@@ -204,7 +204,7 @@ internal static class TextAnalyzer
                 return;
             }
 
-            // JointState is also what somebody types as jointstate: without marks inside, the whole is an ordinary word.
+            // Readers type JointState as jointstate, too: without separators, the whole is stemmed like a word.
             Add(folded.AsSpan().ContainsAny('_', '.', ':') ? folded : EnglishStemmer.Stem(folded));
             for (var i = 0; i < word.Length;)
             {
@@ -221,7 +221,7 @@ internal static class TextAnalyzer
             if (folded.Length == 0)
                 return;
             var isAcronym = _hasLowerCase && word.Length > 1 && !word.ContainsAnyExceptInRange('A', 'Z');
-            // CAN is a bus, can is a verb.
+            // CAN is a bus, can is a stop word.
             if (!keepStopWords && !isAcronym && StopWords.Contain(folded))
                 return;
             Add(folded.AsSpan().ContainsAnyExcept(Stemmable) ? folded : EnglishStemmer.Stem(folded));
@@ -232,7 +232,7 @@ internal static class TextAnalyzer
             var runes = folded.EnumerateRunes().ToArray();
             if (runes.Length <= length)
             {
-                // A word this short is its own gram; it is a term already where grams have a prefix.
+                // A word this short is its own gram. With a prefix, the word itself is a term already.
                 if (prefix is null && runes.Length > 0)
                     Add(folded);
                 return;

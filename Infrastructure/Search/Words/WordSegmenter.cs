@@ -4,7 +4,7 @@ using System.Text;
 
 namespace ChatBackend.Infrastructure.Search.Words;
 
-/// <summary>What a segment is made of, which decides how it becomes terms.</summary>
+/// <summary>The kind of a segment, which decides how terms are made of it.</summary>
 internal enum SegmentKind
 {
     /// <summary>A word of letters, digits and their marks.</summary>
@@ -14,14 +14,14 @@ internal enum SegmentKind
     Run,
 }
 
-/// <summary>A stretch of the segmented text.</summary>
+/// <summary>A segment of the text.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct Segment(int Start, int Length, SegmentKind Kind);
 
 /// <summary>
 /// Finds words by the rules of UAX #29 (Unicode Text Segmentation, 4.1.1: WB4 to WB13b). Word_Break classes are derived
-/// from general categories, so that no table needs renewing with each Unicode version. Two departures: text between
-/// words is not reported, and scripts without spaces come as whole runs, because they are searched by bigrams.
+/// from general categories, so no table has to follow Unicode versions. Two differences: text between
+/// words is not returned, and scripts without spaces are returned as whole runs, because they are searched by bigrams.
 /// </summary>
 internal static class WordSegmenter
 {

@@ -41,7 +41,7 @@ public sealed class IngestFolderTests : IAsyncLifetime
 
         Assert.Equal(0, await RunAsync(_folder));
         Assert.Equal(["01-a.md", "03-c.md"], await PathsAsync());
-        Assert.Contains("2 documents: 1 ingested (1 passages), 1 unchanged, 0 failed.", _output.ToString());
+        Assert.Contains("2 documents: 1 ingested (1 passage), 1 unchanged, 0 failed.", _output.ToString());
     }
 
     [Fact]
@@ -52,7 +52,7 @@ public sealed class IngestFolderTests : IAsyncLifetime
         await _database.ScalarAsync<int>("update documents set analyzer_version = analyzer_version - 1 returning 1");
 
         Assert.Equal(0, await RunAsync(_folder));
-        Assert.Contains("1 documents: 1 ingested (1 passages), 0 unchanged", _output.ToString()[(_output.ToString().Length / 2)..]);
+        Assert.Contains("1 document: 1 ingested (1 passage), 0 unchanged", _output.ToString()[(_output.ToString().Length / 2)..]);
     }
 
     [Fact]
