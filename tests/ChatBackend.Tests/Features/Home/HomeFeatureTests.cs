@@ -16,7 +16,8 @@ public sealed class HomeFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
         Assert.Equal("text/html", response.Content.Headers.ContentType?.MediaType);
         Assert.Equal(["docs", "openapi/v1.json", "health/ready"], links);
-        Assert.All(links, link => Assert.Equal(HttpStatusCode.OK, app.Client.GetAsync(link).Result.StatusCode));
+        foreach (var link in links)
+            Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync(link)).StatusCode);
     }
 
     [Fact]
