@@ -18,7 +18,6 @@ internal sealed class AiOptions
     [ConfigurationKeyName("OPENAI_BASE_URL")]
     public Uri? BaseUrl { get; set; }
 
-    /// <summary>The model that answers.</summary>
     [ConfigurationKeyName("OPENAI_CHAT_MODEL")]
     public string ChatModel { get; set; } = "gpt-4o-mini";
 
@@ -26,11 +25,9 @@ internal sealed class AiOptions
     [ConfigurationKeyName("OPENAI_FALLBACK_MODEL")]
     public string? FallbackModel { get; set; }
 
-    /// <summary>The model that embeds.</summary>
     [ConfigurationKeyName("OPENAI_EMBEDDING_MODEL")]
     public string EmbeddingModel { get; set; } = "text-embedding-3-small";
 
-    /// <summary>Dimensions of an embedding.</summary>
     [ConfigurationKeyName("OPENAI_EMBEDDING_DIMENSIONS")]
     public int EmbeddingDimensions { get; set; } = 1536;
 

@@ -5,7 +5,6 @@ namespace ChatBackend.Infrastructure.Ai;
 /// <summary>A model did not answer. The message is our own, never the server's text.</summary>
 internal sealed class ModelException(ModelFailure failure, string message, Exception? inner = null) : FailureException(message, inner)
 {
-    /// <summary>What went wrong.</summary>
     public ModelFailure Failure { get; } = failure;
 
     /// <summary>True when a retry with the same model may succeed: it was busy, broke off, or could not be reached.</summary>

@@ -9,13 +9,10 @@ namespace ChatBackend.Infrastructure.Auth;
 /// <summary>Who may call what. A route has one of three policies; without one, credentials are ignored.</summary>
 internal static class AuthFeature
 {
-    /// <summary>The policy of <see cref="AcceptToken"/>.</summary>
     public const string TokenAccepted = "token_accepted";
 
-    /// <summary>The policy of <see cref="RequireToken"/>.</summary>
     public const string TokenRequired = "token_required";
 
-    /// <summary>The policy of <see cref="RequireIngestKey"/>.</summary>
     public const string IngestKeyRequired = "ingest_key_required";
 
     private static readonly Credential Token = new("bearer", new()

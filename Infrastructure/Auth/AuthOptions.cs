@@ -19,7 +19,6 @@ internal sealed class AuthOptions
     [ConfigurationKeyName("AUTH_SECRET")]
     public string? Secret { get; set; }
 
-    /// <summary>What <c>dotnet user-jwts</c> writes.</summary>
     [ConfigurationKeyName("Authentication:Schemes:Bearer")]
     public UserJwtsOptions UserJwts { get; set; } = new();
 

@@ -18,7 +18,6 @@ internal static class Ed25519
     /// <summary>False where OpenSSL 3 is not installed, as on macOS.</summary>
     public static bool IsSupported { get; } = NativeLibrary.TryLoad(LibCrypto, out _);
 
-    /// <summary>True when the holder of the private key signed the message.</summary>
     public static bool Verify(byte[] publicKey, byte[] message, byte[] signature)
     {
         if (publicKey.Length != PublicKeyBytes || signature.Length != SignatureBytes)

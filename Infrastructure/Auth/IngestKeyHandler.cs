@@ -21,7 +21,6 @@ internal sealed class IngestKeyHandler(
 {
     public const string Name = "IngestKey";
 
-    /// <summary>The header of the key.</summary>
     public const string Header = "X-API-Key";
 
     // Proxies add these: the request came from elsewhere, even if its last hop is on this machine.

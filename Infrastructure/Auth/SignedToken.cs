@@ -19,7 +19,6 @@ internal sealed record SignedToken(string Algorithm, string? KeyId, byte[] Messa
 
     private static readonly JsonDocumentOptions Strict = new() { MaxDepth = 16, AllowDuplicateProperties = false };
 
-    /// <summary>The token, or null when it is not one.</summary>
     public static SignedToken? Parse(string text)
     {
         if (text.Length > MaxLength || text.Split('.') is not [var head, var body, var tail])
@@ -37,7 +36,6 @@ internal sealed record SignedToken(string Algorithm, string? KeyId, byte[] Messa
         return new(algorithm, keyId, Encoding.ASCII.GetBytes(text, 0, head.Length + 1 + body.Length), signature, payload);
     }
 
-    /// <summary>The bytes as a JSON object, or null when they are anything else.</summary>
     public static JsonElement? ReadObject(byte[]? json)
     {
         try

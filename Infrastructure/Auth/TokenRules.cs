@@ -10,10 +10,8 @@ namespace ChatBackend.Infrastructure.Auth;
 /// <param name="MaxLifetime">How long a token may live at most; null for any time.</param>
 internal sealed record TokenRules(IReadOnlyList<string> Issuers, IReadOnlyList<string> Audiences, TimeSpan? MaxLifetime)
 {
-    /// <summary>The longest subject, in characters.</summary>
     public const int MaxSubjectLength = 128;
 
-    /// <summary>The clock skew that is tolerated.</summary>
     public static readonly TimeSpan Skew = TimeSpan.FromSeconds(30);
 
     /// <summary>31 December 9999, the last day of .NET's calendar.</summary>

@@ -1,6 +1,5 @@
 namespace ChatBackend.Infrastructure.Database;
 
-/// <summary>Where PostgreSQL is.</summary>
 internal sealed class DatabaseOptions
 {
     /// <summary>A <c>postgres://</c> URI or Npgsql keywords; null in development starts a private server.</summary>

@@ -26,7 +26,6 @@ internal sealed class DatabaseStart(Migrator migrator, NpgsqlConnectionStringBui
     /// <summary>What the start waits for, in words that may be public.</summary>
     public string State { get; private set; } = WaitingForDatabase;
 
-    /// <summary>Waits until every script is applied.</summary>
     public Task WaitAsync(CancellationToken cancellationToken) => _migrated.Task.WaitAsync(cancellationToken);
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)

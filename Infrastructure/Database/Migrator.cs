@@ -20,7 +20,6 @@ internal sealed class Migrator(ILogger<Migrator> log)
     /// <summary>How long one script may take, in seconds.</summary>
     private const int ScriptTimeout = 300;
 
-    /// <summary>How long to wait before the lock is tried again.</summary>
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
     /// <summary>The scripts, by name, in the order in which they run.</summary>

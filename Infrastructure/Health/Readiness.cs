@@ -37,7 +37,6 @@ internal sealed record DependencyState([property: AllowedValues("healthy", "unhe
 /// </example>
 internal sealed record ReadinessResponse([property: AllowedValues("ready", "degraded", "unavailable")] string Status, IReadOnlyDictionary<string, DependencyState> Dependencies)
 {
-    /// <summary>True when every required dependency answered.</summary>
     [System.Text.Json.Serialization.JsonIgnore]
     public bool IsReady => Status != "unavailable";
 }

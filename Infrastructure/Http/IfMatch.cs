@@ -7,14 +7,12 @@ namespace ChatBackend.Infrastructure.Http;
 /// <summary>Entity tags made of a row's version, and the If-Match header that guards against lost updates (RFC 9110, 13.1.1).</summary>
 internal static class IfMatch
 {
-    /// <summary>The header's description in OpenAPI.</summary>
     public const string Description = "The ETag that the caller has read, such as `\"3\"`, or several; `*` for any. Without it the last writer wins.";
 
     /// <summary>Declares that the response has the record's version in ETag.</summary>
     public static TBuilder AnswersWithVersion<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder =>
         routes.AnswersWithHeader("ETag", "The version of the record; send it back in If-Match to guard a change.");
 
-    /// <summary>Sets a strong entity tag.</summary>
     public static void SetVersion(this HttpResponse response, int version) =>
         response.Headers.ETag = $"\"{version}\"";
 
@@ -33,7 +31,6 @@ internal static class IfMatch
             : [];
     }
 
-    /// <summary>The record has changed since the caller read it.</summary>
     public static Microsoft.AspNetCore.Http.HttpResults.ProblemHttpResult Failed() => Problem.Of(
         StatusCodes.Status412PreconditionFailed, "precondition_failed",
         "It has changed since you read it: If-Match names another version. Read it again, then repeat the change.");

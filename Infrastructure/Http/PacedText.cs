@@ -14,7 +14,6 @@ internal static class PacedText
     /// <summary>The longest piece, in UTF-16 code units.</summary>
     private const int MostInOnePiece = 4 * 1024;
 
-    /// <summary>Writes the parts one after the other and sends them.</summary>
     /// <exception cref="OperationCanceledException">The client disconnected, or was dropped.</exception>
     public static async Task WriteAsync(HttpContext context, params string[] parts)
     {

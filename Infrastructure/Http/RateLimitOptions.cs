@@ -7,7 +7,6 @@ internal sealed class RateLimitOptions
     [ConfigurationKeyName(RateLimits.Chat)]
     public int Chat { get; set; } = 30;
 
-    /// <summary>Of searches.</summary>
     [ConfigurationKeyName(RateLimits.Search)]
     public int Search { get; set; } = 120;
 }

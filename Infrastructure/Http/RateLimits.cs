@@ -23,7 +23,6 @@ internal static class RateLimits
         });
     }
 
-    /// <summary>Counts the routes' requests by a policy.</summary>
     public static TBuilder RequireRateLimit<TBuilder>(this TBuilder routes, string policy) where TBuilder : IEndpointConventionBuilder => routes
         .RequireRateLimiting(policy)
         .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited", "Too many requests from this client; Retry-After says when to retry.");

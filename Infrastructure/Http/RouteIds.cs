@@ -3,7 +3,6 @@ using ChatBackend.Infrastructure.Http.Problems;
 
 namespace ChatBackend.Infrastructure.Http;
 
-/// <summary>Ids in a route.</summary>
 internal static class RouteIds
 {
     private const string Message = $"id must be a UUID such as {OpenApiExamples.Id}.";

@@ -14,7 +14,6 @@ internal sealed record ServerSentEvent(string Id, string Name, string Data);
 /// <summary>Writes a stream of events, and comments that keep proxies from closing a quiet one.</summary>
 internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events) : IResult, IEndpointMetadataProvider
 {
-    /// <summary>The media type of a stream of events.</summary>
     public const string MediaType = "text/event-stream";
 
     /// <summary>A comment is sent after this pause: proxies close a stream that is quiet for 30 s or more.</summary>

@@ -17,7 +17,6 @@ internal sealed class StopSignals : IHostLifetime, IDisposable
     public StopSignals() =>
         _registrations = [.. new[] { PosixSignal.SIGTERM, PosixSignal.SIGINT, PosixSignal.SIGQUIT }.Select(s => PosixSignalRegistration.Create(s, Stop))];
 
-    /// <summary>Cancelled by the first signal.</summary>
     public CancellationToken Token => _source.Token;
 
     /// <summary>Sets the log, which gets one line with the signal's name.</summary>

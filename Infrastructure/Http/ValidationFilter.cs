@@ -34,7 +34,6 @@ internal static class ValidationFilter
     public static RouteHandlerBuilder FailsWithInvalid<T>(this RouteHandlerBuilder route) => route.FailsWith(
         StatusCodes.Status400BadRequest, "invalid_request", $"{SnakeCase(typeof(T).GetProperties()[0].Name)} must not be empty.");
 
-    /// <summary>The 400 for what a validator found.</summary>
     public static ProblemHttpResult Invalid(ValidationResult result) =>
         Problem.Invalid(result.ToDictionary().ToDictionary(e => SnakeCase(e.Key), e => e.Value));
 

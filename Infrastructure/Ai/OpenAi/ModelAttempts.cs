@@ -98,10 +98,8 @@ internal sealed class ModelBudget(TimeSpan total, TimeProvider time) : IDisposab
     /// <summary>Cancelled when the budget is spent.</summary>
     public CancellationToken Token => _source.Token;
 
-    /// <summary>All of it.</summary>
     public TimeSpan Total => total;
 
-    /// <summary>What is left.</summary>
     public TimeSpan Remaining => total - time.GetElapsedTime(_started);
 
     public void Dispose() => _source.Dispose();

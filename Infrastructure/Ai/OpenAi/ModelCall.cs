@@ -25,7 +25,6 @@ internal sealed class ModelCall : IDisposable
     private ModelException? _failure;
     private string _outcome = "cancelled";
 
-    /// <summary>Begins a call.</summary>
     /// <param name="operation"><c>chat</c> or <c>embeddings</c>.</param>
     /// <param name="model">The model that is asked.</param>
     /// <param name="log">Where it is reported.</param>
@@ -38,15 +37,12 @@ internal sealed class ModelCall : IDisposable
         _activity?.SetTag("gen_ai.request.model", model);
     }
 
-    /// <summary>How often the model was asked.</summary>
     public int Attempts { get; set; }
 
-    /// <summary>It answered.</summary>
     /// <param name="outcome">How it ended: <c>stop</c>, <c>length</c>…</param>
     /// <param name="usage">The tokens, where they are known.</param>
     public void Succeed(string outcome, ModelUsage? usage) => (_outcome, _usage) = (outcome, usage);
 
-    /// <summary>It failed for good.</summary>
     public void Fail(ModelException failure) => (_outcome, _failure) = (failure.Code, failure);
 
     public void Dispose()

@@ -27,20 +27,15 @@ internal static class ModelFaults
     public static ModelException Truncated() =>
         new(ModelFailure.Failed, "The model's answer broke off.") { IsTransient = true, IsOutage = true };
 
-    /// <summary>The circuit breaker is open.</summary>
     public static ModelException CircuitOpen(TimeSpan retryAfter) =>
         new(ModelFailure.Unavailable, "The model has failed repeatedly and is not called for some seconds. Try again shortly.") { RetryAfter = retryAfter };
 
-    /// <summary>The model refused to answer.</summary>
     public static ModelException Refused() => new(ModelFailure.Refused, "The model declined to answer.");
 
-    /// <summary>The answer is complete and has no text.</summary>
     public static ModelException Empty() => new(ModelFailure.Failed, "The model gave an empty answer.");
 
-    /// <summary>The server sent more than an answer can be.</summary>
     public static ModelException TooLong() => new(ModelFailure.Failed, "The model's server sent more than an answer can be.");
 
-    /// <summary>The response does not follow the API.</summary>
     public static ModelException Malformed() => new(ModelFailure.Failed, "The model's server did not answer as its API promises.");
 
     /// <summary>Classifies an exception of the SDK, except cancellations, which are the caller's.</summary>

@@ -40,10 +40,8 @@ internal sealed class OpenAiClients : IDisposable
         });
     }
 
-    /// <summary>A client that chats with this model.</summary>
     public ChatClient Chat(string model) => _client.GetChatClient(model);
 
-    /// <summary>A client that embeds with this model.</summary>
     public EmbeddingClient Embeddings(string model) => _client.GetEmbeddingClient(model);
 
     public void Dispose() => _http.Dispose();

@@ -4,15 +4,15 @@ using System.Text.RegularExpressions;
 namespace ChatBackend.Infrastructure.Ai.Safety;
 
 /// <summary>
-/// A block of fenced code, rewritten so that all parsers agree where it ends. Within a list or a quote they would end it at a
-/// line that is not indented or quoted as its first line is: such a line is indented, or the fence is closed before it.
+/// A block of fenced code, rewritten so that all parsers agree where it ends. In a list or a quote, parsers end it at a line
+/// that is indented or quoted less than the first: such a line is indented, or the fence is closed before it.
 /// </summary>
 internal sealed partial class CodeFence
 {
-    /// <summary>A line is told by so many of its characters; a longer one opens no fence.</summary>
+    /// <summary>A longer line does not open a fence, so that no more of a line needs to be held back.</summary>
     public const int LongestLine = 300;
 
-    /// <summary>A fence further to the right opens none: each line of its code would be indented so far.</summary>
+    /// <summary>A deeper indentation does not open a fence: each line of the code would have to repeat it.</summary>
     private const int MostColumns = 32;
 
     private readonly string _run;
@@ -36,10 +36,10 @@ internal sealed partial class CodeFence
     /// <summary>The line that closes it, without its end.</summary>
     public string Closing => _prefix + _run;
 
-    /// <summary>After a line of text, some parsers would take the opening for more text.</summary>
+    /// <summary>After a line of text, some parsers take the opening for more text.</summary>
     public bool NeedsBlankLine { get; }
 
-    /// <summary>Whether a line that has begun so can still become one that opens a fence.</summary>
+    /// <summary>Whether a line with this beginning may open a fence.</summary>
     public static bool MayOpen(string beginning) => beginning.Length < LongestLine && OpeningBeginning().IsMatch(beginning);
 
     /// <summary>The fence that the line opens; null when it opens none.</summary>
@@ -49,10 +49,10 @@ internal sealed partial class CodeFence
             ? new(columns, groups["run"].Value, groups["info"].Value)
             : null;
 
-    /// <summary>Whether it takes more of the line to tell what it is.</summary>
+    /// <summary>Whether a line with this beginning may close the fence.</summary>
     public static bool MayClose(string beginning) => beginning.Length < LongestLine && ClosingBeginning().IsMatch(beginning);
 
-    /// <summary>The line as it stands in the code, with the fence's own indentation and quote marks; null when it is behind the code's end.</summary>
+    /// <summary>The line with the fence's own indentation and quote marks; null when the code has ended before it.</summary>
     public string? Inside(string line)
     {
         var at = 0;

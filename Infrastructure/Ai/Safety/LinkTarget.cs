@@ -5,19 +5,19 @@ using Markdig.Helpers;
 
 namespace ChatBackend.Infrastructure.Ai.Safety;
 
-/// <summary>What stands in parentheses behind a link's or an image's text.</summary>
-/// <param name="Length">How many characters it has, parentheses included.</param>
+/// <summary>The parentheses after the text of a link or an image: destination and title.</summary>
+/// <param name="Length">Its length in characters, with the parentheses.</param>
 /// <param name="IsSafe">Whether the destination is http, https, mailto or relative.</param>
-/// <param name="Markdown">The same in a form that every parser reads alike: destination percent-encoded, title kept if it is plain.</param>
+/// <param name="Markdown">A form that all parsers read alike: the destination percent-encoded, the title only if it is plain.</param>
 internal sealed partial record LinkTarget(int Length, bool IsSafe, string Markdown)
 {
-    /// <summary>A destination that is still encoded after so many rounds hides something.</summary>
+    /// <summary>A destination that is still encoded after so many rounds is not safe.</summary>
     private const int MostEncodings = 3;
 
     private static readonly HashSet<string> Schemes = new(["http", "https", "mailto"], StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Reads the target that begins with the parenthesis at <paramref name="start"/>; null when none does.</summary>
-    /// <param name="length">How many characters it may take up.</param>
+    /// <param name="length">The most characters that it may have.</param>
     public static LinkTarget? Parse(string text, int start, int length)
     {
         var match = Parentheses().Match(text, start, length);
@@ -30,8 +30,8 @@ internal sealed partial record LinkTarget(int Length, bool IsSafe, string Markdo
     }
 
     /// <summary>
-    /// Whether a destination, as Markdown has it, leads only to http, https, mailto or the same site. What a careless
-    /// renderer or a browser could decode is decoded first, and no round of that may bring up another scheme.
+    /// Whether a destination in Markdown is http, https, mailto or relative. It is decoded as far as any renderer or browser
+    /// might, and no round of that may yield another scheme.
     /// </summary>
     public static bool IsAllowed(string destination)
     {
@@ -49,7 +49,7 @@ internal sealed partial record LinkTarget(int Length, bool IsSafe, string Markdo
         return false;
     }
 
-    /// <summary>The destination without entities and escapes; all that could be Markdown or HTML is percent-encoded.</summary>
+    /// <summary>The destination without entities and escapes; characters with a meaning in Markdown or HTML are percent-encoded.</summary>
     private static string Encode(string destination)
     {
         var encoded = new StringBuilder();

@@ -49,7 +49,7 @@ internal sealed partial class SafeMarkdown
 
         if (fence.Closes(inside))
         {
-            // What comes behind so long a line's beginning is text, on a line of its own.
+            // The rest of such a long line is text, on a line of its own.
             inside = fence.Closing + (line.Length == CodeFence.LongestLine ? "\n" : "");
             _fence = null;
         }
@@ -87,7 +87,7 @@ internal sealed partial class SafeMarkdown
             return true;
         }
 
-        // No parser may pair it with a run that comes later. Where nothing counts as code it does no harm.
+        // No parser may pair it with a later run. Where nothing counts as code it is harmless.
         if (!_isDoubtful)
             return TakeEscaped(run, ticks);
         ShowWord(run);
@@ -95,10 +95,10 @@ internal sealed partial class SafeMarkdown
         return true;
     }
 
-    /// <summary>Whether all parsers take it for code, or it would do no harm as text.</summary>
+    /// <summary>Whether all parsers take it for code, or it is harmless as text.</summary>
     private bool MayStay(string code)
     {
-        // An address, a formula, an expression or a table's cell could take up one of the two runs.
+        // One of the two runs could belong to an address, a formula, an expression or a table's cell.
         var isDoubtful = _hasDoubtfulCode || _isAddress || (_hasOpener && code.AsSpan().ContainsAny(Raw));
         _hasCellEnd |= CellEnd().IsMatch(code);
         if (((isDoubtful || _hasCellEnd) && Active().IsMatch(code)) || (_isLabel && code.Contains("]:", StringComparison.Ordinal)))
@@ -134,7 +134,7 @@ internal sealed partial class SafeMarkdown
     [GeneratedRegex(@"<[a-z/!?]|!\[|\]\(|\]:|:::|\^{3}|~{3}|\${2}|(?:ftp|tel|xmpp):", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex Active();
 
-    // A table's row may be any line: its second line alone tells.
+    // Any line may be a table's row: only the table's second line says so.
     [GeneratedRegex(@"(?:^|[^\\]|\\\\)\|", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex CellEnd();
 }

@@ -1,6 +1,6 @@
 namespace ChatBackend.Infrastructure.Ai.Safety;
 
-// Formulas: text for a page that has none, so they are made safe with spaces, which mean nothing in them.
+// Formulas: a page without them shows their text, so they are made safe with spaces, which do not change them.
 internal sealed partial class SafeMarkdown
 {
     /// <summary>A formula that ends on its line keeps its characters; one of several lines begins a line; a price is text.</summary>
@@ -34,7 +34,7 @@ internal sealed partial class SafeMarkdown
         if (close != Never)
         {
             ShowFormula(close + end.Length);
-            // What ends with \] is, without formulas, an escaped bracket.
+            // Without formulas, \] is an escaped bracket.
             _last = _last == ']' ? '\0' : _last;
             return true;
         }
@@ -43,7 +43,7 @@ internal sealed partial class SafeMarkdown
             return TakeEscaped(begin.TrimStart('\\'), begin.Length);
 
         var rest = _text.AsSpan(_at + begin.Length, Math.Min(LongestText, _text.Length - _at - begin.Length));
-        // Where it shares its line, parsers do not agree on where it ends.
+        // If it shares its line, parsers disagree on where it ends.
         _isDoubtful |= !rest[..(rest.IndexOf('\n') is var line and >= 0 ? line : rest.Length)].IsWhiteSpace();
         _formulaEnd = end;
         _formulaIndent = _indent;
@@ -90,7 +90,7 @@ internal sealed partial class SafeMarkdown
             return false;
         if (character == '`')
         {
-            // No formula has one: it has ended, or never was one.
+            // A formula cannot contain it: it has ended, or was none.
             _isDoubtful = true;
             _formulaEnd = null;
         }

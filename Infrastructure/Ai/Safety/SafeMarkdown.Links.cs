@@ -82,7 +82,7 @@ internal sealed partial class SafeMarkdown
 
     private bool TakeLink()
     {
-        // What stood between them has become nothing.
+        // The text between them was removed.
         if (_last == '!')
             return TakeEscaped("[", 1);
 
@@ -108,14 +108,14 @@ internal sealed partial class SafeMarkdown
         return true;
     }
 
-    /// <summary>Of a link or an image that begins here, keeps the text to go on with.</summary>
+    /// <summary>Keeps only the text of a link or an image that begins here.</summary>
     private void KeepText(int start, int close, int end)
     {
         _text = string.Concat(_text[start..close].Replace('\n', ' '), _text.AsSpan(end));
         _at = 0;
     }
 
-    /// <summary>What stands behind a bracket, whatever that belongs to: only a target that is safe may stand there.</summary>
+    /// <summary>The text after a closing bracket, whatever that belongs to: only a safe target may stand there.</summary>
     private bool TakeTarget()
     {
         if (!TryReadTarget(_at, out var target))

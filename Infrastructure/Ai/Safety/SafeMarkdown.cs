@@ -19,16 +19,16 @@ internal sealed partial class SafeMarkdown
     /// <summary>The most characters of the text that are held back at any time.</summary>
     public const int MostHeld = 2 * LongestText + LongestTarget;
 
-    /// <summary>A link's text, `code` or a formula of more characters than that is not taken for one.</summary>
+    /// <summary>The longest text of a link, `code` or formula; a longer one is plain text.</summary>
     private const int LongestText = 500;
 
-    /// <summary>The same for a link's destination and title.</summary>
+    /// <summary>The longest destination with title.</summary>
     private const int LongestTarget = 1_000;
 
-    /// <summary>The most characters of a word that are looked back on.</summary>
+    /// <summary>How many characters of a word are kept to recognize an address.</summary>
     private const int LongestScheme = 8;
 
-    /// <summary>Pieces are worked on in slices of that length, so that a huge one is not copied again and again.</summary>
+    /// <summary>Pieces are processed in slices of this length, so that a huge one is not copied repeatedly.</summary>
     private const int Slice = 1_000;
 
     private const int Never = -1;
@@ -41,7 +41,7 @@ internal sealed partial class SafeMarkdown
     private bool _isLast;
     private bool _afterReturn;
 
-    // What was shown last, and of which kind the line is.
+    // The last characters shown, and the kind of the line.
     private char _last = '\n';
     private char _beforeLast;
     private bool _isLineStart = true;
@@ -56,10 +56,10 @@ internal sealed partial class SafeMarkdown
     private string? _formulaEnd;
     private int _formulaIndent;
 
-    /// <summary>A formula of several lines may have ended elsewhere for another parser: from there on, nothing is certain to be code.</summary>
+    /// <summary>Another parser may see the end of a formula of several lines elsewhere: from there on, nothing is certain to be code.</summary>
     private bool _isDoubtful;
 
-    /// <summary>In this paragraph, a formula or the like may have begun, in which backticks mean nothing.</summary>
+    /// <summary>In this paragraph, a formula or the like may have begun, in which backticks have no meaning.</summary>
     private bool _hasOpener;
 
     /// <summary>In this paragraph, parsers may pair the backticks in different ways.</summary>
@@ -68,10 +68,10 @@ internal sealed partial class SafeMarkdown
     /// <summary>A bracket that begins a line is open: it may be that of a definition.</summary>
     private bool _isLabel;
 
-    /// <summary>In this line, code holds what may end a table's cell.</summary>
+    /// <summary>In this line, code contains what may end a table's cell.</summary>
     private bool _hasCellEnd;
 
-    /// <summary>The word that is being shown may be a bare address, which takes up backticks.</summary>
+    /// <summary>The current word may be a bare address, which may include backticks.</summary>
     private bool _isAddress;
 
     /// <summary>Takes the next piece of the text.</summary>
@@ -104,7 +104,7 @@ internal sealed partial class SafeMarkdown
         return shown;
     }
 
-    /// <summary>One kind of line end, and no other control characters: parsers, browsers and PostgreSQL disagree about them.</summary>
+    /// <summary>Unifies line ends and removes other control characters: parsers, browsers and PostgreSQL treat them differently.</summary>
     private string Normalize(ReadOnlySpan<char> piece)
     {
         var text = new StringBuilder(piece.Length);

@@ -10,7 +10,6 @@ namespace ChatBackend.Infrastructure.Http.Json;
 /// <summary>JSON merge patch (RFC 7396).</summary>
 internal static class MergePatch
 {
-    /// <summary>The media type of a merge patch.</summary>
     public const string MediaType = "application/merge-patch+json";
 
     /// <summary>The route takes a merge patch of <typeparamref name="T"/>, as such or as plain JSON.</summary>

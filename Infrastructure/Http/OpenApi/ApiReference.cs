@@ -49,7 +49,6 @@ internal static class ApiReference
         $"default-src 'none'; script-src 'self'{(isBundled ? "" : $" {CdnAddress}")}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
         "connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-    /// <summary>The page.</summary>
     internal static string Html(bool isBundled) =>
         $"""
         <!doctype html>

@@ -28,7 +28,6 @@ internal static class OpenApiFeature
         routes.MapApiReference();
     }
 
-    /// <summary>Title, version, servers, examples.</summary>
     private static Task DescribeAsync(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
     {
         document.Info = new()

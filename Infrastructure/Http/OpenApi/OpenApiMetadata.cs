@@ -15,7 +15,6 @@ internal sealed record AnswerProblem(int StatusCode, string Code, string? Detail
     public IEnumerable<string> ContentTypes => [MediaTypeNames.Application.ProblemJson];
 }
 
-/// <summary>A header of a route's success.</summary>
 internal sealed record AnswerHeader(string Name, string Description);
 
 /// <summary>A stream as a second content type of a route's 200: the framework keeps one type per status.</summary>
@@ -46,11 +45,9 @@ internal static class OpenApiMetadata
         return group;
     }
 
-    /// <summary>The routes may answer with this <see cref="AnswerProblem"/>.</summary>
     public static TBuilder FailsWith<TBuilder>(this TBuilder routes, int status, string code, string? detail = null)
         where TBuilder : IEndpointConventionBuilder => routes.WithMetadata(new AnswerProblem(status, code, detail));
 
-    /// <summary>The routes' success has this header.</summary>
     public static TBuilder AnswersWithHeader<TBuilder>(this TBuilder routes, string name, string description)
         where TBuilder : IEndpointConventionBuilder => routes.WithMetadata(new AnswerHeader(name, description));
 }

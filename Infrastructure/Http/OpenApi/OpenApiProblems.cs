@@ -28,7 +28,6 @@ internal sealed record ProblemBody(string Type, string Title, int Status, string
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public Dictionary<string, string[]> Errors { get; init; } = null!;
 
-    /// <summary>The problem as a caller would get it.</summary>
     public static JsonNode Example(AnswerProblem failure, string description, string path)
     {
         var isInvalid = failure.StatusCode is StatusCodes.Status400BadRequest;

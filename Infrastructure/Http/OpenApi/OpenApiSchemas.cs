@@ -17,7 +17,6 @@ internal sealed class JsonOfAttribute(Type type) : Attribute
     public Type Type { get; } = type;
 }
 
-/// <summary>An example of a parameter.</summary>
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class ExampleAttribute(string text) : Attribute
 {

@@ -16,11 +16,9 @@ internal sealed record Failure(int Status, string Code, string Detail, TimeSpan?
     /// <summary><see cref="RetryAfter"/> in whole seconds, for the header.</summary>
     public int? RetryAfterSeconds => RetryAfter is { } wait ? Problem.RetryAfterSeconds(wait) : null;
 
-    /// <summary>A dependency is unavailable for now.</summary>
     public static Failure Unavailable(string code, string detail, TimeSpan? retryAfter = null) =>
         new(StatusCodes.Status503ServiceUnavailable, code, detail, retryAfter ?? DefaultRetryAfter);
 
-    /// <summary>The failure that an exception stands for.</summary>
     public static Failure Of(Exception exception) => exception switch
     {
         FailureException { IsAway: true } e => Unavailable(e.Code, e.Message, e.RetryAfter),
@@ -40,6 +38,5 @@ internal abstract class FailureException(string message, Exception? inner = null
     /// <summary>True when what failed is known to be unavailable for now: 503 with Retry-After, not 500.</summary>
     public abstract bool IsAway { get; }
 
-    /// <summary>When to retry, if known.</summary>
     public TimeSpan? RetryAfter { get; init; }
 }

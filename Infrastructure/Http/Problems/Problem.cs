@@ -24,7 +24,6 @@ internal static class Problem
     public static ProblemHttpResult Invalid(IDictionary<string, string[]> errors) =>
         TypedResults.Problem(InvalidDetails(errors));
 
-    /// <summary>A single wrong field.</summary>
     public static ProblemHttpResult Invalid(string field, string message) =>
         Invalid(new Dictionary<string, string[]> { [field] = [message] });
 
@@ -38,7 +37,6 @@ internal static class Problem
         Extensions = { ["code"] = code },
     };
 
-    /// <summary>The details of a validation problem.</summary>
     public static ProblemDetails InvalidDetails(IDictionary<string, string[]> errors)
     {
         var details = Details(
@@ -80,7 +78,6 @@ internal static class Problem
         _ => "internal_error",
     };
 
-    /// <summary>The title of a status.</summary>
     public static string TitleOf(int status) => status switch
     {
         StatusCodes.Status413PayloadTooLarge => "Content Too Large",
