@@ -2,7 +2,6 @@ using System.Globalization;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
-using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Http.Problems;
 using ChatBackend.Infrastructure.Search;

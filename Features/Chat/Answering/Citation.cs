@@ -1,4 +1,3 @@
-using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
 
 

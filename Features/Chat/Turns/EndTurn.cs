@@ -1,4 +1,3 @@
-using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Database;
 using Dapper;
 using Npgsql;

@@ -35,7 +35,7 @@ internal sealed class TurnLeases(
     /// </summary>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
-        runner.Started += Nudge;
+        runner.Started += (_, _) => Nudge();
         lifetime.ApplicationStopping.Register(() =>
         {
             var drain = host.Value.ShutdownTimeout - HandOnTime;

@@ -4,7 +4,6 @@ using System.Text;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
-using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using Npgsql;
 

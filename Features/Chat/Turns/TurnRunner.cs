@@ -11,7 +11,7 @@ namespace ChatBackend.Features.Chat.Turns;
 /// Answers turns in the background, whatever their clients do: an attempt waits for the turn before it, has the answer written
 /// and ends the turn.
 /// </summary>
-internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer, TimeProvider time, ILogger<TurnRunner> log)
+internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer, TimeProvider time, ILogger<TurnRunner> log) : IDisposable
 {
     /// <summary>How long an attempt sleeps before it looks again whether another replica has ended the turn before.</summary>
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
@@ -24,7 +24,7 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
     private readonly CancellationTokenSource _handOn = new();
 
     /// <summary>Raised when an attempt begins.</summary>
-    public event Action? Started;
+    public event EventHandler? Started;
 
     /// <summary>This process, as the leases name it.</summary>
     public Guid Process { get; } = Guid.NewGuid();
@@ -65,8 +65,11 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         _attempts[running] = attempt;
         _ = attempt.ContinueWith(
             _ => _attempts.TryRemove(running, out Task? _), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
-        Started?.Invoke();
+        Started?.Invoke(this, EventArgs.Empty);
     }
+
+    /// <summary>Stops what still runs. The token source itself is not disposed of: the host may stop <see cref="TurnLeases"/> later.</summary>
+    public void Dispose() => _handOn.Cancel();
 
     private async Task RunAsync(RunningTurn running, Conversation? conversation)
     {

@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using ChatBackend.Infrastructure.Docusaurus;
-using ChatBackend.Infrastructure.Search;
 using ChatBackend.Infrastructure.Search.Words;
 using Microsoft.Extensions.Options;
 
