@@ -254,6 +254,28 @@ public sealed class TurnRunnerTests
     }
 
     [Fact]
+    public async Task Text_that_the_database_has_in_part_or_not_up_to_there_is_saved_once_and_without_a_gap()
+    {
+        await using var app = new ChatApp { ["Turns:Beat"] = "01:00:00" };
+        await app.InitializeAsync();
+        var gate = app.Model.AnswerInTwo("An ", "answer.");
+        var asking = app.AskAsync(new { message = Question });
+        await gate.WhenReached;
+
+        // The reply to the first is lost, and more is written since; the third is behind what the database lost.
+        var saved = new[] { await SaveAsync(0, "Half 🤖"), await SaveAsync(0, "Half 🤖 an"), await SaveAsync(20, "swer"), await SaveAsync(10, "swer") };
+
+        Assert.Equal([7, 10, 10, 14], saved);
+        Assert.Equal("Half 🤖 answer", System.Text.Encoding.Unicode.GetString((await app.ScalarAsync<byte[]>("select partial_text from turns"))!));
+        gate.Open();
+        Assert.Equal(HttpStatusCode.OK, (await asking).StatusCode);
+
+        async Task<int> SaveAsync(int start, string text) => (await TurnLeases.RenewAsync(
+            app.Services.GetRequiredService<NpgsqlDataSource>(), app.Services.GetRequiredService<TurnRunner>().Process, TimeSpan.FromMinutes(1),
+            [(await app.ScalarAsync<Guid>("select id from turns"), 1, new(null, start, text))], TestContext.Current.CancellationToken)).Values.Single();
+    }
+
+    [Fact]
     public async Task Turns_that_wait_for_the_model_hold_no_connection()
     {
         var database = await PostgresServer.CreateDatabaseAsync();
