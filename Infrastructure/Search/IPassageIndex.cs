@@ -14,7 +14,7 @@ internal interface IPassageIndex
     /// <summary>The documents in the index: the content hash of each by its path. An ingest uses it to skip unchanged documents and to prune.</summary>
     Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken);
 
-    /// <summary>The passages nearest to a query, best first.</summary>
+    /// <summary>The best passages for a query, best first.</summary>
     Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken);
 
     /// <summary>Passages by id (those that exist), in no particular order.</summary>

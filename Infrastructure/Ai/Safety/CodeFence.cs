@@ -30,10 +30,10 @@ internal sealed partial class CodeFence
         NeedsBlankLine = !PlainPrefix().IsMatch(columns);
     }
 
-    /// <summary>The line that opens it, without its end.</summary>
+    /// <summary>The opening line, without its line end.</summary>
     public string Opening { get; }
 
-    /// <summary>The line that closes it, without its end.</summary>
+    /// <summary>The closing line, without its line end.</summary>
     public string Closing => _prefix + _run;
 
     /// <summary>After a line of text, some parsers take the opening for more text.</summary>
@@ -42,7 +42,7 @@ internal sealed partial class CodeFence
     /// <summary>Whether a line with this beginning may open a fence.</summary>
     public static bool MayOpen(string beginning) => beginning.Length < LongestLine && OpeningBeginning().IsMatch(beginning);
 
-    /// <summary>The fence that the line opens; null when it opens none.</summary>
+    /// <summary>The fence that the line opens, else null.</summary>
     public static CodeFence? Open(string line) =>
         line.Length < LongestLine && OpeningLine().Match(line) is { Success: true, Groups: var groups }
         && ExpandTabs(groups["prefix"].Value) is { Length: <= MostColumns } columns

@@ -16,7 +16,7 @@ internal sealed partial record LinkTarget(int Length, bool IsSafe, string Markdo
 
     private static readonly HashSet<string> Schemes = new(["http", "https", "mailto"], StringComparer.OrdinalIgnoreCase);
 
-    /// <summary>Reads the target that begins with the parenthesis at <paramref name="start"/>; null when none does.</summary>
+    /// <summary>Parses the target that begins at <paramref name="start"/>; null if there is none.</summary>
     /// <param name="length">The most characters that it may have.</param>
     public static LinkTarget? Parse(string text, int start, int length)
     {
@@ -61,7 +61,7 @@ internal sealed partial record LinkTarget(int Length, bool IsSafe, string Markdo
                 encoded.Append(Uri.EscapeDataString(rune.ToString()));
         }
 
-        // "&copy;" that was written "&amp;copy;" stays so.
+        // Keeps "&amp;copy;" from becoming "&copy;".
         return Entity().Replace(encoded.ToString(), "&amp;");
 
         static bool IsWord(Rune rune) => Rune.IsLetterOrDigit(rune) || Rune.GetUnicodeCategory(rune) is UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark;
@@ -81,7 +81,7 @@ internal sealed partial record LinkTarget(int Length, bool IsSafe, string Markdo
     [GeneratedRegex("""^[^"<>\[\]`\\&|$\{}:^~]*$""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex PlainTitle();
 
-    // Browsers decode this without its semicolon.
+    // Browsers decode these without a semicolon.
     [GeneratedRegex("&#(?:[0-9]+(?![0-9;])|x[0-9a-f]+(?![0-9a-f;]))", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex OpenEntity();
 

@@ -3,7 +3,7 @@ using System.Text.RegularExpressions;
 
 namespace ChatBackend.Infrastructure.Ai.Safety;
 
-// Fenced and inline code: only what is code for every parser stays as it is.
+// Fenced and inline code: only what is code for every parser is kept unchanged.
 internal sealed partial class SafeMarkdown
 {
     private static readonly SearchValues<char> Raw = SearchValues.Create("$}\\");
@@ -58,7 +58,7 @@ internal sealed partial class SafeMarkdown
         return true;
     }
 
-    /// <summary>Shows a line of the text in another form, with its end where the text has it already.</summary>
+    /// <summary>Replaces a line of the text, including its line end if that has arrived.</summary>
     private void TakeLine(string shown, int length)
     {
         _at += length;
@@ -109,7 +109,7 @@ internal sealed partial class SafeMarkdown
         return true;
     }
 
-    /// <summary>Where the run of backticks is closed by one of the same length on the same line.</summary>
+    /// <summary>The index of the run of the same length that closes this one on the same line.</summary>
     private int Closing(string run, int start)
     {
         var end = Math.Min(_text.Length, start + LongestText);
@@ -130,7 +130,7 @@ internal sealed partial class SafeMarkdown
         return _isLast || end == start + LongestText ? Never : NotYet;
     }
 
-    /// <summary>In code that some parsers may not take for code: what would be Markdown or HTML to them.</summary>
+    /// <summary>What is Markdown or HTML to parsers that do not take this for code.</summary>
     [GeneratedRegex(@"<[a-z/!?]|!\[|\]\(|\]:|:::|\^{3}|~{3}|\${2}|(?:ftp|tel|xmpp):", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex Active();
 

@@ -3,7 +3,7 @@ namespace ChatBackend.Infrastructure.Ai.Safety;
 // Formulas: a page without them shows their text, so they are made safe with spaces, which do not change them.
 internal sealed partial class SafeMarkdown
 {
-    /// <summary>A formula that ends on its line keeps its characters; one of several lines begins a line; a price is text.</summary>
+    /// <summary>An inline formula keeps its characters; a multi-line one must begin a line; a price is text.</summary>
     private bool TakeDollar()
     {
         if (IsUnknown(_at + 1))
@@ -51,7 +51,7 @@ internal sealed partial class SafeMarkdown
         return true;
     }
 
-    /// <summary>Where the formula ends on the same line. One with a backtick in it is none.</summary>
+    /// <summary>The end of the formula on the same line. A formula has no backticks.</summary>
     private int FormulaEnd(string end, int start)
     {
         var window = Math.Min(_text.Length, start + LongestText);
@@ -77,7 +77,7 @@ internal sealed partial class SafeMarkdown
             indent++;
         if (indent < LongestText && IsUnknown(_at + indent))
             return false;
-        // The list item that the formula is in may have ended.
+        // The list item that contains the formula may have ended.
         _isDoubtful |= indent < _formulaIndent && At(_at + indent) != '\n';
         _isLineStart = false;
         return true;
@@ -114,7 +114,7 @@ internal sealed partial class SafeMarkdown
         return true;
     }
 
-    /// <summary>Shows the text up to an end. A space, which means nothing in a formula, takes the place of an escape.</summary>
+    /// <summary>Appends the text up to an end, with spaces, which have no meaning in a formula, instead of escapes.</summary>
     private void ShowFormula(int end)
     {
         while (_at < end)

@@ -8,7 +8,7 @@ internal sealed partial class SafeMarkdown
 {
     private static readonly SearchValues<char> Special = SearchValues.Create("[]!`<$\\");
 
-    /// <summary>Keeps a <c>&lt;</c> that no parser takes for a tag, and an address such as <c>&lt;https://...&gt;</c>.</summary>
+    /// <summary>Escapes <c>&lt;</c>, unless no parser takes it for a tag or it begins an address such as <c>&lt;https://...&gt;</c>.</summary>
     private bool TakeAngle()
     {
         if (IsUnknown(_at + 1))
@@ -61,7 +61,7 @@ internal sealed partial class SafeMarkdown
 
         if (target is null && Marker().IsMatch(_text.AsSpan(_at + 2, close - _at - 2)))
         {
-            // A sentence that ends so, and its citation: "It walks![1]".
+            // The end of a sentence and its citation: "It walks![1]".
             ShowRaw("! ");
             _at++;
             return true;
@@ -100,7 +100,7 @@ internal sealed partial class SafeMarkdown
             }
         }
 
-        // One that begins a line and stays open would, for some parsers, be closed within code.
+        // Some parsers would close an open bracket at the beginning of a line within code.
         if (close == Never && _isItemStart)
             return TakeEscaped("[", 1);
         _isLabel = _isItemStart;
@@ -128,7 +128,7 @@ internal sealed partial class SafeMarkdown
         return true;
     }
 
-    /// <returns>False when it takes more text to tell.</returns>
+    /// <returns>False if more text is needed.</returns>
     private bool TryReadTarget(int start, out LinkTarget? target)
     {
         var length = Window(start, out var isWhole);
@@ -153,7 +153,7 @@ internal sealed partial class SafeMarkdown
             (0, _) => below is "" or "\n",
             (_, '\0') when length == LongestTarget => false,
             (_, '\n' or '\0') => below is not ("\"" or "'" or "(") && IsAllowed(destination),
-            // More text follows: no parser takes it for a definition, unless something of it goes or begins a title.
+            // With more text on the line, it is a definition to no parser, unless text is removed or begins a title.
             _ => !destination.AsSpan().ContainsAny(Special) && !Special.Contains(next) && next is not ('"' or '\'' or '('),
         };
         if (!isSafe)
@@ -166,7 +166,7 @@ internal sealed partial class SafeMarkdown
             : !destination.Contains('[') && LinkTarget.IsAllowed(destination);
     }
 
-    /// <summary>How far a target can reach: to the end of its paragraph, and not too far.</summary>
+    /// <summary>The end of the longest possible target: the paragraph's end, within the limit.</summary>
     private int Window(int start, out bool isWhole)
     {
         var length = Math.Min(LongestTarget, _text.Length - start);
@@ -175,7 +175,7 @@ internal sealed partial class SafeMarkdown
         return paragraph >= 0 ? paragraph - start : length;
     }
 
-    /// <summary>Where the bracket at <paramref name="start"/> is closed, on its line or on one that plainly goes on with the text.</summary>
+    /// <summary>The index where the bracket at <paramref name="start"/> is closed, on its line or on a line that clearly continues the text.</summary>
     private int ClosingBracket(int start)
     {
         var depth = 0;

@@ -8,7 +8,7 @@ namespace ChatBackend.Infrastructure.Ai.Safety;
 /// not http, https, mailto or relative becomes its text. Code and formulas stay readable.
 /// </summary>
 /// <remarks>
-/// The result holds for any renderer of CommonMark or GFM, with or without formulas, and does not depend on how the text is cut into
+/// The result is safe in any renderer of CommonMark or GFM, with or without formulas, and does not depend on how the text is cut into
 /// pieces. Outside code it has no <c>&lt;</c> that begins a tag, no <c>![</c>, no <c>](</c> and no definition (<c>]:</c>) before a
 /// destination that was not checked, so it does not matter how a renderer pairs brackets. Only what all renderers take for code
 /// keeps such characters: a fence that <see cref="CodeFence"/> has rewritten, and `code` that is closed on its line.
@@ -16,7 +16,7 @@ namespace ChatBackend.Infrastructure.Ai.Safety;
 /// </remarks>
 internal sealed partial class SafeMarkdown
 {
-    /// <summary>The most characters of the text that are held back at any time.</summary>
+    /// <summary>The most characters that are held back at any time.</summary>
     public const int MostHeld = 2 * LongestText + LongestTarget;
 
     /// <summary>The longest text of a link, `code` or formula; a longer one is plain text.</summary>
@@ -52,7 +52,7 @@ internal sealed partial class SafeMarkdown
 
     private CodeFence? _fence;
 
-    /// <summary>Ends the formula of several lines that is open: <c>$$</c> or <c>\]</c>.</summary>
+    /// <summary>The end of the open multi-line formula: <c>$$</c> or <c>\]</c>.</summary>
     private string? _formulaEnd;
     private int _formulaIndent;
 
@@ -62,10 +62,10 @@ internal sealed partial class SafeMarkdown
     /// <summary>In this paragraph, a formula or the like may have begun, in which backticks have no meaning.</summary>
     private bool _hasOpener;
 
-    /// <summary>In this paragraph, parsers may pair the backticks in different ways.</summary>
+    /// <summary>True if parsers may pair this paragraph's backticks differently.</summary>
     private bool _hasDoubtfulCode;
 
-    /// <summary>A bracket that begins a line is open: it may be that of a definition.</summary>
+    /// <summary>True if a bracket at the beginning of a line is open: it may begin a definition.</summary>
     private bool _isLabel;
 
     /// <summary>In this line, code contains what may end a table's cell.</summary>
@@ -74,8 +74,8 @@ internal sealed partial class SafeMarkdown
     /// <summary>The current word may be a bare address, which may include backticks.</summary>
     private bool _isAddress;
 
-    /// <summary>Takes the next piece of the text.</summary>
-    /// <returns>What can be shown now.</returns>
+    /// <summary>Adds the next piece of the text.</summary>
+    /// <returns>The output that is final now.</returns>
     public string Push(string piece)
     {
         for (var start = 0; start < piece.Length; start += Slice)
@@ -88,8 +88,8 @@ internal sealed partial class SafeMarkdown
         return TakeShown();
     }
 
-    /// <summary>The text is over.</summary>
-    /// <returns>What was held back.</returns>
+    /// <summary>Ends the text.</summary>
+    /// <returns>The rest of the output.</returns>
     public string Flush()
     {
         _isLast = true;
@@ -127,7 +127,7 @@ internal sealed partial class SafeMarkdown
         }
     }
 
-    /// <returns>False when it takes more text to go on.</returns>
+    /// <returns>False if more text is needed.</returns>
     private bool TakeNext()
     {
         if (_fence is not null)
@@ -159,7 +159,7 @@ internal sealed partial class SafeMarkdown
                 _isLabel = false;
                 break;
             case '{':
-                // An expression or attributes, in some dialects.
+                // In some dialects, an expression or attributes.
                 _hasOpener = true;
                 break;
         }
@@ -192,7 +192,7 @@ internal sealed partial class SafeMarkdown
         return true;
     }
 
-    /// <summary>Shows characters as entities, which are never Markdown, in place of so many characters of the text.</summary>
+    /// <summary>Replaces the next <paramref name="length"/> characters by entities, which are never Markdown.</summary>
     private bool TakeEscaped(string characters, int length)
     {
         foreach (var character in characters)
@@ -203,10 +203,10 @@ internal sealed partial class SafeMarkdown
 
     // The text to come
 
-    /// <summary>The character at an index; U+0000, which the text does not have, where there is none.</summary>
+    /// <summary>The character at an index; U+0000, which the text does not contain, after its end.</summary>
     private char At(int index) => index < _text.Length ? _text[index] : '\0';
 
-    /// <summary>Whether the character at an index is still to come.</summary>
+    /// <summary>Whether the character at an index has not arrived yet.</summary>
     private bool IsUnknown(int index) => index >= _text.Length && !_isLast;
 
     private string Line(out bool isWhole)
@@ -218,14 +218,14 @@ internal sealed partial class SafeMarkdown
 
     // What is shown
 
-    /// <summary>Shows a character of text or of a formula, unless it would complete what nothing has checked.</summary>
+    /// <summary>Appends a character of text or of a formula; escapes it if it would complete a construct that was not checked.</summary>
     private void Show(char character, bool isFormula)
     {
         var completes = character switch
         {
             '[' => isFormula && (_last == '!' || _isItemStart),
             '(' => isFormula && _last == ']',
-            // Three open a block that parsers may close within code. Some parsers make links of bare addresses.
+            // Three colons open a block that parsers may close within code. Some parsers link bare addresses.
             ':' => (isFormula && _last == ']') || (_last == ':' && _beforeLast == ':') || BareScheme().IsMatch(_word.ToString()),
             '^' or '~' => _last == character && _beforeLast == character,
             '`' => isFormula,
@@ -240,7 +240,7 @@ internal sealed partial class SafeMarkdown
     private void Escape(char character, bool isFormula) => ShowWord(
         character == '<' ? "&lt;" : !isFormula || character == '`' ? $"&#{(int)character};" : _isItemStart ? $"{{}}{character}" : $" {character}");
 
-    /// <summary>Shows text, and notes whether its last word is a bare address.</summary>
+    /// <summary>Appends text, and tracks whether its last word is a bare address.</summary>
     private void ShowWord(string text)
     {
         ShowRaw(text);

@@ -57,7 +57,7 @@ public sealed class IngestProcessTests : IAsyncLifetime
         Assert.Contains("ros2", await service.Client.GetStringAsync("/search?q=nodes"));
     }
 
-    private Task MigrateAsync() => new Migrator(NullLogger<Migrator>.Instance).UpAsync(new(_database), null, TestContext.Current.CancellationToken);
+    private async Task MigrateAsync() => await new Migrator(NullLogger<Migrator>.Instance).UpAsync(new(_database), null, TestContext.Current.CancellationToken);
 
     private Task SetReadOnlyAsync(string value) =>
         ExecuteAsync($"alter database {new NpgsqlConnectionStringBuilder(_database).Database} set default_transaction_read_only = {value}");
