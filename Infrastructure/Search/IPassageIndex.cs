@@ -3,15 +3,13 @@ namespace ChatBackend.Infrastructure.Search;
 /// <summary>The index of the book's passages: embedded in PostgreSQL, or Qdrant.</summary>
 internal interface IPassageIndex
 {
-    /// <summary>
-    /// Replaces a document's passages atomically: a search returns the old set or the new one, never a mix. Idempotent.
-    /// </summary>
+    /// <summary>Replaces a document's passages atomically: a search returns the old set or the new one, never a mix. Idempotent.</summary>
     Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken);
 
     /// <summary>Removes documents by their paths; unknown paths are ignored.</summary>
     Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken);
 
-    /// <summary>The documents in the index: the content hash of each by its path. An ingest uses it to skip unchanged documents and to prune.</summary>
+    /// <summary>The content hash of each document by its path. The ingest skips unchanged documents and removes those without a source.</summary>
     Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken);
 
     /// <summary>The best passages for a query, best first.</summary>
@@ -21,17 +19,15 @@ internal interface IPassageIndex
     Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken);
 }
 
-/// <summary>What to search for.</summary>
-/// <param name="Text">The question, with its context.</param>
-/// <param name="Limit">How many passages at most.</param>
+/// <summary>A question with its context, and the most passages to return.</summary>
 internal sealed record PassageQuery(string Text, int Limit = 6)
 {
-    /// <summary>How many candidates an index ranks: more than the limit, because near-duplicates are dropped afterwards.</summary>
+    /// <summary>How many candidates an index ranks. It is more than the limit because near-duplicates are dropped afterwards.</summary>
     public int Candidates => (2 * Limit) + 10;
 
-    /// <summary>Text that the reader selected: passages that hold it, and their neighbours, come first.</summary>
+    /// <summary>Text that the reader selected. Passages that hold it, and their neighbours, come first.</summary>
     public string? SelectedText { get; init; }
 
-    /// <summary>The page the reader is on; its passages get a lift.</summary>
+    /// <summary>The reader's page: its passages rank higher (<see cref="ReaderPage.Lift"/>).</summary>
     public string? PageUrl { get; init; }
 }

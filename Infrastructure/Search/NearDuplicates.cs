@@ -10,7 +10,6 @@ internal static class NearDuplicates
     /// <summary>The Jaccard similarity of two texts' shingles from which they are near-duplicates (Broder 1997).</summary>
     private const double Threshold = 0.8;
 
-    /// <summary>The first <paramref name="limit"/> passages without those that nearly repeat a better one.</summary>
     public static IReadOnlyList<Passage> Cut(IEnumerable<Passage> ranked, int limit)
     {
         var kept = new List<Passage>(limit);

@@ -5,11 +5,10 @@ namespace ChatBackend.Infrastructure.Search;
 /// <summary>The address of a page, percent-encoded as a link needs it.</summary>
 internal static class PageUrl
 {
-    /// <summary>The address of a heading on a page; the page's own without an anchor.</summary>
     public static string WithAnchor(string url, string? anchor) =>
         string.IsNullOrEmpty(anchor) ? url : $"{url}#{Encode(anchor)}";
 
-    /// <summary>Like JavaScript's <c>encodeURI</c>, but encodes <c>?</c> and <c>#</c> too: in a path they are part of a name.</summary>
+    /// <summary>Like JavaScript's <c>encodeURI</c>, but it also encodes <c>?</c> and <c>#</c>, which are part of a name in a path.</summary>
     public static string Encode(string path)
     {
         const string Kept = "-_.!~*'();,/:@&=+$";

@@ -2,8 +2,7 @@ using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Infrastructure.Search;
 
-/// <summary>A passage as every index stores it, and its values in a search.</summary>
-/// <remarks>Made by Dapper. Npgsql reports an array column as System.Array, which fits no constructor parameter and no other collection than an array.</remarks>
+/// <remarks>Dapper sets the properties. Npgsql reports an array column as System.Array, which Dapper can assign only to an array property.</remarks>
 internal sealed record Passage
 {
     /// <summary>UUIDv5 of the document's path, the position and the content.</summary>
@@ -13,7 +12,6 @@ internal sealed record Passage
 
     public required int Position { get; init; }
 
-    /// <summary>The page's title.</summary>
     public required string Title { get; init; }
 
     /// <summary>Title and headings, outermost first.</summary>
@@ -24,13 +22,11 @@ internal sealed record Passage
 
     public required string Text { get; init; }
 
-    /// <summary>The index's own measure, higher is better; comparable within one answer only.</summary>
+    /// <summary>The index's own measure; higher is better. It can be compared within one answer only.</summary>
     public double Score { get; init; }
 
-    /// <summary>
-    /// The share, 0 to 1, of the query's weight (by inverse document frequency) that this passage's words cover. A missing
-    /// word weighs less if another passage has it (<see cref="QueryTerms.Elsewhere"/>).
-    /// </summary>
+    /// <summary>The share (0 to 1) of the query's weight, by inverse document frequency, that this passage's words cover.
+    /// A missing word weighs less if another passage has it (<see cref="QueryTerms.Elsewhere"/>).</summary>
     public double Coverage { get; init => field = Math.Clamp(value, 0, 1); }
 
     /// <summary>Cosine similarity to the query; null without an embedder, or for a model whose values are not calibrated.</summary>
@@ -39,16 +35,14 @@ internal sealed record Passage
     /// <summary>How much of the reader's selected text it holds, in thousandths; null if it does not hold it.</summary>
     public int? Holds { get; init; }
 
-    /// <summary>True when the passage holds the reader's selected text.</summary>
     public bool HoldsSelection => Holds is not null;
 
     /// <summary>The innermost heading, or the page's title where there is none.</summary>
     public string Heading => HeadingPath[^1];
 
-    /// <summary>The terms that find the passage.</summary>
     public AnalyzedText Terms => field ??= PassageTerms.Of(HeadingPath, Text);
 
-    /// <summary>The passages of a document, in order, without characters that cannot be stored.</summary>
+    /// <summary>The passages of a document, in order. Characters that cannot be stored are replaced.</summary>
     public static Passage[] Of(IndexedDocument document)
     {
         var title = StoredText.Clean(document.Title);

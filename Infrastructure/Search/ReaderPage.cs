@@ -5,15 +5,13 @@ namespace ChatBackend.Infrastructure.Search;
 /// <summary>The page that a reader is on, as an index may know it.</summary>
 internal static partial class ReaderPage
 {
-    /// <summary>The factor for passages on the reader's page: enough to decide between near equals, too little to lift a poor match over a good one.</summary>
+    /// <summary>The factor for passages on the reader's page. It decides between near equals, but lifts no poor match over a good one.</summary>
     public const double Lift = 1.15;
 
     private const int MaxUrls = 16;
 
-    /// <summary>
-    /// The addresses under which the index may know the reader's page: the widget sends an absolute address, but the index
-    /// may hold relative ones, with or without the site's base path. Without query, fragment and trailing slash.
-    /// </summary>
+    /// <summary>The addresses of the reader's page in the index, without query, fragment and trailing slash. The widget sends an absolute
+    /// address, but the index may hold relative ones, with or without the site's base path.</summary>
     public static string[] Urls(string? pageUrl)
     {
         if (string.IsNullOrWhiteSpace(pageUrl))

@@ -22,7 +22,7 @@ internal static class SearchIndexFeature
 
         builder.Services.Configure<QdrantOptions>(builder.Configuration);
         builder.Services.AddSingleton<QdrantClient>();
-        // Offline there is no embedder: only words are searched.
+        // In offline mode there is no embedder, so only words are searched.
         builder.Services.AddSingleton(services => new QdrantDocuments(
             services.GetRequiredService<QdrantClient>(), services.GetService<IEmbedder>(), services.GetRequiredService<IOptions<AiOptions>>()));
         builder.Services.AddSingleton<IPassageIndex>(services => new QdrantPassageIndex(

@@ -2,34 +2,32 @@ using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Infrastructure.Search;
 
-/// <summary>The text that a reader selected, divided so that the passages that hold it can be found.</summary>
+/// <summary>The text that a reader selected, divided into windows so that an index can find the passages that hold it.</summary>
 internal sealed class Selection
 {
     private const int WindowTerms = 12;
     private const int MaxWindows = 4;
 
-    /// <summary>The share of a window's terms from which a passage may hold the selection.</summary>
+    /// <summary>A passage with this share of a window's terms may hold the selection.</summary>
     public const double EnoughOfWindow = 0.8;
 
-    /// <summary>From this many terms on, common terms are enough to hold the selection; a shorter selection must occur literally.</summary>
+    /// <summary>A selection of fewer terms must occur literally in a passage; for a longer one, common terms are enough.</summary>
     private const int EnoughTerms = 5;
 
     private readonly string _folded;
 
     private Selection(string folded, string[][] windows) => (_folded, Windows) = (folded, windows);
 
-    /// <summary>
-    /// Up to four runs of distinct terms, spread over the selection: a passage that has all terms of one very likely holds
-    /// (a part of) the selection, which may span passages.
-    /// </summary>
+    /// <summary>Up to four groups of distinct terms, spread over the selection, which may span passages. A passage with all terms
+    /// of one group very likely holds part of the selection.</summary>
     public IReadOnlyList<string[]> Windows { get; }
 
-    /// <summary>The selection; null if it has no terms.</summary>
+    /// <summary>Null if the text has no terms.</summary>
     public static Selection? Of(string? text)
     {
         if (string.IsNullOrWhiteSpace(text))
             return null;
-        // The order of first occurrence keeps neighbouring words together. Grams add nothing to their words.
+        // The order of first occurrence keeps neighbouring words together. Grams repeat their words.
         var terms = TextAnalyzer.AnalyzeQuery(text).Frequencies.Keys.Where(t => t[0] != TextAnalyzer.GramPrefix).ToArray();
         if (terms.Length == 0)
             return null;
@@ -43,7 +41,7 @@ internal sealed class Selection
         return new(TextAnalyzer.Fold(text), windows);
     }
 
-    /// <summary>The passages that hold the selection first (at most half of the answer), then their neighbours, then the rest by score.</summary>
+    /// <summary>Passages that hold the selection come first (at most half of the answer), then their neighbours, then the rest by score.</summary>
     public IEnumerable<Passage> Order(IReadOnlyList<Passage> found, int limit)
     {
         var candidates = found.Where(f => f.Holds is not null).OrderByDescending(f => f.Holds).ToList();

@@ -8,7 +8,7 @@ internal static class StoredText
     /// <summary>Separates headings in a parameter (the ASCII unit separator); no stored text contains it.</summary>
     public const char Separator = '\u001F';
 
-    /// <summary>Replaces what cannot be stored (U+0000, lone surrogates, our separator) by U+FFFD.</summary>
+    /// <summary>Replaces characters that cannot be stored (U+0000, lone surrogates, our separator) with U+FFFD.</summary>
     public static string Clean(string text)
     {
         if (!NeedsCleaning(text))

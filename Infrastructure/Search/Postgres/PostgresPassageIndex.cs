@@ -5,10 +5,8 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Search.Postgres;
 
-/// <summary>
-/// The passage index embedded in PostgreSQL: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009)
-/// over an inverted index in tables. Every operation is one round trip.
-/// </summary>
+/// <summary>The passage index in PostgreSQL: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009)
+/// over an inverted index in tables. Every operation takes one round trip.</summary>
 internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
 {
     public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken)
@@ -24,7 +22,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         (int Position, string Term, int Frequency)[] terms, CancellationToken cancellationToken)
     {
         // A batch without BEGIN is one transaction and one round trip. now() is constant within it, so updated_at = now()
-        // is true only if the first statement wrote: for an unchanged document the other three match no row.
+        // is true only if the first statement wrote. For an unchanged document the other three statements match no row.
         await using var batch = new NpgsqlBatch(connection);
         Add(batch,
             """
@@ -79,7 +77,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
 
     public async Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken)
     {
-        // An empty hash matches no source, so the next ingest replaces what another analyzer indexed.
+        // An empty hash matches no source, so the next ingest replaces documents that another analyzer indexed.
         var documents = await QueryAsync<(string Path, string Hash)>(
             "select path, case when analyzer_version = @version then content_hash else '' end from documents",
             new { version = TextAnalyzer.Version }, cancellationToken);
@@ -135,8 +133,8 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         batch.BatchCommands.Add(command);
     }
 
-    // BM25 with k1 = 1.2 and b = 0.75 (docs/architecture.md). A term that no passage has still counts in the coverage, and most of all:
-    // that the book does not know the word is what makes a passage's coverage low (QueryTerms.Elsewhere).
+    // BM25 with k1 = 1.2 and b = 0.75 (docs/architecture.md). A term that no passage has counts most in the coverage:
+    // the book does not know the word, so every passage's coverage is low (QueryTerms.Elsewhere).
     private const string Ranking =
         """
         with corpus as materialized (
@@ -191,8 +189,8 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         order by score desc, d.path, p.position
         """;
 
-    // A passage may hold the selection when it has nearly all terms of one of its windows; which of these few really
-    // hold it, the caller sees from their text. Their neighbours come along, to be there without a second question.
+    // A passage may hold the selection if it has nearly all terms of one window; the caller then compares the texts.
+    // The neighbours are in the same result, which saves a second round trip.
     private const string RankWithSelectionSql = Ranking +
         """
         ,

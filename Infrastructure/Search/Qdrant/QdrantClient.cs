@@ -6,10 +6,8 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Search.Qdrant;
 
-/// <summary>
-/// One collection of Qdrant over its REST API (api.qdrant.tech), with the calls that we need; used in place of the
-/// Qdrant.Client package. Every failure is a <see cref="SearchException"/> without the address, the key or Qdrant's text.
-/// </summary>
+/// <summary>One collection of Qdrant over its REST API (api.qdrant.tech), in place of the Qdrant.Client package.
+/// Every failure is a <see cref="SearchException"/> without the address, the key or Qdrant's text.</summary>
 internal sealed class QdrantClient : IDisposable
 {
     /// <summary>The batch size that Qdrant recommends for upserts; a point has one dense vector of 1,536 numbers.</summary>
@@ -53,7 +51,6 @@ internal sealed class QdrantClient : IDisposable
             _http.DefaultRequestHeaders.Add("api-key", key);
     }
 
-    /// <summary>The collection, or null when there is none.</summary>
     public async Task<QdrantCollection?> GetCollectionInfoAsync(CancellationToken cancellationToken)
     {
         try
@@ -80,15 +77,13 @@ internal sealed class QdrantClient : IDisposable
         }
     }
 
-    /// <summary>Creates an index on a payload field; idempotent.</summary>
     public Task CreatePayloadIndexAsync(string field, string type, CancellationToken cancellationToken) =>
         WriteAsync(HttpMethod.Put, "/index?wait=true", new { FieldName = field, FieldSchema = type }, cancellationToken);
 
-    /// <summary>Writes points.</summary>
     public Task UpsertAsync(IReadOnlyCollection<QdrantPoint> points, CancellationToken cancellationToken) =>
         WriteAsync(HttpMethod.Put, "/points?wait=true", new { Points = points }, cancellationToken);
 
-    /// <summary>Several writes, one after the other.</summary>
+    /// <summary>Qdrant applies the operations in order.</summary>
     public async Task UpdateBatchAsync(IReadOnlyCollection<QdrantOperation> operations, CancellationToken cancellationToken)
     {
         var results = await SendAsync<QdrantUpdate[]>(HttpMethod.Post, "/points/batch?wait=true", new { Operations = operations }, WriteLimit, cancellationToken);
@@ -98,15 +93,13 @@ internal sealed class QdrantClient : IDisposable
             Require(result);
     }
 
-    /// <summary>The exact number of points that match a filter.</summary>
     public async Task<long> CountAsync(QdrantFilter filter, CancellationToken cancellationToken) =>
         (await SendAsync<QdrantCount>(HttpMethod.Post, "/points/count", new { Filter = filter, Exact = true }, ReadLimit, cancellationToken)).Count;
 
-    /// <summary>Points by id; missing ones are left out.</summary>
+    /// <summary>Ids that do not exist are left out.</summary>
     public async Task<IReadOnlyList<QdrantRecord<T>>> RetrieveAsync<T>(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
         await SendAsync<QdrantRecord<T>[]>(HttpMethod.Post, "/points", new { Ids = ids, WithPayload = true }, ReadLimit, cancellationToken);
 
-    /// <summary>All points that match a filter, page by page.</summary>
     public async Task<IReadOnlyList<QdrantRecord<T>>> ScrollAsync<T>(QdrantFilter filter, CancellationToken cancellationToken)
     {
         var records = new List<QdrantRecord<T>>();
@@ -121,7 +114,6 @@ internal sealed class QdrantClient : IDisposable
         }
     }
 
-    /// <summary>Several queries in one request; one result list per query.</summary>
     public async Task<IReadOnlyList<IReadOnlyList<QdrantRecord<T>>>> QueryBatchAsync<T>(IReadOnlyCollection<QdrantQuery> queries, CancellationToken cancellationToken)
     {
         var limit = ReadLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture);
@@ -135,14 +127,14 @@ internal sealed class QdrantClient : IDisposable
     private async Task WriteAsync(HttpMethod method, string path, object body, CancellationToken cancellationToken) =>
         Require(await SendAsync<QdrantUpdate>(method, path, body, WriteLimit, cancellationToken));
 
-    /// <summary>Throws unless the write is complete: with <c>wait=true</c>, a write that is only acknowledged may still be lost.</summary>
+    /// <summary>Throws unless the write is complete: a write that is only acknowledged may still be lost.</summary>
     private static void Require(QdrantUpdate result)
     {
         if (result.Status != "completed")
             throw new SearchException(isAway: true, "The search index did not confirm a write.");
     }
 
-    /// <summary>Sends a request and retries transient failures: every request here is idempotent.</summary>
+    /// <summary>Retries transient failures, because every request here is idempotent.</summary>
     private async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, TimeSpan limit, CancellationToken cancellationToken)
     {
         for (var left = Attempts - 1; ; left--)
@@ -194,7 +186,7 @@ internal sealed class QdrantClient : IDisposable
     private SearchException Failure(HttpResponseMessage response, string path)
     {
         var status = (int)response.StatusCode;
-        // Before the first ingest there is no collection.
+        // There is no collection before the first ingest.
         if (status != (int)HttpStatusCode.NotFound)
             _log.LogWarning("Qdrant answered {Operation} with {Status}", Name(path), status);
         return status is 408 or 429 or >= 500
@@ -221,23 +213,18 @@ internal sealed record QdrantSparse(IReadOnlyList<uint> Indices, IReadOnlyList<f
 /// <summary>Matches points that meet all of <c>must</c>, none of <c>must_not</c> and, if it is set, at least one of <c>should</c>.</summary>
 internal sealed record QdrantFilter(IReadOnlyList<object>? Must = null, IReadOnlyList<object>? MustNot = null, IReadOnlyList<object>? Should = null)
 {
-    /// <summary>The field has this value.</summary>
     public static object Is(string key, object value) => new { Key = key, Match = new { Value = value } };
 
-    /// <summary>The field has one of these values.</summary>
     public static object IsAny<T>(string key, IEnumerable<T> values) => new { Key = key, Match = new { Any = values } };
 }
 
 /// <summary>One write of a batch; exactly one property is set.</summary>
 internal sealed record QdrantOperation
 {
-    /// <summary>Writes points.</summary>
     public object? Upsert { get; init; }
 
-    /// <summary>Updates payload fields.</summary>
     public object? SetPayload { get; init; }
 
-    /// <summary>Removes points.</summary>
     public object? Delete { get; init; }
 }
 
@@ -256,7 +243,6 @@ internal sealed record QdrantQuery
 /// <summary>A point that Qdrant returns. The score is set by queries only, the vector only if requested.</summary>
 internal sealed record QdrantRecord<T>(Guid Id, double Score, T? Payload, IReadOnlyDictionary<string, QdrantSparse>? Vector);
 
-/// <summary>A collection's configuration.</summary>
 internal sealed record QdrantCollection(long? PointsCount, QdrantCollectionConfig Config);
 
 internal sealed record QdrantCollectionConfig(QdrantCollectionParameters Params);

@@ -11,18 +11,17 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 /// Replaces documents atomically. Qdrant has no transactions, but an update of one point is atomic: each document has
 /// a point that names its current generation, and searches ignore passages of other generations.
 /// <list type="number">
-/// <item>The document is marked incomplete (no content hash): if the process dies from here on, the next ingest repairs it.</item>
+/// <item>The document is marked incomplete (no content hash). If the process dies after this, the next ingest repairs the document.</item>
 /// <item>The new passages are written next to the old ones, under new ids, and counted.</item>
-/// <item>The document's point is set to the new generation: from now on, searches return the new set.</item>
+/// <item>The document's point is set to the new generation. Searches now return the new set.</item>
 /// <item>The old passages are deleted, the rest is counted, and the content hash is written.</item>
 /// </list>
-/// A search returns the complete old or new set, whatever fails in between. Within a process, changes of one document are
-/// serialized. Two processes that replace one document at the same time may delete each other's passages; the counts
-/// detect that, and the document stays incomplete until the next ingest.
+/// Within a process, changes of one document are serialized. Two processes that replace one document at the same time may
+/// delete each other's passages. The counts detect that, and the document stays incomplete until the next ingest.
 /// </summary>
 internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, IOptions<AiOptions> ai) : IDisposable
 {
-    /// <summary>After this many reads, a document that keeps changing is shown as last read.</summary>
+    /// <summary>A document that still changes after this many reads is returned as last read.</summary>
     private const int MaxReads = 8;
 
     private const int MaxPathsInFilter = 100;
@@ -34,10 +33,8 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
     private readonly SemaphoreSlim _creating = new(1, 1);
     private bool _exists;
 
-    /// <summary>The embedding model of this process; empty without one.</summary>
     private string Model => embedder?.Model ?? "";
 
-    /// <summary>Replaces a document's passages.</summary>
     /// <param name="points">Creates the points of a generation; not called for an unchanged document.</param>
     public async Task ReplaceAsync(
         IndexedDocument document, Func<string, CancellationToken, Task<IReadOnlyList<QdrantPoint>>> points, CancellationToken cancellationToken)
@@ -73,7 +70,7 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         }
         catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
         {
-            // The collection was dropped meanwhile; the next document creates it again.
+            // The collection was deleted in the meantime; the next document creates it again.
             _exists = false;
             throw;
         }
@@ -83,7 +80,7 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         }
     }
 
-    /// <summary>Removes documents: hides them, then deletes their passages and their own points.</summary>
+    /// <summary>Hides the documents first, then deletes their passages and their own points.</summary>
     public async Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken)
     {
         foreach (var some in paths.Select(StoredText.Clean).Distinct().Chunk(MaxPathsInFilter))
@@ -99,7 +96,7 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
             }
             catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
             {
-                // Without a collection there is nothing to remove.
+                // There is no collection, so there is nothing to remove.
                 return;
             }
             finally
@@ -110,7 +107,7 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         }
     }
 
-    /// <summary>The content hash of each document by its path; empty if another analyzer or model indexed it, or if it is incomplete.</summary>
+    /// <summary>The hash is empty if the document is incomplete, or if another analyzer or model indexed it.</summary>
     public async Task<IReadOnlyDictionary<string, string>> GetAsync(CancellationToken cancellationToken)
     {
         try
@@ -128,12 +125,8 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         }
     }
 
-    /// <summary>
-    /// The result of a read, without passages of other generations. A document's set is complete if its revision was the same
-    /// before and after the read; if it changed, or was not known before, the read is repeated.
-    /// </summary>
-    /// <param name="read">The read; it may run several times.</param>
-    /// <param name="passageOf">The passage in a hit.</param>
+    /// <summary>The result of a read without passages of other generations. The read is repeated until each document's revision
+    /// is the same before and after it: only then are the document's passages complete.</summary>
     public async Task<IReadOnlyList<T>> ReadAsync<T>(
         Func<CancellationToken, Task<IReadOnlyList<T>>> read, Func<T, QdrantPassage> passageOf, CancellationToken cancellationToken)
     {
@@ -207,10 +200,8 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
             throw new SearchException(isAway: true, "The search index lost passages of a page. Ingest it again.");
     }
 
-    /// <summary>
-    /// Creates the collection and its payload indexes if they are missing. Two processes may do so at once, and a later one
-    /// completes what a dead one left unfinished.
-    /// </summary>
+    /// <summary>Creates the collection and its payload indexes if they are missing. Two processes may do so at once, and a later
+    /// process completes what an earlier one left unfinished.</summary>
     private async Task EnsureCollectionAsync(CancellationToken cancellationToken)
     {
         if (_exists)

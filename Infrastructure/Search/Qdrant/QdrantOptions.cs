@@ -1,6 +1,6 @@
 namespace ChatBackend.Infrastructure.Search.Qdrant;
 
-/// <summary>The Qdrant server; without a URL, the index in PostgreSQL is used.</summary>
+/// <summary>The Qdrant server. Without a URL, the index in PostgreSQL is used.</summary>
 internal sealed class QdrantOptions
 {
     /// <summary>The REST address: <c>http://localhost:6333</c>, <c>https://….cloud.qdrant.io:6333</c>.</summary>
@@ -11,7 +11,6 @@ internal sealed class QdrantOptions
     [ConfigurationKeyName("QDRANT_API_KEY")]
     public string? ApiKey { get; set; }
 
-    /// <summary>The collection that holds the book.</summary>
     [ConfigurationKeyName("QDRANT_COLLECTION")]
     public string Collection { get; set; } = "textbook";
 }

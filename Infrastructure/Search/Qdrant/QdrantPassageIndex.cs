@@ -4,28 +4,25 @@ using ChatBackend.Infrastructure.Search.Words;
 namespace ChatBackend.Infrastructure.Search.Qdrant;
 
 /// <summary>
-/// The passage index in Qdrant: the nearest by meaning (dense vectors) and by words (BM25 as a sparse vector), fused by
-/// reciprocal rank. Without an embedder, or if it fails, only words are searched. <see cref="QdrantDocuments"/>
-/// explains how a document is replaced.
+/// The passage index in Qdrant: the results by meaning (dense vectors) and by words (BM25 as a sparse vector), fused by
+/// reciprocal rank. Without an embedder, or if it fails, only words are searched.
 /// </summary>
 internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments documents, IEmbedder? embedder, ILogger<QdrantPassageIndex> log)
     : IPassageIndex
 {
-    /// <summary>The name of the embedding vector.</summary>
     public const string Dense = "dense";
 
-    /// <summary>The name of the BM25 vector.</summary>
     public const string Sparse = "bm25";
 
     /// <summary><see cref="ReaderPage.Lift"/> for fused scores: it lifts the second rank (1/3) to the score of the first (1/2).</summary>
     private const double FusedPageLift = 1.5;
 
-    /// <summary>The most terms of a question whose weight is queried: whole words first, the longest first.</summary>
+    /// <summary>The weight of at most this many terms is queried: whole words first, then the longest terms.</summary>
     private const int MaxWeighed = 32;
 
     private const int MaxHolders = 12;
 
-    /// <summary>A passage that shares no word with the question and is less similar than this is unrelated: a nearest neighbour always exists.</summary>
+    /// <summary>A passage that shares no word with the question and is less similar than this is unrelated. A nearest neighbour always exists.</summary>
     private const double Unrelated = 0.25;
 
     public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken) =>
@@ -82,12 +79,11 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             var vectors = new Dictionary<string, object> { [Sparse] = Bm25Vector.OfPassage(passage.Terms) };
             if (meanings is not null)
                 vectors[Dense] = meanings[i];
-            // The id depends on the generation: writing an unchanged passage must not remove it from the old set.
+            // The id depends on the generation, because writing an unchanged passage must not remove it from the old set.
             return new QdrantPoint(UuidVersion5.Create(passage.Id, generation), vectors, QdrantPassage.Of(passage, document.Url, generation));
         })];
     }
 
-    /// <summary>The question's vector; null without an embedder or if it fails.</summary>
     private async Task<ReadOnlyMemory<float>?> EmbedAsync(string text, CancellationToken cancellationToken)
     {
         if (embedder is null || string.IsNullOrWhiteSpace(text))
@@ -103,7 +99,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         }
     }
 
-    /// <summary>One round trip (two concurrent requests), and a second for the neighbours of passages that hold the selection.</summary>
+    /// <summary>Takes one round trip (two concurrent requests), and a second one for the neighbours of passages that hold the selection.</summary>
     private async Task<IReadOnlyList<Hit>> FindAsync(Search search, CancellationToken cancellationToken)
     {
         var queries = new List<QdrantQuery>();
@@ -208,7 +204,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
                 .Select(hit => (hit.Passage, IsOnPage: page is not null && hit.Stored.PageUrl == page, Coverage: search.Cover(hit.Passage.Terms)))
                 .Where(h => h.Passage.Score == 0 || h.Coverage > 0 || h.Passage.Similarity is not < Unrelated)
                 .Select(h => (h.IsOnPage, Passage: h.Passage with { Score = h.Passage.Score * (h.IsOnPage ? lift : 1), Coverage = h.Coverage }))
-                // With selected text, the reader's page comes first whatever the scores are, as in PostgreSQL.
+                // If text is selected, the reader's page comes first, whatever the scores are. The index in PostgreSQL does the same.
                 .OrderByDescending(h => search.Selection is not null && h.IsOnPage)
                 .ThenByDescending(h => h.Passage.Score)
                 .ThenByDescending(h => h.IsOnPage)
@@ -218,10 +214,9 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         ];
     }
 
-    /// <summary>The cosine of unrelated texts depends on the model; it is known for this family only.</summary>
+    /// <summary>The cosine of unrelated texts depends on the model. It is known for this family only.</summary>
     private bool HasMeaningfulScores => embedder?.Model.StartsWith("text-embedding-3", StringComparison.Ordinal) == true;
 
-    /// <summary>A passage that a search found, and its payload.</summary>
     private sealed class Hit(QdrantPassage stored, double score = 0, double? similarity = null)
     {
         public QdrantPassage Stored { get; } = stored;
@@ -229,18 +224,14 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         public Passage Passage { get; set; } = stored.ToPassage() with { Score = score, Similarity = similarity };
     }
 
-    /// <summary>The parameters of one search.</summary>
     private sealed record Search(QueryTerm[] Terms, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
     {
         private Dictionary<string, (double Worth, bool IsKnown)> _weights = [];
 
         public IEnumerable<string> Weighed => Terms.Take(MaxWeighed).Select(t => t.Term);
 
-        /// <summary>
-        /// Sets the inverse document frequencies, which Qdrant does not report: the score of a one-term query's best passage is
-        /// this frequency times the passage's own value. A term that no passage has weighs most: a word that the book does
-        /// not contain lowers every passage's coverage.
-        /// </summary>
+        /// <summary>Sets the inverse document frequencies, which Qdrant does not report: the score of a one-term query's best passage is this
+        /// frequency times the passage's own value. A term that no passage has weighs most: it lowers every passage's coverage.</summary>
         public void Weigh(IEnumerable<(string Term, IReadOnlyList<QdrantRecord<QdrantPassage>> Best)> terms, double passages)
         {
             var unknown = Math.Log(1 + ((passages + 0.5) / 0.5));
@@ -250,7 +241,6 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
                 : (shares[t.Term] * unknown, false));
         }
 
-        /// <summary>The share of the question's weight that a passage's terms cover.</summary>
         public double Cover(AnalyzedText terms)
         {
             var covered = terms.Frequencies.Keys.Sum(t => _weights.GetValueOrDefault(t).Worth);

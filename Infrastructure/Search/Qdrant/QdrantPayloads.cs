@@ -12,20 +12,16 @@ internal static class QdrantFields
     public const string PassageId = "passage_id";
     public const string PageUrl = "page_url";
 
-    /// <summary>The kind of a passage's point.</summary>
     public const string Passage = "passage";
 
-    /// <summary>The kind of a document's point.</summary>
     public const string Document = "document";
 
-    /// <summary>Every field with the type of its index.</summary>
     public static readonly IReadOnlyList<(string Field, string Type)> Indexed =
     [
         (Kind, "keyword"), (Path, "keyword"), (Generation, "keyword"), (Position, "integer"), (PassageId, "uuid"), (PageUrl, "keyword"),
     ];
 }
 
-/// <summary>A passage's payload.</summary>
 /// <param name="Generation">Which version of its document the passage belongs to.</param>
 /// <param name="PageUrl">The page's address without anchor and trailing slash.</param>
 internal sealed record QdrantPassage(

@@ -1,19 +1,16 @@
 namespace ChatBackend.Infrastructure.Search.Words;
 
-/// <summary>
-/// The English stemmer known as Porter2, written from Martin Porter's description of the algorithm
-/// (snowballstem.org/algorithms/english/stemmer.html). Takes lower-case words of a to z and the apostrophe.
-/// </summary>
+/// <summary>The Porter2 stemmer, written from Martin Porter's description (snowballstem.org/algorithms/english/stemmer.html).
+/// Takes lower-case words of a to z and the apostrophe.</summary>
 internal static class EnglishStemmer
 {
-    /// <summary>Exceptions to the rules, each with its stem.</summary>
     private static readonly Dictionary<string, string> Exceptions =
         """
         skis ski skies sky dying die lying lie tying tie idly idl gently gentl ugly ugli early earli only onli singly singl
         sky sky news news howe howe atlas atlas cosmos cosmos bias bias andes andes
         """.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
 
-    /// <summary>Words that only lose their plural.</summary>
+    /// <summary>Words that need no further step once their plural is removed.</summary>
     private static readonly HashSet<string> AfterPlural = ["inning", "outing", "canning", "herring", "earring", "proceed", "exceed", "succeed"];
 
     // Longest first within each step: the algorithm takes the longest suffix that matches and no other.
@@ -35,7 +32,7 @@ internal static class EnglishStemmer
         "ement", "ance", "ence", "able", "ible", "ment", "ant", "ent", "ism", "ate", "iti", "ous", "ive", "ize", "ion", "al", "er", "ic",
     ];
 
-    /// <summary>The stem of a word; words of one or two letters are their own.</summary>
+    /// <summary>Words of one or two letters are returned unchanged.</summary>
     public static string Stem(string word)
     {
         if (word.Length <= 2)

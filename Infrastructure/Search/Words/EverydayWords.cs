@@ -2,10 +2,8 @@ using System.Collections.Frozen;
 
 namespace ChatBackend.Infrastructure.Search.Words;
 
-/// <summary>
-/// English words that are common in questions and say little about the topic. They are searched like others, but a
-/// passage without them may still be the answer.
-/// </summary>
+/// <summary>English words that are common in questions and say little about the topic. They are searched like other words,
+/// but a passage without them may still be the answer.</summary>
 internal static class EverydayWords
 {
     private static readonly FrozenSet<string> Stems = (
@@ -23,6 +21,5 @@ internal static class EverydayWords
         wonder word work worse worst worth write wrong
         """).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(EnglishStemmer.Stem).ToFrozenSet(StringComparer.Ordinal);
 
-    /// <summary>True for the stem of an everyday word.</summary>
     public static bool Contain(string stem) => Stems.Contains(stem);
 }

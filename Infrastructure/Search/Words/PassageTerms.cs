@@ -6,7 +6,6 @@ internal static class PassageTerms
     /// <summary>The weight of the title and the headings; the text has 1.</summary>
     private const int HeadingWeight = 2;
 
-    /// <summary>The terms of a passage.</summary>
     public static AnalyzedText Of(IReadOnlyList<string> headingPath, string text)
     {
         var ofText = TextAnalyzer.Analyze(text);

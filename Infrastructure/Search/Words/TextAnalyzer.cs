@@ -4,13 +4,12 @@ using System.Text;
 
 namespace ChatBackend.Infrastructure.Search.Words;
 
-/// <summary>The terms of a text.</summary>
 /// <param name="Frequencies">How often each term occurs, in the order of first occurrence.</param>
 /// <param name="Length">The sum of all frequencies.</param>
 internal sealed record AnalyzedText(IReadOnlyDictionary<string, int> Frequencies, int Length);
 
 /// <summary>
-/// Turns text into search terms, the same way for passages and for questions, in every index.
+/// Turns text into search terms. All indexes use it, for passages and for questions.
 /// <list type="bullet">
 /// <item>Latin script: English stop words are removed, other words are stemmed. Identifiers (<c>create_publisher</c>, <c>rclpy.spin</c>,
 /// <c>JointState</c>, <c>ros2</c>) yield themselves and their parts.</item>
@@ -20,26 +19,25 @@ internal sealed record AnalyzedText(IReadOnlyDictionary<string, int> Frequencies
 /// </summary>
 internal static class TextAnalyzer
 {
-    /// <summary>Must change whenever the same text yields other terms, so that stale documents are indexed again.</summary>
+    /// <summary>Change it whenever the same text gives other terms, so that all documents are indexed again.</summary>
     public const int Version = 1;
 
     /// <summary>The longest term in UTF-16 code units; longer ones are truncated.</summary>
     public const int MaxTermLength = 64;
 
-    /// <summary>Marks a 4-gram. No word contains this character, so they cannot collide.</summary>
+    /// <summary>Marks a 4-gram. No word contains this character, so a 4-gram never equals a word.</summary>
     public const char GramPrefix = '~';
 
     private const int GramLength = 4;
 
     private static readonly SearchValues<char> Stemmable = SearchValues.Create("abcdefghijklmnopqrstuvwxyz'");
 
-    /// <summary>The most marks per letter in the Stream-Safe Text Format (UAX #15, 13); more only slow normalization down.</summary>
+    /// <summary>The most marks per letter in the Stream-Safe Text Format (UAX #15, 13). More marks only make normalization slow.</summary>
     private const int MaxMarks = 30;
 
-    /// <summary>The terms of a passage.</summary>
     public static AnalyzedText Analyze(string text) => new Analysis(Normalize(text), keepStopWords: false).Run();
 
-    /// <summary>The terms of a question. Stop words are kept if it has no other words.</summary>
+    /// <summary>Keeps stop words if the question has no other words.</summary>
     public static AnalyzedText AnalyzeQuery(string text)
     {
         var normalized = Normalize(text);
@@ -47,7 +45,7 @@ internal static class TextAnalyzer
         return terms.Length > 0 ? terms : new Analysis(normalized, keepStopWords: true).Run();
     }
 
-    /// <summary>The lower-case words of a text, separated by single spaces: the same for Markdown and the page that it renders to.</summary>
+    /// <summary>Lower-case words, separated by single spaces: the same for Markdown and for the page that it renders to.</summary>
     public static string Fold(string text)
     {
         var normalized = Normalize(text);
@@ -120,7 +118,6 @@ internal static class TextAnalyzer
         _ => Rune.ToLowerInvariant(rune),
     };
 
-    /// <summary>One pass over one normalized text.</summary>
     private sealed class Analysis(string text, bool keepStopWords)
     {
         // In text without lower case, capitals do not mark an acronym.
@@ -204,7 +201,7 @@ internal static class TextAnalyzer
                 return;
             }
 
-            // Readers type JointState as jointstate, too: without separators, the whole is stemmed like a word.
+            // Readers also type JointState as jointstate, so an identifier without separators is stemmed like a word.
             Add(folded.AsSpan().ContainsAny('_', '.', ':') ? folded : EnglishStemmer.Stem(folded));
             for (var i = 0; i < word.Length;)
             {
@@ -221,7 +218,7 @@ internal static class TextAnalyzer
             if (folded.Length == 0)
                 return;
             var isAcronym = _hasLowerCase && word.Length > 1 && !word.ContainsAnyExceptInRange('A', 'Z');
-            // CAN is a bus, can is a stop word.
+            // CAN is a bus; can is a stop word.
             if (!keepStopWords && !isAcronym && StopWords.Contain(folded))
                 return;
             Add(folded.AsSpan().ContainsAnyExcept(Stemmable) ? folded : EnglishStemmer.Stem(folded));
@@ -232,7 +229,7 @@ internal static class TextAnalyzer
             var runes = folded.EnumerateRunes().ToArray();
             if (runes.Length <= length)
             {
-                // A word this short is its own gram. With a prefix, the word itself is a term already.
+                // A word this short is its own gram. If there is a prefix, the word itself is already a term.
                 if (prefix is null && runes.Length > 0)
                     Add(folded);
                 return;
@@ -259,7 +256,7 @@ internal static class TextAnalyzer
             _length++;
         }
 
-        /// <summary>The part of an identifier that starts at <paramref name="start"/>, into <paramref name="part"/>; returns where the next one may start.</summary>
+        /// <summary>Sets <paramref name="part"/> to the identifier's part at <paramref name="start"/>; returns where the next part may start.</summary>
         private static int NextPart(ReadOnlySpan<char> word, int start, Span<Range> part)
         {
             while (start < word.Length && IsJoint(word[start]))
@@ -273,7 +270,7 @@ internal static class TextAnalyzer
 
         private static bool IsJoint(char c) => c is '_' or '.' or ':' or ',' or ';' or '\u00B7' || char.GetUnicodeCategory(c) == UnicodeCategory.ConnectorPunctuation;
 
-        // jointState, URDFParser (before the P), ros2, 3d.
+        // A part begins at the capital of jointState, at the P of URDFParser, and between letters and digits (ros2, 3d).
         private static bool IsBoundary(ReadOnlySpan<char> word, int i)
         {
             var (before, here) = (word[i - 1], word[i]);

@@ -4,23 +4,20 @@ using System.Text;
 
 namespace ChatBackend.Infrastructure.Search.Words;
 
-/// <summary>The kind of a segment, which decides how terms are made of it.</summary>
 internal enum SegmentKind
 {
-    /// <summary>A word of letters, digits and their marks.</summary>
     Word,
 
     /// <summary>A run of a script that puts no spaces between words: Han, kana, Hangul, Thai and its neighbours.</summary>
     Run,
 }
 
-/// <summary>A segment of the text.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct Segment(int Start, int Length, SegmentKind Kind);
 
 /// <summary>
 /// Finds words by the rules of UAX #29 (Unicode Text Segmentation, 4.1.1: WB4 to WB13b). Word_Break classes are derived
-/// from general categories, so no table has to follow Unicode versions. Two differences: text between
+/// from general categories, so there is no table to update with each Unicode version. Two differences: text between
 /// words is not returned, and scripts without spaces are returned as whole runs, because they are searched by bigrams.
 /// </summary>
 internal static class WordSegmenter
@@ -76,7 +73,7 @@ internal static class WordSegmenter
             var next = ClassAt(text, i, out width);
             if (next is WordBreak.MidLetter or WordBreak.MidNum or WordBreak.MidNumLet)
             {
-                // WB6, WB7, WB11, WB12: a mark inside a word or number holds only with the same kind on both sides.
+                // WB6, WB7, WB11, WB12: a mark inside a word or number is kept only between two characters of the same kind.
                 var after = SkipExtend(text, i + width);
                 var beyond = after < text.Length ? ClassAt(text, after, out _) : WordBreak.Other;
                 var holds = previous == beyond && (previous, next) is
@@ -98,7 +95,7 @@ internal static class WordSegmenter
         return i;
     }
 
-    // WB4: marks and format characters belong to what they follow.
+    // WB4: marks and format characters belong to the character before them.
     private static int SkipExtend(string text, int i)
     {
         while (i < text.Length && ClassAt(text, i, out var width) == WordBreak.Extend)
@@ -122,7 +119,7 @@ internal static class WordSegmenter
         ':' or 0xB7 or 0x387 or 0x55F or 0x5F4 or 0x2027 => WordBreak.MidLetter,
         ',' or ';' or 0x37E or 0x589 or 0x60C or 0x60D or 0x66B or 0x66C or 0x7F8 or 0x2044 => WordBreak.MidNum,
         0x202F => WordBreak.ExtendNumLet,
-        // Zero-width space is a break where a script has no other.
+        // A zero-width space separates words in scripts that use no other space.
         0x200B => WordBreak.Other,
         _ => category switch
         {
