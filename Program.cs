@@ -80,14 +80,14 @@ try
     await app.StartLocalDatabaseAsync(stop.Token);
     if (args is ["ingest", .. var rest])
         return await IngestFolder.RunAsync(app.Services, rest, stop.Token);
-    // The start is short, as nothing in it waits. Broken off, it would log what was not done as errors.
+    // Not canceled: the start is short, and a canceled start would be logged as errors.
     await app.StartAsync(CancellationToken.None);
     await app.WaitForShutdownAsync(stop.Token);
     return 0;
 }
 catch (OperationCanceledException) when (stop.Token.IsCancellationRequested)
 {
-    // Stopped during the start. An ingest has not done what it was asked for.
+    // A stop during the start is no error, but an ingest that was stopped is not complete.
     return args is ["ingest", ..] ? 1 : 0;
 }
 catch (Exception e) when (e is LocalPostgresException or OptionsValidationException)

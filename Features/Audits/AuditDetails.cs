@@ -6,16 +6,15 @@ using ChatBackend.Infrastructure.Http.Json;
 
 namespace ChatBackend.Features.Audits;
 
-/// <summary>Decides whether an object can be stored as details and given back with the same values.</summary>
+/// <summary>Checks that an object can be stored as details and returned with the same values.</summary>
 internal static class AuditDetails
 {
-    /// <summary>The most bytes of compact UTF-8 that details may take, numbers written out: 64 KiB.</summary>
+    /// <summary>The limit in bytes of compact UTF-8, with the exponents of numbers written out: 64 KiB.</summary>
     private const int MaxBytes = 64 * 1024;
 
-    /// <summary>The most digits after the decimal point that PostgreSQL's numeric holds (manual, 8.1.2).</summary>
+    /// <summary>PostgreSQL's numeric holds at most this many digits after the decimal point (manual, 8.1.2).</summary>
     private const int MaxFractionDigits = 16383;
 
-    /// <summary>What is wrong with the details, for a person; null when nothing is.</summary>
     public static string? Fault(JsonElement details)
     {
         if (details.ValueKind is not JsonValueKind.Object)
@@ -23,12 +22,12 @@ internal static class AuditDetails
         if (JsonText.Fault(details) is { } fault)
             return $"details {fault}";
 
-        // As an answer has them: without white space, escaped no more than JSON demands.
+        // Measured as in a response: without white space, and with no more escapes than JSON requires.
         var compact = new ArrayBufferWriter<byte>();
         using (var writer = new Utf8JsonWriter(compact, new() { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
             details.WriteTo(writer);
 
-        // PostgreSQL writes exponents out: 1e400000 is eight bytes here and 400,001 in every answer.
+        // PostgreSQL writes exponents out: 1e400000 takes 8 bytes here and 400,001 in every response.
         long bytes = compact.WrittenCount;
         var reader = new Utf8JsonReader(compact.WrittenSpan);
         while (reader.Read())
@@ -44,11 +43,10 @@ internal static class AuditDetails
         return bytes > MaxBytes ? $"details must be {MaxBytes / 1024} KiB or less, with its numbers written out." : null;
     }
 
-    /// <summary>The characters before and the digits after the decimal point once an exponent is written out.</summary>
     private static (long Whole, long Fraction) WrittenDigits(string number)
     {
         var mark = number.AsSpan().IndexOfAny('e', 'E');
-        // Read as a double, as no integer holds every exponent; far beyond any size that is allowed, one is as good as another.
+        // Read as a double, because no integer type holds every exponent.
         var exponent = mark < 0 ? 0 : (long)Math.Clamp(double.Parse(number.AsSpan(mark + 1)), int.MinValue, int.MaxValue);
         var digits = (mark < 0 ? number : number[..mark]).Split('.');
         var fraction = digits is [_, var decimals] ? decimals.Length : 0;

@@ -9,10 +9,9 @@ namespace ChatBackend.Features.Audits;
 /// <summary>An audit as a client writes it: whole, to create or to replace one.</summary>
 internal sealed record AuditRequest
 {
-    /// <summary>The longest title, in code points.</summary>
+    // Both lengths are in code points.
     public const int MaxTitleLength = 200;
 
-    /// <summary>The longest summary, in code points.</summary>
     public const int MaxSummaryLength = 2000;
 
     /// <summary>What was audited, in a line: 1 to 200 characters.</summary>
@@ -35,14 +34,11 @@ internal sealed record AuditRequest
     [StringLength(MaxSummaryLength)]
     public string? Summary { get; init; }
 
-    /// <summary>
-    /// Any JSON object, to 64 KiB with its numbers written out and 32 levels deep; <c>{}</c> by default. Its values come back
-    /// the same, numbers with every digit. The order of keys is not kept, and of duplicate keys the last one counts.
-    /// </summary>
+    /// <summary>Any JSON object, up to 64 KiB with its numbers written out and 32 levels deep; <c>{}</c> by default. Its values come back
+    /// unchanged, numbers with every digit. The order of keys is not kept. Of duplicate keys, the last one counts.</summary>
     /// <example>{"joint":"knee_left","torque_nm":[41.2,40.9],"firmware":"2.4.1"}</example>
     public JsonElement? Details { get; init; }
 
-    /// <summary>The values with their defaults, as the statements take them.</summary>
     internal object ToParameters(object id, int[]? versions = null, Guid? changeId = null) => new
     {
         Id = id,
@@ -56,8 +52,7 @@ internal sealed record AuditRequest
         Details = Details?.GetRawText() ?? "{}",
     };
 
-    /// <summary>A title as it is sorted and searched: NFC, lower case, in code point order whatever the server's locale.</summary>
-    /// <remarks>.NET does not normalize U+FFFE, a code point that PostgreSQL and JSON allow.</remarks>
+    /// <summary>For sorting and searching whatever the server's locale is. .NET does not normalize U+FFFE, which PostgreSQL and JSON allow.</summary>
     internal static string TitleKeyOf(string title) => title.Replace('\uFFFE', '\uFFFD').Normalize().ToLowerInvariant();
 }
 

@@ -7,7 +7,6 @@ namespace ChatBackend.Features.Audits;
 /// <summary>An audit record.</summary>
 internal sealed record AuditResponse
 {
-    /// <summary>The columns that make a record; the property names follow from them.</summary>
     internal const string Columns =
         "id, title, status::text as status, score, summary, details::text as details_text, version, created_at, updated_at";
 
@@ -49,11 +48,10 @@ internal sealed record AuditResponse
     [JsonIgnore]
     public string DetailsText { get; init; } = "{}";
 
-    /// <summary>Grows with every change.</summary>
     [JsonIgnore]
     public int Version { get; init; }
 
-    /// <summary>How often a model summarized it; only where a statement asks for it.</summary>
+    /// <summary>Set only by statements that select it.</summary>
     [JsonIgnore]
     public int Summaries { get; init; }
 }

@@ -6,13 +6,12 @@ using ChatBackend.Infrastructure.Http.Json;
 
 namespace ChatBackend.Features.Audits;
 
-/// <summary>Writes the summary of one record.</summary>
 internal static class AuditSummary
 {
     /// <summary>About 2,000 characters of English.</summary>
     private const int MaxOutputTokens = 500;
 
-    /// <summary>What the model says about the record; without a model, the details' values.</summary>
+    /// <summary>The model's summary; without a model, a list of the details' values.</summary>
     /// <exception cref="ModelException">The model failed or said nothing.</exception>
     public static async Task<string> WriteAsync(IChatModel? model, AuditResponse audit)
     {
@@ -28,7 +27,7 @@ internal static class AuditSummary
 
     private static ModelRequest PromptFor(AuditResponse audit)
     {
-        // Nobody who wrote the details can have guessed the fence.
+        // The fence is random, so the author of the details cannot forge its end.
         var fence = RandomNumberGenerator.GetHexString(16, lowercase: true);
         return new([
             new(ModelRole.System, $"""
@@ -48,7 +47,6 @@ internal static class AuditSummary
         { MaxOutputTokens = MaxOutputTokens };
     }
 
-    /// <summary>Title, status and score, then each value of the details with its path, in the order of the details.</summary>
     internal static string Facts(AuditResponse audit)
     {
         var heading = $"{audit.Title}: {audit.Status.Replace('_', ' ')}{(audit.Score is { } score ? $", score {score}" : "")}.";
@@ -66,7 +64,7 @@ internal static class AuditSummary
         _ => [(path, json.ToString())],
     };
 
-    /// <summary>At most as long as a summary may be, cut between words, and nothing that cannot be stored.</summary>
+    // PostgreSQL cannot store U+0000, and U+FFFD stands for broken text.
     private static string Cut(string text)
     {
         var runes = text.Trim().EnumerateRunes().Where(r => r.Value is not (0 or 0xFFFD)).ToArray();

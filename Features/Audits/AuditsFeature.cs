@@ -9,7 +9,6 @@ using Npgsql;
 
 namespace ChatBackend.Features.Audits;
 
-/// <summary>Audit records: the slice to read first, with one file for each use case.</summary>
 internal static class AuditsFeature
 {
     public static void AddAudits(this WebApplicationBuilder builder)
@@ -23,7 +22,7 @@ internal static class AuditsFeature
         if (routes.ServiceProvider.GetRequiredService<IConfiguration>()["AUDITS"] == "off")
             return;
 
-        // Public, and without a rate limit where no model is asked.
+        // No sign-in is needed, and only a call to the model counts towards a rate limit.
         var audits = routes.MapFeature("/audits", "Audits");
         audits.MapCreateAudit();
         audits.MapListAudits();
@@ -36,10 +35,8 @@ internal static class AuditsFeature
         audit.MapSummarizeAudit();
     }
 
-    /// <summary>There is no such record.</summary>
     public static ProblemHttpResult Unknown() => Problem.NotFound("audit_not_found", "There is no audit with this id.");
 
-    /// <summary>True when there is such a record, of whatever version.</summary>
     public static Task<bool> ExistsAsync(NpgsqlDataSource db, string id, CancellationToken cancellationToken) => db.RetryAsync(
         connection => connection.ExecuteScalarAsync<bool>(new(
             "select exists (select from audit where id = @id::uuid)", new { id }, cancellationToken: cancellationToken)),

@@ -7,7 +7,6 @@ using Npgsql;
 
 namespace ChatBackend.Features.Audits;
 
-/// <summary>POST /audits.</summary>
 internal static class CreateAudit
 {
     public static void MapCreateAudit(this IEndpointRouteBuilder audits) => audits
@@ -23,7 +22,7 @@ internal static class CreateAudit
     internal static async Task<Created<AuditResponse>> HandleAsync(
         AuditRequest request, NpgsqlDataSource db, HttpResponse response, CancellationToken cancellationToken)
     {
-        // The id is made once, so a repeat whose first try was done, its reply lost, finds the record and changes nothing.
+        // The id is generated once, so a retry after a lost reply finds the record and changes nothing.
         var parameters = request.ToParameters(Guid.CreateVersion7());
         var audit = await db.RetryAsync(
             connection => connection.QuerySingleAsync<AuditResponse>(new(

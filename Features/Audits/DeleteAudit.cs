@@ -9,7 +9,6 @@ using Npgsql;
 
 namespace ChatBackend.Features.Audits;
 
-/// <summary>DELETE /audits/{id}.</summary>
 internal static class DeleteAudit
 {
     public static void MapDeleteAudit(this IEndpointRouteBuilder audit) => audit
@@ -26,7 +25,7 @@ internal static class DeleteAudit
     internal static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(
         string id, [FromHeader(Name = "If-Match"), Description(IfMatch.Description)] string? ifMatch, NpgsqlDataSource db, CancellationToken cancellationToken)
     {
-        // Looked for first: a repeat that finds nothing to delete must know whether there was something.
+        // Checked first: a retry that finds nothing to delete must know whether the record existed.
         if (!await AuditsFeature.ExistsAsync(db, id, cancellationToken))
             return AuditsFeature.Unknown();
 
@@ -44,7 +43,7 @@ internal static class DeleteAudit
 
         if (deleted == 0 && await AuditsFeature.ExistsAsync(db, id, cancellationToken))
             return IfMatch.Failed();
-        // Gone at the second try: the first one was done, and its reply lost.
+        // If a retry finds no record, the first try deleted it and only its reply was lost.
         return deleted == 1 || tries > 1 ? TypedResults.NoContent() : AuditsFeature.Unknown();
     }
 }

@@ -6,7 +6,6 @@ using Npgsql;
 
 namespace ChatBackend.Features.Audits;
 
-/// <summary>GET /audits/{id}.</summary>
 internal static class GetAudit
 {
     public static void MapGetAudit(this IEndpointRouteBuilder audit) => audit

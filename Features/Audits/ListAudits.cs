@@ -10,10 +10,7 @@ using Npgsql;
 
 namespace ChatBackend.Features.Audits;
 
-/// <summary>
-/// Which page of which audits.
-/// Numbers arrive as text, so that a problem can name the field that is none; attributes are what OpenAPI shows.
-/// </summary>
+/// <summary>Numbers are bound as text, so that a problem can name the field that is not a number. The attributes are for OpenAPI.</summary>
 internal sealed record ListAuditsRequest
 {
     [FromQuery(Name = "page"), Range(1, int.MaxValue), DefaultValue("1")]
@@ -62,7 +59,6 @@ internal sealed class ListAuditsRequestValidator : AbstractValidator<ListAuditsR
 /// <example>{"total":137,"page":1,"page_size":20,"pages":7}</example>
 internal sealed record ListAuditsResponse(IReadOnlyList<AuditResponse> Items, long Total, int Page, int PageSize, long Pages);
 
-/// <summary>GET /audits.</summary>
 internal static class ListAudits
 {
     public static void MapListAudits(this IEndpointRouteBuilder audits) => audits
@@ -80,7 +76,7 @@ internal static class ListAudits
         var page = int.Parse(request.Page ?? "1");
         var size = int.Parse(request.PageSize ?? "20");
         var text = string.IsNullOrWhiteSpace(request.Q) ? null : AuditRequest.TitleKeyOf(request.Q.Trim());
-        // Parameters cannot name columns.
+        // A parameter cannot stand for a column.
         var order = request.Sort switch
         {
             "created_at" => "created_at, id",
@@ -89,7 +85,7 @@ internal static class ListAudits
             _ => "created_at desc, id desc",
         };
 
-        // The page's ids come from an index, and rows are read for them alone. A page beyond the last is the total and no record.
+        // Only the ids come from the index; rows are read for one page. The left join returns the total also for an empty page.
         var rows = (await db.RetryAsync(
             connection => connection.QueryAsync<long, AuditResponse?, (long Total, AuditResponse? Audit)>(
                 new CommandDefinition(

@@ -14,7 +14,6 @@ using JsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
 
 namespace ChatBackend.Features.Audits;
 
-/// <summary>PATCH /audits/{id}.</summary>
 internal static class PatchAudit
 {
     public static void MapPatchAudit(this IEndpointRouteBuilder audit) => audit
@@ -25,10 +24,8 @@ internal static class PatchAudit
         .AnswersWithVersion();
 
     /// <summary>Change parts of an audit record</summary>
-    /// <remarks>
-    /// A JSON merge patch (RFC 7396): what is left out stays, null removes (or sets the default), objects in details are
-    /// merged member by member.
-    /// </remarks>
+    /// <remarks>A JSON merge patch (RFC 7396): what is left out stays, null removes (or sets the default), and objects in details are
+    /// merged member by member.</remarks>
     /// <param name="id">The record's id.</param>
     /// <response code="200">The record, its new version in ETag.</response>
     /// <response code="400">The id is no UUID, the patch is no object, or a field would not be valid; <c>errors</c> names it.</response>
@@ -42,7 +39,7 @@ internal static class PatchAudit
             return fault;
         var versions = IfMatch.Versions(ifMatch);
 
-        // Whoever writes between our reading and our writing makes us merge again, so changes to other parts survive.
+        // After a concurrent write the update matches nothing. Merging again keeps changes to other parts.
         while (true)
         {
             var before = await db.RetryAsync(

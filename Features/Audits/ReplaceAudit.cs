@@ -9,7 +9,6 @@ using Npgsql;
 
 namespace ChatBackend.Features.Audits;
 
-/// <summary>PUT /audits/{id}.</summary>
 internal static class ReplaceAudit
 {
     public static void MapReplaceAudit(this IEndpointRouteBuilder audit) => audit
@@ -38,11 +37,8 @@ internal static class ReplaceAudit
         return TypedResults.Ok(audit);
     }
 
-    /// <summary>Writes a record whole; null when there is none, or none of these versions.</summary>
-    /// <remarks>
-    /// The version is compared where the row is locked: of two writers with one tag, the second matches nothing. The change id is
-    /// made once, so a repeat whose first try was done, its reply lost, finds it and writes nothing, also where others wrote since.
-    /// </remarks>
+    /// <summary>Returns null when there is no such record, or none with these versions.</summary>
+    /// <remarks>The change id is generated once, so a retry after a lost reply finds it and writes nothing, even if others have written since.</remarks>
     internal static Task<AuditResponse?> StoreAsync(
         NpgsqlDataSource db, string id, AuditRequest request, int[]? versions, CancellationToken cancellationToken)
     {

@@ -12,10 +12,8 @@ using Npgsql;
 
 namespace ChatBackend.Features.Audits;
 
-/// <summary>POST /audits/{id}/summary.</summary>
 internal static class SummarizeAudit
 {
-    /// <summary>How often a request looks whether the model has answered another one.</summary>
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
     public static void MapSummarizeAudit(this IEndpointRouteBuilder audit) => audit
@@ -26,11 +24,9 @@ internal static class SummarizeAudit
         .AnswersWithVersion();
 
     /// <summary>Have a model summarize an audit record</summary>
-    /// <remarks>
-    /// The model reads title and details; its summary, to 2,000 characters, is stored in the record. Those who ask while
-    /// it reads get the same summary: it is asked once. Without a model the summary lists the details' values.
-    /// Each request counts towards the chat's rate limit.
-    /// </remarks>
+    /// <remarks>The model reads title and details; its summary, up to 2,000 characters, is stored in the record. Requests that arrive while
+    /// the model reads get the same summary: it is asked once. Without a model the summary lists the details' values.
+    /// Each request counts towards the chat's rate limit.</remarks>
     /// <param name="id">The record's id.</param>
     /// <response code="200">The record with its new summary, its new version in ETag.</response>
     /// <response code="400">The id is no UUID.</response>
@@ -54,16 +50,15 @@ internal static class SummarizeAudit
         if (summaries is null)
             return AuditsFeature.Unknown();
 
-        // A lease outlives the model's own time limit, so that it lapses only when its process is gone.
+        // The lease is longer than the model's time limit, so it expires only when its process has died.
         var lease = new Lease(db, id, summaries.Value, Owner: Guid.NewGuid(), Seconds: options.Value.TimeoutSeconds + 30);
-        // A caller who goes away leaves the model's answer to the record, and to those who wait for it.
+        // If the caller disconnects, the model's answer is still stored, and other callers wait for it.
         var result = await RunAsync(lease, model, time, cancellationToken).WaitAsync(cancellationToken);
         if (result.Result is Ok<AuditResponse> { Value: { } audit })
             context.Response.SetVersion(audit.Version);
         return result;
     }
 
-    /// <summary>Asks the model, or waits for the request that does, here or at another replica.</summary>
     private static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> RunAsync(
         Lease lease, IChatModel? model, TimeProvider time, CancellationToken cancellationToken)
     {
@@ -93,14 +88,11 @@ internal static class SummarizeAudit
         }
     }
 
-    /// <summary>
-    /// The right to ask the model about a record: columns of its row, as no connection is held while the model answers, which an
-    /// advisory lock would need. Each statement may be repeated; none takes a token, as an answer that is paid for is stored.
-    /// </summary>
-    /// <param name="Summaries">How many summaries the record had when it was asked for.</param>
+    /// <summary>The right to ask the model, kept in the row: an advisory lock would hold a connection while the model answers.</summary>
+    /// <remarks>The statements take no cancellation token, because an answer that is paid for is stored.</remarks>
     private sealed record Lease(NpgsqlDataSource Db, string Id, int Summaries, Guid Owner, int Seconds)
     {
-        /// <summary>The record as it is now, for the model to read; null while another request has the lease, or when there is a newer summary.</summary>
+        /// <summary>Returns null while another request has the lease, or when there is a newer summary.</summary>
         public Task<AuditResponse?> TakeAsync() => QueryAsync(
             $"""
             update audit set summary_lease_owner = @Owner, summary_lease_until = now() + make_interval(secs => @Seconds)
@@ -109,7 +101,6 @@ internal static class SummarizeAudit
             returning {AuditResponse.Columns}
             """, this);
 
-        /// <summary>Stores the summary while it is still that of the record's title and details.</summary>
         public async Task StoreAsync(AuditResponse read, string summary) => await QueryAsync(
             """
             update audit

@@ -6,7 +6,6 @@ using FluentValidation;
 
 namespace ChatBackend.Features.Chat;
 
-/// <summary>Conversations about the book.</summary>
 internal static class ChatFeature
 {
     public static void AddChat(this WebApplicationBuilder builder)

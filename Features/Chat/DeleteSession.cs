@@ -26,7 +26,7 @@ internal static class DeleteSession
         if (!KeyId.TryParse(id, out var sessionId))
             return NotFound();
 
-        // The session is looked up before it is deleted: a retry after a lost reply finds nothing, and must still report success.
+        // Looked up first: a retry after a lost reply finds nothing, and must still report success.
         var wasThere = false;
         await database.RetryAsync(
             async connection =>

@@ -50,14 +50,14 @@ internal static class ListMessages
         string id, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken, string? cursor = null,
         [Range(1, MaxLimit)] string limit = "50")
     {
-        // A string parameter, so that text that is no number gets the same problem as a number out of range.
+        // A string, so that text gets the same problem as a number out of range.
         if (!int.TryParse(limit, out var size) || size is < 1 or > MaxLimit)
             return Problem.Invalid("limit", $"must be a whole number from 1 to {MaxLimit}.");
         var before = int.MaxValue;
         if (cursor is not null && (!int.TryParse(cursor, out before) || before < 1))
             return Problem.Invalid("cursor", "must be a next_cursor of this conversation.");
 
-        // The left join gives a session without messages one row: no row means an unknown session.
+        // The left join returns one row for a session without messages, so no row means an unknown session.
         var rows = !KeyId.TryParse(id, out var sessionId) ? [] : (await database.RetryAsync(
             connection => connection.QueryAsync<Row>(new(
                 """

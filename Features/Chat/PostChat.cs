@@ -56,7 +56,7 @@ internal sealed class ChatRequestValidator : AbstractValidator<ChatRequest>
 
 internal static class PostChat
 {
-    /// <summary>The scope of keys that come with neither a token nor a session: they are unique only because they are random.</summary>
+    /// <summary>Keys without a token and a session are unique only because they are random.</summary>
     private const string Anonymous = "anonymous";
 
     public static void MapPostChat(this IEndpointRouteBuilder chat) => chat
@@ -68,10 +68,8 @@ internal static class PostChat
         .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited");
 
     /// <summary>Ask the book a question.</summary>
-    /// <remarks>
-    /// The question is stored before the model is asked, and the server finishes the turn even if the client disconnects. If
-    /// `Accept` prefers `text/event-stream` to JSON, the answer is streamed as `turn`, `citations`, `delta`…, `completed` or `error`.
-    /// </remarks>
+    /// <remarks>The question is stored before the model is asked, and the server finishes the turn even if the client disconnects. If
+    /// `Accept` prefers `text/event-stream` to JSON, the answer is streamed as `turn`, `citations`, `delta`…, `completed` or `error`.</remarks>
     /// <response code="200">The answer, with the passages that it cites.</response>
     /// <response code="400">The body is not valid; <c>errors</c> names its fields.</response>
     /// <response code="404">The session belongs to another reader.</response>
@@ -105,13 +103,13 @@ internal static class PostChat
             key = new(scope, text);
         }
 
-        // The limit is for calls to the model: a retry that finds its turn answered or running makes none.
+        // The limit is for calls to the model. A retry whose turn is answered or running makes none.
         using var lease = limit.AttemptAcquire(context);
         if (!lease.IsAcquired && (key is null || !await OpenTurn.IsKnownAsync(database, key, cancellationToken)))
             return RateLimits.Refuse(context, lease);
 
         var question = new Question(request.Message.Trim(), NullIfBlank(request.SelectedText), NullIfBlank(request.PageUrl));
-        // Not the request's token: once the question may have been stored, the turn starts even if the client has disconnected.
+        // Not the request's token: once the question may be stored, the turn starts even if the client has disconnected.
         var opening = await OpenTurn.RunAsync(
             database, options.Value, runner.Process, sessionId, reader.Subject, question, key, CancellationToken.None);
 
@@ -139,7 +137,7 @@ internal static class PostChat
         }
     }
 
-    /// <summary>The key's text: a quoted string as in the IETF draft, or without quotes as most clients send it.</summary>
+    /// <summary>A quoted string as in the IETF draft, or without quotes, as most clients send it.</summary>
     private static string? KeyOf(string header)
     {
         var text = header.Length >= 2 && header[0] == '"' && header[^1] == '"' ? header[1..^1] : header;

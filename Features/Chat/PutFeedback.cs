@@ -50,7 +50,7 @@ internal static class PutFeedback
     internal static async Task<Results<Ok<FeedbackResponse>, ProblemHttpResult>> HandleAsync(
         string id, FeedbackRequest request, CurrentReader reader, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        // The time of the request by the database's clock: a retry after a lost reply must not overwrite newer feedback.
+        // The request's time by the database's clock: a retry after a lost reply must not overwrite newer feedback.
         DateTime? askedAt = null;
         if (KeyId.TryParse(id, out var messageId))
         {

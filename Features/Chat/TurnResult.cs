@@ -5,7 +5,7 @@ using Microsoft.AspNetCore.Http.Metadata;
 
 namespace ChatBackend.Features.Chat;
 
-/// <summary>How a turn ended, as an HTTP response: the stored answer byte for byte, or the failure as a problem.</summary>
+/// <summary>The stored answer byte for byte, or the failure as a problem.</summary>
 /// <param name="end">Null when the turn was deleted.</param>
 internal sealed class TurnResult(TurnEnd? end, Guid turnId) : IResult, IEndpointMetadataProvider
 {

@@ -6,7 +6,6 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace ChatBackend.Features.Home;
 
-/// <summary>The page at <c>/</c>: a question to try, and where to go from here.</summary>
 internal static class HomeFeature
 {
     private static readonly string Html = Read("home.html");
@@ -37,7 +36,7 @@ internal static class HomeFeature
     private static string Read(string name)
     {
         using var reader = new StreamReader(Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!);
-        // A browser hashes the text after it has normalized the line endings.
+        // A browser normalizes the line endings before it hashes the text.
         return reader.ReadToEnd().ReplaceLineEndings("\n");
     }
 }

@@ -4,12 +4,7 @@ using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Features.Ingest;
 
-/// <summary>What an ingest did.</summary>
-/// <param name="Documents">Pages found, without drafts.</param>
 /// <param name="Passages">Passages of new and changed pages.</param>
-/// <param name="Unchanged">Pages that are in the index already and have not changed.</param>
-/// <param name="Removed">Pages in the index that were removed because the folder no longer has them.</param>
-/// <param name="Drafts">Pages that the site does not publish.</param>
 /// <param name="Skipped">Files that are named like a page but are not one, such as a broken link.</param>
 internal sealed record IngestSummary(
     int Documents, int Passages, int Unchanged, int Removed, int Drafts, IReadOnlyList<FailedDocument> Failed, IReadOnlyList<FailedDocument> Skipped);
@@ -17,15 +12,11 @@ internal sealed record IngestSummary(
 /// <summary>A page that could not be ingested; the index keeps its old version.</summary>
 internal sealed record FailedDocument(string Path, string Reason);
 
-/// <summary>The progress of an ingest.</summary>
 internal sealed record IngestProgress(int Done, int Total, string Path);
 
-/// <summary>Indexes a folder's pages one by one; the index embeds a page's passages in batches.</summary>
 internal sealed class BookIngest(IPassageIndex index, MarkdownChunker chunker)
 {
-    /// <summary>Ingests a folder. A broken page is reported and does not stop the others; an unchanged page is skipped.</summary>
-    /// <param name="prune">Removes documents from the index that are not in the folder.</param>
-    /// <param name="progress">Called before each page and once at the end.</param>
+    /// <summary>A broken page is reported and does not stop the others. An unchanged page is skipped.</summary>
     /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
     public async Task<IngestSummary> IngestAsync(string folder, bool prune, Action<IngestProgress>? progress, CancellationToken cancellationToken)
     {

@@ -3,7 +3,6 @@ using ChatBackend.Infrastructure.Health;
 
 namespace ChatBackend.Features.Ingest;
 
-/// <summary>Ingest: puts a book into the index.</summary>
 internal static class IngestFeature
 {
     public static void AddIngest(this WebApplicationBuilder builder)

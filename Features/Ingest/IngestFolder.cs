@@ -11,13 +11,10 @@ internal static class IngestFolder
 {
     private const string Usage = "Usage: ChatBackend ingest <folder> [--prune]";
 
-    /// <summary>The longest time for the migration, including the wait for another process that migrates.</summary>
+    /// <summary>Includes the wait for another process that migrates.</summary>
     private static readonly TimeSpan LongestMigration = TimeSpan.FromMinutes(5);
 
-    /// <summary>Runs the command.</summary>
-    /// <param name="services">The application's services; the command migrates the database.</param>
-    /// <param name="args">What follows <c>ingest</c> on the command line.</param>
-    /// <returns>The exit code: 0, or 1 when the folder is missing or has no pages, any page failed, or the database or the index is unavailable.</returns>
+    /// <returns>The exit code: 1 when the folder is missing or has no pages, any page failed, or the database or the index is unavailable.</returns>
     public static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken)
     {
         var console = AnsiConsole.Console;
@@ -85,7 +82,7 @@ internal static class IngestFolder
         }
     }
 
-    /// <summary>The reason in one line; the stack trace for a bug of our own.</summary>
+    // The stack trace is only for bugs of our own.
     private static string Describe(Exception exception) => exception switch
     {
         NpgsqlException or SocketException or TimeoutException => $"The database cannot be used: {exception.Message}",

@@ -4,10 +4,7 @@ using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Features.Ingest;
 
-/// <summary>
-/// Ingests <c>sample-book/</c> in the background once the database is migrated, so that a new installation has something to
-/// ask. Later starts only compare a hash per page. Failures are logged and do not stop the service.
-/// </summary>
+/// <summary>Runs in the background after the migration. Later starts only compare a hash per page. Failures do not stop the service.</summary>
 internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database, IHostEnvironment environment, TimeProvider time, ILogger<IngestSampleBook> log)
     : BackgroundService
 {
@@ -15,22 +12,20 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
 
     private readonly TaskCompletionSource _tried = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>True once the book is in the index.</summary>
     public bool IsIngested { get; private set; }
 
     /// <summary>Why the book is not in the index yet; public.</summary>
     public string State { get; private set; } = "not ingested yet";
 
-    /// <summary>Completes after the first attempt, whether it succeeded or not.</summary>
+    /// <summary>Completes after the first attempt, even if it failed.</summary>
     public Task Tried => _tried.Task;
 
-    /// <summary>The book's title, taken from its first page; null if there is none.</summary>
     public static string? FindTitle(IHostEnvironment environment)
     {
         var page = Path.Combine(Folder(environment), "intro.md");
         try
         {
-            // To open a pipe may wait for ever; it has no length.
+            // Opening a pipe may block for ever. A pipe has no length.
             return new FileInfo(page) is { Exists: true, Length: > 0 } ? FrontMatter.Split(File.ReadAllText(page).ReplaceLineEndings("\n")).FrontMatter.Title : null;
         }
         catch (Exception exception) when (exception is DocumentException or IOException or UnauthorizedAccessException)
@@ -47,7 +42,6 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
             await Task.Delay(Pause, time, stoppingToken);
     }
 
-    /// <returns>True if a retry makes sense.</returns>
     private async Task<bool> TryIngestAsync(CancellationToken cancellationToken)
     {
         try

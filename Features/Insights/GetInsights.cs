@@ -54,7 +54,7 @@ internal static class GetInsights
     private const int Days = 30;
     private const int Questions = 20;
 
-    /// <summary>How many wordings, the most frequent ones, are grouped into questions.</summary>
+    /// <summary>How many of the most frequent wordings are grouped into questions.</summary>
     private const int Wordings = 2_000;
 
     public static void MapInsights(this IEndpointRouteBuilder routes) => routes
@@ -86,7 +86,7 @@ internal static class GetInsights
 
         var frequent = Together(open).OrderByDescending(q => q.Count).ThenByDescending(q => q.LastAskedAt).Take(Questions);
         var questions = new List<UnansweredQuestion>();
-        // One after the other: readers need the connections. Searched today, so that an author who has filled the gap sees it.
+        // One at a time, because readers need the connections. Searched now, so that an author sees that a gap is filled.
         foreach (var question in frequent)
             questions.Add(question with { Nearest = await NearestAsync(index, question.Question, cancellationToken) });
         var asked = counts.Grounded + counts.Partial + counts.None;

@@ -4,7 +4,6 @@ using FluentValidation;
 
 namespace ChatBackend.Features.Search;
 
-/// <summary>Search without an answer, to tune or embed it.</summary>
 internal static class SearchFeature
 {
     public static void AddSearch(this WebApplicationBuilder builder)

@@ -40,13 +40,9 @@ internal sealed record SearchPassagesResponse(string Query, IReadOnlyList<FoundP
 /// <param name="Text">The passage itself.</param>
 /// <param name="Score">The index's own measure, higher is better; comparable within one answer only.</param>
 /// <param name="Coverage">The share, 0 to 1, of the question's weight that the passage's words cover.</param>
-/// <example>
-/// {
-///   "title": "Nodes and Topics", "heading": "How nodes talk to each other", "heading_path": ["Nodes and Topics", "How nodes talk to each other"],
-///   "url": "/docs/ros2/nodes-and-topics#how-nodes-talk", "text": "Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.",
-///   "score": 11.42, "coverage": 0.83
-/// }
-/// </example>
+/// <example>{"title":"Nodes and Topics","heading":"How nodes talk to each other","heading_path":["Nodes and Topics","How nodes talk to each other"],
+/// "url":"/docs/ros2/nodes-and-topics#how-nodes-talk","text":"Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.",
+/// "score":11.42,"coverage":0.83}</example>
 internal sealed record FoundPassage(
     Guid Id, string Title, string Heading, IReadOnlyList<string> HeadingPath, string Url, string Text, double Score, double Coverage);
 
@@ -58,7 +54,7 @@ internal sealed class SearchPassagesValidator : AbstractValidator<SearchPassages
             .NotEmpty().WithMessage("q is required: what to look for.")
             .Must(q => q!.Trim().Length <= SearchPassagesRequest.MaxLength).WithMessage($"q may have at most {SearchPassagesRequest.MaxLength} characters.")
             .StorableText();
-        // Text until here, so that a limit that is no number gets the same kind of answer as one that is too large.
+        // Limit is text until here, so that text gets the same problem as a number that is too large.
         RuleFor(r => r.Limit)
             .Must(l => int.TryParse(l, out var limit) && limit is >= 1 and <= SearchPassagesRequest.MaxLimit)
             .When(r => r.Limit is not null)

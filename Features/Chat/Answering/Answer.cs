@@ -3,16 +3,11 @@ using ChatBackend.Infrastructure.Ai;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <summary>A written answer.</summary>
-/// <param name="Text">In Markdown, with the markers of its citations.</param>
-/// <param name="Citations">The passages that it cites, in the order of first use.</param>
 /// <param name="Finish">Why the model stopped; null when it failed after it had begun.</param>
-/// <param name="Model">The model that answered, or the name of what answered without one.</param>
-/// <param name="Usage">Tokens, the rewriting of the question included; null where the model reports none.</param>
+/// <param name="Usage">Includes the tokens for rewriting the question; null where the model does not report them.</param>
 internal sealed record Answer(
     string Text, IReadOnlyList<Citation> Citations, Grounding Grounding, ModelFinish? Finish, string Model, ModelUsage? Usage)
 {
-    /// <summary>True when the answer stops before its end.</summary>
     public bool IsIncomplete => Finish is not ModelFinish.Stop;
 }
 

@@ -8,19 +8,16 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <summary>Writes an answer: searches the book, asks the model, checks the citations. It does not touch the tables of turns and messages.</summary>
 /// <param name="model">Null where no model is configured: the answer then quotes the book.</param>
 internal sealed class AnswerWriter(
     Retrieval retrieval, OfflineAnswerer offline, IOptions<AnsweringOptions> options, IOptions<AiOptions> ai, IOptions<SiteOptions> site,
     TimeProvider time, IChatModel? model = null)
 {
-    /// <summary>How often a prompt that is too long for the model is halved.</summary>
     private const int Halvings = 2;
 
-    /// <summary>The messages of a prompt without history: instructions, material, question.</summary>
+    // Instructions, material, question.
     private const int WithoutHistory = 3;
 
-    /// <param name="draft">Where the answer is written, and readers follow it.</param>
     /// <exception cref="ModelException">The model gave nothing that could be shown.</exception>
     public async Task<Answer> WriteAsync(Question question, Conversation conversation, IAnswerDraft draft, CancellationToken cancellationToken)
     {
@@ -37,7 +34,7 @@ internal sealed class AnswerWriter(
         draft.SetRetrieved(sources);
 
         var markers = new CitationMarkers(sources.Length);
-        // After the markers: dropping a marker may join the text on both sides into new Markdown.
+        // It runs after the markers, because a dropped marker can join the text around it into new Markdown.
         var safe = new SafeMarkdown();
         var hasText = false;
         ModelPiece? last = null;
@@ -49,13 +46,13 @@ internal sealed class AnswerWriter(
             await foreach (var piece in pieces)
             {
                 last = piece;
-                // PostgreSQL stores no U+0000.
+                // PostgreSQL cannot store U+0000.
                 Show(safe.Push(markers.Push(piece.Text.Replace("\0", "", StringComparison.Ordinal))));
             }
         }
         catch (ModelException) when (hasText)
         {
-            // Readers have seen the start of the answer: it is kept as incomplete, not written again.
+            // Readers have seen the start of the answer, so it is kept as incomplete and not written again.
             last = null;
         }
 
@@ -67,7 +64,7 @@ internal sealed class AnswerWriter(
         var isIncomplete = last?.Finish is not ModelFinish.Stop;
         return new(draft.Text, citations, GroundingOf(), last?.Finish, last?.Model ?? model?.Name ?? ModelNames.Offline, UsageOf());
 
-        // An answer that was cut may not have reached its citations: that is no gap in the book.
+        // A cut answer may end before its first citation, which does not mean that the book has a gap.
         Grounding GroundingOf() =>
             citations.Count > 0 ? found.IsStrong ? Grounding.Grounded : Grounding.Partial
             : isIncomplete && sources.Length > 0 ? Grounding.Partial
@@ -90,10 +87,7 @@ internal sealed class AnswerWriter(
     private static QuotableText[] Quotable(IReadOnlyList<Passage> passages) =>
         [.. passages.Select((p, i) => new QuotableText(i + 1, string.Join(" › ", p.HeadingPath), p.Text))];
 
-    /// <summary>
-    /// Asks the model. When the prompt is too long for it, it is asked again within the same time limit: with half the tokens for
-    /// the history or, where there is no history, with the better half of the passages.
-    /// </summary>
+    /// <summary>If the prompt is too long, asks again with half the history tokens or, without history, with the better half of the passages.</summary>
     private async IAsyncEnumerable<ModelPiece> AskAsync(
         IChatModel model, Question question, Conversation conversation, Retrieved found, long begun, [EnumeratorCancellation] CancellationToken cancellationToken)
     {

@@ -5,11 +5,8 @@ using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <summary>
-/// The prompt for an answer: a system message with the instructions alone; a user message with the data (the reader's profile,
-/// the selected text and the numbered passages); then the history and the question.
-/// Data stands between fences with a random number in their name, so that no text can forge the end of its fence.
-/// </summary>
+/// <summary>The system message has only instructions. The data (profile, selected text, numbered passages) is in a user message.</summary>
+/// <remarks>Data stands between fences with a random name, so that no text can forge the end of its fence.</remarks>
 internal static class ChatPrompt
 {
     private static string Instructions(string book) =>
@@ -28,12 +25,8 @@ internal static class ChatPrompt
     private const string SelectionNotInBook =
         "The selected text is not in the book. Say so where it matters.";
 
-    /// <summary>A fence's name, new for each prompt.</summary>
     public static string NewFence() => $"data-{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
 
-    /// <summary>Builds the prompt.</summary>
-    /// <param name="fence">From <see cref="NewFence"/>; tests give their own.</param>
-    /// <param name="tokens">The most tokens of all messages together; the oldest messages of the history are left out first.</param>
     /// <param name="bookTitle">Set by the operator, so it may be part of the instructions.</param>
     public static IReadOnlyList<ModelMessage> Build(
         string fence, Question question, Conversation conversation, IReadOnlyList<Passage> passages, int tokens, string? bookTitle = null)
@@ -50,7 +43,6 @@ internal static class ChatPrompt
         return messages;
     }
 
-    /// <summary>The newest messages that fit, oldest first.</summary>
     private static IEnumerable<ModelMessage> Newest(IReadOnlyList<ModelMessage> history, int tokens)
     {
         var first = history.Count;
@@ -80,14 +72,13 @@ internal static class ChatPrompt
         return text.ToString().TrimEnd();
     }
 
-    // Titles, headings and profile fields are untrusted as well: they stand inside the fence, never in its name.
+    // Titles, headings and profile fields are untrusted too, so they stand inside the fence.
     private static void Fence(StringBuilder text, string fence, string what, string content) => text
         .AppendLine($"<{fence}: {what}>")
         .AppendLine(content.Replace(fence, ""))
         .AppendLine($"</{fence}>")
         .AppendLine();
 
-    /// <summary>Two lines: who the reader is, and what they want.</summary>
     private static string Describe(ReaderProfile profile)
     {
         var who = Join(

@@ -10,12 +10,8 @@ namespace ChatBackend.Features.Chat.Answering;
 /// <param name="Url">The page's address, ending in the heading's anchor.</param>
 /// <param name="Snippet">The start of the passage, up to 240 characters. Like title and heading, it is plain text.</param>
 /// <param name="Score">The relevance by the index's measure; higher is better.</param>
-/// <example>
-/// {
-///   "number": 1, "title": "Nodes and Topics", "heading": "How nodes talk to each other", "url": "/docs/ros2/nodes-and-topics#how-nodes-talk",
-///   "snippet": "Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.", "score": 11.42
-/// }
-/// </example>
+/// <example>{"number":1,"title":"Nodes and Topics","heading":"How nodes talk to each other","url":"/docs/ros2/nodes-and-topics#how-nodes-talk",
+/// "snippet":"Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.","score":11.42}</example>
 internal sealed record Citation(int Number, string Title, string Heading, string Url, string Snippet, double Score);
 
 /// <summary>A passage that was found for the question, cited or not.</summary>

@@ -3,12 +3,8 @@ using System.Text.RegularExpressions;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <summary>
-/// Checks the citation markers of an answer as it streams. Markers <c>[n]</c> are renumbered in the order of first use. A marker
-/// without a passage is dropped, with the space before it. <c>[1, 3]</c> and <c>[1-2]</c> become <c>[1][2]</c>.
-/// The result is both shown and stored. Brackets inside code stay: they are indexes.
-/// </summary>
-/// <param name="passages">How many passages the model was given, numbered from 1.</param>
+/// <summary>Renumbers markers such as <c>[n]</c> in the order of first use while the answer streams, drops those without a passage, and splits
+/// <c>[1, 3]</c> and <c>[1-2]</c>. Brackets inside code stay, because they are indexes.</summary>
 internal sealed partial class CitationMarkers(int passages)
 {
     /// <summary>A bracket that is not closed within this many characters is no marker.</summary>
@@ -21,11 +17,10 @@ internal sealed partial class CitationMarkers(int passages)
     private int _openCode;
     private char _last;
 
-    /// <summary>The numbers of the passages cited so far, as the model was given them, in the order of first use.</summary>
+    /// <summary>Passage numbers as the model was given them, in the order of first use.</summary>
     public IReadOnlyList<int> Used => _used;
 
-    /// <summary>Takes the next piece of the answer.</summary>
-    /// <returns>What can be shown now; what may become a marker is held back.</returns>
+    /// <summary>Returns what can be shown now. Text that may become a marker is held back.</summary>
     public string Push(string piece)
     {
         var shown = new StringBuilder(piece.Length);
@@ -34,7 +29,6 @@ internal sealed partial class CitationMarkers(int passages)
         return shown.ToString();
     }
 
-    /// <summary>The answer is over: what was held back is text.</summary>
     public string Flush()
     {
         var shown = new StringBuilder();
@@ -57,7 +51,7 @@ internal sealed partial class CitationMarkers(int passages)
             return;
         }
 
-        // The space before a bracket is held back with it: both go when the marker is dropped.
+        // The space before a bracket is held back too, because it goes if the marker is dropped.
         var opens = character == '[' && _openCode == 0;
         if (!opens || _held.Length > 0)
             Release(shown);
@@ -93,7 +87,6 @@ internal sealed partial class CitationMarkers(int passages)
         }
     }
 
-    /// <summary>The given passages that a number, or a range of numbers, names.</summary>
     private IEnumerable<int> Given(Match match)
     {
         var first = Number(match.Groups["first"].ValueSpan);
@@ -106,7 +99,7 @@ internal sealed partial class CitationMarkers(int passages)
     [GeneratedRegex("(?<first>[0-9]+)(?: *[-–] *(?<last>[0-9]+))?", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex Numbers();
 
-    // A run of backticks is closed by one of the same length; inline code also ends with its paragraph.
+    // A run of backticks is closed by a run of the same length. Inline code also ends with its paragraph.
     private void FollowCode(char character)
     {
         if (character == '`')

@@ -10,7 +10,6 @@ internal static class FollowUp
 {
     private const int FewWords = 3;
 
-    // Words that refer back, and words that ask for more without a subject.
     private static readonly HashSet<string> Pointing =
     [
         "it", "its", "they", "them", "their", "that", "this", "those", "these", "he", "she", "one", "ones", "same", "former", "latter", "there",
@@ -28,7 +27,6 @@ internal static class FollowUp
 
     private static readonly SearchValues<char> EnglishLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
-    /// <summary>True when the question has too little content of its own, or refers back.</summary>
     public static bool Leans(string question, IReadOnlyList<HistoryMessage> history)
     {
         if (!history.Any(m => m.Role == ModelRole.User))
@@ -48,11 +46,10 @@ internal static class FollowUp
     /// <summary>True for a question that does not name its subject: "explain this", "what does it mean?".</summary>
     public static bool SaysNothing(string question) => Telling(Words(question)) == 0;
 
-    /// <summary>The question with the one before it: the query when no model can write a better one.</summary>
     public static string WithTurnBefore(string question, IReadOnlyList<HistoryMessage> history) =>
         $"{history.Last(m => m.Role == ModelRole.User).Content}\n{question}";
 
-    /// <summary>True for a question that is probably not in English: no common English word, or mostly another script.</summary>
+    /// <summary>An estimate: no common English word, or mostly letters of another script.</summary>
     public static bool IsForeign(string question)
     {
         var letters = question.Count(char.IsLetter);

@@ -6,39 +6,31 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <summary>The result of the search for a question.</summary>
-/// <param name="SearchText">The query.</param>
 /// <param name="Passages">What the answer may cite, best first; empty when the book does not cover the question.</param>
 /// <param name="IsStrong">True when the passages cover the question well, or contain the selected text.</param>
-/// <param name="Usage">The tokens for rewriting the question; null when it was not rewritten, or the model does not report them.</param>
 internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passages, bool IsStrong, ModelUsage? Usage = null);
 
-/// <summary>Finds the passages of the book that a question is about.</summary>
-/// <param name="model">Null where no model is configured: the question is then searched for as it stands.</param>
+/// <param name="model">Null where no model is configured: questions are then not rewritten.</param>
 internal sealed class Retrieval(
     IPassageIndex index, IOptions<AnsweringOptions> options, IOptions<AiOptions> ai, IOptions<SiteOptions> site, ILogger<Retrieval> log,
     IChatModel? model = null)
 {
-    /// <summary>A passage that covers less of the question's weight is unrelated: the model is not shown it.</summary>
+    /// <summary>A passage that covers a smaller share of the question's weight is unrelated, and the model is not shown it.</summary>
     private const double Related = 0.3;
 
-    /// <summary>The same where no model reads the passages: quoting cannot tell whether they answer the question.</summary>
+    /// <summary>Higher than with a model, because quoting cannot tell whether a passage answers the question.</summary>
     private const double RelatedOffline = 0.46;
 
-    /// <summary>A passage that covers this much of the question's weight answers it.</summary>
     private const double Strong = 0.7;
 
-    /// <summary>
-    /// The same two thresholds for semantic similarity (cosine of text-embedding-3): a question in other words, or in another
-    /// language, shares no words with the passage that answers it.
-    /// </summary>
+    /// <summary>Cosine similarity of text-embedding-3: a question in other words or another language shares no words with its passage.</summary>
     private const double RelatedMeaning = 0.4;
     private const double StrongMeaning = 0.55;
 
     /// <summary>How many characters of the selected text join the query; the index matches all of it separately.</summary>
     private const int SelectedTextInSearch = 600;
 
-    /// <summary>A longer reply of the model is an answer, not a query.</summary>
+    /// <summary>A longer reply is an answer, not a query.</summary>
     private const int LongestQuery = 500;
 
     /// <summary>The share of the answer's time limit for rewriting the question: 6 s of a minute.</summary>
@@ -56,23 +48,20 @@ internal sealed class Retrieval(
         }
 
         var found = await SearchAsync(question.Message, question, isAnswerable, cancellationToken);
-        // A question in another language matches no words of the book: the model translates it.
+        // A question in another language shares no words with the book, so the model translates it.
         return found.Passages.Count == 0 && MayBeForeign(found.SearchText)
             && await RewriteAsync(question, history, cancellationToken) is { } rewritten
             ? await SearchAsync(rewritten.Text, question, isAnswerable: true, cancellationToken) with { Usage = rewritten.Usage }
             : found;
     }
 
-    // Only English is recognized, roughly. For a book in another language any question may be foreign.
+    // Only English is recognized. For a book in another language, any question may be foreign.
     private bool MayBeForeign(string question) => Language.TwoLetterISOLanguageName != "en" || FollowUp.IsForeign(question);
 
     private CultureInfo Language => CultureInfo.GetCultureInfo(options.Value.BookLanguage);
 
-    /// <summary>
-    /// When the book contains the selected text, the passages around it are the sources, whatever the question's words are. Text
-    /// from elsewhere (a translation, a stack trace) would outweigh the question, so the question is searched for alone.
-    /// </summary>
-    /// <param name="isAnswerable">False for a question such as "explain this", which means nothing without the selected text.</param>
+    /// <summary>If the book contains the selected text, the passages around it are the sources, whatever the question says.
+    /// Other text (a translation, a stack trace) would outweigh the question, so only the question is searched for.</summary>
     private async Task<Retrieved> SearchAsync(string text, Question question, bool isAnswerable, CancellationToken cancellationToken)
     {
         if (question.SelectedText is { } selected)
@@ -100,7 +89,6 @@ internal sealed class Retrieval(
 
     private static string Beginning(string selected) => selected[..Math.Min(selected.Length, SelectedTextInSearch)];
 
-    /// <summary>The question as one query that stands alone, in the book's language; null without a usable reply of a model.</summary>
     private async Task<ModelAnswer?> RewriteAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
     {
         if (model is null)

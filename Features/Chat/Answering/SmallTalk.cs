@@ -8,18 +8,14 @@ using YamlDotNet.Serialization.NamingConventions;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <summary>
-/// Greetings, thanks, farewells and "what are you?", answered without a search when a message is nothing else. The phrases and
-/// the answers are in <c>small-talk.yaml</c>.
-/// </summary>
+/// <summary>Answers a message that is only small talk, without a search. The phrases and answers are in <c>small-talk.yaml</c>.</summary>
 internal static partial class SmallTalk
 {
-    /// <summary>Longer messages, in characters, are no small talk.</summary>
     private const int Longest = 200;
 
     private static readonly Phrase[] Phrases = [.. Read()];
 
-    /// <summary>In ascending priority: the highest kind in a message decides its answer.</summary>
+    /// <summary>In ascending priority: the highest kind in a message decides the answer.</summary>
     private enum Kind
     {
         Beside,
@@ -29,13 +25,12 @@ internal static partial class SmallTalk
         WhatAreYou,
     }
 
-    /// <summary>The answer in the message's language; null for any other message, and for one with selected text.</summary>
     public static string? Answer(Question question, SiteOptions site) =>
         question.SelectedText is null && Find(question.Message) is { } phrase
             ? phrase.Answer.Replace("{book}", site.NameBook(phrase.TheBook), StringComparison.Ordinal)
             : null;
 
-    /// <summary>The conversation without its small talk: no question refers to that.</summary>
+    /// <summary>No question refers to small talk.</summary>
     public static IReadOnlyList<HistoryMessage> Without(IReadOnlyList<HistoryMessage> history)
     {
         var isSmallTalk = false;
@@ -55,7 +50,7 @@ internal static partial class SmallTalk
         Phrase? telling = null;
         for (var rest = Fold(message); rest.Length > 0;)
         {
-            // The longest phrase; of several languages, the one that matches as written.
+            // The longest phrase. If several languages have it, the one that is spelled as in the message.
             var next = Phrases.Where(p => p.Begins(rest)).MaxBy(p => (p.Folded.Length, message.Contains(p.Said, StringComparison.OrdinalIgnoreCase)));
             if (next is null)
                 return null;
@@ -67,7 +62,6 @@ internal static partial class SmallTalk
         return telling;
     }
 
-    /// <summary>Words in lower case, without punctuation, emoji, accents and apostrophes, with repeated letters once.</summary>
     private static string Fold(string text) =>
         Repeated().Replace(Marks().Replace(TextAnalyzer.Fold(text).Normalize(NormalizationForm.FormD), ""), "${letter}");
 
@@ -91,7 +85,7 @@ internal static partial class SmallTalk
             select new Phrase(part.Kind, said, Fold(said), part.Answer, language.TheBook);
     }
 
-    // The vowels of Hindi are marks, too, and stay: without them and its double letters, other words become these.
+    // Hindi's vowel signs are marks too. They stay, as do its double letters: without them, other words would match.
     [GeneratedRegex(@"[\p{Mn}'-[\u0941-\u094D\u0962\u0963]]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Marks();
 
@@ -102,7 +96,7 @@ internal static partial class SmallTalk
     {
         private const char FirstHan = '\u2E80';
 
-        /// <summary>True when the text begins with this phrase as whole words; Chinese has no spaces between them.</summary>
+        /// <summary>Chinese has no spaces between words.</summary>
         public bool Begins(string text) =>
             text.StartsWith(Folded, StringComparison.Ordinal)
             && (text.Length == Folded.Length || text[Folded.Length] == ' ' || Folded[^1] >= FirstHan);

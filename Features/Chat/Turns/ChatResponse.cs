@@ -4,10 +4,8 @@ using ChatBackend.Features.Chat.Answering;
 namespace ChatBackend.Features.Chat.Turns;
 
 /// <summary>The answer to a question.</summary>
-/// <param name="Response">
-/// The answer in Markdown, with markers such as [1] that number its citations. It has no HTML and no images, and its links are
-/// http, https, mailto or relative.
-/// </param>
+/// <param name="Response">The answer in Markdown, with markers such as [1] that number its citations. It has no HTML and no images, and its
+/// links are http, https, mailto or relative.</param>
 /// <param name="SessionId">The conversation; send it with the next question.</param>
 /// <param name="Timestamp">When the answer was complete.</param>
 /// <param name="MessageId">The answer's message, for feedback.</param>
@@ -17,17 +15,12 @@ namespace ChatBackend.Features.Chat.Turns;
 /// <param name="Incomplete">True when the answer stops before its end.</param>
 /// <param name="FinishReason">stop, length, content_filter, or interrupted.</param>
 /// <param name="Model">The model that answered; offline-extractive when the book was quoted without a model, small-talk for a prepared reply.</param>
-/// <example>
-/// {
-///   "response": "Over a topic: one node publishes messages, the other subscribes to them [1].",
-///   "incomplete": false, "finish_reason": "stop", "model": "gpt-4o-mini"
-/// }
-/// </example>
+/// <example>{"response":"Over a topic: one node publishes messages, the other subscribes to them [1].",
+/// "incomplete":false,"finish_reason":"stop","model":"gpt-4o-mini"}</example>
 internal sealed record ChatResponse(
     string Response, Guid SessionId, DateTimeOffset Timestamp, Guid MessageId, Guid TurnId,
     IReadOnlyList<Citation> Citations, Grounding Grounding, bool Incomplete, string FinishReason, string Model, Usage Usage)
 {
-    /// <summary>A turn's answer as its client gets it.</summary>
     public static ChatResponse From(Answer answer, ClaimedTurn turn, DateTimeOffset timestamp, int latencyMs) => new(
         answer.Text, turn.SessionId, timestamp, Guid.NewGuid(), turn.Id, answer.Citations, answer.Grounding, answer.IsIncomplete,
         answer.Finish is { } finish ? TurnJson.Name(finish) : "interrupted", answer.Model,

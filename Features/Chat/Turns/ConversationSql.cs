@@ -6,13 +6,10 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>Reads a turn's conversation: two columns for a select from a relation named <c>turn</c> (session_id, number).</summary>
+/// <summary>Two columns for a select from a relation named <c>turn</c> (session_id, number).</summary>
 internal static class ConversationSql
 {
-    /// <summary>
-    /// The messages before the turn, of completed turns only, at most <c>@HistoryLimit</c>, oldest first, and <c>@UserId</c>'s profile.
-    /// The question of a failed turn is left out: the model would answer it as well.
-    /// </summary>
+    /// <summary>Leaves out the questions of failed turns, because the model would answer them too.</summary>
     public const string Columns =
         """
 
@@ -38,7 +35,7 @@ internal static class ConversationSql
             ) as profile
         """;
 
-    /// <summary>The conversation of a turn, or null while the turn before has not ended.</summary>
+    /// <summary>Returns null while the turn before has not ended.</summary>
     public static async Task<Conversation?> TryReadAsync(NpgsqlDataSource database, ClaimedTurn turn, CancellationToken cancellationToken)
     {
         var row = await database.RetryAsync(

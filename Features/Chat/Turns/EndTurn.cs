@@ -4,18 +4,15 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>Ends a turn, once. An attempt that lost the turn to a later one changes nothing.</summary>
+/// <summary>Ends a turn once. An attempt that lost the turn to a later one changes nothing.</summary>
 internal static class EndTurn
 {
-    /// <summary>Stores the answer as the message after the question.</summary>
     /// <returns>False when the turn is no longer this attempt's, or was deleted.</returns>
     public static Task<bool> CompleteAsync(NpgsqlDataSource database, ClaimedTurn turn, ChatResponse response, CancellationToken cancellationToken) =>
         RunAsync(
             database, turn, "completed", response.MessageId, "assistant", response.Response, TurnJson.Write(response.Citations),
             TurnJson.Write(response), error: null, response, response.Usage, cancellationToken);
 
-    /// <summary>Stores why there is no answer, with a note as the message after the question.</summary>
-    /// <returns>False when the turn is no longer this attempt's, or was deleted.</returns>
     public static Task<bool> FailAsync(NpgsqlDataSource database, ClaimedTurn turn, TurnFailure failure, int latencyMs, CancellationToken cancellationToken) =>
         RunAsync(
             database, turn, "failed", Guid.NewGuid(), "system", $"This question was not answered ({failure.Code}).", "[]",
@@ -43,7 +40,7 @@ internal static class EndTurn
             usage.LatencyMs,
         };
 
-        // The message's id tells a retry after a lost reply (already stored) from a turn that another process ended.
+        // The message's id tells a retry after a lost reply from a turn that another process ended.
         return await database.RetryAsync(
             connection => connection.ExecuteScalarAsync<bool>(new(
                 """

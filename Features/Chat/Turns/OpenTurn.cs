@@ -7,33 +7,25 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>The outcome of opening a turn.</summary>
 internal abstract record TurnOpening
 {
-    /// <summary>This process answers the turn.</summary>
-    /// <param name="Conversation">Null when an earlier turn of the session is still running: this one waits for it.</param>
+    /// <param name="Conversation">Null when an earlier turn of the session is still running.</param>
     public sealed record Claimed(ClaimedTurn Turn, Conversation? Conversation) : TurnOpening;
 
-    /// <summary>The key was used before with the same body: this is its turn, ended or running.</summary>
     public sealed record Repeated(Guid TurnId, Guid SessionId) : TurnOpening;
 
-    /// <summary>The key was used before with another body.</summary>
     public sealed record KeyReused : TurnOpening;
 
-    /// <summary>The session belongs to another reader.</summary>
     public sealed record SessionNotFound : TurnOpening;
 }
 
-/// <summary>An <c>Idempotency-Key</c> and the scope in which it is unique: two clients may choose the same key.</summary>
+/// <summary>Two clients may choose the same key, so a key is unique only within its scope.</summary>
 internal sealed record IdempotencyKey(string Scope, string Key);
 
 /// <summary>Commits the question and its turn before the index or the model is asked.</summary>
 internal static class OpenTurn
 {
-    /// <summary>
-    /// Opens a turn and reads its conversation in one round trip. The same key and body find the turn that they opened before;
-    /// it is started again when it failed or its process died.
-    /// </summary>
+    /// <summary>The same key and body find the turn that they opened before. It starts again if it failed or its process died.</summary>
     public static async Task<TurnOpening> RunAsync(
         NpgsqlDataSource database, TurnOptions options, Guid process, Guid sessionId, string? userId, Question question,
         IdempotencyKey? key, CancellationToken cancellationToken)
@@ -50,7 +42,7 @@ internal static class OpenTurn
             Request = request,
             key?.Scope,
             key?.Key,
-            // What the client sent, so without a session id that was made for it.
+            // What the client sent, so not a session id that was generated for it.
             Hash = SHA256.HashData(Encoding.UTF8.GetBytes(request)),
             Process = process,
             options.Lease,
@@ -59,7 +51,7 @@ internal static class OpenTurn
 
         try
         {
-            // The ids are chosen here, so a retry after a broken connection cannot open a second turn.
+            // The ids are generated here, so a retry after a broken connection cannot open a second turn.
             var opened = await database.RetryAsync(
                 connection => connection.QuerySingleOrDefaultAsync<OpenedRow>(new(Sql, parameters, cancellationToken: cancellationToken)),
                 cancellationToken);
@@ -71,7 +63,7 @@ internal static class OpenTurn
         }
         catch (PostgresException e) when (e.ConstraintName == "turns_idempotency_key")
         {
-            // Null when the session was deleted in between: the key is free again.
+            // Null when the session was deleted in between, which frees the key.
             return await RepeatAsync(database, parameters, userId, question, cancellationToken)
                 ?? await RunAsync(database, options, process, sessionId, userId, question, key, cancellationToken);
         }
@@ -82,15 +74,15 @@ internal static class OpenTurn
         }
     }
 
-    /// <summary>True when the key has a turn that costs nothing more. A failed turn would ask the model again.</summary>
+    /// <summary>False for a failed turn, because it would ask the model again.</summary>
     public static Task<bool> IsKnownAsync(NpgsqlDataSource database, IdempotencyKey key, CancellationToken cancellationToken) => database.RetryAsync(
         connection => connection.ExecuteScalarAsync<bool>(new(
             "select exists (select from turns where idempotency_scope = @Scope and idempotency_key = @Key and state <> 'failed')",
             key, cancellationToken: cancellationToken)),
         cancellationToken);
 
-    // The update of a session locks its row, so turns are numbered in the order of asking. The snapshot of the rest may be
-    // older than that lock: is_next is then false, and the conversation is read when the turn before has ended.
+    // The update locks the row of the session, so turns are numbered in the order of asking. The snapshot may be older than
+    // the lock: is_next is then false, and the conversation is read when the turn before has ended.
     private const string Sql =
         """
         with session as (

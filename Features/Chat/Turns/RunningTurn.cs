@@ -3,13 +3,10 @@ using ChatBackend.Features.Chat.Answering;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>
-/// A turn that this process is answering. It has one writer, which waits for no reader, and any number of readers. They share
-/// one copy of the text, and each takes only what is new to it.
-/// </summary>
+/// <summary>Has one writer, which does not wait for readers, and any number of readers. They share one copy of the text.</summary>
 internal sealed class RunningTurn : IAnswerDraft, IDisposable
 {
-    /// <summary>The longest text of one event, in UTF-16 code units: as much as is copied for a reader that does not read it.</summary>
+    /// <summary>In UTF-16 code units. Limits how much is copied for a reader that does not read it.</summary>
     private const int MostInOneEvent = 4 * 1024;
 
     private readonly Lock _lock = new();
@@ -23,7 +20,6 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
     private int _savedLength;
     private TaskCompletionSource _changed = NewSignal();
 
-    /// <param name="handOn">Stops all turns of this process.</param>
     public RunningTurn(ClaimedTurn turn, CancellationToken handOn)
     {
         Turn = turn;
@@ -32,10 +28,9 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
 
     public ClaimedTurn Turn { get; }
 
-    /// <summary>Canceled when the attempt has to stop.</summary>
     public CancellationToken Stopped => _stop.Token;
 
-    /// <summary>Completes at the next change: take it before the snapshot, wait for it after.</summary>
+    /// <summary>Completes at the next change. Take it before the snapshot, and wait for it after.</summary>
     public Task Changed
     {
         get
@@ -45,7 +40,6 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
         }
     }
 
-    /// <inheritdoc/>
     public string Text
     {
         get
@@ -55,26 +49,23 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
         }
     }
 
-    /// <summary>Cancels the attempt, without waiting for it. The turn stays as it is in the database.</summary>
+    /// <summary>Does not wait for the attempt. The turn stays as it is in the database.</summary>
     public void Stop() => _ = _stop.CancelAsync();
 
-    /// <summary>The attempt is over. The token source has nothing to dispose of, and <see cref="Stop"/> may still be called.</summary>
+    /// <summary>The token source is not disposed of, because <see cref="Stop"/> may still be called.</summary>
     public void Dispose() => _handingOn.Unregister();
 
-    /// <inheritdoc/>
     public void SetRetrieved(IReadOnlyList<RetrievedPassage> retrieved) => Change(() => _retrieved = retrieved);
 
-    /// <inheritdoc/>
     public void Append(string text, IReadOnlyList<Citation> citations) => Change(() =>
     {
         _text.Append(text);
         _citations = citations;
     });
 
-    /// <summary>The turn is over for this process. Only the first call counts.</summary>
+    /// <summary>Only the first call counts.</summary>
     public void Finish(TurnEnd end) => Change(() => _end.TrySetResult(end));
 
-    /// <summary>The turn now, with as much of its text from an offset on as one event takes.</summary>
     /// <param name="offset">In UTF-16 code units; no text when it is past the end.</param>
     public TurnSnapshot Snapshot(int offset)
     {
@@ -82,7 +73,6 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
         {
             var start = Math.Min(offset, _text.Length);
             var end = Math.Min(_text.Length, start + MostInOneEvent);
-            // A surrogate pair is not split.
             if (end < _text.Length && char.IsHighSurrogate(_text[end - 1]))
                 end--;
             return new(
@@ -91,10 +81,8 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
         }
     }
 
-    /// <summary>Waits for the end.</summary>
     public Task<TurnEnd> WaitForEndAsync(CancellationToken cancellationToken) => _end.Task.WaitAsync(cancellationToken);
 
-    /// <summary>What is not in the database yet, for readers on other replicas.</summary>
     public TurnPartial Unsaved()
     {
         lock (_lock)
@@ -104,8 +92,7 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
         }
     }
 
-    /// <summary>Marks it as stored.</summary>
-    /// <param name="length">The length of the text there, in UTF-16 code units.</param>
+    /// <param name="length">The length of the stored text, in UTF-16 code units.</param>
     public void Saved(TurnPartial partial, int length)
     {
         lock (_lock)
@@ -131,8 +118,6 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
 
-/// <summary>What of a running turn is not in the database yet.</summary>
 /// <param name="Sources">Null when they have not changed.</param>
 /// <param name="Start">Where the text begins in the answer, in UTF-16 code units.</param>
-/// <param name="Text">Empty when all of it is stored.</param>
 internal sealed record TurnPartial(TurnSources? Sources, int Start, string Text);

@@ -1,17 +1,16 @@
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>A reader's position in a turn's stream. Its text is the id of the last event that was sent.</summary>
+/// <summary>A reader's position in a turn's stream, sent as the id of each event.</summary>
 /// <param name="Attempt">The attempt whose events were sent; 0 before the first.</param>
 /// <param name="Sources">0 before the citations event; then the number of citations sent, plus one.</param>
 /// <param name="Offset">The length of the text that was sent, in UTF-16 code units.</param>
 internal sealed record StreamCursor(int Attempt, int Sources, int Offset)
 {
-    /// <summary>The id of an attempt's last event.</summary>
     public static string EndOf(int attempt) => $"{attempt}.end";
 
     public override string ToString() => $"{Attempt}.{Sources}.{Offset}";
 
-    /// <summary>The position that an id stands for; the start for any other text.</summary>
+    /// <summary>Any other text means the start.</summary>
     public static StreamCursor Parse(string? id) =>
         id?.Split('.') is [var a, var s, var o]
         && int.TryParse(a, out var attempt) && int.TryParse(s, out var sources) && int.TryParse(o, out var offset)

@@ -7,10 +7,7 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>
-/// Renews the leases of the turns that this process answers, takes over turns whose process died, and hands on its own turns
-/// when it stops.
-/// </summary>
+/// <summary>Renews the leases of this process's turns, takes over turns of processes that died, and hands on its own at shutdown.</summary>
 internal sealed class TurnLeases(
     NpgsqlDataSource database, DatabaseStart databaseStart, TurnRunner runner, IOptions<TurnOptions> options, IOptions<HostOptions> host,
     IHostApplicationLifetime lifetime, TimeProvider time, ILogger<TurnLeases> log)
@@ -18,21 +15,17 @@ internal sealed class TurnLeases(
 {
     private const int TakeOverLimit = 16;
 
-    /// <summary>The longest time between two looks for abandoned turns while nothing happens.</summary>
+    /// <summary>The longest time between two looks for abandoned turns while the service is idle.</summary>
     private static readonly TimeSpan LongestQuiet = TimeSpan.FromHours(1);
 
-    /// <summary>What is left of the host's time when turns are handed on: to tell their readers and give back the leases.</summary>
+    /// <summary>The part of the host's shutdown timeout that is kept for handing on turns.</summary>
     private static readonly TimeSpan HandOnTime = TimeSpan.FromSeconds(5);
 
     private TaskCompletionSource _nudge = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>There may be work: a turn has begun, or somebody waits for one whose lease has expired.</summary>
     public void Nudge() => _nudge.TrySetResult();
 
-    /// <summary>
-    /// The server drains its connections before this service is stopped, and would cut off the streams at the end of the host's
-    /// time: turns that last that long are handed on before.
-    /// </summary>
+    /// <summary>The server drains its connections before this service stops, so turns that outlast the drain are handed on before.</summary>
     public override Task StartAsync(CancellationToken cancellationToken)
     {
         runner.Started += (_, _) => Nudge();
@@ -44,7 +37,6 @@ internal sealed class TurnLeases(
         return base.StartAsync(cancellationToken);
     }
 
-    /// <summary>Lets the running turns end within the time that the host gives, then hands the others on.</summary>
     public override async Task StopAsync(CancellationToken cancellationToken)
     {
         try
@@ -57,7 +49,7 @@ internal sealed class TurnLeases(
         }
 
         await runner.HandOnAsync();
-        // The loop first: what it was just taking over is given back, too.
+        // The loop stops first, so that turns that it is just taking over are given back too.
         await base.StopAsync(cancellationToken);
         await Task.WhenAll(runner.Attempts);
     }
@@ -71,23 +63,22 @@ internal sealed class TurnLeases(
             try
             {
                 await RenewAsync(stoppingToken);
-                // A process that is about to stop would have to hand them on at once.
+                // A process that is stopping would have to hand them on at once.
                 if (!lifetime.ApplicationStopping.IsCancellationRequested && !runner.HasHandedOn)
                     await TakeOverAsync(stoppingToken);
             }
             catch (Exception e) when (e.IsDatabaseUnavailable())
             {
-                // The next beat tries again; a lease outlasts several.
+                // The next beat tries again. A lease outlasts several beats.
                 log.LogWarning("The turns' leases could not be renewed: {Reason}", e.GetType().Name);
             }
             catch (Exception e) when (!stoppingToken.IsCancellationRequested)
             {
-                // Any other exception would make the host stop the whole service.
+                // The host would stop the whole service at any other exception.
                 log.LogError(e, "The turns' leases could not be renewed");
             }
 
-            // The longer the service is idle, the more rarely it looks (the pause is as long as the quiet before): a database
-            // that suspends when idle can.
+            // The pause is as long as the service has been idle, so that a database that suspends when idle can do so.
             if (runner.Running.Count > 0)
                 quietSince = time.GetTimestamp();
             var quiet = time.GetElapsedTime(quietSince);
@@ -115,7 +106,7 @@ internal sealed class TurnLeases(
         }
     }
 
-    /// <returns>True when nudged before the pause was over; beats are never closer than <see cref="TurnOptions.Beat"/>.</returns>
+    /// <returns>True when nudged before the pause was over.</returns>
     private async Task<bool> WaitAsync(TimeSpan pause, CancellationToken cancellationToken)
     {
         var beat = options.Value.Beat;
@@ -130,18 +121,13 @@ internal sealed class TurnLeases(
         return true;
     }
 
-    /// <summary>
-    /// Renews the leases of this process's turns and appends the text written since, for readers on other replicas.
-    /// </summary>
-    /// <returns>
-    /// The turns that are still this process's, with the length of their stored text in UTF-16 code units. The others were taken
-    /// over, ended or deleted.
-    /// </returns>
+    /// <summary>Also appends the text written since the last beat, for readers on other replicas.</summary>
+    /// <returns>The turns that this process still has, with the length of their stored text in UTF-16 code units.</returns>
     public static async Task<IReadOnlyDictionary<Guid, int>> RenewAsync(
         NpgsqlDataSource database, Guid process, TimeSpan lease, IReadOnlyList<(Guid Id, int Attempt, TurnPartial New)> turns, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
-        // A beat whose reply was lost sends the same text again: only what is missing is appended.
+        // A retry after a lost reply sends the same text again, so only what is missing is appended.
         var kept = await connection.QueryAsync<(Guid Id, int Saved)>(new(
             """
             update turns
@@ -170,10 +156,7 @@ internal sealed class TurnLeases(
         return kept.ToDictionary(t => t.Id, t => t.Saved);
     }
 
-    /// <summary>
-    /// Takes over turns whose leases have expired; each goes to one process only. A turn that was handed on has no owner: no process
-    /// died with it.
-    /// </summary>
+    /// <summary>A turn that was handed on has no owner, so its takeovers do not grow: no process died with it.</summary>
     private async Task TakeOverAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -201,10 +184,7 @@ internal sealed class TurnLeases(
         }
     }
 
-    /// <summary>
-    /// Ends the leases at once, so that another process need not wait until they expire. The turns have no owner then: a renewal
-    /// in flight that arrives later finds nothing to renew.
-    /// </summary>
+    /// <summary>The turns have no owner then, so a renewal that arrives later finds nothing to renew.</summary>
     public static async Task ReleaseAsync(NpgsqlDataSource database, Guid process, CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);

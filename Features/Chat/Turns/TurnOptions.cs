@@ -2,12 +2,11 @@ using System.ComponentModel.DataAnnotations;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>How processes share the turns: the section <c>Turns</c> of the configuration, changed mostly by tests.</summary>
+/// <summary>The section <c>Turns</c> of the configuration, changed mostly by tests.</summary>
 internal sealed class TurnOptions
 {
     public const string Section = "Turns";
 
-    /// <summary>How often a turn is taken over from a process that died, before it fails.</summary>
     public const int MaxTakeovers = 3;
 
     /// <summary>How long a turn belongs to a process after the last renewal.</summary>

@@ -9,15 +9,12 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>
-/// Follows a turn to its end: in memory where this process answers it, otherwise in the database, where the process that answers
-/// it saves the text every second.
-/// </summary>
+/// <summary>Reads a turn in memory if this process answers it, otherwise in the database, where its text is saved every second.</summary>
 internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, TurnLeases leases, TimeProvider time)
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Waits for a turn's end. Null when its session was deleted.</summary>
+    /// <summary>Returns null when the session was deleted.</summary>
     public async Task<TurnEnd?> WaitAsync(Guid turnId, CancellationToken cancellationToken)
     {
         while (true)
@@ -34,7 +31,6 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
         }
     }
 
-    /// <summary>The turn's events from its start, or from the one after <paramref name="lastEventId"/>.</summary>
     public async IAsyncEnumerable<ServerSentEvent> FollowAsync(
         Guid turnId, string? lastEventId, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -42,13 +38,13 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
         RunningTurn? running = null;
         while (true)
         {
-            // Kept once found: it knows how the turn ended when the runner has removed it, or the database is unavailable.
+            // Kept once found: it knows the end when the runner has removed it, or the database is unavailable.
             running ??= runner.Find(turnId);
             var changed = running?.Changed;
             var (snapshot, problem) = running is null ? await TryReadAsync(turnId, cursor.Offset, cancellationToken) : (running.Snapshot(cursor.Offset), null);
             if (problem is not null)
             {
-                // With the reader's position: a reconnect resumes there.
+                // The id is the reader's position, so that a reconnect resumes there.
                 yield return Error(cursor.ToString(), problem, turnId);
                 yield break;
             }
@@ -64,7 +60,7 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
                 var isFromStart = cursor.Offset == 0;
                 cursor = new(snapshot.Attempt, 0, 0);
                 yield return new(cursor.ToString(), "turn", TurnJson.Write(new TurnEvent(turnId, snapshot.SessionId, snapshot.Attempt)));
-                // The offset was in another attempt's text, so the snapshot lacks the start of this one's.
+                // The offset was in another attempt's text, so the snapshot lacks the start of this one.
                 if (!isFromStart)
                     continue;
             }
@@ -100,11 +96,10 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
                 continue;
             }
 
-            // Another attempt has the turn now: from here on the database is read.
+            // Another attempt has the turn now, so the database is read from here on.
             running = null;
             if (runner.HasHandedOn)
             {
-                // With the reader's position: another replica resumes there.
                 yield return Error(cursor.ToString(), TurnFailure.ServerStopping(snapshot.Retrieved), turnId);
                 yield break;
             }
@@ -113,7 +108,7 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
         }
     }
 
-    /// <summary>The turn, or why it cannot be read: a stream that has begun ends with an error event, not without an end.</summary>
+    /// <summary>Returns errors, because a stream that has begun must end with an error event.</summary>
     private async Task<(TurnSnapshot? Snapshot, TurnFailure? Problem)> TryReadAsync(Guid turnId, int offset, CancellationToken cancellationToken)
     {
         try
@@ -126,7 +121,6 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
         }
     }
 
-    /// <summary>The turn as stored, with its text from the offset on; null when it was deleted.</summary>
     private async Task<TurnSnapshot?> ReadAsync(Guid turnId, int offset, CancellationToken cancellationToken)
     {
         var row = await database.RetryAsync(
@@ -161,7 +155,7 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
     private static ServerSentEvent Error(string id, TurnFailure failure, Guid turnId)
     {
         var problem = failure.ToProblem(turnId);
-        // What ProblemWriter adds to problems that are a response of their own.
+        // ProblemWriter adds these to a problem that is a response of its own.
         problem.Instance = $"/chat/turns/{turnId}";
         problem.Extensions["trace_id"] = Activity.Current?.TraceId.ToString();
         return new(id, "error", TurnJson.Write(problem));

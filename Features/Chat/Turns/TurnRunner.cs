@@ -7,48 +7,36 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>
-/// Answers turns in the background, whatever their clients do: an attempt waits for the turn before it, has the answer written
-/// and ends the turn.
-/// </summary>
+/// <summary>Answers turns in the background, even if their clients disconnect.</summary>
 internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer, TimeProvider time, ILogger<TurnRunner> log) : IDisposable
 {
-    /// <summary>How long an attempt sleeps before it looks again whether another replica has ended the turn before.</summary>
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>How long a written answer waits for an unavailable database: asking the model again costs more.</summary>
+    /// <summary>How long an answer waits for an unavailable database, because asking the model again costs more.</summary>
     private static readonly TimeSpan KeepFor = TimeSpan.FromSeconds(30);
 
     private readonly ConcurrentDictionary<Guid, RunningTurn> _running = new();
     private readonly ConcurrentDictionary<RunningTurn, Task> _attempts = new();
     private readonly CancellationTokenSource _handOn = new();
 
-    /// <summary>Raised when an attempt begins.</summary>
     public event EventHandler? Started;
 
-    /// <summary>This process, as the leases name it.</summary>
     public Guid Process { get; } = Guid.NewGuid();
 
-    /// <summary>The turns that this process is answering.</summary>
     public ICollection<RunningTurn> Running => _running.Values;
 
-    /// <summary>What this process works on, attempts that are being stopped included.</summary>
+    /// <summary>Includes attempts that are being stopped.</summary>
     public ICollection<Task> Attempts => _attempts.Values;
 
-    /// <summary>True once this process has given up its turns, to stop: their readers reconnect and find another.</summary>
     public bool HasHandedOn => _handOn.IsCancellationRequested;
 
-    /// <summary>The turn, when this process is answering it.</summary>
     public RunningTurn? Find(Guid turnId) => _running.GetValueOrDefault(turnId);
 
-    /// <summary>Stops all attempts after a time and gives their leases back.</summary>
     public void HandOnAfter(TimeSpan delay) => _handOn.CancelAfter(delay);
 
-    /// <summary>Stops all attempts now and gives their leases back.</summary>
     public Task HandOnAsync() => _handOn.CancelAsync();
 
-    /// <summary>Begins to answer a turn. It goes on when the caller is gone.</summary>
-    /// <param name="conversation">Null when it has to be read once the turn before has ended.</param>
+    /// <param name="conversation">Null when it has to be read after the turn before has ended.</param>
     public void Start(ClaimedTurn turn, Conversation? conversation)
     {
         var running = new RunningTurn(turn, _handOn.Token);
@@ -58,7 +46,7 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
             before = other;
             return other.Turn.Attempt > turn.Attempt ? other : running;
         });
-        // An earlier attempt at the same turn here would ask the model for an answer that it may no longer store.
+        // An earlier attempt at the same turn would ask the model for an answer that it may no longer store.
         (before?.Turn.Attempt > turn.Attempt ? running : before)?.Stop();
 
         var attempt = Task.Run(() => RunAsync(running, conversation));
@@ -68,7 +56,7 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         Started?.Invoke(this, EventArgs.Empty);
     }
 
-    /// <summary>Stops what still runs. The token source itself is not disposed of: the host may stop <see cref="TurnLeases"/> later.</summary>
+    /// <summary>The token source is not disposed of, because the host may stop <see cref="TurnLeases"/> later.</summary>
     public void Dispose() => _handOn.Cancel();
 
     private async Task RunAsync(RunningTurn running, Conversation? conversation)
@@ -80,7 +68,7 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         {
             if (turn.Takeovers > TurnOptions.MaxTakeovers)
             {
-                // Whatever ends the process each time must not do so forever.
+                // The turn may be what ends each process, so the takeovers are limited.
                 await FailAsync(running, TurnFailure.Abandoned(), started, stop);
                 return;
             }
@@ -100,7 +88,7 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         }
         finally
         {
-            // Only this attempt: a later one may have taken its place.
+            // Only this attempt is removed, because a later one may have taken its place.
             _running.TryRemove(KeyValuePair.Create(turn.Id, running));
             running.Finish(TurnEnd.Lost);
             running.Dispose();
@@ -109,7 +97,6 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         }
     }
 
-    /// <summary>Waits until the turn before has ended, here or on another replica.</summary>
     private async Task<Conversation> WaitForPlaceAsync(ClaimedTurn turn, CancellationToken cancellationToken)
     {
         while (true)
@@ -154,7 +141,7 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         }
         catch (Exception e)
         {
-            // The database is unavailable too: the reader is told, and the turn is taken over when its lease has expired.
+            // The database is unavailable too: the reader gets the failure, and the turn is taken over when its lease expires.
             log.LogWarning("Turn {Turn} could not be ended: {Reason}", running.Turn.ShortId, e.GetType().Name);
             running.Finish(new(null, failure));
         }
