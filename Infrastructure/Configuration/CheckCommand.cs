@@ -1,11 +1,11 @@
 
 namespace ChatBackend.Infrastructure.Configuration;
 
-/// <summary><c>ChatBackend check</c>: each setting and its state, and whether the service would start.</summary>
+/// <summary>The command <c>ChatBackend check</c>.</summary>
 internal static class CheckCommand
 {
-    /// <summary>Prints a line a setting (name, state, value or default), then what is wrong.</summary>
-    /// <returns>The exit code: 1 when the service would not start.</returns>
+    /// <summary>Prints one line per setting (name, state, value or default), then the problems.</summary>
+    /// <returns>The exit code: 1 if the service would not start.</returns>
     public static int Run(IConfiguration configuration, bool isDevelopment, TextWriter output)
     {
         var problems = SettingsTable.Problems(configuration, isDevelopment);
@@ -31,6 +31,6 @@ internal static class CheckCommand
         _ => ("set", setting.IsSecret ? Masked(value) : value),
     };
 
-    // Enough to tell two keys apart, too little to use one; an address may hold a password anywhere.
+    // Four characters are enough to tell two keys apart. An address may hold a password anywhere, so it is masked completely.
     private static string Masked(string value) => value.Length >= 24 && !value.Contains("://") && !value.Contains('=') ? $"***{value[^4..]}" : "***";
 }

@@ -3,13 +3,8 @@ namespace ChatBackend.Infrastructure.Configuration;
 /// <summary>Prepares the environment variables before anything reads them.</summary>
 internal static class EnvironmentFile
 {
-    /// <summary>
-    /// In development, takes from <c>.env</c> what the environment does not have (<c>NAME=value</c> lines, <c>#</c> comments,
-    /// optional <c>export</c> and quotes). Everywhere, a blank variable counts as one that is not set, as compose files
-    /// write <c>NAME=</c> for "none".
-    /// </summary>
-    /// <param name="path">The file; nothing happens where there is none.</param>
-    /// <param name="isDevelopment">Whether the file is read.</param>
+    /// <summary>Sets the variables of <c>.env</c> that the environment does not have, in development only. A blank variable counts as not
+    /// set, in production too, because compose files write <c>NAME=</c> for "none".</summary>
     public static void Load(string path, bool isDevelopment)
     {
         if (isDevelopment && File.Exists(path))
@@ -29,7 +24,7 @@ internal static class EnvironmentFile
         }
     }
 
-    /// <summary>The names and values of an <c>.env</c> file's lines.</summary>
+    /// <summary>Reads <c>NAME=value</c> lines with <c>#</c> comments, and an optional <c>export</c> and quotes.</summary>
     public static IEnumerable<(string Name, string Value)> Parse(IEnumerable<string> lines) =>
         from line in lines
         let text = line.Trim()
@@ -43,7 +38,7 @@ internal static class EnvironmentFile
     {
         if (value.Length >= 2 && value[0] is '"' or '\'' && value[^1] == value[0])
             return value[1..^1];
-        // A comment behind an unquoted value needs a space before it: keys and URLs may hold a #.
+        // A comment after an unquoted value needs a space before it, because keys and URLs may contain a #.
         return value.IndexOf(" #", StringComparison.Ordinal) is >= 0 and var comment ? value[..comment].TrimEnd() : value;
     }
 }

@@ -9,7 +9,6 @@ namespace ChatBackend.Infrastructure.Configuration;
 /// <summary>Every environment variable that an operator may set, in the README's order.</summary>
 internal static class SettingsTable
 {
-    /// <summary>The default of <c>PORT</c>.</summary>
     public const string DefaultPort = "8000";
 
     private static readonly AiOptions Ai = new();
@@ -50,11 +49,7 @@ internal static class SettingsTable
         new("OTEL_EXPORTER_OTLP_ENDPOINT", "where traces and metrics go (OTLP)", "off", HttpUrl),
     ];
 
-    /// <summary>
-    /// What keeps the service from starting, one sentence each, all at once; empty when it may start.
-    /// </summary>
-    /// <param name="configuration">Where the values are.</param>
-    /// <param name="isDevelopment">Whether what is missing has a stand-in on a developer's machine.</param>
+    /// <summary>All problems that keep the service from starting, one sentence each. In development, some settings may be missing.</summary>
     public static IReadOnlyList<string> Problems(IConfiguration configuration, bool isDevelopment)
     {
         var problems = new List<string>();

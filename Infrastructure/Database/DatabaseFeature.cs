@@ -6,7 +6,7 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Database;
 
-/// <summary>PostgreSQL: one data source for the process, migrated before the first request that needs it.</summary>
+/// <summary>PostgreSQL: one data source for the process. The database is migrated before the first request that needs it.</summary>
 internal static class DatabaseFeature
 {
     public static void AddDatabase(this WebApplicationBuilder builder)
@@ -40,7 +40,7 @@ internal static class DatabaseFeature
         { Started = services.GetRequiredService<DatabaseStart>().WaitAsync(CancellationToken.None) });
     }
 
-    /// <summary>Until the database is migrated, answers 503 at once to every request but those that need no database.</summary>
+    /// <summary>Answers 503 until the database is migrated, except to requests that need no database.</summary>
     public static void UseDatabase(this WebApplication app) => app.Use((context, next) =>
     {
         var start = context.RequestServices.GetRequiredService<DatabaseStart>();
@@ -52,10 +52,8 @@ internal static class DatabaseFeature
             .ExecuteAsync(context);
     });
 
-    /// <summary>
-    /// Starts the private server if <c>DATABASE_URL</c> is not set. Call it before the host starts: the host creates all its
-    /// services, and with them the data source, before it starts the first. The server stops with the application.
-    /// </summary>
+    /// <summary>Starts the private server if <c>DATABASE_URL</c> is not set; it stops with the application. Call this before the host
+    /// starts, because the host creates all its services, and so the data source, before it starts the first one.</summary>
     /// <exception cref="LocalPostgresException">PostgreSQL is not installed, or does not start.</exception>
     public static async Task StartLocalDatabaseAsync(this WebApplication app, CancellationToken cancellationToken)
     {

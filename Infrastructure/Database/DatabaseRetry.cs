@@ -2,18 +2,13 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Database;
 
-/// <summary>
-/// Retries a statement whose connection broke. After the server restarted or was suspended, each pooled connection fails once
-/// (57P01 or a closed socket), and Npgsql leaves retries to the caller (npgsql #5073).
-/// </summary>
+/// <summary>Retries a statement whose connection broke. After the server was restarted or suspended, each pooled connection fails
+/// once (57P01 or a closed socket), and Npgsql leaves retries to the caller (npgsql #5073).</summary>
 internal static class DatabaseRetry
 {
     private static readonly TimeSpan[] Pauses = [TimeSpan.Zero, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(400)];
 
-    /// <summary>
-    /// Opens a connection, runs the work and closes it; retries transient failures up to three times.
-    /// Only for work that may run twice: reads and idempotent writes.
-    /// </summary>
+    /// <summary>Retries transient failures up to three times. Use it only for work that may run twice: reads and idempotent writes.</summary>
     public static async Task<T> RetryAsync<T>(
         this NpgsqlDataSource database, Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
     {
@@ -26,7 +21,7 @@ internal static class DatabaseRetry
             }
             catch (Exception e) when (attempt < Pauses.Length && e.IsDatabaseUnavailable() && !IsTimeLimit(e))
             {
-                // A session can stay read-only when its server no longer is: open new ones.
+                // A session can stay read-only after its server has become writable: open new sessions.
                 if (e.IsReadOnly())
                     database.Clear();
                 await Task.Delay(Pauses[attempt], cancellationToken);
@@ -34,7 +29,7 @@ internal static class DatabaseRetry
         }
     }
 
-    // A full pool or a slow statement has used its whole time limit: a retry would only make the queue longer.
+    // A full pool or a slow statement has already used its whole time limit: a retry would only make the queue longer.
     private static bool IsTimeLimit(Exception exception) =>
         exception is TimeoutException or NpgsqlException { InnerException: TimeoutException } or PostgresException { SqlState: PostgresErrorCodes.QueryCanceled };
 }

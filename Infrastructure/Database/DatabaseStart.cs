@@ -2,28 +2,23 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Database;
 
-/// <summary>
-/// Runs the migrations in the background while the service already listens. An unavailable database does not stop the
-/// service, as a platform gives up on one that keeps exiting: the start is retried, and <c>/health/ready</c> says what it
-/// waits for.
-/// </summary>
+/// <summary>Runs the migrations in the background while the service already listens. An unavailable database does not stop the
+/// service, because a platform gives up on a service that keeps exiting. The start is retried instead.</summary>
 internal sealed class DatabaseStart(Migrator migrator, NpgsqlConnectionStringBuilder settings, TimeProvider time, ILogger<DatabaseStart> log) : BackgroundService
 {
     private const string WaitingForDatabase = "waiting for the database";
 
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(1);
 
-    /// <summary>How often the log repeats a failure that stays the same.</summary>
     private static readonly TimeSpan LogPause = TimeSpan.FromMinutes(1);
 
     private readonly TaskCompletionSource _migrated = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private string? _logged;
     private long _loggedAt;
 
-    /// <summary>True once every script is applied.</summary>
     public bool IsMigrated => _migrated.Task.IsCompletedSuccessfully;
 
-    /// <summary>What the start waits for, in words that may be public.</summary>
+    /// <summary>What the start waits for. <c>/health/ready</c> shows it, so it must not contain secrets.</summary>
     public string State { get; private set; } = WaitingForDatabase;
 
     public Task WaitAsync(CancellationToken cancellationToken) => _migrated.Task.WaitAsync(cancellationToken);
@@ -38,16 +33,16 @@ internal sealed class DatabaseStart(Migrator migrator, NpgsqlConnectionStringBui
     {
         try
         {
-            // Npgsql looks at its token only once a silent server's time is over.
+            // Npgsql checks its token only when a server that does not answer has reached the timeout.
             await migrator.UpAsync(settings, state => State = state, cancellationToken).WaitAsync(cancellationToken);
             _migrated.TrySetResult();
             return true;
         }
         catch (Exception e)
         {
-            // The service stops: that is no failure to log.
+            // A service that is stopping has not failed: log nothing.
             cancellationToken.ThrowIfCancellationRequested();
-            // A wrong password or a broken script is retried, too: readiness stays 503, and the log repeats why.
+            // A wrong password or a broken script is also retried: readiness stays 503, and the log repeats the reason.
             State = e.IsReadOnly() ? "waiting for the database to take writes" : e.IsDatabaseUnavailable() ? WaitingForDatabase : "the migrations failed; the log says why";
             Log(e);
             return false;

@@ -2,21 +2,17 @@ using System.Net;
 using System.Text.RegularExpressions;
 using Npgsql;
 
-// Npgsql's messages repeat the password, so they are not kept as inner exceptions.
+// Npgsql's messages repeat the password, so these exceptions are not kept as inner exceptions.
 #pragma warning disable MA0054
 
 namespace ChatBackend.Infrastructure.Database;
 
-/// <summary>
-/// Reads <c>DATABASE_URL</c>: a libpq connection URI (PostgreSQL manual, 34.1.1.2) or Npgsql keywords. Npgsql itself
-/// takes only the second, and its message about the first repeats the password.
-/// </summary>
+/// <summary>Reads <c>DATABASE_URL</c>: a libpq connection URI (PostgreSQL manual, 34.1.1.2) or Npgsql keywords. Npgsql itself
+/// accepts only keywords, and its message about a URI repeats the password.</summary>
 internal static partial class DatabaseUrl
 {
-    /// <summary>
-    /// The connection settings, with our defaults for what the URL leaves open.
-    /// </summary>
-    /// <exception cref="FormatException">It cannot be read. The message names the part and never its value.</exception>
+    /// <summary>The connection settings, with our defaults for settings that are not in the URL.</summary>
+    /// <exception cref="FormatException">The URL is malformed. The message names the part, never its value.</exception>
     public static NpgsqlConnectionStringBuilder Parse(string url)
     {
         var trimmed = url.Trim();
@@ -46,7 +42,7 @@ internal static partial class DatabaseUrl
         if (scheme.ToLowerInvariant() is not ("postgres" or "postgresql"))
             throw new FormatException("its scheme is not postgres:// or postgresql://");
 
-        // System.Uri refuses several hosts and some passwords that libpq takes, so the URI is cut by hand.
+        // System.Uri rejects several hosts and some passwords that libpq accepts, so the URI is split by hand.
         var rest = text[(scheme.Length + 3)..];
         var query = "";
         if (rest.IndexOf('?') is >= 0 and var mark)
@@ -103,7 +99,7 @@ internal static partial class DatabaseUrl
         }
     }
 
-    /// <summary>libpq's parameter names, as hosts such as Neon, Supabase, Heroku and Railway put them into their URLs.</summary>
+    /// <summary>libpq's parameter names, which hosts such as Neon, Supabase, Heroku and Railway use in their URLs.</summary>
     private static void SetParameter(NpgsqlConnectionStringBuilder settings, string name, string value)
     {
         try
@@ -149,7 +145,7 @@ internal static partial class DatabaseUrl
                     settings.Database = value;
                     break;
                 default:
-                    // pgbouncer=true, schema=…, pool_timeout=…: other drivers' settings, which libpq would refuse.
+                    // Settings of other drivers (pgbouncer=true, schema=…, pool_timeout=…) are ignored; libpq would reject them.
                     break;
             }
         }
@@ -168,20 +164,20 @@ internal static partial class DatabaseUrl
             settings.CommandTimeout = 10;
         if (!given.Contains("Maximum Pool Size"))
             settings.MaxPoolSize = 30;
-        // Below Neon's five minutes: we close a connection before the suspended server drops it.
+        // Neon suspends a server after five minutes: close an idle connection before the server drops it.
         if (!given.Contains("Connection Idle Lifetime"))
             settings.ConnectionIdleLifetime = 60;
         if (!given.Contains("Application Name"))
             settings.ApplicationName = "chatbackend";
         if (!given.Contains("GSS Encryption Mode"))
             settings.GssEncryptionMode = GssEncryptionMode.Disable;
-        // Npgsql would send DISCARD ALL before a reused connection's next statement, and a transaction pooler, which nothing in
-        // an address gives away, then cuts a large statement off. We keep nothing in a session that needs to be discarded.
+        // Npgsql would send DISCARD ALL before the next statement of a reused connection. A transaction pooler, which no address
+        // reveals, then cuts off a large statement. Our sessions hold no state that must be discarded.
         if (!given.Contains("No Reset On Close"))
             settings.NoResetOnClose = true;
     }
 
-    // libpq refuses it, too; read literally, it would be a different password.
+    // libpq also rejects a stray %. If it were taken literally, the password would be a different one.
     [GeneratedRegex("%(?![0-9A-Fa-f]{2})", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
     private static partial Regex StrayPercent();
 

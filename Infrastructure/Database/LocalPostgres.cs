@@ -7,11 +7,9 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Database;
 
-/// <summary>
-/// A private PostgreSQL for development and tests, from the binaries that the distribution installed: its own folder,
-/// its own port on 127.0.0.1, its own password. If this process is killed the server stays, and the next start takes it over.
-/// </summary>
-/// <param name="folder">Where the server keeps its files; <c>postgres/</c> below it is the data directory.</param>
+/// <summary>A private PostgreSQL for development and tests, from the installed binaries, with its own folder, port (on 127.0.0.1)
+/// and password. If this process is killed, the server keeps running and the next start uses it.</summary>
+/// <param name="folder">Where the server keeps its files; <c>postgres/</c> in it is the data directory.</param>
 /// <param name="extraOptions">More <c>-c name=value</c> options for the server.</param>
 internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnlyList<string> extraOptions) : IAsyncDisposable
 {
@@ -26,17 +24,16 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
     private string? _connectionString;
     private bool _isOwner;
 
-    /// <summary>The server of a service in development: <c>.data/</c> beside its code.</summary>
     public LocalPostgres(IHostEnvironment environment, ILogger<LocalPostgres> log)
         : this(Path.Combine(environment.ContentRootPath, ".data"), log)
     {
     }
 
-    /// <summary>Npgsql keywords for the database; set by <see cref="StartAsync"/>.</summary>
+    /// <summary>Available after <see cref="StartAsync"/>.</summary>
     public string ConnectionString => _connectionString ?? throw new InvalidOperationException("The private PostgreSQL has not been started.");
 
-    /// <summary>Starts the server, or takes over one that runs on the folder already. The first time it makes the folder.</summary>
-    /// <exception cref="LocalPostgresException">There are no binaries, or the server does not start; the message says what to do.</exception>
+    /// <summary>Starts the server, or uses one that already runs on the folder. The first start creates the folder.</summary>
+    /// <exception cref="LocalPostgresException">There are no binaries, or the server does not start. The message says what to do.</exception>
     public async Task StartAsync(CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(folder);
@@ -53,7 +50,7 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
             }
             catch (NpgsqlException e) when (e.IsTransient && attempt < Attempts)
             {
-                // A server that was just killed will soon be gone; one that has just started will soon be ready.
+                // A server that was just killed will soon exit; one that has just started will soon accept connections.
                 await Task.Delay(Pause, cancellationToken);
             }
             catch (NpgsqlException e)
@@ -73,10 +70,9 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
         _isOwner = false;
     }
 
-    /// <summary>Stops the server with the application, after the connections to it.</summary>
     public async ValueTask DisposeAsync() => await StopAsync();
 
-    /// <summary>The folder that holds PostgreSQL's binaries, the newest version first, or null where there is none.</summary>
+    /// <summary>The folder of the newest PostgreSQL binaries; null if there are none.</summary>
     public static string? FindBinaries()
     {
         IEnumerable<string> candidates =
@@ -133,7 +129,7 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
     private async Task InitializeAsync(CancellationToken cancellationToken)
     {
         log.LogInformation("Making a private PostgreSQL in {Folder}", _data);
-        // Made in another folder and moved when complete: a kill in between leaves nothing that looks like a server.
+        // The server is made in another folder and moved when it is complete, so a kill leaves no half-made server.
         var making = _data + ".making";
         if (Directory.Exists(making))
             Directory.Delete(making, recursive: true);
@@ -155,7 +151,7 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
 
     private async Task StartServerAsync(CancellationToken cancellationToken)
     {
-        // Another process may take the free port before the server does: then the next one is tried.
+        // Another process may take the free port before the server does; then the next port is tried.
         for (var attempt = 1; ; attempt++)
         {
             string[] options = ["listen_addresses=127.0.0.1", $"port={FreePort()}", "unix_socket_directories=", .. extraOptions];
@@ -180,10 +176,8 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
             await connection.ExecuteAsync(new("create database chatbackend", cancellationToken: cancellationToken));
     }
 
-    /// <summary>
-    /// After a kill or a power cut postmaster.pid may name a process that is dead but not yet reaped, or by now is another
-    /// program: PostgreSQL takes both for a server that runs. Linux tells them apart.
-    /// </summary>
+    /// <summary>After a kill or a power failure, postmaster.pid may name a process that is dead but not yet reaped, or that is another
+    /// program by now. PostgreSQL takes both for a running server; Linux tells them apart.</summary>
     private void DeleteStalePid()
     {
         var file = Path.Combine(_data, "postmaster.pid");
@@ -227,7 +221,7 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
         return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 
-    /// <summary>PostgreSQL refuses to run as root; its distribution package made a user for it.</summary>
+    /// <summary>PostgreSQL refuses to run as root; its distribution package creates a user for it.</summary>
     private static string ServerUser =>
         File.Exists("/etc/passwd") && File.ReadLines("/etc/passwd").Any(l => l.StartsWith("postgres:", StringComparison.Ordinal)) ? "postgres" : "nobody";
 
@@ -266,5 +260,5 @@ internal sealed class LocalPostgres(string folder, ILogger log, params IReadOnly
     }
 }
 
-/// <summary>The private PostgreSQL cannot be started; the message tells a developer what to do.</summary>
+/// <summary>The private PostgreSQL cannot be started. The message tells a developer what to do.</summary>
 internal sealed class LocalPostgresException(string message) : Exception(message);

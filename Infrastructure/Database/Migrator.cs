@@ -4,36 +4,30 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Database;
 
-/// <summary>A SQL script and the one that reverts it.</summary>
 internal sealed record Script(string Name, string Up, string Down);
 
-/// <summary>
-/// Applies the embedded SQL scripts in order, each in a transaction that holds an advisory lock, so that many replicas may
-/// start at once, also through a transaction pooler. It stands in for DbUp and keeps DbUp's journal
-/// (<c>schemaversions</c>) and script names, so that DbUp can take over without running anything twice.
-/// </summary>
+/// <summary>Applies the embedded SQL scripts in order, each in a transaction that holds an advisory lock, so that many replicas may
+/// start at once, even through a transaction pooler. It uses DbUp's journal (<c>schemaversions</c>) and script names, so DbUp can
+/// replace it without running a script twice.</summary>
 internal sealed class Migrator(ILogger<Migrator> log)
 {
     /// <summary>"chatback" in ASCII: the key of the advisory lock, used for nothing else.</summary>
     public const long LockKey = 0x6368617462_61636B;
 
-    /// <summary>How long one script may take, in seconds.</summary>
+    /// <summary>The time limit of one script, in seconds.</summary>
     private const int ScriptTimeout = 300;
 
     private static readonly TimeSpan Pause = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>The scripts, by name, in the order in which they run.</summary>
     public static IReadOnlyList<Script> Scripts { get; } = ReadScripts();
 
-    /// <summary>Applies what is missing. Safe to call from many processes at once: waits while another one migrates.</summary>
-    /// <param name="report">Called with what it does or waits for, in words that may be public.</param>
-    /// <returns>The names of the scripts that this call applied.</returns>
+    /// <summary>Applies the missing scripts and returns their names. Many processes may call it at once: one migrates, the others wait.</summary>
+    /// <param name="report">Receives what the migrator does or waits for; the text contains no secrets.</param>
     public Task<IReadOnlyList<string>> UpAsync(NpgsqlConnectionStringBuilder settings, Action<string>? report, CancellationToken cancellationToken) => RunAsync(
         settings, report, done => Scripts.FirstOrDefault(s => !done.Contains(s.Name)), script => script.Up,
         "insert into schemaversions (scriptname, applied) values (@Name, now() at time zone 'utc')", cancellationToken);
 
-    /// <summary>Reverts every script after <paramref name="target"/> (null: all of them), newest first.</summary>
-    /// <returns>The names of the scripts that this call reverted.</returns>
+    /// <summary>Reverts every script after <paramref name="target"/> (null: all of them), newest first, and returns their names.</summary>
     public Task<IReadOnlyList<string>> DownAsync(NpgsqlConnectionStringBuilder settings, string? target, CancellationToken cancellationToken) => RunAsync(
         settings, report: null, done => Scripts.Reverse().TakeWhile(s => s.Name != target).FirstOrDefault(s => done.Contains(s.Name)), script => script.Down,
         "delete from schemaversions where scriptname = @Name", cancellationToken);
@@ -43,11 +37,11 @@ internal sealed class Migrator(ILogger<Migrator> log)
         NpgsqlConnectionStringBuilder settings, Action<string>? report, Func<IReadOnlySet<string>, Script?> next, Func<Script, string> sql, string journalSql,
         CancellationToken cancellationToken)
     {
-        // Not from the pool, whose connections cache the types that existed when it was made.
+        // The connection is not pooled, because a pool caches the types that existed when it was created.
         await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Pooling = false }.ConnectionString);
         await connection.OpenAsync(cancellationToken);
         var ran = new List<string>();
-        // Read without the lock first: if nothing is due, nothing is written, and a standby is enough.
+        // The first read takes no lock. If nothing is due, nothing is written, and a standby is enough.
         while (next(await JournalAsync(connection, cancellationToken)) is not null)
         {
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
@@ -59,7 +53,7 @@ internal sealed class Migrator(ILogger<Migrator> log)
                 continue;
             }
 
-            // Another process may have run it since.
+            // Another process may have run it in the meantime.
             if (next(await JournalAsync(connection, cancellationToken)) is not { } script)
                 break;
             report?.Invoke($"migrating {script.Name}");
@@ -73,11 +67,9 @@ internal sealed class Migrator(ILogger<Migrator> log)
         return ran;
     }
 
-    /// <summary>
-    /// Takes the lock for the rest of the transaction, and creates the journal if there is none. A session's lock would
-    /// stay in a pooler's connection. A script that waits longer than 5 s for a table fails: all requests of the replicas
-    /// that still run would queue behind it. A process that freezes, or whose machine is gone, loses the lock after 10 s.
-    /// </summary>
+    /// <summary>Takes the lock until the transaction ends (a session's lock would stay in a pooler's connection), and creates the journal
+    /// if it is missing. A script that waits longer than 5 s for a table fails, because the requests of running replicas would queue
+    /// behind it. A process that freezes, or whose machine fails, loses the lock after 10 s.</summary>
     private static async Task<bool> TryLockAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var isLocked = await connection.ExecuteScalarAsync<bool>(new(
@@ -89,7 +81,7 @@ internal sealed class Migrator(ILogger<Migrator> log)
             """, new { LockKey }, cancellationToken: cancellationToken));
         if (isLocked)
         {
-            // The table is DbUp's own (dbup-postgresql, PostgresqlTableJournal), to the letter.
+            // The table is exactly DbUp's (dbup-postgresql, PostgresqlTableJournal).
             await connection.ExecuteAsync(new(
                 """
                 create table if not exists schemaversions (

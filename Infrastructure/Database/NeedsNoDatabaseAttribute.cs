@@ -1,5 +1,5 @@
 namespace ChatBackend.Infrastructure.Database;
 
-/// <summary>Marks an endpoint that answers also while the database is not migrated yet.</summary>
+/// <summary>Marks an endpoint that answers even before the database is migrated.</summary>
 [AttributeUsage(AttributeTargets.Method)]
 internal sealed class NeedsNoDatabaseAttribute : Attribute;
