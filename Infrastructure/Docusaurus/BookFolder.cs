@@ -3,26 +3,24 @@ using System.Text;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
-/// <summary>The files of a book.</summary>
 /// <param name="Pages">The pages' paths below the folder, with forward slashes, in ordinal order.</param>
-/// <param name="Skipped">Files that are named like a page but are not one, with the reason.</param>
+/// <param name="Skipped">Files that have a page's name but are not pages, with the reason.</param>
 internal sealed record BookFiles(IReadOnlyList<string> Pages, IReadOnlyList<(string Path, string Reason)> Skipped);
 
 /// <summary>The pages of a book in a folder: the <c>.md</c> and <c>.mdx</c> files that Docusaurus would publish.</summary>
 internal static class BookFolder
 {
-    /// <summary>Larger than any page written by hand.</summary>
+    /// <summary>More than any page written by hand.</summary>
     public const long MaxBytes = 8 * 1024 * 1024;
 
     private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
-    /// <summary>Finds the book's pages, and the files that only look like one.</summary>
     /// <remarks>
     /// Ignored, as in Docusaurus: names that begin with <c>_</c> (partials). Also ignored: hidden names,
     /// <c>node_modules</c>, and symbolic links to folders. Skipped: links that are broken, circular or lead out of the
-    /// folder, empty files, and anything but regular files.
+    /// folder, empty files, and anything that is not a regular file.
     /// </remarks>
-    /// <exception cref="DirectoryNotFoundException">There is no such folder.</exception>
+    /// <exception cref="DirectoryNotFoundException">The folder does not exist.</exception>
     public static BookFiles Find(string folder)
     {
         var root = Root(folder);
@@ -42,8 +40,7 @@ internal static class BookFolder
             [.. found.Where(f => f.Reason is not null).Select(f => (f.Path, f.Reason!))]);
     }
 
-    /// <summary>A page's text.</summary>
-    /// <exception cref="DocumentException">It is too large, or not text.</exception>
+    /// <exception cref="DocumentException">The page is too large, or is not text.</exception>
     public static async Task<string> ReadAsync(string folder, string page, CancellationToken cancellationToken)
     {
         var path = Path.Combine(Root(folder), page);

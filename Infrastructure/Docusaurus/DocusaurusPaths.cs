@@ -3,13 +3,11 @@ using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
-/// <summary>
-/// The address that Docusaurus 3 gives a page, with its default settings (no <c>trailingSlash</c>, the default
-/// <c>numberPrefixParser</c>, one version, one language).
-/// </summary>
+/// <summary>The address that Docusaurus 3 gives a page with its default settings (no <c>trailingSlash</c>, the default
+/// <c>numberPrefixParser</c>, one version, one language).</summary>
 internal static class DocusaurusPaths
 {
-    /// <summary>The page's address for citations: absolute if the site's address is known, else from the site's root.</summary>
+    /// <summary>The page's address for citations: absolute if the site's address is known, else relative to the site's root.</summary>
     /// <param name="path">The document's path below the docs folder, with forward slashes.</param>
     public static string Url(string path, FrontMatter frontMatter, SiteOptions site)
     {
@@ -18,10 +16,8 @@ internal static class DocusaurusPaths
         return origin + PageUrl.Encode(Join(basePath, site.DocsRoute, Slug(path, frontMatter)));
     }
 
-    /// <summary>
-    /// Removes a name's number prefix: <c>01-nodes</c>, <c>1. nodes</c> and <c>01 - nodes</c> are <c>nodes</c>.
-    /// Names that begin like a date or a version (<c>2021-11-news</c>, <c>7.0-foo</c>, and so <c>1-2-robots</c>) are kept.
-    /// </summary>
+    /// <summary>Removes a name's number prefix: <c>01-nodes</c>, <c>1. nodes</c> and <c>01 - nodes</c> become <c>nodes</c>.
+    /// Names that begin like a date or a version (<c>2021-11-news</c>, <c>7.0-foo</c>, also <c>1-2-robots</c>) are kept.</summary>
     public static string WithoutNumberPrefix(string name)
     {
         var digits = CountWhile(name, 0, char.IsAsciiDigit);
@@ -36,7 +32,7 @@ internal static class DocusaurusPaths
         var rest = separator + separators;
         rest += CountWhile(name, rest, char.IsWhiteSpace);
 
-        // Docusaurus does not accept a rest that begins with a separator, as in "01- -x".
+        // Docusaurus keeps the prefix if another separator follows it, as in "01- -x".
         return separators == 0 || rest == name.Length || IsSeparator(name[rest]) ? name : name[rest..];
     }
 
@@ -50,7 +46,7 @@ internal static class DocusaurusPaths
         if (frontMatter.Slug is { } slug)
             return slug.StartsWith('/') ? slug : Resolve(slug, folderSlug);
 
-        // Compared with the folder's name including its number: 01-arm/01-arm.md is the folder's page, 01-arm/arm.md is not.
+        // The folder's name is compared with its number: 01-arm/01-arm.md is the folder's page, 01-arm/arm.md is not.
         var isFolderPage = new[] { "index", "readme", folder[(folder.LastIndexOf('/') + 1)..] }.Contains(name, StringComparer.OrdinalIgnoreCase);
         if (isFolderPage)
             return folderSlug;
@@ -83,7 +79,7 @@ internal static class DocusaurusPaths
         if (baseUrl is null)
             return ("", "");
 
-        // On Linux, Uri takes "/book/" for a file, but it is a path on the site.
+        // On Linux, Uri reads "/book/" as a file, but it is a path on the site.
         return baseUrl is { IsAbsoluteUri: true, IsFile: false }
             ? (baseUrl.GetLeftPart(UriPartial.Authority), Uri.UnescapeDataString(baseUrl.AbsolutePath))
             : ("", baseUrl.OriginalString);

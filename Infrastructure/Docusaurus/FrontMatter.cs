@@ -8,7 +8,7 @@ namespace ChatBackend.Infrastructure.Docusaurus;
 /// <param name="Draft">Docusaurus does not publish drafts, so a link to one would be broken.</param>
 internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool ParseNumberPrefixes = true, bool Draft = false)
 {
-    /// <summary>More than any page needs; the YAML scanner is slow on much longer hostile input.</summary>
+    /// <summary>More than any page needs. The YAML scanner is slow on much longer hostile input.</summary>
     private const int MaxLength = 65_536;
 
     private const int MaxDepth = 32;
@@ -68,7 +68,7 @@ internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool
         bool IsBoolean(string name, bool value) => bool.TryParse(fields.GetValueOrDefault(name), out var parsed) && parsed == value;
     }
 
-    // YamlDotNet's object model is recursive: a deeply nested page could overflow the stack. Events cannot.
+    // YamlDotNet's object model is recursive, so a deeply nested page could overflow the stack. Its events are not.
     private static Dictionary<string, string?> TopLevelFields(Parser parser)
     {
         var fields = new Dictionary<string, string?>(StringComparer.Ordinal);

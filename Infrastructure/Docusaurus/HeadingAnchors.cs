@@ -7,19 +7,16 @@ using Markdig.Syntax.Inlines;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
-/// <summary>The text and anchor of a heading.</summary>
 /// <param name="Anchor">Without <c>#</c>; null for a first-level heading, to which Docusaurus gives no id.</param>
 internal sealed record Heading(int Level, string Text, string? Anchor);
 
-/// <summary>
-/// Computes the anchors of one page's headings as Docusaurus does: by the rules of GitHub's slugger, with repeated slugs
-/// numbered and <c>{#custom-id}</c> taken literally.
-/// </summary>
+/// <summary>Computes the anchors of one page's headings as Docusaurus does: by the rules of GitHub's slugger. Repeated slugs are
+/// numbered, and <c>{#custom-id}</c> is taken literally.</summary>
 internal sealed class HeadingAnchors
 {
     private readonly Dictionary<string, int> _occurrences = new(StringComparer.Ordinal);
 
-    /// <summary>The next heading of the page. Headings must be passed in the page's order, including those in lists and quotes.</summary>
+    /// <summary>Pass all headings in the page's order, including those in lists and quotes, because repeated slugs are numbered.</summary>
     public Heading Next(HeadingBlock heading) => Next(heading.Level, PlainText(heading.Inline));
 
     /// <inheritdoc cref="Next(HeadingBlock)"/>
@@ -28,7 +25,7 @@ internal sealed class HeadingAnchors
     {
         var (plain, id) = SplitCustomId(text);
 
-        // Custom ids are not counted: Docusaurus may give the same anchor to a later heading.
+        // Docusaurus does not count custom ids, so it may give the same anchor to a later heading.
         var anchor = id ?? Unique(Slug(plain));
 
         return new(level, plain.Trim(), level == 1 || anchor.Length == 0 ? null : anchor);
@@ -50,7 +47,6 @@ internal sealed class HeadingAnchors
         return slug.ToString();
     }
 
-    /// <summary>A heading's text without its markup, as a reader sees it.</summary>
     public static string PlainText(ContainerInline? inline)
     {
         var text = new StringBuilder();
@@ -105,7 +101,7 @@ internal sealed class HeadingAnchors
         return isId ? (text[..start].TrimEnd(), text[(start + 2)..^1]) : (text, null);
     }
 
-    // .NET maps each character to one character; JavaScript follows two special cases of Unicode.
+    // .NET maps each character to one character, but JavaScript follows two special cases of Unicode.
     private static string LowerCase(string text)
     {
         var lower = new StringBuilder(text.Replace("İ", "i\u0307", StringComparison.Ordinal).ToLowerInvariant());
@@ -126,7 +122,7 @@ internal sealed class HeadingAnchors
         UnicodeCategory.ModifierLetter or UnicodeCategory.OtherLetter or UnicodeCategory.LetterNumber => true,
         UnicodeCategory.NonSpacingMark or UnicodeCategory.SpacingCombiningMark or UnicodeCategory.EnclosingMark => true,
         UnicodeCategory.DecimalDigitNumber or UnicodeCategory.ConnectorPunctuation => true,
-        // Circled and squared letters are symbols by category, letters by Unicode's Alphabetic property.
+        // Circled and squared letters are symbols by category, but letters by Unicode's Alphabetic property.
         UnicodeCategory.OtherSymbol => rune.Value is (>= 0x24B6 and <= 0x24E9) or (>= 0x1F130 and <= 0x1F149) or (>= 0x1F150 and <= 0x1F169) or (>= 0x1F170 and <= 0x1F189),
         _ => false,
     };

@@ -11,16 +11,14 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
-/// <summary>
-/// Cuts a Docusaurus page into passages along its headings. A passage has at most <see cref="MaxTokens"/> tokens by
-/// <see cref="TokenEstimate"/>, and a code block, table or formula is cut only when it alone is over that.
-/// </summary>
+/// <summary>Divides a Docusaurus page into passages along its headings. A passage has at most <see cref="MaxTokens"/> tokens by
+/// <see cref="TokenEstimate"/>. A code block, table or formula is divided only if it alone exceeds that.</summary>
 internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
 {
-    /// <summary>Part of every content hash: raise it whenever the chunker's output changes, so that all documents are ingested again.</summary>
+    /// <summary>Part of every content hash. Change it whenever the chunker's output changes, so that all documents are ingested again.</summary>
     public const string Version = "1";
 
-    /// <summary>The budget of a passage, including tiny neighbours that are merged into it.</summary>
+    /// <summary>The budget of a passage and of the tiny neighbours that are merged into it.</summary>
     public const int MaxTokens = Budget + (2 * Tiny);
 
     private const int Budget = 350;
@@ -28,12 +26,11 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
 
     private static readonly MarkdownPipeline Pipeline = CreatePipeline();
 
-    /// <summary>Cuts a document.</summary>
-    /// <param name="path">Its path in the book, which determines the address.</param>
-    /// <param name="content">Its source with front matter.</param>
-    /// <param name="title">Replaces its own title.</param>
-    /// <param name="url">Replaces the address that Docusaurus would give it.</param>
-    /// <exception cref="DocumentException">It cannot be read; the message says why.</exception>
+    /// <param name="path">The document's path in the book, which determines the address.</param>
+    /// <param name="content">The source with its front matter.</param>
+    /// <param name="title">Replaces the document's own title.</param>
+    /// <param name="url">Replaces the address that Docusaurus would give the page.</param>
+    /// <exception cref="DocumentException">The document cannot be read. The message says why.</exception>
     public IndexedDocument Document(string path, string content, string? title = null, string? url = null)
     {
         var source = Read(path, content, title, url);
@@ -52,8 +49,8 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         return new(source.Path, pageTitle, source.Url, source.Hash, [.. chunks]);
     }
 
-    /// <summary>The content hash that <see cref="Document"/> would return and whether the page is a draft, without chunking it.</summary>
-    /// <exception cref="DocumentException">It cannot be read.</exception>
+    /// <summary>The content hash that <see cref="Document"/> would return, without chunking the page.</summary>
+    /// <exception cref="DocumentException">The document cannot be read. The message says why.</exception>
     public (string ContentHash, bool IsDraft) Inspect(string path, string content, string? title = null, string? url = null)
     {
         var source = Read(path, content, title, url);
@@ -72,7 +69,6 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         var (frontMatter, body) = FrontMatter.Split(text);
         var address = url ?? DocusaurusPaths.Url(normalPath, frontMatter, site.Value);
 
-        // The title depends on the path, the parameter and the text.
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', Version, normalPath, title, address, text)));
 
         return new(normalPath, frontMatter, body, address, Convert.ToHexStringLower(hash));
@@ -98,7 +94,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         }
         catch (ArgumentException exception)
         {
-            // Markdig's nesting limit; its message is for programmers.
+            // Markdig limits nesting. Its message is written for programmers.
             throw new DocumentException("The document nests lists or quotes too deeply.", exception);
         }
     }
@@ -107,13 +103,13 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
     {
         var builder = new MarkdownPipelineBuilder().UsePipeTables().UseMathematics().UseFootnotes().DisableHtml();
 
-        // MDX has no indented code; indentation is nesting in JSX.
+        // MDX has no indented code: indentation only shows the nesting of JSX.
         builder.BlockParsers.TryRemove<IndentedCodeBlockParser>();
 
         return builder.Build();
     }
 
-    /// <summary>One or more drafts per heading, in order; a heading without text of its own has one empty draft.</summary>
+    /// <summary>One or more drafts per heading, in order. A heading without text of its own has one empty draft.</summary>
     private static List<Draft> Sections(MarkdownDocument tree, string text, Dictionary<HeadingBlock, Heading> headings, string title)
     {
         var pieces = new MarkdownPieces(text, Budget);
@@ -159,7 +155,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         }
     }
 
-    /// <summary>Packs a section's pieces into passages, in order; a tiny piece joins its neighbour.</summary>
+    /// <summary>Packs a section's pieces into passages, in order. A tiny piece joins its neighbour.</summary>
     private static List<string> Pack(List<string> pieces)
     {
         var packed = new List<(string Text, int Tokens)>();
@@ -179,10 +175,8 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         return [.. packed.Select(part => part.Text)];
     }
 
-    /// <summary>
-    /// Merges drafts that are too small: a few words under a heading join its first subsection, whose anchor is closer to the
-    /// text; tiny sibling sections become one under their parent, with their headings in the text.
-    /// </summary>
+    /// <summary>Merges small drafts. A few words under a heading join its first subsection, whose anchor is closer to the text.
+    /// Tiny sibling sections become one draft under their parent, with their headings in the text.</summary>
     private static List<Draft> Merge(List<Draft> drafts)
     {
         var merged = new List<Draft>();
@@ -215,7 +209,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
 
         return merged;
 
-        // True for a later part of a divided section: it belongs to the part before it.
+        // A later part of a divided section belongs to the part before it.
         bool IsContinued(int index) => index > 0 && drafts[index - 1].Path.SequenceEqual(drafts[index].Path) && drafts[index - 1].Joined == drafts[index].Joined;
     }
 
@@ -250,7 +244,6 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
             return Path.Count == parents + 1 && Path[^1].Level == heading.Level && Path.Take(parents).SequenceEqual(other.Path.Take(parents)) && Path[^1] != heading;
         }
 
-        /// <summary>The text under its own heading, for a passage that spans more than one.</summary>
         public string WithHeading() => Joined is not null || Path.Count == 0 ? Text : $"{new string('#', Path[^1].Level)} {Path[^1].Text}\n\n{Text}".TrimEnd();
     }
 }

@@ -15,7 +15,6 @@ internal sealed class MarkdownPieces
     private readonly int _budget;
 
     /// <param name="text">The Markdown that the syntax tree was parsed from.</param>
-    /// <param name="budget">The most tokens of a piece.</param>
     public MarkdownPieces(string text, int budget)
     {
         _text = text;
@@ -27,7 +26,6 @@ internal sealed class MarkdownPieces
 
     public int LineCount => _lineStarts.Count;
 
-    /// <summary>The pieces of a block, which ends before <paramref name="endLine"/>.</summary>
     public IEnumerable<string> Of(Block block, int startLine, int endLine)
     {
         var text = Lines(startLine, endLine);
@@ -48,7 +46,7 @@ internal sealed class MarkdownPieces
         };
     }
 
-    /// <summary>The lines of a range, without leading and trailing blank lines; the end is exclusive.</summary>
+    /// <summary>The lines without leading and trailing blank lines. The end is exclusive.</summary>
     public string Lines(int startLine, int endLine)
     {
         if (startLine >= endLine || startLine >= LineCount)
@@ -78,7 +76,7 @@ internal sealed class MarkdownPieces
         }
     }
 
-    /// <summary>Divides a code or math block that exceeds the budget; each part gets the fences of the whole.</summary>
+    /// <summary>Divides a code or math block that exceeds the budget. Each part gets the fences of the whole.</summary>
     private List<string> CutFenced(string text, string closing)
     {
         var lines = text.Split('\n');
@@ -88,7 +86,7 @@ internal sealed class MarkdownPieces
         var body = isClosed ? lines[1..^1] : lines[1..];
         var frame = $"{opening}\n\n{indent}{closing}";
 
-        // An opening line that uses up the budget (a formula in one line) cannot be repeated.
+        // An opening line that takes up the budget (a formula in one line) cannot be repeated.
         var left = _budget - TokenEstimate.Of(frame) - 1;
         if (body.Length == 0 || left < _budget / 2)
             return CutProse(text);
@@ -110,7 +108,7 @@ internal sealed class MarkdownPieces
         return [.. Group(lines[2..], left).Select(part => $"{header}\n{part}")];
     }
 
-    /// <summary>Groups lines into parts of similar size, rather than a full part and a short rest.</summary>
+    /// <summary>Groups lines into parts of similar size, to avoid a short last part.</summary>
     private static IEnumerable<string> Group(IEnumerable<string> lines, int budget)
     {
         List<string> fitting = [.. lines.SelectMany(line => TokenEstimate.Of(line) <= budget ? [line] : CutAnywhere(line, budget))];
@@ -139,7 +137,7 @@ internal sealed class MarkdownPieces
             .Select(part => part.Trim())
             .Where(part => part.Length > 0)];
 
-    /// <summary>The text's sentences with the space after them; joined, they are the text again.</summary>
+    /// <summary>Each sentence ends with the space after it, so the joined sentences are the text again.</summary>
     private static IEnumerable<string> Sentences(string text)
     {
         var start = 0;

@@ -3,21 +3,20 @@ using System.Runtime.InteropServices;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
-/// <summary>What a span of a page is.</summary>
 internal enum MdxKind
 {
-    /// <summary>Prose and its Markdown: a line of it with the line's end, or what stands between two other spans.</summary>
+    /// <summary>Prose with its Markdown: a line with its line end, or the text between two other spans.</summary>
     Text,
     InlineCode,
     InlineMath,
 
-    /// <summary>An opening, closing or self-closing tag; <c>script</c>, <c>style</c> and <c>svg</c> with all that is in them.</summary>
+    /// <summary>An opening, closing or self-closing tag. <c>script</c>, <c>style</c> and <c>svg</c> include their content.</summary>
     Tag,
 
     /// <summary><c>{/* … */}</c> or <c>&lt;!-- … --&gt;</c>.</summary>
     Comment,
 
-    /// <summary>A plain <c>{expression}</c> or <c>{#heading-id}</c>. One with braces, tags or code in it is scanned as text.</summary>
+    /// <summary>A plain <c>{expression}</c> or <c>{#heading-id}</c>. An expression with braces, tags or code in it is scanned as text.</summary>
     Expression,
 
     /// <summary>Whole lines, fences included.</summary>
@@ -29,16 +28,15 @@ internal enum MdxKind
     /// <summary>Whole lines of imports and exports.</summary>
     Module,
 
-    /// <summary>The line that opens or closes an admonition.</summary>
     Admonition,
 }
 
-/// <summary>A span of a page's source; <paramref name="End"/> is exclusive.</summary>
+/// <summary><paramref name="End"/> is exclusive.</summary>
 [StructLayout(LayoutKind.Auto)]
 internal readonly record struct MdxSpan(MdxKind Kind, int Start, int End);
 
 /// <summary>Divides a Docusaurus page (MDX with admonitions) into spans that cover it from beginning to end.</summary>
-/// <remarks>Runs in linear time: a tag or a comment without an end is text, and the search for ends is limited.</remarks>
+/// <remarks>Takes linear time: a tag or a comment without an end is text, and the search for ends is limited.</remarks>
 internal sealed class MdxScanner
 {
     private const int LongestTag = 20_000;
@@ -60,7 +58,7 @@ internal sealed class MdxScanner
 
     private MdxScanner(string source) => _source = source;
 
-    /// <summary>The spans of a page, in order: each begins where the one before it ends.</summary>
+    /// <summary>Each span begins where the span before it ends.</summary>
     /// <param name="source">The page without its front matter, with line feeds only.</param>
     public static IReadOnlyList<MdxSpan> Scan(string source)
     {
@@ -75,7 +73,7 @@ internal sealed class MdxScanner
         return scanner._spans;
     }
 
-    /// <summary>The length of a line's indentation and quote marks, and of its list markers if asked for.</summary>
+    /// <summary>The length of a line's indentation and quote marks, and optionally of its list markers.</summary>
     public static int PrefixLength(ReadOnlySpan<char> line, bool withListMarkers = false)
     {
         var index = 0;
@@ -107,7 +105,7 @@ internal sealed class MdxScanner
         return index;
     }
 
-    /// <summary>How often the character at <paramref name="start"/> is repeated there.</summary>
+    /// <summary>How often the character at <paramref name="start"/> is repeated.</summary>
     public static int RunLength(ReadOnlySpan<char> text, int start) =>
         text[start..].IndexOfAnyExcept(text[start]) is var length and >= 0 ? length : text.Length - start;
 
@@ -174,7 +172,7 @@ internal sealed class MdxScanner
         return true;
     }
 
-    // An import or export begins a block at the margin and ends at a blank line outside its brackets.
+    // An import or export begins a block at the left margin. It ends at a blank line outside its brackets.
     private bool TryModule()
     {
         if (!_isAfterBreak || !IsModule(Line(_position)))
@@ -289,7 +287,7 @@ internal sealed class MdxScanner
             _ => (MdxKind.Text, start + 1 < lineEnd ? start + 2 : start + 1),
         };
 
-        // Skip an unclosed run of backticks as a whole: its rest must not be taken for a shorter run.
+        // An unclosed run of backticks is skipped as a whole, because its rest must not be read as a shorter run.
         return end >= 0 ? (kind, end) : (MdxKind.Text, start + (kind == MdxKind.InlineCode ? RunLength(_source, start) : 1));
     }
 
@@ -357,7 +355,7 @@ internal sealed class MdxScanner
         if (name.Length > 0 && (!char.IsAsciiLetter(name[0]) || name[^1] == ':' || index >= limit || !(char.IsWhiteSpace(_source[index]) || _source[index] is '/' or '>' or '{')))
             return -1;
 
-        // Attributes: names, quoted values and {expressions}; a "<" or a comma among them means that this is no tag.
+        // Attributes are names, quoted values and {expressions}. A "<" or a comma among them means that this is not a tag.
         for (; index < limit; index++)
         {
             switch (_source[index])

@@ -5,10 +5,8 @@ using System.Text.RegularExpressions;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
-/// <summary>
-/// Turns a Docusaurus page (MDX with admonitions) into plain Markdown with the same text: imports, exports, comments and JSX
-/// tags are removed; the text between tags, tab labels and admonition titles are kept; code and math are not changed.
-/// </summary>
+/// <summary>Converts a Docusaurus page (MDX with admonitions) to plain Markdown. Imports, exports, comments and JSX tags are removed.
+/// The text between tags, tab labels and admonition titles are kept. Code and math are not changed.</summary>
 internal sealed partial class MdxText
 {
     private static readonly HashSet<string> InlineTags = new(StringComparer.Ordinal)
@@ -108,7 +106,7 @@ internal sealed partial class MdxText
 
     private void EndLine()
     {
-        // A line that had only tags must not leave spaces, which Markdown could take for indentation.
+        // A line that had only tags must not leave spaces, because Markdown could read them as indentation.
         if (_line is { HidesSource: true } && _isBlank)
         {
             _output.Length = _lineStart;
@@ -131,7 +129,7 @@ internal sealed partial class MdxText
         if (rest.IsEmpty)
             return;
 
-        // As on the page: the author's title, or the keyword.
+        // The page shows the author's title, or the keyword if there is none.
         var name = rest.IndexOfAny("[{ ") is var end and >= 0 ? rest[..end] : rest;
         var title = AdmonitionTitle(rest[name.Length..]);
         _output.Append(prefix).Append("**").Append(title.IsEmpty ? CultureInfo.InvariantCulture.TextInfo.ToTitleCase(name.ToString()) : title).Append("**\n");
@@ -156,7 +154,7 @@ internal sealed partial class MdxText
     {
         line.HidesSource = true;
 
-        // Since Docusaurus 3.10 a heading's id may stand in a comment.
+        // Since Docusaurus 3.10, a heading's id may be in a comment.
         var comment = (text[0] == '{' ? text[3..^3] : text[4..^3]).Trim();
         if (!line.IsHeading || !comment.StartsWith('#') || comment.Length == 1)
             return;
@@ -183,7 +181,7 @@ internal sealed partial class MdxText
         }
         else if (tag is "br" || (!isInline && tag.Length > 0 && char.IsAsciiLetterLower(tag[0])))
         {
-            // HTML block tags separate words (cells, items); components may be part of a sentence.
+            // HTML block tags separate words (cells, items), but components may be part of a sentence.
             _output.Append(' ');
         }
 
@@ -255,7 +253,7 @@ internal sealed partial class MdxText
         _lineStart = _output.Length;
     }
 
-    /// <summary>A line of the source; it goes on behind tags and comments that span lines.</summary>
+    /// <summary>A line of the source. It continues after tags and comments that span lines.</summary>
     private sealed record Line(int Outdent, int Indent, string Indentation, bool IsHeading)
     {
         public bool HidesSource { get; set; }
