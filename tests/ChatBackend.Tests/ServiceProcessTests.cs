@@ -64,13 +64,15 @@ public sealed class ServiceProcessTests : IAsyncLifetime
         Assert.Contains("OPENAI_API_KEY is missing", service.Output);
     }
 
-    [Fact]
-    public async Task The_service_does_not_start_with_an_option_out_of_range()
+    [Theory]
+    [InlineData("ModelLimits__BreakerRatio", "50", "BreakerRatio must be between 0.01 and 1")]
+    [InlineData("Turns__Lease", "00:00:00", "Lease must be between 00:00:00.1000000 and 01:00:00")]
+    public async Task The_service_does_not_start_with_an_option_out_of_range(string setting, string value, string problem)
     {
-        await using var service = Start("Production", ("AI_PROVIDER", "offline"), ("ModelLimits__BreakerRatio", "50"));
+        await using var service = Start("Production", ("AI_PROVIDER", "offline"), (setting, value));
 
         Assert.Equal(1, await service.WaitForExitAsync());
-        Assert.Contains("BreakerRatio must be between 0.01 and 1", service.Output);
+        Assert.Contains(problem, service.Output);
     }
 
     [Theory]

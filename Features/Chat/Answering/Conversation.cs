@@ -3,7 +3,7 @@ using ChatBackend.Infrastructure.Ai;
 namespace ChatBackend.Features.Chat.Answering;
 
 /// <param name="History">The messages before the question, oldest first, at most nine.</param>
-/// <param name="Profile">The reader; null where nobody is signed in.</param>
+/// <param name="Profile">The reader; null without a profile.</param>
 internal sealed record Conversation(IReadOnlyList<HistoryMessage> History, ReaderProfile? Profile);
 
 internal sealed record HistoryMessage(ModelRole Role, string Content, bool IsCut = false)

@@ -17,10 +17,10 @@ internal sealed record TurnFailure(int Status, string Code, string Detail, int? 
         new(StatusCodes.Status500InternalServerError, "turn_abandoned", "The question could not be answered after several attempts.", null, []);
 
     public static TurnFailure SessionGone() =>
-        new(StatusCodes.Status404NotFound, "session_not_found", "The session was deleted before the answer was there.", null, []);
+        new(StatusCodes.Status404NotFound, "session_not_found", "The session was deleted before the question was answered.", null, []);
 
     public static TurnFailure ServerStopping(IReadOnlyList<RetrievedPassage>? retrieved) => new(
-        StatusCodes.Status503ServiceUnavailable, "server_stopping", "This server is being replaced. The answer goes on at the next one: ask for the turn again.",
+        StatusCodes.Status503ServiceUnavailable, "server_stopping", "This server is stopping and another one answers the question: ask for the turn again.",
         1, retrieved ?? []);
 
     public ProblemDetails ToProblem(Guid turnId)

@@ -1,8 +1,5 @@
 using System.Net;
 using System.Net.Http.Json;
-using ChatBackend.Features.Chat.Answering;
-using ChatBackend.Infrastructure.Search;
-using ChatBackend.Tests.Features.Audits;
 using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 using Dapper;
 using Npgsql;

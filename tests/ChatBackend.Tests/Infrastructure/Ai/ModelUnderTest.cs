@@ -1,7 +1,6 @@
 using System.Collections.Concurrent;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Ai.OpenAi;
-using ChatBackend.Infrastructure.Http.OpenApi;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 

@@ -2,8 +2,6 @@ using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Search;
 
-
-
 namespace ChatBackend.Tests.Features.Chat.Answering;
 
 public sealed class ChatPromptTests

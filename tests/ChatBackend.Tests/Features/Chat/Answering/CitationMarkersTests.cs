@@ -1,7 +1,4 @@
 using ChatBackend.Features.Chat.Answering;
-using ChatBackend.Infrastructure.Search;
-
-
 
 namespace ChatBackend.Tests.Features.Chat.Answering;
 

@@ -1,8 +1,6 @@
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Ai;
 
-
-
 namespace ChatBackend.Tests.Features.Chat.Answering;
 
 public sealed class FollowUpTests

@@ -1,8 +1,3 @@
-using ChatBackend.Features.Chat.Answering;
-using ChatBackend.Features.Chat.Turns;
-
-
-
 namespace ChatBackend.Tests.Features.Chat.Answering;
 
 public sealed class RetrievalTests(ChatApp app) : IClassFixture<ChatApp>

@@ -1,5 +1,4 @@
 using System.Net;
-using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Turns;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;

@@ -1,4 +1,3 @@
-using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Ai.Offline;
 using ChatBackend.Infrastructure.Docusaurus;

@@ -1,0 +1,19 @@
+using ChatBackend.Features.Chat.Turns;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Tests.Features.Chat.Turns;
+
+public sealed class TurnOptionsTests
+{
+    [Fact]
+    public async Task An_environment_variable_that_happens_to_be_named_Lease_is_not_the_chats()
+    {
+        await using var app = new ChatApp { ["Lease"] = "of my flat", ["Beat"] = "00:00:07" };
+        await app.InitializeAsync();
+
+        var options = app.Services.GetRequiredService<IOptions<TurnOptions>>().Value;
+
+        Assert.Equal((new TurnOptions().Lease, new TurnOptions().Beat), (options.Lease, options.Beat));
+    }
+}
