@@ -6,7 +6,6 @@ using ChatBackend.Infrastructure.Http.Json;
 
 namespace ChatBackend.Features.Audits;
 
-/// <summary>Checks that an object can be stored as details and returned with the same values.</summary>
 internal static class AuditDetails
 {
     /// <summary>The limit in bytes of compact UTF-8, with the exponents of numbers written out: 64 KiB.</summary>

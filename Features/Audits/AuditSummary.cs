@@ -11,7 +11,6 @@ internal static class AuditSummary
     /// <summary>About 2,000 characters of English.</summary>
     private const int MaxOutputTokens = 500;
 
-    /// <summary>The model's summary; without a model, a list of the details' values.</summary>
     /// <exception cref="ModelException">The model failed or said nothing.</exception>
     public static async Task<string> WriteAsync(IChatModel? model, AuditResponse audit)
     {

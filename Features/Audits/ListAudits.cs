@@ -76,7 +76,6 @@ internal static class ListAudits
         var page = int.Parse(request.Page ?? "1");
         var size = int.Parse(request.PageSize ?? "20");
         var text = string.IsNullOrWhiteSpace(request.Q) ? null : AuditRequest.TitleKeyOf(request.Q.Trim());
-        // A parameter cannot stand for a column.
         var order = request.Sort switch
         {
             "created_at" => "created_at, id",

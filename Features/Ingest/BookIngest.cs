@@ -4,7 +4,6 @@ using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Features.Ingest;
 
-/// <param name="Passages">Passages of new and changed pages.</param>
 /// <param name="Skipped">Files that are named like a page but are not one, such as a broken link.</param>
 internal sealed record IngestSummary(
     int Documents, int Passages, int Unchanged, int Removed, int Drafts, IReadOnlyList<FailedDocument> Failed, IReadOnlyList<FailedDocument> Skipped);

@@ -82,7 +82,6 @@ internal static class IngestFolder
         }
     }
 
-    // The stack trace is only for bugs of our own.
     private static string Describe(Exception exception) => exception switch
     {
         NpgsqlException or SocketException or TimeoutException => $"The database cannot be used: {exception.Message}",

@@ -17,7 +17,6 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
     /// <summary>Why the book is not in the index yet; public.</summary>
     public string State { get; private set; } = "not ingested yet";
 
-    /// <summary>Completes after the first attempt, even if it failed.</summary>
     public Task Tried => _tried.Task;
 
     public static string? FindTitle(IHostEnvironment environment)

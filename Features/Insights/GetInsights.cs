@@ -54,7 +54,6 @@ internal static class GetInsights
     private const int Days = 30;
     private const int Questions = 20;
 
-    /// <summary>How many of the most frequent wordings are grouped into questions.</summary>
     private const int Wordings = 2_000;
 
     public static void MapInsights(this IEndpointRouteBuilder routes) => routes

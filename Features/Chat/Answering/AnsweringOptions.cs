@@ -6,7 +6,6 @@ internal sealed class AnsweringOptions
 {
     public const int Passages = 6;
 
-    /// <summary>Messages in a prompt, the question included.</summary>
     public const int HistoryMessages = 10;
 
     /// <summary>The most tokens of a prompt; the oldest messages of the history are left out first.</summary>

@@ -7,7 +7,6 @@ namespace ChatBackend.Features.Chat.Answering;
 /// <c>[1, 3]</c> and <c>[1-2]</c>. Brackets inside code stay, because they are indexes.</summary>
 internal sealed partial class CitationMarkers(int passages)
 {
-    /// <summary>A bracket that is not closed within this many characters is no marker.</summary>
     private const int LongestMarker = 24;
 
     private readonly StringBuilder _held = new();

@@ -6,7 +6,6 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <param name="Passages">What the answer may cite, best first; empty when the book does not cover the question.</param>
 /// <param name="IsStrong">True when the passages cover the question well, or contain the selected text.</param>
 internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passages, bool IsStrong, ModelUsage? Usage = null);
 
@@ -30,7 +29,6 @@ internal sealed class Retrieval(
     /// <summary>How many characters of the selected text join the query; the index matches all of it separately.</summary>
     private const int SelectedTextInSearch = 600;
 
-    /// <summary>A longer reply is an answer, not a query.</summary>
     private const int LongestQuery = 500;
 
     /// <summary>The share of the answer's time limit for rewriting the question: 6 s of a minute.</summary>

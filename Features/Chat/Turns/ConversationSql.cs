@@ -35,7 +35,6 @@ internal static class ConversationSql
             ) as profile
         """;
 
-    /// <summary>Returns null while the turn before has not ended.</summary>
     public static async Task<Conversation?> TryReadAsync(NpgsqlDataSource database, ClaimedTurn turn, CancellationToken cancellationToken)
     {
         var row = await database.RetryAsync(

@@ -7,7 +7,6 @@ namespace ChatBackend.Features.Chat.Turns;
 /// <summary>Ends a turn once. An attempt that lost the turn to a later one changes nothing.</summary>
 internal static class EndTurn
 {
-    /// <returns>False when the turn is no longer this attempt's, or was deleted.</returns>
     public static Task<bool> CompleteAsync(NpgsqlDataSource database, ClaimedTurn turn, ChatResponse response, CancellationToken cancellationToken) =>
         RunAsync(
             database, turn, "completed", response.MessageId, "assistant", response.Response, TurnJson.Write(response.Citations),

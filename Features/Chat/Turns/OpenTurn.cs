@@ -9,7 +9,6 @@ namespace ChatBackend.Features.Chat.Turns;
 
 internal abstract record TurnOpening
 {
-    /// <param name="Conversation">Null when an earlier turn of the session is still running.</param>
     public sealed record Claimed(ClaimedTurn Turn, Conversation? Conversation) : TurnOpening;
 
     public sealed record Repeated(Guid TurnId, Guid SessionId) : TurnOpening;

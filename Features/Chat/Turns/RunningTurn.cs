@@ -63,7 +63,6 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
         _citations = citations;
     });
 
-    /// <summary>Only the first call counts.</summary>
     public void Finish(TurnEnd end) => Change(() => _end.TrySetResult(end));
 
     /// <param name="offset">In UTF-16 code units; no text when it is past the end.</param>
@@ -92,7 +91,6 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
         }
     }
 
-    /// <param name="length">The length of the stored text, in UTF-16 code units.</param>
     public void Saved(TurnPartial partial, int length)
     {
         lock (_lock)
@@ -118,6 +116,5 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
 }
 
-/// <param name="Sources">Null when they have not changed.</param>
 /// <param name="Start">Where the text begins in the answer, in UTF-16 code units.</param>
 internal sealed record TurnPartial(TurnSources? Sources, int Start, string Text);

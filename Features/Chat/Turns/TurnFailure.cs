@@ -4,7 +4,6 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>Stored with the turn, and shown as a problem.</summary>
 internal sealed record TurnFailure(int Status, string Code, string Detail, int? RetryAfterSeconds, IReadOnlyList<RetrievedPassage> Retrieved)
 {
     public static TurnFailure From(Exception exception, IReadOnlyList<RetrievedPassage> retrieved)

@@ -15,7 +15,6 @@ internal sealed class TurnLeases(
 {
     private const int TakeOverLimit = 16;
 
-    /// <summary>The longest time between two looks for abandoned turns while the service is idle.</summary>
     private static readonly TimeSpan LongestQuiet = TimeSpan.FromHours(1);
 
     /// <summary>The part of the host's shutdown timeout that is kept for handing on turns.</summary>
@@ -106,7 +105,6 @@ internal sealed class TurnLeases(
         }
     }
 
-    /// <returns>True when nudged before the pause was over.</returns>
     private async Task<bool> WaitAsync(TimeSpan pause, CancellationToken cancellationToken)
     {
         var beat = options.Value.Beat;

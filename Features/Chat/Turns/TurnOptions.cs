@@ -2,14 +2,12 @@ using System.ComponentModel.DataAnnotations;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>The section <c>Turns</c> of the configuration, changed mostly by tests.</summary>
 internal sealed class TurnOptions
 {
     public const string Section = "Turns";
 
     public const int MaxTakeovers = 3;
 
-    /// <summary>How long a turn belongs to a process after the last renewal.</summary>
     [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]
     public TimeSpan Lease { get; set; } = TimeSpan.FromSeconds(15);
 

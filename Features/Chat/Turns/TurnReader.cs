@@ -14,7 +14,6 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
-    /// <summary>Returns null when the session was deleted.</summary>
     public async Task<TurnEnd?> WaitAsync(Guid turnId, CancellationToken cancellationToken)
     {
         while (true)
@@ -96,7 +95,6 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
                 continue;
             }
 
-            // Another attempt has the turn now, so the database is read from here on.
             running = null;
             if (runner.HasHandedOn)
             {

@@ -25,7 +25,6 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
 
     public ICollection<RunningTurn> Running => _running.Values;
 
-    /// <summary>Includes attempts that are being stopped.</summary>
     public ICollection<Task> Attempts => _attempts.Values;
 
     public bool HasHandedOn => _handOn.IsCancellationRequested;
@@ -36,7 +35,6 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
 
     public Task HandOnAsync() => _handOn.CancelAsync();
 
-    /// <param name="conversation">Null when it has to be read after the turn before has ended.</param>
     public void Start(ClaimedTurn turn, Conversation? conversation)
     {
         var running = new RunningTurn(turn, _handOn.Token);

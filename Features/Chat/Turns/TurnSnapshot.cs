@@ -10,7 +10,6 @@ internal sealed record TurnEnd(string? ResponseJson, TurnFailure? Failure)
 }
 
 /// <param name="Attempt">If it is higher than before, the answer has begun again.</param>
-/// <param name="Retrieved">Null before the search.</param>
 internal sealed record TurnSnapshot(
     Guid SessionId, int Attempt, IReadOnlyList<RetrievedPassage>? Retrieved, IReadOnlyList<Citation> Citations, string Text, TurnEnd? End, bool HasMore = false);
 
