@@ -113,7 +113,7 @@ internal static partial class DatabaseUrl
                     settings.ChannelBinding = Enum.Parse<ChannelBinding>(value, ignoreCase: true);
                     break;
                 case "sslrootcert":
-                    // "system" is libpq's word for the machine's own trust store, which .NET uses anyway.
+                    // "system" is libpq's name for the operating system's trust store, which .NET uses by default.
                     if (value != "system")
                         settings.RootCertificate = value;
                     break;

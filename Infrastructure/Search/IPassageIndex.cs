@@ -1,6 +1,6 @@
 namespace ChatBackend.Infrastructure.Search;
 
-/// <summary>The index of the book's passages: embedded in PostgreSQL, or Qdrant.</summary>
+/// <summary>The index of the book's passages, in PostgreSQL or in Qdrant.</summary>
 internal interface IPassageIndex
 {
     /// <summary>Replaces a document's passages atomically: a search returns the old set or the new one, never a mix. Idempotent.</summary>
@@ -15,7 +15,7 @@ internal interface IPassageIndex
     /// <summary>The best passages for a query, best first.</summary>
     Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken);
 
-    /// <summary>Passages by id (those that exist), in no particular order.</summary>
+    /// <summary>The passages that exist among these ids, in no particular order.</summary>
     Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken);
 }
 

@@ -7,7 +7,7 @@ internal static class NearDuplicates
 {
     private const int ShingleWords = 4;
 
-    /// <summary>The Jaccard similarity of two texts' shingles from which they are near-duplicates (Broder 1997).</summary>
+    /// <summary>Two texts are near-duplicates if their shingles have at least this Jaccard similarity (Broder 1997).</summary>
     private const double Threshold = 0.8;
 
     public static IReadOnlyList<Passage> Cut(IEnumerable<Passage> ranked, int limit)

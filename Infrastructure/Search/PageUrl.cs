@@ -2,7 +2,7 @@ using System.Text;
 
 namespace ChatBackend.Infrastructure.Search;
 
-/// <summary>The address of a page, percent-encoded as a link needs it.</summary>
+/// <summary>The address of a page, percent-encoded for a link.</summary>
 internal static class PageUrl
 {
     public static string WithAnchor(string url, string? anchor) =>

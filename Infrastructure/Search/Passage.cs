@@ -37,7 +37,7 @@ internal sealed record Passage
 
     public bool HoldsSelection => Holds is not null;
 
-    /// <summary>The innermost heading, or the page's title where there is none.</summary>
+    /// <summary>The innermost heading, or the page's title if there is none.</summary>
     public string Heading => HeadingPath[^1];
 
     public AnalyzedText Terms => field ??= PassageTerms.Of(HeadingPath, Text);

@@ -2,7 +2,7 @@ using System.Text.RegularExpressions;
 
 namespace ChatBackend.Infrastructure.Search;
 
-/// <summary>The page that a reader is on, as an index may know it.</summary>
+/// <summary>The reader's page, and the addresses that an index may have for it.</summary>
 internal static partial class ReaderPage
 {
     /// <summary>The factor for passages on the reader's page. It decides between near equals, but lifts no poor match over a good one.</summary>

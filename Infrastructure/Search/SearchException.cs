@@ -2,8 +2,8 @@ using ChatBackend.Infrastructure.Http.Problems;
 
 namespace ChatBackend.Infrastructure.Search;
 
-/// <summary>A failure of the index. The message is our own text, never the upstream's.</summary>
-/// <param name="isAway">True if the index is unavailable for now: 503 with Retry-After instead of 500.</param>
+/// <summary>A failure of the index. The message is our own text, never the server's.</summary>
+/// <param name="isAway">True if the index is unavailable for now: the answer is 503 with Retry-After instead of 500.</param>
 internal sealed class SearchException(bool isAway, string message) : FailureException(message)
 {
     public override bool IsAway { get; } = isAway;

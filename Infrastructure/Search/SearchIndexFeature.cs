@@ -8,7 +8,7 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Search;
 
-/// <summary>The index of the book's passages: Qdrant where <c>QDRANT_URL</c> is set, else embedded in PostgreSQL.</summary>
+/// <summary>The index of the book's passages: Qdrant if <c>QDRANT_URL</c> is set, else PostgreSQL.</summary>
 internal static class SearchIndexFeature
 {
     public static void AddPassageIndex(this WebApplicationBuilder builder)

@@ -33,7 +33,7 @@ internal sealed class Selection
             return null;
 
         var stretches = terms.Chunk(WindowTerms).ToArray();
-        // A short last run is too unspecific.
+        // A short last window is too unspecific.
         if (stretches.Length > 1 && stretches[^1].Length < WindowTerms)
             stretches = stretches[..^1];
         var count = Math.Min(MaxWindows, stretches.Length);

@@ -6,10 +6,10 @@ using Npgsql;
 
 namespace ChatBackend.Tests.Infrastructure.Database;
 
-/// <summary>The built program at start, while its database keeps it waiting.</summary>
+/// <summary>Starts the built program while its database is not ready.</summary>
 public sealed class DatabaseStartTests : IAsyncLifetime
 {
-    /// <summary>On a quiet machine it listens within 1.5 s; these tests share theirs.</summary>
+    /// <summary>On an idle machine the program listens within 1.5 s, but other tests run at the same time.</summary>
     private static readonly TimeSpan AtOnce = TimeSpan.FromSeconds(10);
 
     private readonly TcpListener _silent = new(IPAddress.Loopback, 0);
@@ -17,7 +17,7 @@ public sealed class DatabaseStartTests : IAsyncLifetime
 
     public async ValueTask InitializeAsync()
     {
-        // Connections are made by the system, and nobody ever answers.
+        // The operating system accepts connections, but nothing ever answers.
         _silent.Start();
         _database = await PostgresServer.CreateDatabaseAsync();
     }
@@ -78,7 +78,7 @@ public sealed class DatabaseStartTests : IAsyncLifetime
     [Fact]
     public async Task SIGTERM_before_it_listens_ends_it_with_0_and_one_line()
     {
-        // The first attempt is refused, and logged, while the server is about to listen.
+        // The first attempt to connect is refused and logged while the server starts to listen.
         await using var service = Start("postgres://reader:hunter2@127.0.0.1:1/book");
         await Until.TrueAsync(() => service.Output.Length > 0, "It does not start.");
         service.Stop();
@@ -104,7 +104,6 @@ public sealed class DatabaseStartTests : IAsyncLifetime
 
     private string Silent => $"postgres://reader:hunter2@127.0.0.1:{((IPEndPoint)_silent.LocalEndpoint).Port}/book";
 
-    /// <summary>A session that holds the migrations' lock.</summary>
     private async Task<NpgsqlConnection> LockAsync()
     {
         var connection = new NpgsqlConnection($"{_database};Pooling=false");

@@ -68,7 +68,7 @@ public sealed class MigratorTests : IAsyncLifetime
     {
         await _migrator.UpAsync(_database, null, default);
         await using var connection = new NpgsqlConnection(_database.ConnectionString);
-        // DbUp's own statement, and its local time without a zone.
+        // This is DbUp's own statement; its time is local, without a time zone.
         await connection.ExecuteAsync(
             "delete from schemaversions; insert into schemaversions (scriptname, applied) select unnest(@Names), now()::timestamp", new { Names });
 

@@ -8,7 +8,7 @@ using Npgsql;
 
 namespace ChatBackend.Tests.Infrastructure.Database;
 
-/// <summary>What a failover leaves behind for a while: a server that answers and takes no writes.</summary>
+/// <summary>After a failover, a server may answer but accept no writes for a while.</summary>
 public sealed class ReadOnlyDatabaseTests : IAsyncLifetime
 {
     private const string Question = "How do two ROS 2 nodes talk to each other?";
@@ -36,7 +36,7 @@ public sealed class ReadOnlyDatabaseTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("/audits")).StatusCode);
         await Until.TrueAsync(async () => await DetailAsync(app) == "waiting for the database to take writes", "Readiness does not say why.");
 
-        // Sessions that began read-only stay so: the service takes new ones.
+        // Sessions that began read-only stay read-only, so the service must open new ones.
         await SetReadOnlyAsync(false, andDisconnect: false);
 
         Assert.Equal(HttpStatusCode.Created, (await app.Client.PostAsJsonAsync("/audits", new { title = "Audit" })).StatusCode);
@@ -54,7 +54,7 @@ public sealed class ReadOnlyDatabaseTests : IAsyncLifetime
         await SetReadOnlyAsync(true);
         var before = await RollbacksAsync();
         gate.Open();
-        // More than a statement is tried by itself.
+        // A single statement is retried at most three times, so more rollbacks show that the whole work is repeated.
         await Until.TrueAsync(async () => await RollbacksAsync() > before + 5, "The answer is not stored again and again.");
         await SetReadOnlyAsync(false, andDisconnect: false);
 
@@ -102,7 +102,7 @@ public sealed class ReadOnlyDatabaseTests : IAsyncLifetime
     [Fact]
     public async Task Migrations_are_tried_again_also_when_the_exception_is_not_Npgsqls()
     {
-        // Npgsql answers that with a NotSupportedException where there is one host.
+        // With a single host, Npgsql rejects this setting with a NotSupportedException.
         var settings = new NpgsqlConnectionStringBuilder(_database) { TargetSessionAttributes = "primary" };
         var time = new CountedTime();
         using var start = new DatabaseStart(new(NullLogger<Migrator>.Instance), settings, time, NullLogger<DatabaseStart>.Instance);
@@ -123,10 +123,10 @@ public sealed class ReadOnlyDatabaseTests : IAsyncLifetime
         return app;
     }
 
-    /// <summary>Makes new sessions read-only or not; a failover also ends those that there are.</summary>
+    /// <summary>Makes new sessions read-only or writable. A failover also ends the existing sessions.</summary>
     private async Task SetReadOnlyAsync(bool isReadOnly, bool andDisconnect = true)
     {
-        // This session is for writing whatever the database's default is.
+        // This session can write, whatever the database's default is.
         await using var connection = new NpgsqlConnection($"{_database};Pooling=false;Options=-c default_transaction_read_only=off");
         await connection.OpenAsync();
         await connection.ExecuteAsync($"alter database {connection.Database} set default_transaction_read_only = {(isReadOnly ? "on" : "off")}");
@@ -146,7 +146,7 @@ public sealed class ReadOnlyDatabaseTests : IAsyncLifetime
         return (await response.JsonAsync()).GetProperty("dependencies").GetProperty("database").GetProperty("detail").GetString();
     }
 
-    /// <summary>The system's time, which counts how often somebody waits.</summary>
+    /// <summary>The system's time. Counts the timers, one per wait.</summary>
     private sealed class CountedTime : TimeProvider
     {
         private int _timers;

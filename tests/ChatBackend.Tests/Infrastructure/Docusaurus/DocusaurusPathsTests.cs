@@ -12,7 +12,7 @@ public sealed class DocusaurusPathsTests
     [InlineData("01-module/02_Nodes.md", "/docs/module/Nodes")]
     [InlineData("1. Basics/003 - My Doc.md", "/docs/Basics/My%20Doc")]
     [InlineData("1---robot.md", "/docs/robot")]
-    // Dates and versions are names, not order; so is anything that looks like one.
+    // Dates, versions and names that look like them are not number prefixes.
     [InlineData("2021-11-news.md", "/docs/2021-11-news")]
     [InlineData("7.0-foo.md", "/docs/7.0-foo")]
     [InlineData("01-2-arms.md", "/docs/01-2-arms")]
@@ -20,7 +20,7 @@ public sealed class DocusaurusPathsTests
     [InlineData("2021.md", "/docs/2021")]
     [InlineData("01-.md", "/docs/01-")]
     [InlineData("a1-nodes.md", "/docs/a1-nodes")]
-    // A folder's own page.
+    // These files are their folder's page.
     [InlineData("index.md", "/docs/")]
     [InlineData("README.md", "/docs/")]
     [InlineData("module-1/index.mdx", "/docs/module-1/")]

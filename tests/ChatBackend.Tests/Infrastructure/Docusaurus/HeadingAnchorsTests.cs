@@ -57,7 +57,7 @@ public sealed class HeadingAnchorsTests
             {Text}
             """).Select(chunk => chunk.Anchor);
 
-        // The first is the title's own, the quoted one takes setup-2, and a custom id is not counted.
+        // The page's title takes setup, the quoted heading takes setup-2, and a custom id is not counted.
         Assert.Equal(["setup-1", "setup-1-1", "setup-3", "setup"], anchors);
     }
 

@@ -4,9 +4,7 @@ using ChatBackend.Tests.Infrastructure.Search.Qdrant;
 
 namespace ChatBackend.Tests.Infrastructure.Search;
 
-/// <summary>
-/// What both indexes do; Qdrant by words alone. Each test uses words and paths of its own, so the shared index does not mix them.
-/// </summary>
+/// <summary>Both indexes; Qdrant searches by words only. Each test uses its own words and paths, because the index is shared.</summary>
 public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdrant) : IClassFixture<SearchDatabase>, IClassFixture<SearchQdrant>
 {
     private static readonly CancellationToken None = CancellationToken.None;

@@ -6,19 +6,17 @@ using ChatBackend.Tests.Infrastructure.Search.Qdrant;
 
 namespace ChatBackend.Tests.Infrastructure.Search;
 
-/// <summary>
-/// Ranks public question sets (BEIR layout; not part of this repository) with the index and compares the
-/// result with the scores that the service promises.
-/// </summary>
+/// <summary>Ranks public question sets (BEIR layout, not part of this repository) and compares the result with the scores
+/// that the service promises.</summary>
 public sealed class RetrievalQualityTests(SearchDatabase database, SearchQdrant qdrant, ITestOutputHelper output) : IClassFixture<SearchDatabase>, IClassFixture<SearchQdrant>
 {
     private const int Depth = 10;
 
     [Theory]
     [InlineData("postgres", "cacm", 1, 1000, 0.49)]
-    // The stub takes a request a hundred times as long as PostgreSQL a row.
+    // The stub takes a hundred times as long for a request as PostgreSQL does for a row.
     [InlineData("qdrant", "cacm", 200, 1000, 0.49)]
-    // Sentences without a title; every 22nd of the 22,447 questions keeps the test short.
+    // Sentences without a title. The test uses every 22nd of the 22,447 questions to stay short.
     [InlineData("postgres", "squad-sentences", 20, 22, 0.71)]
     public async Task Ranks_as_well_as_promised(string kind, string set, int passagesPerDocument, int step, double least)
     {
@@ -33,7 +31,7 @@ public sealed class RetrievalQualityTests(SearchDatabase database, SearchQdrant 
         var watch = Stopwatch.StartNew();
         var places = await IndexAsync(index, set, corpus, passagesPerDocument);
         output.WriteLine($"{kind} {set}: {corpus.Count} passages indexed in {watch.Elapsed.TotalSeconds:F1} s");
-        // What autovacuum does within a minute.
+        // Autovacuum does this within a minute.
         foreach (var table in (string[])["passage_terms", "passages", "documents"])
             await database.ScalarAsync<int>($"vacuum analyze {table}");
 

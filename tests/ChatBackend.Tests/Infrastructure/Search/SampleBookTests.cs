@@ -47,7 +47,7 @@ public sealed partial class SampleBookTests
         }
     }
 
-    // Read line by line, so that the chunker's way through the syntax tree has something to be compared with.
+    // The anchors are read line by line, independently of the chunker, which uses the syntax tree.
     private static HashSet<string> Anchors(string content)
     {
         var headings = new HeadingAnchors();

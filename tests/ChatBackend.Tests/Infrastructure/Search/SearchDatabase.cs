@@ -6,22 +6,19 @@ using Npgsql;
 
 namespace ChatBackend.Tests.Infrastructure.Search;
 
-/// <summary>A migrated, empty database and the index in it, without the rest of the service.</summary>
 public sealed class SearchDatabase : IAsyncLifetime
 {
     private string _connectionString = "";
 
-    /// <summary>Connections to the database.</summary>
     public NpgsqlDataSource Connections { get; private set; } = null!;
 
-    /// <summary>Npgsql keywords for the database.</summary>
     public string ConnectionString => _connectionString;
 
     internal PostgresPassageIndex Index { get; private set; } = null!;
 
     public async ValueTask InitializeAsync()
     {
-        // The application does this at its start.
+        // The application sets this when it starts.
         DefaultTypeMap.MatchNamesWithUnderscores = true;
         _connectionString = await PostgresServer.CreateDatabaseAsync();
         await new Migrator(NullLogger<Migrator>.Instance).UpAsync(new(_connectionString), null, CancellationToken.None);
@@ -29,7 +26,6 @@ public sealed class SearchDatabase : IAsyncLifetime
         Index = new(Connections);
     }
 
-    /// <summary>One value.</summary>
     public async Task<T?> ScalarAsync<T>(string sql)
     {
         await using var connection = await Connections.OpenConnectionAsync();

@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace ChatBackend.Tests.Infrastructure.Search.Postgres;
 
-/// <summary>What only PostgreSQL's index does. Each test uses words and paths of its own, so the shared database does not mix them.</summary>
+/// <summary>Only PostgreSQL's index. Each test uses its own words and paths, because the database is shared.</summary>
 public sealed class PostgresPassageIndexTests(SearchDatabase database) : IClassFixture<SearchDatabase>
 {
     private static readonly CancellationToken None = CancellationToken.None;
@@ -44,7 +44,7 @@ public sealed class PostgresPassageIndexTests(SearchDatabase database) : IClassF
     public async Task A_replacement_that_fails_leaves_the_old_passages()
     {
         await PutAsync("atomic/a.md", "the quoll hunts");
-        // Two chunks in one position break a constraint half way through.
+        // Two chunks in one position violate a constraint in the middle of the batch.
         var broken = new IndexedDocument("atomic/a.md", "T", "/docs/atomic/a", "other", [new(0, [], null, "first"), new(0, [], null, "second")]);
 
         await Assert.ThrowsAsync<PostgresException>(() => database.Index.ReplaceAsync(broken, None));

@@ -7,7 +7,7 @@ using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Tests.Infrastructure.Search.Qdrant;
 
-/// <summary>What only Qdrant's index does; <see cref="PassageIndexTests"/> has what both do. Each test has a Qdrant of its own.</summary>
+/// <summary>Only Qdrant's index; <see cref="PassageIndexTests"/> tests both. Each test has its own Qdrant.</summary>
 public sealed class QdrantPassageIndexTests : IAsyncLifetime
 {
     private static readonly CancellationToken None = CancellationToken.None;
@@ -31,7 +31,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         Assert.Contains("gripper", found[0].Text);
         Assert.Equal(0, found[0].Coverage);
         Assert.Equal(1, found[0].Similarity!.Value, 5);
-        // What is near in neither way is not there to fill the list.
+        // A passage that is similar neither by meaning nor by words must not fill the list.
         Assert.Single(found);
     }
 
@@ -84,7 +84,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         await PutAsync(_qdrant.Another(embedder), "same/a.md", "A walrus.");
 
         Assert.Equal(texts, embedder.Texts);
-        // The second process looks after the collection's indexes once.
+        // The second process ensures once that the collection's indexes exist.
         Assert.Equal(writes + QdrantFields.Indexed.Count, Writes());
 
         int Writes() => Stub.Requests.Count(r => r.Query.Contains("wait=true", StringComparison.Ordinal));
@@ -157,7 +157,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         Assert.Contains("QDRANT_COLLECTION", failure.Message);
     }
 
-    /// <summary>The process dies in its n-th request of a replacement, for every n: the old set or the new, and the next ingest makes it whole.</summary>
+    /// <summary>The process dies at the n-th request of a replacement, for every n.</summary>
     /// <param name="done">How many points the last request still changed.</param>
     [Theory]
     [InlineData(0)]
@@ -182,12 +182,12 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
 
             var seen = (await _qdrant.Another().SearchAsync(new("walrus", 20), None)).OrderBy(p => p.Position).Select(p => p.Text).ToArray();
             Assert.True(seen.SequenceEqual(old) || seen.SequenceEqual(fresh), $"after {lived} requests: {string.Join(", ", seen)}");
-            // A hash says that nothing is left to do.
+            // A hash means that the document is complete.
             var hash = (await _qdrant.Another().GetDocumentsAsync(None))["kill/a.md"];
             if (hash.Length > 0)
                 Assert.Equal((string.Join('|', seen), seen.Length), (hash, Stub.Payloads(SearchQdrant.Collection, "passage").Count));
 
-            // The author may as well have gone back to the old page meanwhile.
+            // The author may have restored the old page before the next ingest.
             foreach (var texts in (string[][])[old, fresh])
             {
                 await PutAsync(_qdrant.Another(), "kill/a.md", texts);
@@ -302,7 +302,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         using var http = new HttpClient { BaseAddress = new($"{Stub.Url}/collections/{SearchQdrant.Collection}/") };
         http.DefaultRequestHeaders.Add("api-key", StubQdrant.Key);
 
-        // Else the tests above would say nothing.
+        // If the stub accepted these, the tests above would prove nothing.
         Assert.Equal(400, await PostAsync("points/count", """{"filter":{"must":[{"key":"title","match":{"value":"x"}}]}}"""));
         Assert.Equal(400, await PostAsync("points/delete?wait=true", """{"filter":{"must":[{"key":"text","match":{"any":["x"]}}]}}"""));
         Assert.Equal(400, await PostAsync("points/query", """{"query":[1,2],"using":"dense"}"""));
@@ -333,7 +333,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         foreach (var request in Stub.Requests.Where(r => r.Body is not null))
             Assert.Empty(description.Problems(SchemaOf(request), Element(request.Body!)));
         Assert.Equal(8, Stub.Requests.Where(r => r.Body is not null).Select(SchemaOf).Distinct().Count());
-        // The check itself can fail.
+        // Check that the check itself can fail.
         Assert.NotEmpty(description.Problems("QueryRequestBatch", Element("""{"searches":[{"query":{"fusion":"magic"},"limit":1}]}""")));
         Assert.NotEmpty(description.Problems("QueryRequestBatch", Element("""{"searches":[{"query":[1],"limit":1,"with_payloads":true}]}""")));
         Assert.NotEmpty(description.Problems("CountRequest", Element("""{"filter":{"must":[{"key":"path","match":{"equals":"x"}}]}}""")));
@@ -357,7 +357,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
     private static Task PutAsync(QdrantPassageIndex index, string path, params string[] texts) => index.ReplaceAsync(
         new(path, "Title", "/docs/" + path.Replace(".md", ""), string.Join('|', texts), [.. texts.Select((t, i) => new Chunk(i, [], null, t))]), None);
 
-    /// <summary>An embedder whose dimensions are topics: what a text says of each.</summary>
+    /// <summary>An embedder whose dimensions are topics.</summary>
     private sealed class MeaningOfWords : IEmbedder
     {
         private static readonly string[][] Topics = [["walrus"], ["grip", "grasp"], ["torque", "joint"], ["sensor", "measure"]];

@@ -5,7 +5,6 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Tests.Infrastructure.Search.Qdrant;
 
-/// <summary>A stub Qdrant and the index in it, without the rest of the service and without an embedder.</summary>
 public sealed class SearchQdrant : IAsyncLifetime
 {
     public const string Collection = "textbook";
@@ -22,7 +21,7 @@ public sealed class SearchQdrant : IAsyncLifetime
         Index = Another();
     }
 
-    /// <summary>The index as another process has it.</summary>
+    /// <summary>The same index, as another process would open it.</summary>
     internal QdrantPassageIndex Another(IEmbedder? embedder = null, string key = StubQdrant.Key, string? url = null)
     {
         var client = new QdrantClient(

@@ -8,15 +8,15 @@ using Microsoft.Extensions.Logging;
 namespace ChatBackend.Tests.Infrastructure.Search.Qdrant;
 
 /// <summary>
-/// Qdrant's REST API in memory on 127.0.0.1, as strict as Qdrant Cloud: a filter on a field without an index, a vector of
-/// the wrong size, a repeated sparse index and a missing key are refused. Writes touch one point at a time, so that who
-/// reads meanwhile sees some of them, as with the real one. Faults come first, in the order in which they were scripted.
+/// Qdrant's REST API in memory on 127.0.0.1, as strict as Qdrant Cloud: it refuses a filter on a field without an index, a
+/// vector of the wrong size, a repeated sparse index and a missing key. Like Qdrant, it writes one point at a time, so a
+/// concurrent reader may see part of a write. Faults occur in the order in which they were scripted.
 /// </summary>
 internal sealed class StubQdrant : IAsyncDisposable
 {
     public const string Key = "qdrant-secret-of-the-test";
 
-    /// <summary>Is in every error that the stub sends; nothing that we say or log may hold it.</summary>
+    /// <summary>Part of every error that the stub sends. Our answers and logs must not contain it.</summary>
     public const string UpstreamText = "QDRANT-TEXT-THAT-MUST-NOT-LEAK";
 
     private readonly WebApplication _app;
@@ -28,10 +28,8 @@ internal sealed class StubQdrant : IAsyncDisposable
 
     private StubQdrant(WebApplication app) => _app = app;
 
-    /// <summary>What goes into <c>QDRANT_URL</c>.</summary>
     public string Url => _app.Urls.First();
 
-    /// <summary>Every request so far, in the order of arrival.</summary>
     public IReadOnlyList<StubQdrantRequest> Requests
     {
         get
@@ -53,11 +51,11 @@ internal sealed class StubQdrant : IAsyncDisposable
         return stub;
     }
 
-    /// <summary>What the next requests of a kind get instead of an answer.</summary>
-    /// <param name="operation">How the path ends, <c>points/query/batch</c>; empty: any.</param>
+    /// <summary>Scripts a fault for the next requests of one operation.</summary>
+    /// <param name="operation">The end of the path, such as <c>points/query/batch</c>; empty for any.</param>
     public StubQdrant Next(string operation, StubFault fault, int times = 1) => When(r => r.Operation.EndsWith(operation, StringComparison.Ordinal), fault, times);
 
-    /// <summary>What the next requests that a condition takes get instead of an answer.</summary>
+    /// <summary>Scripts a fault for the next requests that meet a condition.</summary>
     public StubQdrant When(Func<StubQdrantRequest, bool> condition, StubFault fault, int times = 1)
     {
         lock (_lock)
@@ -65,28 +63,26 @@ internal sealed class StubQdrant : IAsyncDisposable
         return this;
     }
 
-    /// <summary>Drops what is left of the script.</summary>
+    /// <summary>Removes all scripted faults.</summary>
     public void Heal()
     {
         lock (_lock)
             _faults.Clear();
     }
 
-    /// <summary>The payloads of a collection's points of one kind.</summary>
     public IReadOnlyList<JsonObject> Payloads(string collection, string kind)
     {
         lock (_lock)
             return [.. (_collections.GetValueOrDefault(collection)?.Points.Values.ToArray() ?? []).Select(p => p.Payload).Where(p => (string?)p["kind"] == kind)];
     }
 
-    /// <summary>The ids of a collection's points, in order.</summary>
     public IReadOnlyList<Guid> Ids(string collection)
     {
         lock (_lock)
             return [.. _collections.GetValueOrDefault(collection)?.Points.Keys ?? Enumerable.Empty<Guid>()];
     }
 
-    /// <summary>Changes the payloads of a collection behind the service's back.</summary>
+    /// <summary>Changes the payloads of a collection without the service's knowledge.</summary>
     public void Change(string collection, Action<JsonObject> change)
     {
         lock (_lock)
@@ -94,7 +90,7 @@ internal sealed class StubQdrant : IAsyncDisposable
                 change(point.Payload);
     }
 
-    /// <summary>Drops a collection behind the service's back.</summary>
+    /// <summary>Deletes a collection without the service's knowledge.</summary>
     public void Drop(string collection)
     {
         lock (_lock)
@@ -141,7 +137,7 @@ internal sealed class StubQdrant : IAsyncDisposable
         }
         catch (OperationCanceledException)
         {
-            // Whoever asked is gone.
+            // The client has closed its connection.
         }
     }
 
@@ -287,26 +283,25 @@ internal sealed class StubQdrant : IAsyncDisposable
     private StubCollection Find(StubQdrantRequest request) =>
         _collections.GetValueOrDefault(request.Collection) ?? throw new StubRefusal(404, $"Not found: Collection `{request.Collection}` doesn't exist!");
 
-    /// <summary>Without <c>wait</c>, Qdrant only promises to do it.</summary>
+    /// <summary>Without <c>wait</c>, Qdrant only acknowledges the write.</summary>
     private static JsonObject Done(StubQdrantRequest request) =>
         new() { ["operation_id"] = 1, ["status"] = request.Query.Contains("wait=true", StringComparison.Ordinal) ? "completed" : "acknowledged" };
 }
 
-/// <summary>What a request gets instead of its answer.</summary>
 internal sealed record StubFault
 {
-    /// <summary>An error; nothing is done.</summary>
+    /// <summary>The request fails with this status and changes nothing.</summary>
     public int? Status { get; init; }
 
     public IReadOnlyList<(string Name, string Value)> Headers { get; init; } = [];
 
-    /// <summary>No answer at all; nothing is done.</summary>
+    /// <summary>The request gets no answer and changes nothing.</summary>
     public bool IsSilent { get; init; }
 
-    /// <summary>The write is done and reported with this status: <c>acknowledged</c>, <c>wait_timeout</c>.</summary>
+    /// <summary>The write is done, but reported with this status: <c>acknowledged</c> or <c>wait_timeout</c>.</summary>
     public string? UpdateStatus { get; init; }
 
-    /// <summary>The write changes this many points (all, where there are fewer), then an error: what a crash or a lost answer leaves.</summary>
+    /// <summary>The write changes at most this many points and then fails, as after a crash or a lost answer.</summary>
     public int? DiesAfter { get; init; }
 
     public static StubFault Error(int status, params (string Name, string Value)[] headers) => new() { Status = status, Headers = headers };
@@ -316,11 +311,10 @@ internal sealed record StubFault
     public static StubFault Update(string status) => new() { UpdateStatus = status };
 }
 
-/// <summary>One request that the stub received.</summary>
-/// <param name="Operation">What follows the collection in the path, without a leading slash.</param>
+/// <param name="Operation">The path after the collection, without a leading slash.</param>
 internal sealed record StubQdrantRequest(string Method, string Collection, string Operation, string Query, JsonNode? Body)
 {
-    /// <summary>How many points it may still change before the stub breaks off.</summary>
+    /// <summary>How many points the request may still change before it fails.</summary>
     public int PointsLeft { get; set; } = int.MaxValue;
 }
 
@@ -329,7 +323,6 @@ internal sealed class StubRefusal(int status, string message) : Exception(messag
     public int Status { get; } = status;
 }
 
-/// <summary>A point: its vectors by name and its payload.</summary>
 internal sealed class StubPoint
 {
     public StubPoint(JsonObject point)
@@ -383,7 +376,6 @@ internal sealed class StubPoint
     }
 }
 
-/// <summary>A collection.</summary>
 internal sealed class StubCollection(JsonObject parameters)
 {
     /// <summary>Qdrant's k in reciprocal rank fusion.</summary>

@@ -33,7 +33,7 @@ public sealed class EnglishStemmerTests(SearchDatabase database) : IClassFixture
     [InlineData("a", "a")]
     public void Stems_as_published(string word, string stem) => Assert.Equal(stem, EnglishStemmer.Stem(word));
 
-    /// <summary>PostgreSQL carries the Snowball project's own English stemmer: an oracle that none of us wrote.</summary>
+    /// <summary>PostgreSQL contains the Snowball project's own English stemmer, so it gives independent results to compare with.</summary>
     [Fact]
     public async Task Agrees_with_the_stemmer_inside_PostgreSQL()
     {

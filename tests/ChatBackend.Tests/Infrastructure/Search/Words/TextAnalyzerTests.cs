@@ -9,7 +9,7 @@ namespace ChatBackend.Tests.Infrastructure.Search.Words;
 
 public sealed class TextAnalyzerTests
 {
-    /// <summary>What takes milliseconds takes this long only where the work grows with the square of the text.</summary>
+    /// <summary>Linear work takes milliseconds; only quadratic work takes this long.</summary>
     private static readonly TimeSpan Unbearable = TimeSpan.FromMinutes(1);
 
     [Theory]
