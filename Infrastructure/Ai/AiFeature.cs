@@ -6,12 +6,9 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Ai;
 
-/// <summary>The model that answers and, where there is one, the model that embeds.</summary>
 internal static class AiFeature
 {
-    /// <summary>
-    /// Registers <see cref="IChatModel"/> and <see cref="IEmbedder"/>, unless offline: their users take them as optional.
-    /// </summary>
+    /// <summary>Registers <see cref="IChatModel"/> and <see cref="IEmbedder"/>, unless offline: their users take them as optional.</summary>
     public static void AddAi(this WebApplicationBuilder builder)
     {
         builder.Services.Configure<AiOptions>(builder.Configuration);
@@ -28,7 +25,7 @@ internal static class AiFeature
         builder.Services.AddSingleton<ModelAttempts>();
         builder.Services.AddSingleton<IChatModel, OpenAiChatModel>();
         builder.Services.AddSingleton<IEmbedder, OpenAiEmbedder>();
-        // A probe that asks the model would cost money; the circuit breaker knows how the last requests went.
+        // Asking the model would cost money; the circuit breaker knows how the last requests went.
         builder.Services.AddSingleton(services => new Dependency("model", IsRequired: false, _ =>
         {
             var model = services.GetRequiredService<IOptions<AiOptions>>().Value.ChatModel;
@@ -38,7 +35,6 @@ internal static class AiFeature
         }));
     }
 
-    /// <summary>The complete answer.</summary>
     /// <exception cref="ModelException">Every failure, whatever its cause.</exception>
     public static async Task<ModelAnswer> CompleteAsync(this IChatModel model, ModelRequest request, CancellationToken cancellationToken)
     {
@@ -53,7 +49,7 @@ internal static class AiFeature
         return last is { Finish: { } finish } ? new(text.ToString(), finish, last.Usage, last.Model ?? model.Name) : throw ModelFaults.Truncated();
     }
 
-    /// <summary>Set to offline, or in development without a model's settings.</summary>
+    /// <summary>True when set to offline, or in development without a model's settings.</summary>
     internal static bool IsOffline(AiOptions options, bool isDevelopment) => options.Provider switch
     {
         "offline" => true,

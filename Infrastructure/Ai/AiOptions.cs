@@ -1,6 +1,5 @@
 namespace ChatBackend.Infrastructure.Ai;
 
-/// <summary>Which models answer and embed, and how long they may take.</summary>
 internal sealed class AiOptions
 {
     /// <summary>About 1,500 words of English.</summary>
@@ -10,11 +9,11 @@ internal sealed class AiOptions
     [ConfigurationKeyName("AI_PROVIDER")]
     public string? Provider { get; set; }
 
-    /// <summary>The key; local servers that speak the same API often need none.</summary>
+    /// <summary>Local servers with the same API often need no key.</summary>
     [ConfigurationKeyName("OPENAI_API_KEY")]
     public string? ApiKey { get; set; }
 
-    /// <summary>Another server that speaks OpenAI's API: Ollama, vLLM, OpenRouter, Gemini's compatible endpoint.</summary>
+    /// <summary>A server compatible with OpenAI's API: Ollama, vLLM, OpenRouter, Gemini's compatible endpoint.</summary>
     [ConfigurationKeyName("OPENAI_BASE_URL")]
     public Uri? BaseUrl { get; set; }
 
@@ -31,7 +30,6 @@ internal sealed class AiOptions
     [ConfigurationKeyName("OPENAI_EMBEDDING_DIMENSIONS")]
     public int EmbeddingDimensions { get; set; } = 1536;
 
-    /// <summary>The longest answer, in tokens of the model.</summary>
     [ConfigurationKeyName("MODEL_MAX_OUTPUT_TOKENS")]
     public int MaxOutputTokens { get; set; } = DefaultMaxOutputTokens;
 

@@ -4,18 +4,13 @@ namespace ChatBackend.Infrastructure.Ai;
 /// <summary>A model that writes text: at OpenAI, or at a server with the same API. Not registered where none is configured.</summary>
 internal interface IChatModel
 {
-    /// <summary>The model's name, as the reader sees it in <c>model</c>: <c>gpt-4o-mini</c>.</summary>
     string Name { get; }
 
-    /// <summary>
-    /// Writes an answer piece by piece. The last piece has a <see cref="ModelPiece.Finish"/>; a stream that ends without one
-    /// throws.
-    /// </summary>
+    /// <summary>Writes an answer piece by piece. The last piece has a <see cref="ModelPiece.Finish"/>; a stream without one throws.</summary>
     /// <exception cref="ModelException">Every failure, whatever its cause.</exception>
     IAsyncEnumerable<ModelPiece> StreamAsync(ModelRequest request, CancellationToken cancellationToken);
 }
 
-/// <summary>Who wrote a message.</summary>
 internal enum ModelRole
 {
     System,
@@ -23,11 +18,9 @@ internal enum ModelRole
     Assistant,
 }
 
-/// <summary>One message of a prompt.</summary>
 internal sealed record ModelMessage(ModelRole Role, string Content);
 
-/// <summary>What a model is asked.</summary>
-/// <param name="Messages">The prompt, oldest first.</param>
+/// <param name="Messages">The prompt, oldest message first.</param>
 internal sealed record ModelRequest(IReadOnlyList<ModelMessage> Messages)
 {
     /// <summary>The most tokens of the answer. A server that sends more is cut off (<see cref="OutputLimit"/>).</summary>
@@ -37,7 +30,6 @@ internal sealed record ModelRequest(IReadOnlyList<ModelMessage> Messages)
     public TimeSpan? Budget { get; init; }
 }
 
-/// <summary>A piece of an answer.</summary>
 internal sealed record ModelPiece(string Text)
 {
     /// <summary>Why the answer ended; only on the last piece.</summary>
@@ -50,10 +42,8 @@ internal sealed record ModelPiece(string Text)
     public string? Model { get; init; }
 }
 
-/// <summary>Why a model stopped.</summary>
 internal enum ModelFinish
 {
-    /// <summary>The answer is complete.</summary>
     Stop,
 
     /// <summary>The limit of output tokens cut the answer.</summary>
@@ -63,8 +53,6 @@ internal enum ModelFinish
     ContentFilter,
 }
 
-/// <summary>Tokens of one call.</summary>
 internal sealed record ModelUsage(int InputTokens, int OutputTokens);
 
-/// <summary>A whole answer.</summary>
 internal sealed record ModelAnswer(string Text, ModelFinish Finish, ModelUsage? Usage, string Model);

@@ -10,7 +10,7 @@ internal sealed class ModelException(ModelFailure failure, string message, Excep
     /// <summary>True when a retry with the same model may succeed: it was busy, broke off, or could not be reached.</summary>
     public bool IsTransient { get; init; }
 
-    /// <summary>True when the model's server failed, rather than refused the request: what the circuit breaker counts.</summary>
+    /// <summary>True when the server failed, not when it refused the request; the circuit breaker counts these.</summary>
     public bool IsOutage { get; init; }
 
     public override string Code => Failure switch
@@ -26,7 +26,6 @@ internal sealed class ModelException(ModelFailure failure, string message, Excep
     public override bool IsAway => Failure is ModelFailure.Unavailable or ModelFailure.RateLimited;
 }
 
-/// <summary>The kinds of model failure.</summary>
 internal enum ModelFailure
 {
     /// <summary>It answered with an error, or with something that is not an answer.</summary>
@@ -41,9 +40,7 @@ internal enum ModelFailure
     /// <summary>Too many requests, or the quota is spent.</summary>
     RateLimited,
 
-    /// <summary>The model refused to answer.</summary>
     Refused,
 
-    /// <summary>The prompt is longer than the model's context.</summary>
     ContextTooLong,
 }

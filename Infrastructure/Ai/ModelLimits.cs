@@ -2,13 +2,9 @@ using System.ComponentModel.DataAnnotations;
 
 namespace ChatBackend.Infrastructure.Ai;
 
-/// <summary>
-/// Timeouts, waits between retries, and the circuit breaker of models: the section <c>ModelLimits</c> of the configuration,
-/// changed mostly by tests.
-/// </summary>
+/// <summary>Timeouts, waits between retries and the circuit breaker of models (section <c>ModelLimits</c>); mostly tests change them.</summary>
 internal sealed class ModelLimits
 {
-    /// <summary>To connect.</summary>
     public TimeSpan Connect { get; set; } = TimeSpan.FromSeconds(3);
 
     /// <summary>From the request to the first piece.</summary>
@@ -26,7 +22,6 @@ internal sealed class ModelLimits
     /// <summary>All attempts to embed one batch.</summary>
     public TimeSpan EmbedBudget { get; set; } = TimeSpan.FromSeconds(12);
 
-    /// <summary>The shortest wait before a retry.</summary>
     public TimeSpan RetryMin { get; set; } = TimeSpan.FromMilliseconds(250);
 
     /// <summary>The longest wait before a retry, except the server's Retry-After.</summary>
@@ -44,7 +39,6 @@ internal sealed class ModelLimits
     [Range(typeof(TimeSpan), "00:00:00.500", "1.00:00:00")]
     public TimeSpan BreakerWindow { get; set; } = TimeSpan.FromSeconds(30);
 
-    /// <summary>How long the breaker stays open; at least half a second.</summary>
     [Range(typeof(TimeSpan), "00:00:00.500", "1.00:00:00")]
     public TimeSpan BreakerOpen { get; set; } = TimeSpan.FromSeconds(10);
 }

@@ -1,7 +1,7 @@
 
 namespace ChatBackend.Infrastructure.Ai;
 
-/// <summary>What stands in <c>model</c> where no model wrote the answer. Stored with the turns.</summary>
+/// <summary>The values of <c>model</c> when no model wrote the answer. They are stored with the turns.</summary>
 internal static class ModelNames
 {
     /// <summary>The answer quotes the book.</summary>

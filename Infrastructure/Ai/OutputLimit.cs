@@ -1,12 +1,12 @@
 namespace ChatBackend.Infrastructure.Ai;
 
-/// <summary>The most text of an answer that is read: a server may ignore the limit of tokens.</summary>
+/// <summary>The most text of an answer that is read, because a server may ignore the limit on tokens.</summary>
 internal static class OutputLimit
 {
-    /// <summary>Twice the average of English; code and other languages have fewer. No answer within its tokens is cut.</summary>
+    /// <summary>Twice the average of English; code and other languages have fewer. An answer within its tokens is never cut.</summary>
     private const int CharactersPerToken = 8;
 
-    /// <summary>The most characters (UTF-16 code units) of an answer of so many tokens.</summary>
+    /// <summary>The most UTF-16 code units of an answer of this many tokens.</summary>
     public static int Characters(int tokens) => tokens * CharactersPerToken;
 
     /// <summary>The beginning of a text, without half a surrogate pair at its end.</summary>

@@ -79,7 +79,6 @@ internal static class AuthFeature
     private static async Task<bool> HasNoBadTokenAsync(AuthorizationHandlerContext authorization) =>
         authorization.Resource is HttpContext context && (await context.AuthenticateAsync(BearerTokenHandler.Name)).Failure is null;
 
-    /// <summary>Warns of what is closed or too open because a setting is missing; not in development.</summary>
     private static void Warn(AuthOptions options, IHostEnvironment environment, ILogger log)
     {
         if (environment.IsDevelopment())

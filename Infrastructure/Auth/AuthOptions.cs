@@ -1,6 +1,5 @@
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>Which tokens are accepted, and the operator's key.</summary>
 internal sealed class AuthOptions
 {
     /// <summary>Who signs the readers' tokens (<c>iss</c>).</summary>
@@ -22,11 +21,10 @@ internal sealed class AuthOptions
     [ConfigurationKeyName("Authentication:Schemes:Bearer")]
     public UserJwtsOptions UserJwts { get; set; } = new();
 
-    /// <summary>Who may ingest and read insights.</summary>
+    /// <summary>The operator's key, for ingest and insights.</summary>
     [ConfigurationKeyName("INGEST_API_KEY")]
     public string? IngestApiKey { get; set; }
 
-    /// <summary>False when there is no key to verify a token with.</summary>
     public bool IsSignInConfigured => JwksUrl is not null || Secret is not null || UserJwts.SigningKeys.Count > 0;
 }
 

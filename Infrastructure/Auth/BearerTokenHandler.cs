@@ -8,10 +8,7 @@ using Microsoft.Extensions.Primitives;
 
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>
-/// Bearer tokens (RFC 6750) of the site's sign-in. The JwtBearer package reads the same section,
-/// <c>Authentication:Schemes:Bearer</c>, but cannot verify Ed25519, which many sign-ins use.
-/// </summary>
+/// <summary>Bearer tokens (RFC 6750) of the site's sign-in. The JwtBearer package cannot verify Ed25519, which many sign-ins use.</summary>
 internal sealed class BearerTokenHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> options, UrlEncoder encoder, TokenVerifier verifier, IOptions<AuthOptions> auth)
     // The framework would log three lines per refusal; the request's line and the response say enough.

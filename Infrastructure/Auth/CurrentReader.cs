@@ -1,6 +1,6 @@
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>The reader who calls; a handler takes it as a parameter.</summary>
+/// <summary>The reader who sent the request; a handler takes it as a parameter.</summary>
 /// <param name="Subject">The token's <c>sub</c>; null for an anonymous reader.</param>
 internal sealed record CurrentReader(string? Subject)
 {

@@ -2,9 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>
-/// Ed25519 signatures (RFC 8032). .NET 10 has no public type for them, so OpenSSL 3 verifies them, which .NET uses on Linux.
-/// </summary>
+/// <summary>Ed25519 signatures (RFC 8032). .NET 10 has no public type for them, so OpenSSL 3, which .NET uses on Linux, verifies them.</summary>
 internal static class Ed25519
 {
     public const int PublicKeyBytes = 32;

@@ -10,10 +10,7 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>
-/// The operator's key, <c>INGEST_API_KEY</c>: sent as <c>X-API-Key: &lt;key&gt;</c> or <c>Authorization: Bearer &lt;key&gt;</c>. In development
-/// without a key, requests from this machine are the operator's.
-/// </summary>
+/// <summary>The operator's key, in <c>X-API-Key</c> or as a bearer token. In development without a key, this machine is the operator's.</summary>
 internal sealed class IngestKeyHandler(
     IOptionsMonitor<AuthenticationSchemeOptions> options, UrlEncoder encoder, IOptions<AuthOptions> auth, IHostEnvironment environment)
     // The framework would log three lines per refusal; the request's line and the response say enough.

@@ -14,7 +14,7 @@ internal sealed class JsonWebKeySet : IDisposable
     /// <summary>The largest set that is read: 64 KB.</summary>
     public const int MaxBytes = 64 * 1024;
 
-    /// <summary>Between two fetches: anyone can send tokens with unknown keys.</summary>
+    /// <summary>The shortest time between two fetches, because anyone can send tokens with unknown keys.</summary>
     public static readonly TimeSpan Pause = TimeSpan.FromSeconds(30);
 
     /// <summary>After this a set in use is refreshed in the background.</summary>
@@ -44,10 +44,8 @@ internal sealed class JsonWebKeySet : IDisposable
         };
     }
 
-    /// <summary>True until a set was fetched: no token can be verified.</summary>
     public bool IsEmpty => _keys.Count == 0;
 
-    /// <summary>The key of this id for this algorithm, or null when the signer has none.</summary>
     public async ValueTask<VerificationKey?> FindAsync(string id, string algorithm, CancellationToken cancellationToken)
     {
         // Read before the keys: a fetch that ends in between must not make the old keys look fresh.
@@ -71,7 +69,7 @@ internal sealed class JsonWebKeySet : IDisposable
             if (_fetch.IsCompleted && (_fetched is not { } fetched || _time.GetElapsedTime(fetched) >= pause))
             {
                 _fetched = _time.GetTimestamp();
-                // Without the request's token: other requests wait for it, too.
+                // Without the request's token: other requests wait for the same fetch.
                 _fetch = Task.Run(FetchAsync, CancellationToken.None);
             }
 

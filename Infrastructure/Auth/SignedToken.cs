@@ -5,10 +5,7 @@ using System.Text.Json;
 namespace ChatBackend.Infrastructure.Auth;
 
 /// <summary>A JWT in the compact serialization of a JWS (RFC 7515, 7519), parsed and not yet verified.</summary>
-/// <param name="Algorithm">Its <c>alg</c>.</param>
-/// <param name="KeyId">Its <c>kid</c>.</param>
-/// <param name="Message">What is signed.</param>
-/// <param name="Payload">The claims' JSON, to be read once the signature is verified.</param>
+/// <param name="Payload">The claims' JSON. Read it only after the signature is verified.</param>
 internal sealed record SignedToken(string Algorithm, string? KeyId, byte[] Message, byte[] Signature, byte[] Payload)
 {
     /// <summary>The longest token that is parsed: 8 KB.</summary>

@@ -17,7 +17,6 @@ internal sealed record TokenRules(IReadOnlyList<string> Issuers, IReadOnlyList<s
     /// <summary>31 December 9999, the last day of .NET's calendar.</summary>
     private const double LastSecond = 253_402_300_799;
 
-    /// <summary>The subject, or why the token is refused.</summary>
     public (string? Subject, string? Refusal) Check(JsonElement claims, DateTimeOffset now)
     {
         if (!TryGetTime(claims, "exp", out var expires) || !TryGetTime(claims, "nbf", out var notBefore) || !TryGetTime(claims, "iat", out var issued))

@@ -18,12 +18,10 @@ internal sealed class VerificationKey
 
     private VerificationKey(string algorithm, Func<byte[], byte[], bool> verify) => (Algorithm, _verify) = (algorithm, verify);
 
-    /// <summary>The <c>alg</c> of the tokens that it may verify.</summary>
     public string Algorithm { get; }
 
     public bool Verify(byte[] message, byte[] signature) => _verify(message, signature);
 
-    /// <summary>A shared secret.</summary>
     public static VerificationKey OfSecret(byte[] secret) =>
         new(HmacSha256, (message, signature) => CryptographicOperations.FixedTimeEquals(HMACSHA256.HashData(secret, message), signature));
 

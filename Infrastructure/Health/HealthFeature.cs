@@ -8,7 +8,6 @@ namespace ChatBackend.Infrastructure.Health;
 /// <example>{"status":"healthy"}</example>
 internal sealed record HealthResponse(string Status);
 
-/// <summary>Liveness and readiness.</summary>
 internal static class HealthFeature
 {
     public static void AddHealth(this WebApplicationBuilder builder) => builder.Services.AddSingleton<Readiness>();

@@ -3,10 +3,7 @@ using System.Diagnostics;
 
 namespace ChatBackend.Infrastructure.Health;
 
-/// <summary>A dependency that <c>/health/ready</c> reports.</summary>
-/// <param name="Name">Its name in the report.</param>
-/// <param name="IsRequired">Whether the service is unavailable without it.</param>
-/// <param name="CheckAsync">Returns a word about its state, or throws.</param>
+/// <summary>A dependency that <c>/health/ready</c> reports. <c>CheckAsync</c> returns a word about its state, or throws.</summary>
 internal sealed record Dependency(string Name, bool IsRequired, Func<CancellationToken, Task<string>> CheckAsync)
 {
     /// <summary>Completes when the start-up work on it has ended, successfully or not.</summary>
@@ -26,24 +23,15 @@ internal sealed record DependencyState([property: AllowedValues("healthy", "unhe
 /// <summary>The report of <c>/health/ready</c>.</summary>
 /// <param name="Status"><c>ready</c>; <c>degraded</c> when only an optional dependency is unavailable; or <c>unavailable</c>.</param>
 /// <param name="Dependencies">Each dependency by its name: <c>database</c>, <c>model</c>, <c>qdrant</c>, <c>sample_book</c>; the last two only where they are in use.</param>
-/// <example>
-/// {
-///   "status": "ready",
-///   "dependencies": {
-///     "database": {"status": "healthy", "detail": "migrated", "latency_ms": 2.1},
-///     "model": {"status": "healthy", "detail": "gpt-4o-mini", "latency_ms": 0.1}
-///   }
-/// }
-/// </example>
+/// <example>{"status":"ready","dependencies":{"database":{"status":"healthy","detail":"migrated","latency_ms":2.1},
+/// "model":{"status":"healthy","detail":"gpt-4o-mini","latency_ms":0.1}}}</example>
 internal sealed record ReadinessResponse([property: AllowedValues("ready", "degraded", "unavailable")] string Status, IReadOnlyDictionary<string, DependencyState> Dependencies)
 {
     [System.Text.Json.Serialization.JsonIgnore]
     public bool IsReady => Status != "unavailable";
 }
 
-/// <summary>
-/// Checks each dependency. The report is kept for two seconds, so that frequent probes do not load a busy database.
-/// </summary>
+/// <summary>Checks each dependency. The report is kept for two seconds, so that frequent probes do not load a busy database.</summary>
 internal sealed class Readiness(IEnumerable<Dependency> dependencies, TimeProvider time) : IDisposable
 {
     private static readonly TimeSpan Kept = TimeSpan.FromSeconds(2);
@@ -53,7 +41,6 @@ internal sealed class Readiness(IEnumerable<Dependency> dependencies, TimeProvid
     private ReadinessResponse? _last;
     private long _lastAt;
 
-    /// <summary>The newest report, at most two seconds old.</summary>
     public async Task<ReadinessResponse> CheckAsync(CancellationToken cancellationToken)
     {
         await _one.WaitAsync(cancellationToken);
@@ -92,7 +79,7 @@ internal sealed class Readiness(IEnumerable<Dependency> dependencies, TimeProvid
         }
         catch (Exception) when (!cancellationToken.IsCancellationRequested)
         {
-            // The cause is in the log of the request that needed it, not on a public page.
+            // The log of the request that failed has the cause; this page is public.
             return new("unhealthy", timeout.IsCancellationRequested ? "timeout" : "unreachable", Elapsed());
         }
 

@@ -3,10 +3,9 @@ using Microsoft.AspNetCore.Hosting.Server.Features;
 
 namespace ChatBackend.Infrastructure.Health;
 
-/// <summary>The last thing that a developer sees at start: what to try next.</summary>
+/// <summary>Tells a developer what to try next, once the service can answer; only in development.</summary>
 internal static class Welcome
 {
-    /// <summary>Prints it once the service can answer; only in development, where a person reads along.</summary>
     public static void UseWelcome(this WebApplication app)
     {
         if (app.Environment.IsDevelopment())
@@ -15,7 +14,7 @@ internal static class Welcome
 
     private static async Task PrintAsync(WebApplication app)
     {
-        // The database and the sample book: the question below is answered from them.
+        // The question below needs the database and the sample book.
         var started = Task.WhenAll(app.Services.GetServices<Dependency>().Select(d => d.Started));
         await started.WaitAsync(app.Lifetime.ApplicationStopping).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         if (!started.IsCompletedSuccessfully)

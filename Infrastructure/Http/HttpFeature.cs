@@ -7,7 +7,6 @@ using Microsoft.AspNetCore.Http.Json;
 
 namespace ChatBackend.Infrastructure.Http;
 
-/// <summary>What holds for every endpoint: JSON, errors, limits, CORS.</summary>
 internal static class HttpFeature
 {
     /// <summary>The largest body of an endpoint that does not say otherwise: 256 KiB.</summary>
@@ -26,7 +25,7 @@ internal static class HttpFeature
 
         builder.Services.ConfigureHttpJsonOptions(ConfigureJson);
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
-        // Answers in flight get 40 s, then 5 s to hand them on (TurnRunner). Platforms kill after 60 s (compose.yaml, railway.ts).
+        // Answers in flight get 40 s, then 5 s to hand over (TurnRunner). Platforms kill after 60 s (compose.yaml, railway.ts).
         builder.Services.Configure<HostOptions>(options =>
             options.ShutdownTimeout = TimeSpan.FromSeconds(builder.Configuration.GetValue("ShutdownTimeoutSeconds", 45)));
         ValidatorOptions.Global.LanguageManager.Enabled = false;
@@ -36,7 +35,7 @@ internal static class HttpFeature
         builder.Services.AddSingleton(TimeProvider.System);
     }
 
-    /// <summary>The order matters: error handling wraps everything else, and errors need CORS headers, too, or browsers hide them.</summary>
+    /// <summary>The order matters: error handling wraps everything else, and errors need CORS headers, or browsers hide them.</summary>
     public static void UseHttpRules(this WebApplication app)
     {
         app.UseTrustedProxies();

@@ -1,8 +1,8 @@
 namespace ChatBackend.Infrastructure.Http;
 
 /// <summary>
-/// Parses the id of a session, a turn or a message. Who knows the id has access, so only one spelling is valid (lower case,
-/// hyphens): otherwise limits and caches would take one key for several. The nil UUID is refused, as many clients would share it.
+/// Parses the id of a session, turn or message. The id gives access, so only one spelling is valid (lower case, hyphens): otherwise
+/// limits and caches would take one id for several. The nil UUID is refused, as many clients would share it.
 /// </summary>
 internal static class KeyId
 {

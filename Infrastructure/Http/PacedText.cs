@@ -2,19 +2,16 @@ using System.Text;
 
 namespace ChatBackend.Infrastructure.Http;
 
-/// <summary>
-/// Writes text as fast as the client reads it, so that little of it waits in memory. A client that stops reading is
-/// disconnected.
-/// </summary>
+/// <summary>Writes text as fast as the client reads it, to bound the memory per client. A client that stops reading is disconnected.</summary>
 internal static class PacedText
 {
-    /// <summary>How long a client may take for one piece: with a full buffer below it, less than 1 KB/s.</summary>
+    /// <summary>The most time that a client may take for one piece. Only a client slower than about 1 KB/s exceeds it.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
     /// <summary>The longest piece, in UTF-16 code units.</summary>
     private const int MostInOnePiece = 4 * 1024;
 
-    /// <exception cref="OperationCanceledException">The client disconnected, or was dropped.</exception>
+    /// <exception cref="OperationCanceledException">The client disconnected or was disconnected.</exception>
     public static async Task WriteAsync(HttpContext context, params string[] parts)
     {
         foreach (var part in parts)
@@ -24,7 +21,7 @@ internal static class PacedText
                 if (start > 0)
                     await FlushAsync(context);
                 var end = Math.Min(part.Length, start + MostInOnePiece);
-                // Both halves of a character go together.
+                // A surrogate pair is not split.
                 if (end < part.Length && char.IsHighSurrogate(part[end - 1]))
                     end--;
                 Encoding.UTF8.GetBytes(part.AsSpan(start, end - start), context.Response.BodyWriter);

@@ -14,7 +14,7 @@ internal static class RateLimits
     public static void AddRateLimits(this WebApplicationBuilder builder)
     {
         var options = builder.Configuration.Get<RateLimitOptions>() ?? new();
-        // Handlers take from this one themselves: only they can tell a retry, which is free, from a new question.
+        // Handlers acquire this one themselves: only they can tell a retry, which is free, from a new question.
         builder.Services.AddKeyedSingleton(Chat, (_, _) => PartitionedRateLimiter.Create<HttpContext, string>(context => Partition(context, options.Chat)));
         builder.Services.AddRateLimiter(limiter =>
         {
@@ -27,7 +27,6 @@ internal static class RateLimits
         .RequireRateLimiting(policy)
         .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited", "Too many requests from this client; Retry-After says when to retry.");
 
-    /// <summary>The 429 for a lease that was not acquired.</summary>
     public static ProblemHttpResult Refuse(HttpContext context, RateLimitLease lease)
     {
         var wait = lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(10);
@@ -36,7 +35,7 @@ internal static class RateLimits
         return Problem.Of(StatusCodes.Status429TooManyRequests, "rate_limited", $"Too many requests. Try again in {seconds} s.");
     }
 
-    // Each process counts for itself: with n replicas a client may get up to n times as much.
+    // Each process counts its own requests: with n replicas a client may get up to n times as many.
     private static RateLimitPartition<string> Partition(HttpContext context, int perMinute) => perMinute == 0
         ? RateLimitPartition.GetNoLimiter("")
         : RateLimitPartition.GetSlidingWindowLimiter(ClientAddress.Of(context), _ => new()

@@ -8,8 +8,7 @@ internal static class RouteIds
     private const string Message = $"id must be a UUID such as {OpenApiExamples.Id}.";
 
     /// <summary>
-    /// Answers 400 and names <c>id</c> unless the route's <c>{id}</c> is a UUID of the form 8-4-4-4-12. Handlers take it as
-    /// text and statements cast it: binding to <see cref="Guid"/> would fail without naming the field.
+    /// Answers 400 and names <c>id</c> unless it is a UUID of the form 8-4-4-4-12. Binding to <see cref="Guid"/> would not name the field.
     /// </summary>
     public static TBuilder RequireUuid<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes
         .FailsWith(StatusCodes.Status400BadRequest, "invalid_request", Message)

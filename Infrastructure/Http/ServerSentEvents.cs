@@ -6,9 +6,7 @@ using Microsoft.AspNetCore.Http.Metadata;
 namespace ChatBackend.Infrastructure.Http;
 
 /// <summary>One event of a stream (WHATWG HTML, 9.2).</summary>
-/// <param name="Id">Where a reader that reconnects resumes, in <c>Last-Event-ID</c>.</param>
-/// <param name="Name">The event's name.</param>
-/// <param name="Data">One line of JSON.</param>
+/// <param name="Id">A client that reconnects sends it as <c>Last-Event-ID</c>.</param>
 internal sealed record ServerSentEvent(string Id, string Name, string Data);
 
 /// <summary>Writes a stream of events, and comments that keep proxies from closing a quiet one.</summary>

@@ -2,10 +2,7 @@ using System.Runtime.InteropServices;
 
 namespace ChatBackend.Infrastructure.Http;
 
-/// <summary>
-/// SIGTERM and Ctrl-C, in place of the host's own handler, which listens only once the host has started: a stop during the
-/// start is clean, too.
-/// </summary>
+/// <summary>Handles SIGTERM and Ctrl-C. The host's own handler listens only once the host has started; this one also stops a start cleanly.</summary>
 internal sealed class StopSignals : IHostLifetime, IDisposable
 {
     private readonly CancellationTokenSource _source = new();
@@ -19,7 +16,6 @@ internal sealed class StopSignals : IHostLifetime, IDisposable
 
     public CancellationToken Token => _source.Token;
 
-    /// <summary>Sets the log, which gets one line with the signal's name.</summary>
     public void LogTo(ILogger log)
     {
         _log = log;

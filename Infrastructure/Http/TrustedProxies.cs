@@ -3,7 +3,7 @@ using Microsoft.AspNetCore.HttpOverrides;
 
 namespace ChatBackend.Infrastructure.Http;
 
-/// <summary>The proxies whose headers with the client's address are trusted. Anyone can send such headers, so no other peer's are.</summary>
+/// <summary>The proxies whose headers with the client's address are trusted. Anyone can send such headers, so those of other peers are ignored.</summary>
 internal static class TrustedProxies
 {
     private const string Variable = "TRUSTED_PROXIES";
@@ -13,7 +13,6 @@ internal static class TrustedProxies
 
     private const string RealIp = "X-Real-IP";
 
-    /// <summary>Takes the client's address from the headers of the proxies in <c>TRUSTED_PROXIES</c>; without any, the headers are ignored.</summary>
     public static void UseTrustedProxies(this WebApplication app)
     {
         // Railway sets this variable in every service. Its edge sends the address in X-Real-IP; X-Forwarded-For is not documented.

@@ -7,13 +7,9 @@ using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace ChatBackend.Infrastructure.Http;
 
-/// <summary>Runs a request's validator before its handler.</summary>
 internal static class ValidationFilter
 {
-    /// <summary>
-    /// Answers 400 with the field errors when the handler's <typeparamref name="T"/> argument breaks its
-    /// <see cref="IValidator{T}"/>. A handler without that argument throws at the first request.
-    /// </summary>
+    /// <summary>Answers 400 with the field errors when the handler's <typeparamref name="T"/> is invalid. Without such an argument the first request throws.</summary>
     public static RouteHandlerBuilder Validate<T>(this RouteHandlerBuilder route) => route
         .FailsWithInvalid<T>()
         .AddEndpointFilterFactory((handler, next) =>
@@ -30,7 +26,6 @@ internal static class ValidationFilter
             };
         });
 
-    /// <summary>Declares the 400 of <see cref="Invalid"/>.</summary>
     public static RouteHandlerBuilder FailsWithInvalid<T>(this RouteHandlerBuilder route) => route.FailsWith(
         StatusCodes.Status400BadRequest, "invalid_request", $"{SnakeCase(typeof(T).GetProperties()[0].Name)} must not be empty.");
 
@@ -45,7 +40,6 @@ internal static class ValidationFilter
     /// <summary>The length in code points, so that an emoji is one character.</summary>
     public static int Length(string? text) => text?.EnumerateRunes().Count() ?? 0;
 
-    /// <summary>True for text that PostgreSQL can store and UTF-8 can encode.</summary>
     public static bool IsStorable(string? text)
     {
         for (var i = 0; i < text?.Length; i++)

@@ -32,7 +32,6 @@ internal static class Logging
         builder.Logging.AddSerilog(configuration.CreateLogger(), dispose: true);
     }
 
-    /// <summary>Adds the W3C trace id to each line of a request.</summary>
     private sealed class TraceIdEnricher : ILogEventEnricher
     {
         public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory)
@@ -42,7 +41,7 @@ internal static class Logging
         }
     }
 
-    /// <summary>Removes the path that ASP.NET Core adds to each line of a request: ids in paths give access.</summary>
+    /// <summary>Removes the path that ASP.NET Core adds to each line of a request, because ids in paths give access.</summary>
     private sealed class NoPathEnricher : ILogEventEnricher
     {
         public void Enrich(LogEvent logEvent, ILogEventPropertyFactory propertyFactory) => logEvent.RemovePropertyIfPresent("RequestPath");

@@ -7,7 +7,6 @@ namespace ChatBackend.Infrastructure.Observability;
 /// <summary>One line per request: method, route, status, duration, trace id, session shortened. Never bodies, queries or tokens.</summary>
 internal sealed class RequestLog(RequestDelegate next, ILogger<RequestLog> log)
 {
-    /// <summary>The key in <see cref="HttpContext.Items"/> of the session that a request belongs to.</summary>
     public static readonly object SessionKey = new();
 
     public async Task InvokeAsync(HttpContext context)

@@ -11,7 +11,7 @@ namespace ChatBackend.Infrastructure.Observability;
 /// <summary>Exports traces and metrics over OTLP if <c>OTEL_EXPORTER_OTLP_ENDPOINT</c> is set.</summary>
 internal static class Telemetry
 {
-    /// <summary>OTLP's port for gRPC; any other is taken for HTTP.</summary>
+    /// <summary>OTLP's port for gRPC; any other port means HTTP.</summary>
     private const int GrpcPort = 4317;
 
     public static void AddTelemetry(this WebApplicationBuilder builder)
@@ -20,10 +20,7 @@ internal static class Telemetry
             builder.Services.AddHostedService<Export>();
     }
 
-    /// <summary>
-    /// Sets what ASP.NET Core leaves empty in a request's span (OpenTelemetry's semantic conventions for HTTP). The route's
-    /// template replaces the path: ids in paths give access.
-    /// </summary>
+    /// <summary>Sets what ASP.NET Core leaves empty in a request's span. The route's template replaces the path, because ids in paths give access.</summary>
     public static void Describe(HttpContext context, string route)
     {
         if (context.Features.Get<IHttpActivityFeature>()?.Activity is not { IsAllDataRequested: true } span)

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Ai.Offline;
 
-/// <summary>A text that may be quoted, and the number by which it is cited (null: it is not cited).</summary>
+/// <summary>A text that may be quoted. A text without a number is not cited.</summary>
 internal sealed record QuotableText(int? Number, string Heading, string Text);
 
 /// <summary>
@@ -40,7 +40,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     /// <summary>The weight of a word that a quoted sentence has already.</summary>
     private const double Repeated = 0.35;
 
-    // A sentence with one of these first refers to the one before it.
+    // A sentence that begins with one of these refers to the one before it.
     private static readonly HashSet<string> Leaning = new(
         ["it", "its", "this", "that", "these", "those", "they", "their", "he", "she", "such", "both", "instead", "otherwise", "then", "so", "but", "however"],
         StringComparer.OrdinalIgnoreCase);
@@ -54,7 +54,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
 
     private static readonly HashSet<string> Defines = new(["is", "are", "means"], StringComparer.OrdinalIgnoreCase);
 
-    // The analyzer keeps these because they do no harm in a search; here they do not count as part of the question.
+    // The analyzer keeps these because they do no harm in a search; they are not part of the question here.
     private static readonly HashSet<string> UrduFunctionWords =
     [
         .. TextAnalyzer.Analyze("کیا کیوں کیسے کیسی کیسا کون کب کہاں کس کسی کتنا کتنے کتنی ہے ہیں ہو ہوتا ہوتی ہوتے تھا تھی تھے کا کی کے کو سے میں پر نے اور یا جو یہ وہ اس ان تو بھی نہیں کر کرتا کرتی کرتے کریں بتائیں").Frequencies.Keys,
@@ -63,7 +63,6 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     /// <summary>Writes an answer piece by piece, as a model does; the last piece says why it ended.</summary>
     /// <param name="question">The question with what gives it context, as the book was searched for it.</param>
     /// <param name="quotable">What may be quoted, best first.</param>
-    /// <param name="maxTokens">The longest answer.</param>
     public async IAsyncEnumerable<ModelPiece> StreamAsync(
         string question, IReadOnlyList<QuotableText> quotable, int maxTokens, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -76,14 +75,13 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
             var end = space < 0 ? answer.Length : space + 1;
             yield return new(answer[start..end]);
             start = end;
-            // Lets the readers of the stream run between two words.
+            // Lets readers of the stream run between two words.
             await Task.Yield();
         }
 
         yield return new("") { Finish = answer.Length < whole.Length ? ModelFinish.Length : ModelFinish.Stop, Model = ModelNames.Offline };
     }
 
-    /// <summary>The answer when no passage covers the question.</summary>
     internal static string NotCovered(SiteOptions site) =>
         $"{site.NameBook("The book")} does not cover this. Try other words, or ask about something else in it.";
 
@@ -112,10 +110,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     /// <summary>BM25's weight of a term by the number of sentences that contain it.</summary>
     private static double Rarity(int holding, int count) => Math.Log(1 + ((count - holding + 0.5) / (holding + 0.5)));
 
-    /// <summary>
-    /// Takes the best sentence of the best passage and those that add to it (a word that was quoted already weighs less), then the
-    /// best sentence of each passage that scores nearly as well.
-    /// </summary>
+    /// <summary>Takes the best sentence of the best passage and those that add to it, then the best of each passage that scores nearly as well.</summary>
     private static List<Sentence> Choose(Passage[] passages, Dictionary<string, double> weights, Kind kind)
     {
         var said = new HashSet<string>();
@@ -155,7 +150,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         return chosen;
     }
 
-    /// <summary>The sentences after the best one, which is the first, explain it.</summary>
+    /// <summary>Adds the sentences after the best one, because they explain it.</summary>
     private static void AddWhatFollows(List<Sentence> quoted, int enough)
     {
         for (var after = quoted.FirstOrDefault(); after is not null && quoted.Count < enough;)
@@ -175,7 +170,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         var heading = weights.Where(w => sentence.Passage.HeadingTerms.Contains(w.Key)).Sum(w => w.Value);
         var opening = sentence.Quote is { IsFirst: true, Block: 0 } ? 1.25 : 1;
         var defining = kind.IsDefinition && IsDefinition(sentence, weights) ? 1.5 : 1;
-        // A long sentence has more that is off topic; a question answers nothing.
+        // A long sentence is less to the point, and a question answers nothing.
         var length = 1 / (1 + (0.15 * Math.Log(1 + (sentence.Terms.Count / 12.0))));
         var form = sentence.Quote.TableHead is not null ? 0.8 : sentence.Quote.Text.EndsWith('?') ? 0.4 : 1;
 
@@ -256,10 +251,8 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     private static string[] Words(string text) =>
         text.Split([' ', '\n', '\t', ',', '.', '?', '!', ':', ';', '"', '(', ')', '؟', '،', '۔'], StringSplitOptions.RemoveEmptyEntries);
 
-    /// <summary>The form of answer that a question asks for.</summary>
     private sealed record Kind(bool IsDefinition, bool AsksForCode);
 
-    /// <summary>A text that may be quoted, split into sentences.</summary>
     private sealed class Passage
     {
         public Passage(QuotableText text, int rank)

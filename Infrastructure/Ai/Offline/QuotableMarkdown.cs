@@ -11,7 +11,6 @@ namespace ChatBackend.Infrastructure.Ai.Offline;
 /// <summary>A part of a passage that can be quoted by itself: a sentence, or a table's row with the table's head.</summary>
 /// <param name="Text">One line of Markdown.</param>
 /// <param name="Block">The number of its block in the passage, from 0.</param>
-/// <param name="IsFirst">True when the block begins with it.</param>
 internal sealed record Quote(string Text, int Block, bool IsFirst)
 {
     /// <summary>The table's two head lines, shown above its rows.</summary>
@@ -35,7 +34,6 @@ internal static partial class QuotableMarkdown
     // A full stop after these does not end a sentence.
     private static readonly string[] Abbreviations = ["e.g", "i.e", "etc", "vs", "cf", "fig", "eq", "ch", "sec", "approx", "dr", "prof", "no", "al"];
 
-    /// <summary>The quotes of a passage in reading order.</summary>
     public static IReadOnlyList<Quote> Split(string markdown)
     {
         var source = Admonition().Replace(markdown.ReplaceLineEndings("\n"), "");
@@ -116,7 +114,7 @@ internal static partial class QuotableMarkdown
     private static IEnumerable<string> Sentences(ParagraphBlock paragraph)
     {
         var text = new StringBuilder();
-        // True for characters of code and formulas, where no sentence ends.
+        // True for characters of code and formulas, in which no sentence ends.
         var isWhole = new List<bool>();
         if (paragraph.Inline is { } inline)
             Write(inline, text, isWhole);
@@ -151,7 +149,7 @@ internal static partial class QuotableMarkdown
         if (!char.IsWhiteSpace(text[end]))
             return false;
 
-        // A sentence does not start in lower case, unless with code.
+        // A sentence does not start with a lower-case letter, unless it starts with code.
         var next = end;
         while (next < text.Length && char.IsWhiteSpace(text[next]))
             next++;
@@ -206,7 +204,7 @@ internal static partial class QuotableMarkdown
         }
     }
 
-    /// <summary>The fences of Docusaurus' admonitions; their content stays.</summary>
+    /// <summary>The fences of Docusaurus' admonitions; the content between them stays.</summary>
     [GeneratedRegex(@"^[ \t]*:::.*$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Admonition();
 
@@ -230,7 +228,7 @@ internal static partial class QuotableMarkdown
         }
     }
 
-    /// <summary>A table's row; what stands between backticks stays.</summary>
+    /// <summary>Text between backticks stays.</summary>
     private static string CleanRow(string row) =>
         string.Join('`', row.Split('`').Select((part, i) => i % 2 == 0 ? Clean(part) : part));
 

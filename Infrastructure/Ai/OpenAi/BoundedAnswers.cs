@@ -1,8 +1,8 @@
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
 /// <summary>
-/// Fails a response of which one piece is larger than an answer can be: the SDK buffers each event of a stream, and any other
-/// body, without a limit. It also waits for the end of an error's body without a time limit.
+/// Fails a response with a piece that is larger than any answer: the SDK buffers each event of a stream, and any other body,
+/// without a limit, and waits for the end of an error's body without a timeout.
 /// </summary>
 /// <param name="embeddingBytes">The largest body that holds embeddings; every other piece may have <see cref="MostBytes"/>.</param>
 internal sealed class BoundedAnswers(HttpMessageHandler inner, int embeddingBytes) : DelegatingHandler(inner)

@@ -5,27 +5,17 @@ using Polly.CircuitBreaker;
 
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
-/// <summary>
-/// The only retry loop around models, for chat and embeddings (the SDK's own, which does not wait, is off), with a circuit
-/// breaker for each model, so that a failing one costs milliseconds.
-/// </summary>
+/// <summary>The only retry loop around models; the SDK's own is off. Each model has a circuit breaker, so that a failing one costs milliseconds.</summary>
 internal sealed class ModelAttempts(IOptions<ModelLimits> options, TimeProvider time)
 {
     private readonly ModelLimits _limits = options.Value;
     private readonly ConcurrentDictionary<string, (ResiliencePipeline Pipeline, CircuitBreakerStateProvider State)> _breakers = new();
 
-    /// <summary>True while the model's circuit breaker is open.</summary>
     public bool IsOpen(string model) =>
         _breakers.TryGetValue(model, out var breaker) && breaker.State.CircuitState is CircuitState.Open or CircuitState.Isolated;
 
-    /// <summary>Retries until it succeeds, at most <paramref name="attempts"/> times.</summary>
-    /// <param name="call">Where the attempts are counted.</param>
-    /// <param name="model">Whose circuit breaker it is.</param>
-    /// <param name="attempts">The most attempts.</param>
     /// <param name="budget">The time for all of them.</param>
-    /// <param name="isLastModel">
-    /// False when there is a fallback: then long waits and timeouts of this model are not retried.
-    /// </param>
+    /// <param name="isLastModel">False when there is a fallback: long waits and timeouts of this model are not retried then.</param>
     /// <param name="attempt">One attempt; throws <see cref="ModelException"/>, or is cancelled.</param>
     /// <exception cref="ModelException">The last attempt's.</exception>
     public async Task<T> RunAsync<T>(
@@ -47,7 +37,7 @@ internal sealed class ModelAttempts(IOptions<ModelLimits> options, TimeProvider 
             }
             catch (BrokenCircuitException e)
             {
-                // There is no retry-after while one request probes the model.
+                // There is no retry-after while a request probes the model.
                 throw ModelFaults.CircuitOpen(e.RetryAfter ?? TimeSpan.FromSeconds(1));
             }
             catch (ModelException e) when (e.IsTransient && left > 0 && (isLastModel || e.Failure != ModelFailure.Timeout))
@@ -62,7 +52,7 @@ internal sealed class ModelAttempts(IOptions<ModelLimits> options, TimeProvider 
         }
     }
 
-    /// <summary>The server's Retry-After, or else a random wait within the bounds, so that requests that failed together do not retry together.</summary>
+    /// <summary>The server's Retry-After, or a random wait, so that requests that failed together do not retry together.</summary>
     private TimeSpan Wait(TimeSpan? retryAfter)
     {
         var jitter = _limits.RetryMin + ((_limits.RetryMax - _limits.RetryMin) * Random.Shared.NextDouble());
@@ -95,7 +85,6 @@ internal sealed class ModelBudget(TimeSpan total, TimeProvider time) : IDisposab
     private readonly CancellationTokenSource _source = new(total, time);
     private readonly long _started = time.GetTimestamp();
 
-    /// <summary>Cancelled when the budget is spent.</summary>
     public CancellationToken Token => _source.Token;
 
     public TimeSpan Total => total;

@@ -26,8 +26,6 @@ internal sealed class ModelCall : IDisposable
     private string _outcome = "cancelled";
 
     /// <param name="operation"><c>chat</c> or <c>embeddings</c>.</param>
-    /// <param name="model">The model that is asked.</param>
-    /// <param name="log">Where it is reported.</param>
     public ModelCall(string operation, string model, ILogger log)
     {
         (_operation, _model, _log) = (operation, model, log);
@@ -40,7 +38,6 @@ internal sealed class ModelCall : IDisposable
     public int Attempts { get; set; }
 
     /// <param name="outcome">How it ended: <c>stop</c>, <c>length</c>…</param>
-    /// <param name="usage">The tokens, where they are known.</param>
     public void Succeed(string outcome, ModelUsage? usage) => (_outcome, _usage) = (outcome, usage);
 
     public void Fail(ModelException failure) => (_outcome, _failure) = (failure.Code, failure);

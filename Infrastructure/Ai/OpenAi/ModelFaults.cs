@@ -6,8 +6,8 @@ using System.Text.Json;
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
 /// <summary>
-/// The one place where a failure of a model's server becomes a <see cref="ModelException"/>. It contains no text of the
-/// server, not even as an inner exception: such texts repeat prompts, keys and addresses.
+/// The only place that maps failures of a model's server to <see cref="ModelException"/>. The server's text is not used, not even as an
+/// inner exception, because it may repeat prompts, keys and addresses.
 /// </summary>
 internal static class ModelFaults
 {
@@ -15,15 +15,12 @@ internal static class ModelFaults
     private static readonly string[] SpentQuota = ["insufficient_quota", "credit_balance_exhausted", "billing_hard_limit_reached"];
     private static readonly string[] Busy = ["rate_limit_exceeded", "slow_down", "rate_limit_error", "tokens", "requests"];
 
-    /// <summary>The time budget is spent.</summary>
     /// <param name="wasEnough">False when a working model may need more time than it was given.</param>
     public static ModelException OutOfTime(bool wasEnough = true) => new(ModelFailure.Timeout, "The model did not answer within its time.") { IsOutage = wasEnough };
 
-    /// <summary>One attempt was silent for too long.</summary>
     public static ModelException Silent() =>
         new(ModelFailure.Timeout, "The model's server stopped responding.") { IsTransient = true, IsOutage = true };
 
-    /// <summary>The stream ended without a finish reason.</summary>
     public static ModelException Truncated() =>
         new(ModelFailure.Failed, "The model's answer broke off.") { IsTransient = true, IsOutage = true };
 

@@ -21,12 +21,11 @@ internal sealed class OpenAiChatModel(
         using var budget = new ModelBudget(request.Budget ?? TimeSpan.FromSeconds(_options.TimeoutSeconds), time);
         await using var answer = await OpenAsync(request, budget, cancellationToken);
 
-        // From here on the reader has text, which another attempt could not continue.
+        // The reader has text from here on, which another attempt could not continue.
         while (await answer.ReadAsync() is { } piece)
             yield return piece;
     }
 
-    /// <summary>An answer that has begun, from the model or its fallback.</summary>
     private async Task<OpenAiAnswer> OpenAsync(ModelRequest request, ModelBudget budget, CancellationToken cancellationToken)
     {
         if (_options.FallbackModel is not { Length: > 0 } fallback || fallback == _options.ChatModel)
@@ -189,7 +188,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
             var text = string.Concat(update.ContentUpdate.Select(part => part.Text));
             if (text.Length > _room)
             {
-                // It writes past its limit: what is there is kept, and no more is read.
+                // The model exceeds its limit: the text so far is kept, and no more is read.
                 (_isCut, _finish) = (true, ChatFinishReason.Length);
                 text = OutputLimit.Cut(text, _room);
             }

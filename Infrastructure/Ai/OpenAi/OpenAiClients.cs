@@ -24,7 +24,7 @@ internal sealed class OpenAiClients : IDisposable
             PooledConnectionLifetime = TimeSpan.FromMinutes(5),
             // A redirect would send the prompt to another server.
             AllowAutoRedirect = false,
-            // By default a cancelled response is read for 2 s more, and generated and billed for as long.
+            // By default a cancelled response is read, generated and billed for 2 s more.
             ResponseDrainTimeout = TimeSpan.FromMilliseconds(100),
         };
         var embeddingBytes = options.Value.EmbeddingDimensions * OpenAiEmbedder.MostTexts * NumberBytes;

@@ -6,7 +6,6 @@ namespace ChatBackend.Infrastructure.Ai.OpenAi;
 /// <summary>An error object within a stream, which the SDK reads as an empty update.</summary>
 internal static class StreamError
 {
-    /// <summary>The failure that an update reports, or null.</summary>
     public static ModelException? Of(StreamingChatCompletionUpdate update)
     {
 #pragma warning disable SCME0001 // The only access to members that the SDK does not model; versions are pinned, and tests cover it.

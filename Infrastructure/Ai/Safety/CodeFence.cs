@@ -30,26 +30,21 @@ internal sealed partial class CodeFence
         NeedsBlankLine = !PlainPrefix().IsMatch(columns);
     }
 
-    /// <summary>The opening line, without its line end.</summary>
     public string Opening { get; }
 
-    /// <summary>The closing line, without its line end.</summary>
     public string Closing => _prefix + _run;
 
     /// <summary>After a line of text, some parsers take the opening for more text.</summary>
     public bool NeedsBlankLine { get; }
 
-    /// <summary>Whether a line with this beginning may open a fence.</summary>
     public static bool MayOpen(string beginning) => beginning.Length < LongestLine && OpeningBeginning().IsMatch(beginning);
 
-    /// <summary>The fence that the line opens, else null.</summary>
     public static CodeFence? Open(string line) =>
         line.Length < LongestLine && OpeningLine().Match(line) is { Success: true, Groups: var groups }
         && ExpandTabs(groups["prefix"].Value) is { Length: <= MostColumns } columns
             ? new(columns, groups["run"].Value, groups["info"].Value)
             : null;
 
-    /// <summary>Whether a line with this beginning may close the fence.</summary>
     public static bool MayClose(string beginning) => beginning.Length < LongestLine && ClosingBeginning().IsMatch(beginning);
 
     /// <summary>The line with the fence's own indentation and quote marks; null when the code has ended before it.</summary>

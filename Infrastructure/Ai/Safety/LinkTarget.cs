@@ -6,18 +6,16 @@ using Markdig.Helpers;
 namespace ChatBackend.Infrastructure.Ai.Safety;
 
 /// <summary>The parentheses after the text of a link or an image: destination and title.</summary>
-/// <param name="Length">Its length in characters, with the parentheses.</param>
 /// <param name="IsSafe">Whether the destination is http, https, mailto or relative.</param>
 /// <param name="Markdown">A form that all parsers read alike: the destination percent-encoded, the title only if it is plain.</param>
 internal sealed partial record LinkTarget(int Length, bool IsSafe, string Markdown)
 {
-    /// <summary>A destination that is still encoded after so many rounds is not safe.</summary>
+    /// <summary>A destination that is still encoded after this many rounds is not safe.</summary>
     private const int MostEncodings = 3;
 
     private static readonly HashSet<string> Schemes = new(["http", "https", "mailto"], StringComparer.OrdinalIgnoreCase);
 
     /// <summary>Parses the target that begins at <paramref name="start"/>; null if there is none.</summary>
-    /// <param name="length">The most characters that it may have.</param>
     public static LinkTarget? Parse(string text, int start, int length)
     {
         var match = Parentheses().Match(text, start, length);
@@ -29,10 +27,7 @@ internal sealed partial record LinkTarget(int Length, bool IsSafe, string Markdo
         return new(match.Length, IsAllowed(destination), $"({Encode(destination)}{title})");
     }
 
-    /// <summary>
-    /// Whether a destination in Markdown is http, https, mailto or relative. It is decoded as far as any renderer or browser
-    /// might, and no round of that may yield another scheme.
-    /// </summary>
+    /// <summary>True for http, https, mailto and relative. No round of decoding, as renderers and browsers do it, may yield another scheme.</summary>
     public static bool IsAllowed(string destination)
     {
         for (var round = 0; round <= MostEncodings; round++)

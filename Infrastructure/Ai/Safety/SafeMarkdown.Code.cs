@@ -58,7 +58,6 @@ internal sealed partial class SafeMarkdown
         return true;
     }
 
-    /// <summary>Replaces a line of the text, including its line end if that has arrived.</summary>
     private void TakeLine(string shown, int length)
     {
         _at += length;
@@ -109,7 +108,6 @@ internal sealed partial class SafeMarkdown
         return true;
     }
 
-    /// <summary>The index of the run of the same length that closes this one on the same line.</summary>
     private int Closing(string run, int start)
     {
         var end = Math.Min(_text.Length, start + LongestText);

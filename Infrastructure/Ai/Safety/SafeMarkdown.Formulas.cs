@@ -1,6 +1,6 @@
 namespace ChatBackend.Infrastructure.Ai.Safety;
 
-// Formulas: a page without them shows their text, so they are made safe with spaces, which do not change them.
+// A renderer without formulas shows their text, so they are made safe with spaces, which do not change a formula.
 internal sealed partial class SafeMarkdown
 {
     /// <summary>An inline formula keeps its characters; a multi-line one must begin a line; a price is text.</summary>
@@ -90,7 +90,7 @@ internal sealed partial class SafeMarkdown
             return false;
         if (character == '`')
         {
-            // A formula cannot contain it: it has ended, or was none.
+            // A formula cannot contain it: the formula has ended, or there was none.
             _isDoubtful = true;
             _formulaEnd = null;
         }

@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 
 namespace ChatBackend.Infrastructure.Ai.Safety;
 
-// Tags, images, links and definitions.
 internal sealed partial class SafeMarkdown
 {
     private static readonly SearchValues<char> Special = SearchValues.Create("[]!`<$\\");
@@ -108,14 +107,13 @@ internal sealed partial class SafeMarkdown
         return true;
     }
 
-    /// <summary>Keeps only the text of a link or an image that begins here.</summary>
     private void KeepText(int start, int close, int end)
     {
         _text = string.Concat(_text[start..close].Replace('\n', ' '), _text.AsSpan(end));
         _at = 0;
     }
 
-    /// <summary>The text after a closing bracket, whatever that belongs to: only a safe target may stand there.</summary>
+    /// <summary>The text after a closing bracket. Only a safe target may follow, whatever the bracket belongs to.</summary>
     private bool TakeTarget()
     {
         if (!TryReadTarget(_at, out var target))
@@ -153,7 +151,7 @@ internal sealed partial class SafeMarkdown
             (0, _) => below is "" or "\n",
             (_, '\0') when length == LongestTarget => false,
             (_, '\n' or '\0') => below is not ("\"" or "'" or "(") && IsAllowed(destination),
-            // With more text on the line, it is a definition to no parser, unless text is removed or begins a title.
+            // More text follows, so no parser takes it for a definition, unless part of it is removed or begins a title.
             _ => !destination.AsSpan().ContainsAny(Special) && !Special.Contains(next) && next is not ('"' or '\'' or '('),
         };
         if (!isSafe)
@@ -166,7 +164,6 @@ internal sealed partial class SafeMarkdown
             : !destination.Contains('[') && LinkTarget.IsAllowed(destination);
     }
 
-    /// <summary>The end of the longest possible target: the paragraph's end, within the limit.</summary>
     private int Window(int start, out bool isWhole)
     {
         var length = Math.Min(LongestTarget, _text.Length - start);

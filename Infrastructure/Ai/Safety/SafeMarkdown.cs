@@ -41,7 +41,6 @@ internal sealed partial class SafeMarkdown
     private bool _isLast;
     private bool _afterReturn;
 
-    // The last characters shown, and the kind of the line.
     private char _last = '\n';
     private char _beforeLast;
     private bool _isLineStart = true;
@@ -56,10 +55,10 @@ internal sealed partial class SafeMarkdown
     private string? _formulaEnd;
     private int _formulaIndent;
 
-    /// <summary>Another parser may see the end of a formula of several lines elsewhere: from there on, nothing is certain to be code.</summary>
+    /// <summary>Parsers may disagree on where a formula of several lines ends. From there on, nothing is certain to be code.</summary>
     private bool _isDoubtful;
 
-    /// <summary>In this paragraph, a formula or the like may have begun, in which backticks have no meaning.</summary>
+    /// <summary>In this paragraph a formula or an expression may have begun, in which backticks have no meaning.</summary>
     private bool _hasOpener;
 
     /// <summary>True if parsers may pair this paragraph's backticks differently.</summary>
@@ -74,7 +73,6 @@ internal sealed partial class SafeMarkdown
     /// <summary>The current word may be a bare address, which may include backticks.</summary>
     private bool _isAddress;
 
-    /// <summary>Adds the next piece of the text.</summary>
     /// <returns>The output that is final now.</returns>
     public string Push(string piece)
     {
@@ -88,7 +86,6 @@ internal sealed partial class SafeMarkdown
         return TakeShown();
     }
 
-    /// <summary>Ends the text.</summary>
     /// <returns>The rest of the output.</returns>
     public string Flush()
     {
@@ -201,12 +198,9 @@ internal sealed partial class SafeMarkdown
         return true;
     }
 
-    // The text to come
-
     /// <summary>The character at an index; U+0000, which the text does not contain, after its end.</summary>
     private char At(int index) => index < _text.Length ? _text[index] : '\0';
 
-    /// <summary>Whether the character at an index has not arrived yet.</summary>
     private bool IsUnknown(int index) => index >= _text.Length && !_isLast;
 
     private string Line(out bool isWhole)
@@ -215,8 +209,6 @@ internal sealed partial class SafeMarkdown
         isWhole = end >= 0 || _isLast;
         return _text[_at..(end >= 0 ? end : _text.Length)];
     }
-
-    // What is shown
 
     /// <summary>Appends a character of text or of a formula; escapes it if it would complete a construct that was not checked.</summary>
     private void Show(char character, bool isFormula)

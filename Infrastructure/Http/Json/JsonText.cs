@@ -3,16 +3,15 @@ using System.Text.Json;
 
 namespace ChatBackend.Infrastructure.Http.Json;
 
-/// <summary>What free-form JSON may hold to be stored and given back.</summary>
 internal static class JsonText
 {
-    /// <summary>The greatest depth, with the outermost object or array counted. Many parsers, System.Text.Json among them, stop at 64.</summary>
+    /// <summary>The greatest depth, including the outermost object or array. Many parsers, such as System.Text.Json, stop at 64.</summary>
     public const int MaxDepth = 32;
 
     /// <summary>For stored JSON of any depth. Not for request bodies: the parser's work grows with the square of the depth.</summary>
     public static readonly JsonDocumentOptions AnyDepth = new() { MaxDepth = int.MaxValue };
 
-    /// <summary>What is wrong with it, to follow a field's name; null when PostgreSQL can store it as <c>jsonb</c> and clients can read it.</summary>
+    /// <summary>The fault, worded to follow a field's name; null when PostgreSQL can store the value as <c>jsonb</c> and clients can read it.</summary>
     public static string? Fault(JsonElement json, int maxDepth = MaxDepth)
     {
         var reader = new Utf8JsonReader(JsonMarshal.GetRawUtf8Value(json));

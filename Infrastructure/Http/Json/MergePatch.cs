@@ -12,12 +12,11 @@ internal static class MergePatch
 {
     public const string MediaType = "application/merge-patch+json";
 
-    /// <summary>The route takes a merge patch of <typeparamref name="T"/>, as such or as plain JSON.</summary>
     public static RouteHandlerBuilder AcceptsMergePatch<T>(this RouteHandlerBuilder route) where T : notnull => route
         .Accepts<T>(MediaType, "application/json")
         .FailsWithInvalid<T>();
 
-    /// <summary>The 400 for a patch that cannot be used, with its member named where one is at fault; null when it can.</summary>
+    /// <summary>A 400 that names the invalid member, if there is one; null when the patch is valid.</summary>
     public static ProblemHttpResult? Fault(JsonElement patch)
     {
         if (patch.ValueKind is not JsonValueKind.Object)
@@ -32,7 +31,6 @@ internal static class MergePatch
         return Problem.Invalid(field, $"{field} {fault}");
     }
 
-    /// <summary>A record with the patch applied, as the request that would write it.</summary>
     /// <exception cref="BadHttpRequestException">A value is of the wrong type; the inner exception has its path.</exception>
     public static TRequest Apply<TRecord, TRequest>(TRecord record, JsonElement patch, JsonSerializerOptions json)
     {
@@ -43,15 +41,12 @@ internal static class MergePatch
         }
         catch (JsonException e)
         {
-            // Without the inner exception, which stands for malformed JSON: here a member does not fit, or was stored too deep.
+            // Without the inner exception, which would mean malformed JSON: here a member has the wrong type or is nested too deeply.
             throw new BadHttpRequestException("The patch does not fit.", StatusCodes.Status400BadRequest, new JsonException(e.Message, e.Path, null, null));
         }
     }
 
-    /// <summary>
-    /// The target with the patch applied: objects are merged, null removes, all else replaces. Numbers keep their
-    /// spelling, as they would not in a <see cref="System.Text.Json.Nodes.JsonNode"/> made of doubles.
-    /// </summary>
+    /// <summary>Merges objects; null removes, anything else replaces. Numbers keep their spelling, which a JsonNode of doubles would lose.</summary>
     public static JsonElement Apply(JsonElement target, JsonElement patch)
     {
         var buffer = new ArrayBufferWriter<byte>();

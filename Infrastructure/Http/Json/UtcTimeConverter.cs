@@ -14,7 +14,6 @@ internal sealed class UtcTimeConverter : JsonConverter<DateTimeOffset>
     public override void Write(Utf8JsonWriter writer, DateTimeOffset value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value.UtcDateTime.ToString(Format));
 
-    /// <summary>The same for <see cref="DateTime"/>, which is what Npgsql gives for <c>timestamptz</c>, in UTC.</summary>
     internal sealed class OfDateTime : JsonConverter<DateTime>
     {
         public override DateTime Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>

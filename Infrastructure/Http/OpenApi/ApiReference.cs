@@ -6,9 +6,8 @@ using Microsoft.AspNetCore.Http.HttpResults;
 namespace ChatBackend.Infrastructure.Http.OpenApi;
 
 /// <summary>
-/// The Scalar page at <c>/docs</c>, as Scalar documents it for plain HTML; stands in for Scalar.AspNetCore. The build puts
-/// the script of the pinned npm package into the assembly (ApiReference.targets); where the build had no npm, the page
-/// loads the same file from a CDN, and the browser checks its hash.
+/// The Scalar page at <c>/docs</c>. The build embeds the script of the pinned npm package (ApiReference.targets); without npm,
+/// the page loads the same file from a CDN, and the browser checks its hash.
 /// </summary>
 internal static class ApiReference
 {
@@ -18,7 +17,6 @@ internal static class ApiReference
     private static readonly string Integrity = Metadata("ScalarIntegrity");
     private static readonly string CdnAddress = $"https://cdn.jsdelivr.net/npm/@scalar/api-reference@{Version}/dist/browser/standalone.js";
 
-    /// <summary>True when the script is in the assembly and nothing is loaded from elsewhere.</summary>
     public static bool IsBundled { get; } = Assembly.GetExecutingAssembly().GetManifestResourceInfo(ScriptResource) is not null;
 
     public static void MapApiReference(this IEndpointRouteBuilder routes)
@@ -33,7 +31,7 @@ internal static class ApiReference
 
     private static Results<ContentHttpResult, RedirectHttpResult> Page(HttpContext context)
     {
-        // The page's addresses are relative, so that it works below any prefix: /docs/ would look for them in the wrong place.
+        // The page's addresses are relative, so that it works below any prefix. Below /docs/ they would not resolve.
         if (context.Request.Path.Value?.EndsWith('/') is true)
             return TypedResults.Redirect("../docs");
 
@@ -41,10 +39,7 @@ internal static class ApiReference
         return TypedResults.Content(Html(IsBundled), "text/html", Encoding.UTF8);
     }
 
-    /// <summary>
-    /// The page's content security policy: only the page's own scripts run, and they talk to nobody but us. Scalar styles
-    /// its elements from script, hence unsafe-inline there.
-    /// </summary>
+    /// <summary>The content security policy: own scripts only, connections only to this service. Scalar sets styles from script, hence unsafe-inline.</summary>
     internal static string Policy(bool isBundled) =>
         $"default-src 'none'; script-src 'self'{(isBundled ? "" : $" {CdnAddress}")}; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; " +
         "connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -68,7 +63,7 @@ internal static class ApiReference
         </html>
         """;
 
-    /// <summary>What Scalar is told: our description, no fonts, proxies or telemetry of others.</summary>
+    /// <summary>Scalar's settings: this service's description; no third-party fonts, proxy or telemetry.</summary>
     private const string StartScript =
         """
         const url = new URL('openapi/v1.json', document.baseURI).href
@@ -90,7 +85,7 @@ internal static class ApiReference
 
     private static Results<FileStreamHttpResult, NotFound> Script(HttpResponse response)
     {
-        // The version is in the address, so the file behind it never changes.
+        // The address contains the version, so the file never changes.
         response.Headers.CacheControl = "public, max-age=31536000, immutable";
         return Assembly.GetExecutingAssembly().GetManifestResourceStream(ScriptResource) is { } script
             ? TypedResults.Stream(script, "text/javascript; charset=utf-8")

@@ -3,10 +3,7 @@ using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Http.OpenApi;
 
-/// <summary>
-/// Gives every schema and every body of the description an example: the <c>example</c> of the type's comment, completed by
-/// those of its members.
-/// </summary>
+/// <summary>Gives every schema and every body an example: the <c>example</c> of the type's comment, completed by those of its members.</summary>
 internal static class OpenApiExamples
 {
     public const string Id = "019a7c1e-5b0e-7c3a-9f52-0d3b8a6f4e21";
@@ -40,7 +37,7 @@ internal static class OpenApiExamples
             _ => Missing,
         };
 
-        // A member that may be left out is, unless it has an example.
+        // A member that may be omitted is omitted, unless it has an example.
         JsonObject Complete(IOpenApiSchema schema, IDictionary<string, IOpenApiSchema> members)
         {
             var given = schema.Examples is [JsonObject example, ..] ? example : [];

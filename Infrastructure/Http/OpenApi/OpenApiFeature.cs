@@ -7,7 +7,6 @@ using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Http.OpenApi;
 
-/// <summary>The OpenAPI 3.1 description at <c>/openapi/v1.json</c>, made from the routes, their metadata, types and comments.</summary>
 internal static class OpenApiFeature
 {
     public static void AddOpenApiDocument(this WebApplicationBuilder builder) => builder.Services.AddOpenApi("v1", options =>
@@ -48,7 +47,6 @@ internal static class OpenApiFeature
         return Task.CompletedTask;
     }
 
-    /// <summary>Adds the metadata that the framework does not read: credentials, problems, headers, streams, patches.</summary>
     private static async Task DescribeAsync(OpenApiOperation operation, OpenApiOperationTransformerContext context, CancellationToken cancellationToken)
     {
         foreach (var parameter in operation.Parameters?.OfType<OpenApiParameter>() ?? [])
@@ -101,7 +99,7 @@ internal static class OpenApiFeature
         (((OpenApiResponse)response).Headers ??= new Dictionary<string, IOpenApiHeader>())[header.Name] =
             new OpenApiHeader { Description = header.Description, Schema = new OpenApiSchema { Type = JsonSchemaType.String } };
 
-    /// <summary>A merge patch has the members of what it patches, none required and none with a default: what is left out stays.</summary>
+    /// <summary>A merge patch has the members of the record that it patches. None is required and none has a default, as an omitted member stays.</summary>
     private static async Task DescribePatchAsync(
         OpenApiOperation operation, OpenApiOperationTransformerContext context, Type type, CancellationToken cancellationToken)
     {

@@ -4,9 +4,6 @@ using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Http.OpenApi;
 
-/// <summary>A problem that a route may answer with.</summary>
-/// <param name="StatusCode">Its HTTP status.</param>
-/// <param name="Code">Its code.</param>
 /// <param name="Detail">When it happens, unless a comment on the handler says so; for a 400, an example that begins with the field.</param>
 internal sealed record AnswerProblem(int StatusCode, string Code, string? Detail) : IProducesResponseTypeMetadata
 {
@@ -20,13 +17,9 @@ internal sealed record AnswerHeader(string Name, string Description);
 /// <summary>A stream as a second content type of a route's 200: the framework keeps one type per status.</summary>
 internal sealed record AnswerStream(string MediaType, string Description, string Example);
 
-/// <summary>A credential that a route takes.</summary>
-/// <param name="Name">The scheme's name in the description.</param>
-/// <param name="Scheme">How it is sent.</param>
-/// <param name="IsOptional">Whether the route also answers without it.</param>
+/// <summary>A credential that a route takes; an optional one may be omitted.</summary>
 internal sealed record Credential(string Name, OpenApiSecurityScheme Scheme, bool IsOptional = false);
 
-/// <summary>Metadata on responses, for what types and comments cannot say.</summary>
 internal static class OpenApiMetadata
 {
     /// <summary>A group of routes with a tag, and with the problems that any of them may answer with.</summary>

@@ -13,7 +13,6 @@ namespace ChatBackend.Infrastructure.Http.OpenApi;
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class JsonOfAttribute(Type type) : Attribute
 {
-    /// <summary>The type, or an array of it.</summary>
     public Type Type { get; } = type;
 }
 
@@ -23,7 +22,6 @@ internal sealed class ExampleAttribute(string text) : Attribute
     public string Text { get; } = text;
 }
 
-/// <summary>Schema details that the framework does not take from types.</summary>
 internal static class OpenApiSchemas
 {
     /// <summary>The name of a type's schema; free-form JSON has none of its own.</summary>
@@ -34,7 +32,6 @@ internal static class OpenApiSchemas
         _ => OpenApiOptions.CreateDefaultSchemaReferenceId(type),
     };
 
-    /// <summary>Adds types that converters hide, allowed values, and what JSON text holds.</summary>
     public static async Task DescribeAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;

@@ -6,10 +6,7 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace ChatBackend.Infrastructure.Http.Problems;
 
-/// <summary>
-/// Makes every failure a problem+json: what handlers throw, what the framework refuses before a handler runs, and
-/// bare statuses such as the 404 of an unknown route.
-/// </summary>
+/// <summary>Makes every failure a problem+json: exceptions, requests that the framework rejects, and bare statuses such as the 404 of an unknown route.</summary>
 internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<ErrorHandling> log) : IExceptionHandler
 {
     private const string TooLarge = "The body is larger than this endpoint takes.";
@@ -55,7 +52,6 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         _ => Problem.Details(exception.StatusCode, Problem.CodeOf(exception.StatusCode), "The request cannot be read: its body or a parameter is missing or has the wrong form."),
     };
 
-    /// <summary>A value of the wrong type is reported by its field, malformed JSON by its position.</summary>
     private static ProblemDetails DescribeJson(JsonException exception)
     {
         // With an inner JsonException the text is not JSON; without one, a value has the wrong type.
@@ -74,7 +70,6 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
                 : "The body is not well-formed JSON.");
     }
 
-    /// <summary>Registers problem details whose every instance has a type, a code, an instance and a trace id.</summary>
     public static void AddErrorHandling(IServiceCollection services)
     {
         services.AddExceptionHandler<ErrorHandling>();
@@ -98,7 +93,6 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         });
     }
 
-    /// <summary>The trace id (W3C Trace Context) under which the logs know this request.</summary>
     public static string TraceId(HttpContext context) =>
         Activity.Current?.TraceId.ToString() ?? context.TraceIdentifier;
 

@@ -3,17 +3,13 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Http.Problems;
 
-/// <summary>What a caller is told about an exception: a request answers with it as a problem, a turn stores it.</summary>
-/// <param name="Status">The HTTP status.</param>
-/// <param name="Code">Stable, lower_snake_case.</param>
+/// <summary>What a caller is told about an exception. A request answers with it as a problem; a turn stores it.</summary>
 /// <param name="Detail">For a person. It never contains an upstream's text or that of a foreign exception.</param>
 /// <param name="RetryAfter">When to retry; only with 503.</param>
 internal sealed record Failure(int Status, string Code, string Detail, TimeSpan? RetryAfter = null)
 {
-    /// <summary>When to retry if nothing better is known.</summary>
     public static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(2);
 
-    /// <summary><see cref="RetryAfter"/> in whole seconds, for the header.</summary>
     public int? RetryAfterSeconds => RetryAfter is { } wait ? Problem.RetryAfterSeconds(wait) : null;
 
     public static Failure Unavailable(string code, string detail, TimeSpan? retryAfter = null) =>
@@ -32,7 +28,6 @@ internal sealed record Failure(int Status, string Code, string Detail, TimeSpan?
 /// <summary>An exception that knows its failure. Its message is our own text, and becomes the problem's detail.</summary>
 internal abstract class FailureException(string message, Exception? inner = null) : Exception(message, inner)
 {
-    /// <summary>The stable code that callers see.</summary>
     public abstract string Code { get; }
 
     /// <summary>True when what failed is known to be unavailable for now: 503 with Retry-After, not 500.</summary>

@@ -3,14 +3,9 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace ChatBackend.Infrastructure.Http.Problems;
 
-/// <summary>
-/// Problem details (RFC 9457) with the two members that ours always carry: a stable <c>code</c> for programs, and a
-/// <c>trace_id</c> to find the request in the logs (added by <see cref="ErrorHandling"/>).
-/// </summary>
+/// <summary>Problem details (RFC 9457) that always have a stable <c>code</c>, and a <c>trace_id</c> that <see cref="ErrorHandling"/> adds.</summary>
 internal static class Problem
 {
-    /// <summary>A problem to return from a handler.</summary>
-    /// <param name="status">The HTTP status.</param>
     /// <param name="code">Stable, lower_snake_case; never renamed once released.</param>
     /// <param name="detail">What happened and what to do, for a person. Never an exception's message.</param>
     public static ProblemHttpResult Of(int status, string code, string detail) =>
@@ -27,7 +22,6 @@ internal static class Problem
     public static ProblemHttpResult Invalid(string field, string message) =>
         Invalid(new Dictionary<string, string[]> { [field] = [message] });
 
-    /// <summary>The details of a problem, for streams and exception handlers.</summary>
     public static ProblemDetails Details(int status, string code, string detail) => new()
     {
         Type = TypeOf(code),
@@ -48,17 +42,15 @@ internal static class Problem
         return details;
     }
 
-    /// <summary>The message with its field in front, unless it has it already.</summary>
     private static string Named(string field, string message) =>
         message.StartsWith($"{field} ", StringComparison.Ordinal) ? message : $"{field} {message}";
 
-    /// <summary>The value of Retry-After for a wait: whole seconds, at least one.</summary>
+    /// <summary>Retry-After in whole seconds, at least one.</summary>
     public static int RetryAfterSeconds(TimeSpan wait) => Math.Max(1, (int)Math.Ceiling(wait.TotalSeconds));
 
     /// <summary>A problem's type: a URN, as there is no page about it.</summary>
     public static string TypeOf(string code) => $"urn:chatbackend:problem:{code}";
 
-    /// <summary>The code of a problem that has only a status.</summary>
     public static string CodeOf(int status) => status switch
     {
         StatusCodes.Status400BadRequest => "invalid_request",

@@ -3,10 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Http.Problems;
 
-/// <summary>
-/// Writes a problem whatever the client accepts. The framework's writer skips clients that accept only something else, such
-/// as <c>text/event-stream</c>: they would get a problem without its trace id, or an empty 500.
-/// </summary>
+/// <summary>Writes a problem whatever the client accepts. The framework's writer skips clients that accept only <c>text/event-stream</c>.</summary>
 internal sealed class ProblemWriter(IOptions<ProblemDetailsOptions> problems, IOptions<JsonOptions> json) : IProblemDetailsWriter
 {
     public bool CanWrite(ProblemDetailsContext context) => true;
