@@ -3,7 +3,7 @@ using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Infrastructure.Search.Qdrant;
 
-/// <summary>Terms as a sparse vector. Its dot product, which Qdrant multiplies by the inverse document frequency, is BM25
+/// <summary>Terms as a sparse vector. Qdrant multiplies each term by its inverse document frequency, so the dot product is BM25
 /// (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009).</summary>
 internal static class Bm25Vector
 {

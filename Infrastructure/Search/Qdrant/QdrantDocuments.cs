@@ -125,8 +125,8 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         }
     }
 
-    /// <summary>The result of a read without passages of other generations. The read is repeated until each document's revision
-    /// is the same before and after it: only then are the document's passages complete.</summary>
+    /// <summary>The result of a read without passages of other generations. The read is repeated while a document's revision
+    /// changes or was not known before it: only the same revision before and after means that the passages are complete.</summary>
     public async Task<IReadOnlyList<T>> ReadAsync<T>(
         Func<CancellationToken, Task<IReadOnlyList<T>>> read, Func<T, QdrantPassage> passageOf, CancellationToken cancellationToken)
     {
