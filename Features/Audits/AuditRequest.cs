@@ -34,8 +34,10 @@ internal sealed record AuditRequest
     [StringLength(MaxSummaryLength)]
     public string? Summary { get; init; }
 
-    /// <summary>Any JSON object, up to 64 KiB with its numbers written out and 32 levels deep; <c>{}</c> by default. Its values come back
-    /// unchanged, numbers with every digit. The order of keys is not kept. Of duplicate keys, the last one counts.</summary>
+    /// <summary>
+    /// Any JSON object, up to 64 KiB with its numbers written out and 32 levels deep; <c>{}</c> by default. Its values come back
+    /// unchanged, numbers with every digit. The order of keys is not kept. Of duplicate keys, the last one counts.
+    /// </summary>
     /// <example>{"joint":"knee_left","torque_nm":[41.2,40.9],"firmware":"2.4.1"}</example>
     public JsonElement? Details { get; init; }
 

@@ -24,8 +24,7 @@ internal static class PatchAudit
         .AnswersWithVersion();
 
     /// <summary>Change parts of an audit record</summary>
-    /// <remarks>A JSON merge patch (RFC 7396): what is left out stays, null removes (or sets the default), and objects in details are
-    /// merged member by member.</remarks>
+    /// <remarks>A JSON merge patch (RFC 7396): what is left out stays, null removes (or sets the default), and objects in details are merged.</remarks>
     /// <param name="id">The record's id.</param>
     /// <response code="200">The record, its new version in ETag.</response>
     /// <response code="400">The id is no UUID, the patch is no object, or a field would not be valid; <c>errors</c> names it.</response>

@@ -24,9 +24,11 @@ internal static class SummarizeAudit
         .AnswersWithVersion();
 
     /// <summary>Have a model summarize an audit record</summary>
-    /// <remarks>The model reads title and details; its summary, up to 2,000 characters, is stored in the record. Requests that arrive while
+    /// <remarks>
+    /// The model reads title and details; its summary, up to 2,000 characters, is stored in the record. Requests that arrive while
     /// the model reads get the same summary: it is asked once. Without a model the summary lists the details' values.
-    /// Each request counts towards the chat's rate limit.</remarks>
+    /// Each request counts towards the chat's rate limit.
+    /// </remarks>
     /// <param name="id">The record's id.</param>
     /// <response code="200">The record with its new summary, its new version in ETag.</response>
     /// <response code="400">The id is no UUID.</response>

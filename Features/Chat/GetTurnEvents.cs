@@ -19,9 +19,11 @@ internal static class GetTurnEvents
         .FailsWith(StatusCodes.Status404NotFound, "turn_not_found");
 
     /// <summary>A turn's stream, from the start or from the last event that was received.</summary>
-    /// <remarks>The events of <c>POST /chat</c>, also for a turn that another replica answers (in larger pieces) or that has ended.
+    /// <remarks>
+    /// The events of <c>POST /chat</c>, also for a turn that another replica answers (in larger pieces) or that has ended.
     /// A <c>turn</c> event with a higher <c>attempt</c> means that the answer starts again.
-    /// A client that reads nothing for 30 s is disconnected, and can reconnect for the rest.</remarks>
+    /// A client that reads nothing for 30 s is disconnected, and can reconnect for the rest.
+    /// </remarks>
     /// <param name="id">The turn's id.</param>
     /// <response code="200">The stream.</response>
     /// <response code="204">All events were received: an EventSource does not reconnect.</response>

@@ -68,8 +68,10 @@ internal static class PostChat
         .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited");
 
     /// <summary>Ask the book a question.</summary>
-    /// <remarks>The question is stored before the model is asked, and the server finishes the turn even if the client disconnects. If
-    /// `Accept` prefers `text/event-stream` to JSON, the answer is streamed as `turn`, `citations`, `delta`…, `completed` or `error`.</remarks>
+    /// <remarks>
+    /// The question is stored before the model is asked, and the server finishes the turn even if the client disconnects. If
+    /// `Accept` prefers `text/event-stream` to JSON, the answer is streamed as `turn`, `citations`, `delta`…, `completed` or `error`.
+    /// </remarks>
     /// <response code="200">The answer, with the passages that it cites.</response>
     /// <response code="400">The body is not valid; <c>errors</c> names its fields.</response>
     /// <response code="404">The session belongs to another reader.</response>

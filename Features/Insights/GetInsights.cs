@@ -127,7 +127,6 @@ internal static class GetInsights
         limit @Wordings
         """;
 
-    /// <summary>Wordings with the same words, in any order and inflection, are one question.</summary>
     private static IEnumerable<UnansweredQuestion> Together(IEnumerable<WordingRow> wordings) => wordings
         .GroupBy(w => string.Join(' ', TextAnalyzer.AnalyzeQuery(w.Question).Frequencies.Keys.Order(StringComparer.Ordinal)))
         .Select(same => new UnansweredQuestion(same.MaxBy(w => w.LastAskedAt)!.Question, same.Sum(w => w.Count), same.Max(w => w.LastAskedAt), null));

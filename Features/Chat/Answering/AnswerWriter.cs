@@ -96,7 +96,6 @@ internal sealed class AnswerWriter(
         for (var attempt = 0; ; attempt++)
         {
             var messages = ChatPrompt.Build(ChatPrompt.NewFence(), question, conversation, passages, tokens, site.Value.BookTitle);
-            // The time limit includes the search.
             var left = TimeSpan.FromSeconds(ai.Value.TimeoutSeconds) - time.GetElapsedTime(begun);
             var request = new ModelRequest(messages)
             {

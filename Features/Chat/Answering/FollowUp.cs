@@ -43,7 +43,6 @@ internal static class FollowUp
             || (telling <= 2 && words is ["what" or "how", "about", ..]);
     }
 
-    /// <summary>True for a question that does not name its subject: "explain this", "what does it mean?".</summary>
     public static bool SaysNothing(string question) => Telling(Words(question)) == 0;
 
     public static string WithTurnBefore(string question, IReadOnlyList<HistoryMessage> history) =>

@@ -6,7 +6,6 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <param name="IsStrong">True when the passages cover the question well, or contain the selected text.</param>
 internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passages, bool IsStrong, ModelUsage? Usage = null);
 
 /// <param name="model">Null where no model is configured: questions are then not rewritten.</param>

@@ -4,8 +4,7 @@ using ChatBackend.Features.Chat.Answering;
 namespace ChatBackend.Features.Chat.Turns;
 
 /// <summary>The answer to a question.</summary>
-/// <param name="Response">The answer in Markdown, with markers such as [1] that number its citations. It has no HTML and no images, and its
-/// links are http, https, mailto or relative.</param>
+/// <param name="Response">Markdown without HTML and images. Markers such as [1] number its citations; links are http, https, mailto or relative.</param>
 /// <param name="SessionId">The conversation; send it with the next question.</param>
 /// <param name="Timestamp">When the answer was complete.</param>
 /// <param name="MessageId">The answer's message, for feedback.</param>
