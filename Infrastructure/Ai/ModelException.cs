@@ -7,7 +7,7 @@ internal sealed class ModelException(ModelFailure failure, string message, Excep
 {
     public ModelFailure Failure { get; } = failure;
 
-    /// <summary>True when a retry with the same model may succeed: it was busy, broke off, or could not be reached.</summary>
+    /// <summary>True when a retry with the same model may succeed: it was busy, unreachable, or closed the connection.</summary>
     public bool IsTransient { get; init; }
 
     /// <summary>True when the server failed, not when it refused the request; the circuit breaker counts these.</summary>
@@ -28,7 +28,7 @@ internal sealed class ModelException(ModelFailure failure, string message, Excep
 
 internal enum ModelFailure
 {
-    /// <summary>It answered with an error, or with something that is not an answer.</summary>
+    /// <summary>It returned an error, or a response that is not an answer.</summary>
     Failed,
 
     /// <summary>It did not answer, or stopped, within its time.</summary>

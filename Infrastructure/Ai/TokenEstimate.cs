@@ -8,7 +8,7 @@ internal static class TokenEstimate
 {
     private const int LastLatin = 0x24F;
 
-    // In twelfths of a token, so that sums stay whole: 3/12 is a quarter, 8/12 is 1/1.5.
+    // In twelfths of a token, so that sums are whole numbers: 3/12 is 1/4, 8/12 is 1/1.5.
     private const int Latin = 3;
     private const int Other = 8;
     private const int Whole = 12;

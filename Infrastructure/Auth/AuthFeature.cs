@@ -6,7 +6,7 @@ using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>Who may call what. A route has one of three policies; without one, credentials are ignored.</summary>
+/// <summary>Each route has one of three policies, or none: then credentials are ignored.</summary>
 internal static class AuthFeature
 {
     public const string TokenAccepted = "token_accepted";

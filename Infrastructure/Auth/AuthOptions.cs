@@ -2,7 +2,7 @@ namespace ChatBackend.Infrastructure.Auth;
 
 internal sealed class AuthOptions
 {
-    /// <summary>Who signs the readers' tokens (<c>iss</c>).</summary>
+    /// <summary>The signer of the readers' tokens (<c>iss</c>).</summary>
     [ConfigurationKeyName("AUTH_ISSUER")]
     public string? Issuer { get; set; }
 

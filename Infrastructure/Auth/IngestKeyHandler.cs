@@ -20,7 +20,7 @@ internal sealed class IngestKeyHandler(
 
     public const string Header = "X-API-Key";
 
-    // Proxies add these: the request came from elsewhere, even if its last hop is on this machine.
+    // Proxies add these. Such a request came from another machine, even if the proxy runs on this one.
     private static readonly string[] ProxyHeaders =
         ["Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Port", "X-Real-IP", "X-Original-For"];
 
@@ -51,7 +51,7 @@ internal sealed class IngestKeyHandler(
 
     private string? Given() => Request.Headers[Header] is [{ Length: > 0 } key] ? key : BearerTokenHandler.TokenIn(Request.Headers.Authorization);
 
-    /// <summary>True for a client on this machine that is neither a proxy nor a foreign page in the developer's browser.</summary>
+    /// <summary>True for a client on this machine, unless it is a proxy or another site's page in the developer's browser.</summary>
     private bool IsFromThisMachine() =>
         Context.Connection.RemoteIpAddress is { } peer && IPAddress.IsLoopback(peer.IsIPv4MappedToIPv6 ? peer.MapToIPv4() : peer)
         && !ProxyHeaders.Any(Request.Headers.ContainsKey)

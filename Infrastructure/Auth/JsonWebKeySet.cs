@@ -94,7 +94,7 @@ internal sealed class JsonWebKeySet : IDisposable
         }
         finally
         {
-            // Set after a failure, too: requests do not wait again for an unavailable signer.
+            // Set after a failure as well, so that requests do not wait again for an unavailable signer.
             Volatile.Write(ref _answered, _time.GetTimestamp());
         }
     }

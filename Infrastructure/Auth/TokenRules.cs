@@ -7,7 +7,7 @@ namespace ChatBackend.Infrastructure.Auth;
 /// <summary>The claims that a token needs (RFC 7519, 4.1; RFC 8725), which depend on the key that signed it.</summary>
 /// <param name="Issuers">The <c>iss</c> that are accepted; empty for all.</param>
 /// <param name="Audiences">The <c>aud</c> that are accepted; empty for all.</param>
-/// <param name="MaxLifetime">How long a token may live at most; null for any time.</param>
+/// <param name="MaxLifetime">The longest lifetime of a token; null for any.</param>
 internal sealed record TokenRules(IReadOnlyList<string> Issuers, IReadOnlyList<string> Audiences, TimeSpan? MaxLifetime)
 {
     public const int MaxSubjectLength = 128;

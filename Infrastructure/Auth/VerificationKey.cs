@@ -11,7 +11,7 @@ internal sealed class VerificationKey
     public const string EcdsaP256 = "ES256";
     public const string EdDsa = "EdDSA";
 
-    /// <summary>Below this RSA is too weak (RFC 7518, 3.3).</summary>
+    /// <summary>A shorter RSA key is too weak (RFC 7518, 3.3).</summary>
     private const int MinRsaBits = 2048;
 
     private readonly Func<byte[], byte[], bool> _verify;

@@ -7,7 +7,7 @@ namespace ChatBackend.Infrastructure.Http;
 /// <summary>Which bodies are read: uncompressed, JSON in UTF-8, up to the route's limit.</summary>
 internal sealed class RequestBodies(RequestDelegate next)
 {
-    /// <summary>A chunk of one byte takes six on the wire: its size, the byte and two line ends.</summary>
+    /// <summary>A chunk of one byte takes six bytes on the wire: its size, the byte and two line ends.</summary>
     private const int Framing = 6;
 
     public Task InvokeAsync(HttpContext context)

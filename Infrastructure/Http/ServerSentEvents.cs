@@ -64,7 +64,7 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
         }
         catch (Exception e) when (e is OperationCanceledException or IOException && gone.IsCancellationRequested)
         {
-            // The client disconnected or was dropped; the turn goes on. The source may only be disposed once MoveNextAsync has ended.
+            // The client disconnected or was disconnected; the turn continues. The source may be disposed only after MoveNextAsync has ended.
             await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
         }
     }

@@ -25,7 +25,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     /// <summary>The least share of the question, by weight, that one passage must cover.</summary>
     private const double LeastCoverage = 0.25;
 
-    /// <summary>The same for a question with selected text, of which one passage contains only a part.</summary>
+    /// <summary>The same for a question with selected text: one passage contains only a part of it.</summary>
     private const double LeastCoverageOfMuch = 0.15;
 
     private const int MuchTerms = 12;
@@ -37,7 +37,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     /// <summary>How much each rank further down in the search lowers the score of a passage.</summary>
     private const double LaterPassage = 0.4;
 
-    /// <summary>The weight of a word that a quoted sentence has already.</summary>
+    /// <summary>The weight of a word that a quoted sentence already contains.</summary>
     private const double Repeated = 0.35;
 
     // A sentence that begins with one of these refers to the one before it.
@@ -61,7 +61,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     ];
 
     /// <summary>Writes an answer piece by piece, as a model does; the last piece says why it ended.</summary>
-    /// <param name="question">The question with what gives it context, as the book was searched for it.</param>
+    /// <param name="question">The question with its context: the text that the book was searched for.</param>
     /// <param name="quotable">What may be quoted, best first.</param>
     public async IAsyncEnumerable<ModelPiece> StreamAsync(
         string question, IReadOnlyList<QuotableText> quotable, int maxTokens, [EnumeratorCancellation] CancellationToken cancellationToken)
@@ -238,7 +238,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
             last = sentence;
         }
 
-        // In a table's line the marker would be a cell.
+        // On a table's line the marker would become a cell.
         text.Append(last?.Quote.TableHead is not null ? $"\n\n{marker.TrimStart()}" : marker);
 
         return "> " + text.ToString().TrimEnd().ReplaceLineEndings("\n").Replace("\n", "\n> ", StringComparison.Ordinal).Replace("> \n", ">\n", StringComparison.Ordinal);

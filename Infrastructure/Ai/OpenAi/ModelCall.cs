@@ -37,7 +37,7 @@ internal sealed class ModelCall : IDisposable
 
     public int Attempts { get; set; }
 
-    /// <param name="outcome">How it ended: <c>stop</c>, <c>length</c>…</param>
+    /// <param name="outcome"><c>stop</c>, <c>length</c>…</param>
     public void Succeed(string outcome, ModelUsage? usage) => (_outcome, _usage) = (outcome, usage);
 
     public void Fail(ModelException failure) => (_outcome, _failure) = (failure.Code, failure);

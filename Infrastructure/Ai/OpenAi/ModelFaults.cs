@@ -40,7 +40,7 @@ internal static class ModelFaults
     {
         ModelException known => known,
         ClientResultException { Status: >= 300 } answer => FromAnswer(answer, time),
-        // Neither we nor the caller cancelled: the handler's connect timeout did.
+        // The handler's connect timeout cancelled it, not this service or the caller.
         OperationCanceledException => Unreachable(),
         // Status 0 is the SDK's for a connection that failed before the headers.
         ClientResultException or HttpRequestException => Unreachable(),

@@ -86,7 +86,7 @@ internal sealed partial class SafeMarkdown
             return true;
         }
 
-        // No parser may pair it with a later run. Where nothing counts as code it is harmless.
+        // No parser may pair this run with a later one. It is harmless where nothing counts as code.
         if (!_isDoubtful)
             return TakeEscaped(run, ticks);
         ShowWord(run);
@@ -132,7 +132,7 @@ internal sealed partial class SafeMarkdown
     [GeneratedRegex(@"<[a-z/!?]|!\[|\]\(|\]:|:::|\^{3}|~{3}|\${2}|(?:ftp|tel|xmpp):", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex Active();
 
-    // Any line may be a table's row: only the table's second line says so.
+    // Any line may be a table's row: only the table's second line tells.
     [GeneratedRegex(@"(?:^|[^\\]|\\\\)\|", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex CellEnd();
 }

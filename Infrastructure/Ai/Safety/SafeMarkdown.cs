@@ -67,7 +67,7 @@ internal sealed partial class SafeMarkdown
     /// <summary>True if a bracket at the beginning of a line is open: it may begin a definition.</summary>
     private bool _isLabel;
 
-    /// <summary>In this line, code contains what may end a table's cell.</summary>
+    /// <summary>True if code on this line contains a character that may end a table's cell.</summary>
     private bool _hasCellEnd;
 
     /// <summary>The current word may be a bare address, which may include backticks.</summary>

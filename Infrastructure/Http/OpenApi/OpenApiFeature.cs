@@ -57,7 +57,7 @@ internal static class OpenApiFeature
             responses[status] = response;
         operation.Responses = responses;
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
-        // Reversed, as a route's own metadata comes last and takes precedence over its groups'.
+        // Reversed: a route's own metadata comes last and takes precedence over that of its groups.
         foreach (var said in metadata.Reverse())
         {
             switch (said)

@@ -4,7 +4,7 @@ using Npgsql;
 namespace ChatBackend.Infrastructure.Http.Problems;
 
 /// <summary>What a caller is told about an exception. A request answers with it as a problem; a turn stores it.</summary>
-/// <param name="Detail">For a person. It never contains an upstream's text or that of a foreign exception.</param>
+/// <param name="Detail">For a person. It never contains the text of an upstream or of another library's exception.</param>
 /// <param name="RetryAfter">When to retry; only with 503.</param>
 internal sealed record Failure(int Status, string Code, string Detail, TimeSpan? RetryAfter = null)
 {

@@ -3,7 +3,7 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Http.Problems;
 
-/// <summary>Writes a problem whatever the client accepts. The framework's writer skips clients that accept only <c>text/event-stream</c>.</summary>
+/// <summary>Writes a problem whatever the client accepts. The framework's writer skips clients that do not accept JSON, such as readers of a stream.</summary>
 internal sealed class ProblemWriter(IOptions<ProblemDetailsOptions> problems, IOptions<JsonOptions> json) : IProblemDetailsWriter
 {
     public bool CanWrite(ProblemDetailsContext context) => true;
