@@ -1,6 +1,6 @@
 namespace ChatBackend.Infrastructure.Ai;
 
-/// <summary>The most text of an answer that is read, because a server may ignore the limit on tokens.</summary>
+/// <summary>The most text of an answer that is read, because a server may ignore <see cref="AiOptions.MaxOutputTokens"/>.</summary>
 internal static class OutputLimit
 {
     /// <summary>Twice the average of English; code and other languages have fewer. An answer within its tokens is never cut.</summary>

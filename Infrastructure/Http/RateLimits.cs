@@ -38,7 +38,7 @@ internal static class RateLimits
     // Each process counts its own requests: with n replicas a client may get up to n times as many.
     private static RateLimitPartition<string> Partition(HttpContext context, int perMinute) => perMinute == 0
         ? RateLimitPartition.GetNoLimiter("")
-        : RateLimitPartition.GetSlidingWindowLimiter(ClientAddress.Of(context), _ => new()
+        : RateLimitPartition.GetSlidingWindowLimiter(RateLimitKey.Of(context), _ => new()
         {
             PermitLimit = perMinute,
             Window = TimeSpan.FromMinutes(1),

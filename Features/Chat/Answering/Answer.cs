@@ -1,6 +1,5 @@
 using ChatBackend.Infrastructure.Ai;
 
-
 namespace ChatBackend.Features.Chat.Answering;
 
 /// <param name="Finish">Why the model stopped; null when it failed after it had begun.</param>

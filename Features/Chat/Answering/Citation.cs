@@ -1,6 +1,5 @@
 using ChatBackend.Infrastructure.Search;
 
-
 namespace ChatBackend.Features.Chat.Answering;
 
 /// <summary>A passage of the book that an answer cites.</summary>

@@ -1,6 +1,5 @@
 using ChatBackend.Features.Chat.Answering;
 
-
 namespace ChatBackend.Features.Chat.Turns;
 
 /// <summary>The answer to a question.</summary>

@@ -8,7 +8,7 @@ internal sealed record TurnFailure(int Status, string Code, string Detail, int? 
 {
     public static TurnFailure From(Exception exception, IReadOnlyList<RetrievedPassage> retrieved)
     {
-        var failure = Failure.Of(exception);
+        var failure = ExceptionMapping.ToFailure(exception);
         return new(failure.Status, failure.Code, failure.Detail, failure.RetryAfterSeconds, retrieved);
     }
 

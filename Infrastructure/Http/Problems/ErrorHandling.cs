@@ -30,7 +30,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         }
         else
         {
-            var failure = Failure.Of(exception);
+            var failure = ExceptionMapping.ToFailure(exception);
             log.LogError(exception, "Request failed with {Code}", failure.Code);
             context.Response.Headers.RetryAfter = failure.RetryAfterSeconds?.ToString();
             details = Problem.Details(failure.Status, failure.Code, failure.Detail);

@@ -1,6 +1,3 @@
-using ChatBackend.Infrastructure.Database;
-using Npgsql;
-
 namespace ChatBackend.Infrastructure.Http.Problems;
 
 /// <summary>What a caller is told about an exception. A request answers with it as a problem; a turn stores it.</summary>
@@ -14,15 +11,6 @@ internal sealed record Failure(int Status, string Code, string Detail, TimeSpan?
 
     public static Failure Unavailable(string code, string detail, TimeSpan? retryAfter = null) =>
         new(StatusCodes.Status503ServiceUnavailable, code, detail, retryAfter ?? DefaultRetryAfter);
-
-    public static Failure Of(Exception exception) => exception switch
-    {
-        FailureException { IsAway: true } e => Unavailable(e.Code, e.Message, e.RetryAfter),
-        FailureException e => new(StatusCodes.Status500InternalServerError, e.Code, e.Message),
-        _ when exception.IsDatabaseUnavailable() => Unavailable("database_unavailable", "The database is not available at the moment. Try again shortly."),
-        PostgresException => new(StatusCodes.Status500InternalServerError, "database_error", "The database refused the operation."),
-        _ => new(StatusCodes.Status500InternalServerError, "internal_error", "Something went wrong on our side. The trace_id finds it in the logs."),
-    };
 }
 
 /// <summary>An exception that knows its failure. Its message is our own text, and becomes the problem's detail.</summary>

@@ -1,6 +1,5 @@
 using ChatBackend.Infrastructure.Ai;
 
-
 namespace ChatBackend.Tests.Infrastructure.Ai;
 
 public sealed class TokenEstimateTests

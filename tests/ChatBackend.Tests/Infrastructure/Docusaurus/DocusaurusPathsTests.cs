@@ -1,6 +1,5 @@
 using ChatBackend.Infrastructure.Docusaurus;
 
-
 namespace ChatBackend.Tests.Infrastructure.Docusaurus;
 
 public sealed class DocusaurusPathsTests

@@ -1,7 +1,6 @@
 using ChatBackend.Infrastructure.Search;
 using ChatBackend.Tests.Infrastructure.Search.Qdrant;
 
-
 namespace ChatBackend.Tests.Infrastructure.Search;
 
 /// <summary>Both indexes; Qdrant searches by words only. Each test uses its own words and paths, because the index is shared.</summary>

@@ -25,7 +25,7 @@ public sealed class ErrorHandlingTests
         var wait = TimeSpan.FromMilliseconds(milliseconds);
 
         Assert.Equal(seconds, Problem.RetryAfterSeconds(wait));
-        Assert.Equal(seconds, Failure.Of(new ModelException(ModelFailure.RateLimited, "Busy.") { RetryAfter = wait }).RetryAfterSeconds);
+        Assert.Equal(seconds, ExceptionMapping.ToFailure(new ModelException(ModelFailure.RateLimited, "Busy.") { RetryAfter = wait }).RetryAfterSeconds);
     }
 
     [Theory]

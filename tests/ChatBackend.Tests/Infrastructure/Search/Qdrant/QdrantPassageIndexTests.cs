@@ -265,7 +265,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         Assert.Equal(isAway, failure.IsAway);
         Assert.Equal(requests, Queries() - before);
         Assert.Equal(isAway ? TimeSpan.FromSeconds(7) : null, failure.RetryAfter);
-        var problem = Failure.Of(failure);
+        var problem = ExceptionMapping.ToFailure(failure);
         Assert.Equal(isAway ? 503 : 500, problem.Status);
         Assert.Equal(isAway ? "search_unavailable" : "search_failed", problem.Code);
         foreach (var secret in (string[])[StubQdrant.UpstreamText, StubQdrant.Key, new Uri(Stub.Url).Authority])

@@ -12,7 +12,7 @@ using Microsoft.Extensions.Logging;
 namespace ChatBackend.Tests.Infrastructure.Http;
 
 /// <summary>Whose budget a request takes from: proxies and clients are addresses of the loopback network, 127.0.0.0/8.</summary>
-public sealed class ClientAddressTests
+public sealed class TrustedProxiesTests
 {
     private const string Proxy = "127.0.0.2";
     private const string OtherProxy = "127.0.0.3";
@@ -98,7 +98,7 @@ public sealed class ClientAddressTests
             return next(context);
         });
         app.UseTrustedProxies();
-        app.Run(context => context.Response.WriteAsync(ClientAddress.Of(context)));
+        app.Run(context => context.Response.WriteAsync(RateLimitKey.Of(context)));
         await app.StartAsync(TestContext.Current.CancellationToken);
         using var client = new HttpClient { DefaultRequestHeaders = { { RealIp, "203.0.113.1" }, { ForwardedFor, "203.0.113.2" } } };
 

@@ -3,10 +3,9 @@ using System.Net.Sockets;
 
 namespace ChatBackend.Infrastructure.Http;
 
-/// <summary>The client's IP address, for rate limits. It is neither logged nor stored.</summary>
-internal static class ClientAddress
+/// <summary>Who shares a rate limit: the client's IP address, which <see cref="TrustedProxies"/> decides. It is neither logged nor stored.</summary>
+internal static class RateLimitKey
 {
-    /// <summary>The peer's address, or the one that a trusted proxy forwarded; for IPv6, the /64 network.</summary>
     public static string Of(HttpContext context)
     {
         var address = context.Connection.RemoteIpAddress ?? IPAddress.None;

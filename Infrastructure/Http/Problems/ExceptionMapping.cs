@@ -1,0 +1,17 @@
+using ChatBackend.Infrastructure.Database;
+using Npgsql;
+
+namespace ChatBackend.Infrastructure.Http.Problems;
+
+/// <summary>Which status and code a caller gets for an exception.</summary>
+internal static class ExceptionMapping
+{
+    public static Failure ToFailure(Exception exception) => exception switch
+    {
+        FailureException { IsAway: true } e => Failure.Unavailable(e.Code, e.Message, e.RetryAfter),
+        FailureException e => new(StatusCodes.Status500InternalServerError, e.Code, e.Message),
+        _ when exception.IsDatabaseUnavailable() => Failure.Unavailable("database_unavailable", "The database is not available at the moment. Try again shortly."),
+        PostgresException => new(StatusCodes.Status500InternalServerError, "database_error", "The database refused the operation."),
+        _ => new(StatusCodes.Status500InternalServerError, "internal_error", "Something went wrong on our side. The trace_id finds it in the logs."),
+    };
+}
