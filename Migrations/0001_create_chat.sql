@@ -1,17 +1,17 @@
--- A conversation, its turns, and the messages that its turns left.
+-- Conversations, their turns and their messages.
 --
--- A turn is one question and its answer. Turn n of a session holds the positions 2n-1 (the question) and 2n (the
--- answer), so positions are gap-free and a question is followed by its own answer, whatever runs beside it.
--- Where the answer could not be given, a system message stands in its place and says so.
+-- A turn is one question and its answer. Turn n of a session has positions 2n-1 (the question) and 2n (the answer), so
+-- positions have no gaps and an answer directly follows its question, also when turns overlap.
+-- If a turn fails, a system message takes the place of the answer.
 
 create type message_role as enum ('user', 'assistant', 'system');
 create type turn_state as enum ('running', 'completed', 'failed');
 
 create table chat_sessions (
     id         uuid primary key,
-    -- The subject of the bearer token that started it; null: whoever knows the id.
+    -- The subject of the bearer token that started it. If null, everybody who knows the id may read and continue it.
     user_id    text,
-    -- How many turns were ever asked: the next turn's number less one.
+    -- The number of the latest turn.
     turn_count integer not null default 0,
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
@@ -24,23 +24,23 @@ create table turns (
     session_id        uuid not null references chat_sessions (id) on delete cascade,
     number            integer not null,
     state             turn_state not null default 'running',
-    -- What was asked, whole, so that any process can answer it: message, selected_text, page_url.
-    -- (json, not jsonb, here and below: what is stored is given back to the byte.)
+    -- The whole question (message, selected_text, page_url), so that any process can answer it.
+    -- json, not jsonb, here and below: it is returned byte for byte.
     request           json not null,
-    -- Whose keys they are: a session's, a user's, or 'anonymous', where keys are UUIDs. Two clients may choose the same one.
+    -- Where the key is unique: in a session, for a user, or 'anonymous', where keys are UUIDs. Two clients may choose the same key.
     idempotency_scope text,
     idempotency_key   text,
     request_hash      bytea,
-    -- Who works on it, and until when nobody else may. Each new owner has a higher attempt, and only the highest may end the turn.
+    -- The process that answers it, and when its lease expires. Each new owner has a higher attempt, and only the highest may end the turn.
     lease_owner       uuid,
     lease_until       timestamptz,
     attempt           integer not null default 1,
-    -- Which request for the turn began the attempt: its statement, repeated after a lost reply, recognises its own first try.
+    -- The request that began the attempt. A retry after a lost reply recognises by it that the first try was committed.
     claim_id          uuid,
-    -- How many processes died with it since its reader asked for it last: a turn that ends each process is given up.
+    -- How many processes died with it since its reader last asked for it. The number is limited, as the turn may be the cause.
     takeovers         integer not null default 0,
-    -- What the running attempt has found and written so far, for readers on other replicas: the passages with the citations,
-    -- and the text as UTF-16, in which the ids of a stream's events count. What is new is added to it at each beat.
+    -- The passages, citations and text of the running attempt so far, for readers on other replicas. The text is UTF-16, because
+    -- the ids of a stream's events count UTF-16 code units. New text is appended at every beat.
     partial_sources   json,
     partial_text      bytea not null default '',
     response          json,
@@ -57,7 +57,7 @@ create table turns (
     constraint turns_ended check ((state = 'running') = (ended_at is null))
 );
 
--- The few that run are looked for often; the many that ended are not in the index.
+-- Few turns are running, and they are looked up often. The many that have ended are not in this index.
 create index turns_running on turns (lease_until) where state = 'running';
 create index turns_created_at on turns (created_at);
 

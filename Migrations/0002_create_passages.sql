@@ -8,9 +8,9 @@ create table documents (
     url              text not null,
     -- SHA-256 of the source and the chunker's version.
     content_hash     text not null,
-    -- Another analyzer gives other terms: its passages have to be indexed anew.
+    -- If the analyzer changes, its terms change too, and the passages are indexed again.
     analyzer_version integer not null,
-    -- Sums over the passages: the corpus' size and mean length are read from here, a row a document.
+    -- Sums over the passages: the corpus' size and mean length are read from here, one row per document.
     passage_count    integer not null,
     term_count       bigint not null,
     created_at       timestamptz not null default now(),
@@ -21,7 +21,7 @@ create table documents (
 create table passages (
     -- UUIDv5 of path, position and content.
     id           uuid primary key,
-    -- The short name that the index knows the passage by: 4 bytes a posting instead of 16.
+    -- The passage's key in the index: 4 bytes per posting instead of 16.
     number       integer generated always as identity,
     document_id  uuid not null references documents (id) on delete cascade,
     position     integer not null,
@@ -40,7 +40,7 @@ create table passage_terms (
     term           text collate "C" not null,
     passage_number integer not null references passages (number) on delete cascade,
     frequency      integer not null,
-    -- The passage's term_count again, so that ranking reads this index and nothing else.
+    -- A copy of the passage's term_count, so that ranking reads only this index.
     passage_length integer not null,
     constraint passage_terms_pkey primary key (term, passage_number) include (frequency, passage_length)
 ) with (

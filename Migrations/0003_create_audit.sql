@@ -15,11 +15,11 @@ create table audit (
     details             jsonb not null default '{}',
     -- Grows with every change: the entity tag.
     version             integer not null default 1,
-    -- Which requests made the last versions, at most eight: one whose reply was lost recognises what it wrote.
+    -- The requests that wrote the last versions, at most eight. A retry after a lost reply finds its own change here.
     change_ids          uuid[] not null default '{}',
-    -- How often a model summarized the record; a request for a summary is content with any newer one.
+    -- How often a model summarized the record. A request that waits returns the first newer summary.
     summaries           integer not null default 0,
-    -- Who has a model at work on it, and until when nobody else may.
+    -- The request that has the model summarize the record, and when its lease expires.
     summary_lease_owner uuid,
     summary_lease_until timestamptz,
     created_at          timestamptz not null default now(),
@@ -29,6 +29,6 @@ create table audit (
     constraint audit_details_object check (jsonb_typeof(details) = 'object')
 );
 
--- Each is read forwards and backwards; the id makes the order total, so that no row is on two pages.
+-- Each is read in both directions. The id decides between equals, so that no row is on two pages.
 create index audit_created_at on audit (created_at, id);
 create index audit_title on audit (title_key, id);

@@ -1,4 +1,4 @@
--- What a signed-in reader told of themself; it personalizes the answers.
+-- What signed-in readers say about themselves. It personalizes their answers.
 
 create table profiles (
     user_id             text primary key,

@@ -34,9 +34,9 @@ internal static class SummarizeAudit
     /// <response code="400">The id is no UUID.</response>
     /// <response code="404">There is no such record.</response>
     /// <response code="409">The details were changed while the model read them; nothing was written.</response>
-    /// <response code="429">Too many requests to the model from this client; Retry-After says when to come back.</response>
+    /// <response code="429">Too many requests to the model from this client; Retry-After says when to retry.</response>
     /// <response code="500">The model failed; nothing was written.</response>
-    /// <response code="503">The model or the database is away; nothing was written.</response>
+    /// <response code="503">The model or the database is unavailable; nothing was written.</response>
     internal static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> HandleAsync(
         string id, NpgsqlDataSource db, [FromServices] IChatModel? model, IOptions<AiOptions> options, TimeProvider time,
         [FromKeyedServices(RateLimits.Chat)] PartitionedRateLimiter<HttpContext> limit, HttpContext context, CancellationToken cancellationToken)

@@ -8,7 +8,7 @@ internal static class SearchFeature
 {
     public static void AddSearch(this WebApplicationBuilder builder)
     {
-        builder.Services.AddSingleton<IValidator<SearchPassagesRequest>, SearchPassagesValidator>();
+        builder.Services.AddSingleton<IValidator<SearchPassagesRequest>, SearchPassagesRequestValidator>();
     }
 
     public static void MapSearch(this IEndpointRouteBuilder routes)

@@ -46,9 +46,9 @@ internal sealed record SearchPassagesResponse(string Query, IReadOnlyList<FoundP
 internal sealed record FoundPassage(
     Guid Id, string Title, string Heading, IReadOnlyList<string> HeadingPath, string Url, string Text, double Score, double Coverage);
 
-internal sealed class SearchPassagesValidator : AbstractValidator<SearchPassagesRequest>
+internal sealed class SearchPassagesRequestValidator : AbstractValidator<SearchPassagesRequest>
 {
-    public SearchPassagesValidator()
+    public SearchPassagesRequestValidator()
     {
         RuleFor(r => r.Q).Cascade(CascadeMode.Stop)
             .NotEmpty().WithMessage("q is required: what to look for.")

@@ -25,7 +25,7 @@ internal static class HttpFeature
 
         builder.Services.ConfigureHttpJsonOptions(ConfigureJson);
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
-        // Answers in flight get 40 s, then 5 s to hand over (TurnRunner). Platforms kill after 60 s (compose.yaml, railway.ts).
+        // Answers in flight get 40 s, then 5 s to hand the others on (TurnLeases). Platforms kill after 60 s (compose.yaml, railway.ts).
         builder.Services.Configure<HostOptions>(options =>
             options.ShutdownTimeout = TimeSpan.FromSeconds(builder.Configuration.GetValue("ShutdownTimeoutSeconds", 45)));
         ValidatorOptions.Global.LanguageManager.Enabled = false;
