@@ -122,7 +122,7 @@ public sealed class AuditRecordTests(ChatBackendApp app) : IClassFixture<ChatBac
     }
 
     [Fact]
-    public async Task Bytes_that_are_no_UTF8_are_refused()
+    public async Task Invalid_UTF8_is_refused_in_a_record()
     {
         foreach (var (before, field) in new[] { ("""{"title":"x""", "title"), ("""{"title":"x","details":{"a":"x""", "details") })
         {

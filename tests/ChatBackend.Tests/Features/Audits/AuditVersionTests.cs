@@ -41,7 +41,7 @@ public sealed class AuditVersionTests(ChatBackendApp app) : IClassFixture<ChatBa
     [Theory]
     [InlineData("PUT")]
     [InlineData("PATCH")]
-    public async Task Of_twenty_who_read_the_same_version_one_writes(string method)
+    public async Task Of_twenty_writers_with_the_same_version_one_succeeds(string method)
     {
         var (path, _) = await app.Client.CreateAuditAsync("""{"title":"Contested"}""");
 

@@ -153,7 +153,7 @@ public sealed class SummarizeAuditTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_caller_who_goes_away_leaves_the_summary_to_the_others_and_to_the_record()
+    public async Task A_summary_is_stored_even_if_its_caller_disconnects()
     {
         var (path, _) = await _app.Client.CreateAuditAsync(Knee);
         var gate = _model.AnswerInTwo("Still", "stored.");

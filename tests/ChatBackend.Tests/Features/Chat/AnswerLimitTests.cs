@@ -28,7 +28,7 @@ public sealed class AnswerLimitTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Of_an_answer_of_100_MB_the_beginning_is_taken_shown_and_stored()
+    public async Task Of_an_answer_of_100_MB_only_the_beginning_is_read_shown_and_stored()
     {
         await using var service = Start();
         await service.WaitUntilReadyAsync();

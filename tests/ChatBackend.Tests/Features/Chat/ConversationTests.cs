@@ -40,7 +40,7 @@ public sealed class ConversationTests(ChatApp app) : IClassFixture<ChatApp>
     [InlineData("?limit=101", "limit")]
     [InlineData("?cursor=x", "cursor")]
     [InlineData("?cursor=0", "cursor")]
-    public async Task A_page_that_cannot_be_is_refused(string query, string field)
+    public async Task An_invalid_cursor_or_limit_is_refused(string query, string field)
     {
         var session = (await app.AnswerAsync(new { message = "What is a topic?" })).GetProperty("session_id").GetGuid();
 
@@ -73,7 +73,7 @@ public sealed class ConversationTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task Feedback_is_kept_once_a_message_and_the_last_word_counts()
+    public async Task A_message_keeps_only_its_latest_feedback()
     {
         var answer = await app.AnswerAsync(new { message = "What is a topic?" });
         var message = answer.GetProperty("message_id").GetGuid();

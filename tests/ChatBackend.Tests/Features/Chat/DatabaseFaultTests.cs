@@ -36,7 +36,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     [InlineData("insert into chat_sessions", true)]
     [InlineData("insert into chat_sessions", false)]
     [InlineData("with ended as", true)]
-    public async Task A_statement_that_was_done_and_whose_answer_was_lost_is_not_done_twice(string statement, bool hasKey)
+    public async Task A_committed_statement_whose_reply_was_lost_is_not_repeated(string statement, bool hasKey)
     {
         _relay.LoseAnswerTo(statement);
 
@@ -51,7 +51,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_failure_whose_answer_was_lost_is_stored_once()
+    public async Task A_failure_whose_reply_was_lost_is_stored_once()
     {
         _app.Model.Fail(400);
         _relay.LoseAnswerTo("with ended as");
@@ -64,7 +64,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_session_that_was_deleted_and_whose_answer_was_lost_is_204_and_one_that_never_was_is_404()
+    public async Task A_delete_whose_reply_was_lost_is_204_and_an_unknown_session_is_404()
     {
         var session = (await _app.AnswerAsync(new { message = Question })).GetProperty("session_id").GetGuid();
         _relay.LoseAnswerTo("delete from chat_sessions");
@@ -79,7 +79,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Feedback_that_was_stored_and_whose_answer_was_lost_is_stored_once()
+    public async Task Feedback_whose_reply_was_lost_is_stored_once()
     {
         var message = (await _app.AnswerAsync(new { message = Question })).GetProperty("message_id").GetGuid();
         _relay.LoseAnswerTo("insert into message_feedback");
@@ -92,7 +92,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Feedback_that_is_repeated_after_a_lost_answer_does_not_overwrite_newer_feedback()
+    public async Task A_retry_of_feedback_after_a_lost_reply_does_not_overwrite_newer_feedback()
     {
         var message = (await _app.AnswerAsync(new { message = Question })).GetProperty("message_id").GetGuid();
         // The reader thinks again between the first try and its repeat.
@@ -114,7 +114,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_failed_turn_that_is_begun_again_ends_also_when_that_answer_is_lost()
+    public async Task A_failed_turn_whose_restart_lost_its_reply_still_ends()
     {
         var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
         _app.Model.Fail(400);
@@ -133,7 +133,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_answer_that_is_there_outlives_a_database_that_is_away_and_is_not_asked_for_again()
+    public async Task A_finished_answer_waits_for_an_unavailable_database_and_the_model_is_not_asked_again()
     {
         var gate = _app.Model.AnswerInTwo("Over ", "topics [1].");
         var asking = _app.AskAsync(new { message = Question }, Guid.NewGuid().ToString());
@@ -152,7 +152,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_stream_tells_the_models_failure_also_when_the_database_is_away()
+    public async Task A_stream_reports_the_models_failure_while_the_database_is_unavailable()
     {
         var gate = _app.Model.AnswerInTwo("", "never");
         _app.Model.Fail(400);
@@ -170,7 +170,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_stream_of_another_replicas_turn_ends_with_a_problem_when_the_database_goes_away()
+    public async Task A_stream_of_another_replicas_turn_ends_with_a_problem_when_the_database_fails()
     {
         var (session, turn) = (Guid.NewGuid(), Guid.NewGuid());
         await using (var connection = new NpgsqlConnection(_database))
@@ -199,7 +199,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_turn_has_written_is_saved_after_a_beat_that_did_not_reach_the_database()
+    public async Task Partial_text_is_saved_after_a_beat_that_did_not_reach_the_database()
     {
         _relay.Drop("partial_text = case");
         var gate = _app.Model.AnswerInTwo("Half 🤖 an", "answer.");
@@ -219,7 +219,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_a_turn_has_written_is_saved_once_also_when_the_answer_to_that_is_lost()
+    public async Task Partial_text_whose_reply_was_lost_is_saved_once()
     {
         var gate = _app.Model.AnswerInTwo("Half 🤖 an", "answer.");
         _relay.Drop("partial_text = case");

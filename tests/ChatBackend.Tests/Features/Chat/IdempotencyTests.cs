@@ -9,7 +9,7 @@ public sealed class IdempotencyTests(ChatApp app) : IClassFixture<ChatApp>
     private const string Question = "How do two ROS 2 nodes talk to each other?";
 
     [Fact]
-    public async Task The_same_key_and_body_gives_the_same_turn_to_the_byte()
+    public async Task The_same_key_and_body_return_the_same_bytes()
     {
         var key = NewKey();
         var before = app.Model.Requests.Count;
@@ -99,7 +99,7 @@ public sealed class IdempotencyTests(ChatApp app) : IClassFixture<ChatApp>
     [Theory]
     [InlineData("with space")]
     [InlineData("\"\"")]
-    public async Task A_key_that_is_none_is_refused(string key) =>
+    public async Task A_malformed_key_is_refused(string key) =>
         await (await app.AskAsync(new { message = Question }, key)).ProblemAsync(400, "invalid_request");
 
     [Fact]
@@ -107,7 +107,7 @@ public sealed class IdempotencyTests(ChatApp app) : IClassFixture<ChatApp>
         await (await app.AskAsync(new { message = Question }, new string('k', 256))).ProblemAsync(400, "invalid_request");
 
     [Fact]
-    public async Task A_request_that_was_refused_does_not_use_the_key_up()
+    public async Task A_refused_request_does_not_use_up_its_key()
     {
         var key = NewKey();
         await (await app.AskAsync(new { message = "" }, key)).ProblemAsync(400, "invalid_request");
@@ -137,7 +137,7 @@ public sealed class IdempotencyTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task A_turn_whose_process_died_is_begun_again_by_the_client_who_comes_back()
+    public async Task A_turn_whose_process_died_restarts_when_the_client_retries()
     {
         var (key, session) = (NewKey(), Guid.NewGuid());
         app.Model.Answer("Before the crash.");
@@ -158,7 +158,7 @@ public sealed class IdempotencyTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task A_key_whose_session_is_deleted_at_that_moment_is_free_again()
+    public async Task A_key_whose_session_is_deleted_meanwhile_is_free_again()
     {
         // The first time the key is found taken, and then there is nothing any more.
         await app.ExecuteAsync(
@@ -181,7 +181,7 @@ public sealed class IdempotencyTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task Who_comes_back_for_an_answer_is_not_turned_away_by_the_rate_limit()
+    public async Task A_retry_for_an_answer_is_not_rate_limited()
     {
         await using var limited = new ChatApp { ["RATE_LIMIT_CHAT"] = "2" };
         await limited.InitializeAsync();

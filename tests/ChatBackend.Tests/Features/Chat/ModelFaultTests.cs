@@ -28,7 +28,7 @@ public sealed class ModelFaultTests
 
     [Theory]
     [MemberData(nameof(Faults))]
-    public async Task A_fault_is_a_problem_with_the_headings_that_were_found_and_the_turn_ends(string fault, int status, string code, int calls)
+    public async Task A_failure_is_a_problem_with_the_headings_found_and_the_turn_ends(string fault, int status, string code, int calls)
     {
         await using var app = await StartAsync(a => a["ModelLimits:FirstPiece"] = fault == "hang" ? "00:00:00.500" : "00:00:20");
         Script(app, fault);
@@ -45,7 +45,7 @@ public sealed class ModelFaultTests
     }
 
     [Fact]
-    public async Task What_rewriting_the_question_takes_is_part_of_the_answers_time()
+    public async Task Rewriting_the_question_counts_towards_the_answers_time_limit()
     {
         await using var app = await StartAsync(a => a["MODEL_TIMEOUT_SECONDS"] = "3");
         app.Model.Hang(times: 2);
@@ -59,7 +59,7 @@ public sealed class ModelFaultTests
     }
 
     [Fact]
-    public async Task A_model_that_is_slow_to_write_a_query_is_not_out_of_order()
+    public async Task A_model_that_is_slow_to_rewrite_a_question_does_not_open_the_breaker()
     {
         await using var app = await StartAsync(a => (a["MODEL_TIMEOUT_SECONDS"], a["ModelLimits:BreakerMinimum"]) = ("5", "2"));
 
@@ -71,7 +71,7 @@ public sealed class ModelFaultTests
     }
 
     [Fact]
-    public async Task What_PostgreSQL_cannot_store_costs_no_answer()
+    public async Task Text_that_PostgreSQL_cannot_store_does_not_fail_the_answer()
     {
         await using var app = await StartAsync();
         app.Model.Answer("Over\0 topics [1].");
@@ -82,7 +82,7 @@ public sealed class ModelFaultTests
     [Theory]
     [InlineData("length", "partial")]
     [InlineData("stop", "none")]
-    public async Task An_answer_that_was_cut_before_it_cited_is_no_gap_in_the_book(string finish, string grounding)
+    public async Task An_answer_that_was_cut_before_its_first_citation_does_not_count_as_ungrounded(string finish, string grounding)
     {
         await using var app = await StartAsync();
         app.Model.Answer("Nodes of ROS 2", finish);
@@ -91,7 +91,7 @@ public sealed class ModelFaultTests
     }
 
     [Fact]
-    public async Task A_busy_model_is_asked_again_after_the_pause_that_it_wants()
+    public async Task A_busy_model_is_retried_after_its_Retry_After()
     {
         await using var app = await StartAsync();
         app.Model.Fail(429, "rate_limit_exceeded", headers: ("Retry-After", "1")).Answer("Over topics [1].");
@@ -105,7 +105,7 @@ public sealed class ModelFaultTests
     }
 
     [Fact]
-    public async Task A_model_out_of_reach_is_503_with_what_was_found()
+    public async Task An_unreachable_model_is_503_with_the_passages_found()
     {
         await using var app = await StartAsync(a => a["OPENAI_BASE_URL"] = "http://127.0.0.1:1/v1");
 
@@ -121,7 +121,7 @@ public sealed class ModelFaultTests
     [InlineData("reset")]
     [InlineData("silence")]
     [InlineData("error in the stream")]
-    public async Task After_the_first_delta_nothing_is_asked_again_and_the_part_is_kept(string fault)
+    public async Task After_the_first_delta_there_is_no_retry_and_the_text_is_kept(string fault)
     {
         await using var app = await StartAsync(a => a["ModelLimits:Gap"] = fault == "silence" ? "00:00:00.500" : "00:00:20");
         _ = fault switch
@@ -182,7 +182,7 @@ public sealed class ModelFaultTests
     }
 
     [Fact]
-    public async Task A_dead_model_costs_new_questions_milliseconds()
+    public async Task While_the_breaker_is_open_new_questions_fail_in_milliseconds()
     {
         await using var app = await StartAsync(a => a["ModelLimits:BreakerMinimum"] = "6");
         app.Model.Fail(500, times: 6);

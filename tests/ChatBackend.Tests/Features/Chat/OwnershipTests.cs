@@ -26,7 +26,7 @@ public sealed class OwnershipTests(OwnershipTests.SignedInApp app) : IClassFixtu
     ];
 
     [Fact]
-    public void No_route_with_an_id_is_forgotten() => Assert.Equal(
+    public void Every_route_with_an_id_is_tested() => Assert.Equal(
         app.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
             .Where(e => e.RoutePattern.RawText is { } route && route.StartsWith("/chat", StringComparison.Ordinal) && route.Contains('{'))
             // HEAD runs GET's handler.
@@ -59,7 +59,7 @@ public sealed class OwnershipTests(OwnershipTests.SignedInApp app) : IClassFixtu
     }
 
     [Fact]
-    public async Task Only_its_owner_goes_on_with_a_conversation()
+    public async Task Only_its_owner_can_continue_a_conversation()
     {
         var (a, b) = (NewReader(), NewReader());
         var session = (await (await AskAsync(a, new { message = Question })).JsonAsync()).GetProperty("session_id").GetString();
@@ -74,7 +74,7 @@ public sealed class OwnershipTests(OwnershipTests.SignedInApp app) : IClassFixtu
     }
 
     [Fact]
-    public async Task Anothers_idempotency_key_gives_nothing_away()
+    public async Task Another_readers_idempotency_key_reveals_nothing()
     {
         var (a, b, key) = (NewReader(), NewReader(), Guid.NewGuid().ToString());
         var first = await (await AskAsync(a, new { message = Question }, key)).JsonAsync();
@@ -96,7 +96,7 @@ public sealed class OwnershipTests(OwnershipTests.SignedInApp app) : IClassFixtu
     }
 
     [Fact]
-    public async Task An_anonymous_conversation_is_whoevers_who_knows_its_id()
+    public async Task An_anonymous_conversation_is_open_to_everybody_who_knows_its_id()
     {
         var answer = await (await AskAsync(null, new { message = Question })).JsonAsync();
 

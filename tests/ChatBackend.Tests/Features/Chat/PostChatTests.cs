@@ -45,7 +45,7 @@ public sealed class PostChatTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task A_session_that_the_client_chose_is_made()
+    public async Task A_session_id_chosen_by_the_client_is_used()
     {
         var session = Guid.NewGuid();
 
@@ -163,7 +163,7 @@ public sealed class PostChatTests(ChatApp app) : IClassFixture<ChatApp>
     [InlineData("""{"message":"x""", "malformed_json")]
     [InlineData("""{"message":"x"} trailing""", "malformed_json")]
     [InlineData("null", "invalid_request")]
-    public async Task A_body_that_is_not_JSON_is_told_so(string body, string code) =>
+    public async Task A_body_that_is_not_JSON_is_refused_with_the_reason(string body, string code) =>
         await (await app.PostRawAsync(body)).ProblemAsync(400, code);
 
     [Fact]

@@ -138,7 +138,7 @@ public sealed class QdrantChatTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task While_Qdrant_is_away_a_turn_fails_with_503_and_the_same_key_answers_it_afterwards()
+    public async Task While_Qdrant_is_unavailable_a_turn_fails_with_503_and_the_same_key_retries_it()
     {
         await using var app = await StartAsync();
         await IngestAsync(app);

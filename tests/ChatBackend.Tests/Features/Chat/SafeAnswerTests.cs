@@ -42,7 +42,7 @@ public sealed class SafeAnswerTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task What_is_held_back_is_shown_when_the_model_breaks_off()
+    public async Task Text_that_was_held_back_is_shown_when_the_model_stops_early()
     {
         app.Model.TruncateAfter("Over topics [1]. See [the site](javascript:alert(1");
 

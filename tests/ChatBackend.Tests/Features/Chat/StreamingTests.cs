@@ -76,7 +76,7 @@ public sealed class StreamingTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task A_reader_who_went_away_finds_the_answer_finished()
+    public async Task A_reader_who_disconnected_finds_the_finished_answer()
     {
         var gate = app.Model.AnswerInTwo("Over ", "topics [1].");
         Guid turn;
@@ -95,7 +95,7 @@ public sealed class StreamingTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task A_second_reader_sees_a_running_turn_from_where_it_was()
+    public async Task A_second_reader_joins_a_running_turn()
     {
         var gate = app.Model.AnswerInTwo("Over", "topics.");
         using var asking = await app.AskAsync(new { message = Question }, accept: Events);
@@ -138,7 +138,7 @@ public sealed class StreamingTests(ChatApp app) : IClassFixture<ChatApp>
     [InlineData("99.1.4")]
     [InlineData("1.1.99999")]
     [InlineData("-1.-1.-1")]
-    public async Task A_place_that_never_was_does_no_harm(string lastEventId)
+    public async Task An_unknown_Last_Event_ID_does_no_harm(string lastEventId)
     {
         app.Model.Answer("Over topics [1].");
         var turn = (await app.AnswerAsync(new { message = Question })).GetProperty("turn_id").GetGuid();
@@ -194,7 +194,7 @@ public sealed class StreamingTests(ChatApp app) : IClassFixture<ChatApp>
     [InlineData("turns/nonsense")]
     [InlineData("turns/0f8fad5b-d9cb-469f-a165-70867728950e/events")]
     [InlineData("turns/nonsense/events")]
-    public async Task A_turn_that_is_not_there_is_404(string path) =>
+    public async Task An_unknown_turn_is_404(string path) =>
         await (await app.Client.GetAsync($"/chat/{path}")).ProblemAsync(404, "turn_not_found");
 
     private async Task<EventStream> FollowAsync(Guid turn, string? lastEventId)

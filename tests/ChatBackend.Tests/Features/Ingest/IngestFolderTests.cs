@@ -90,7 +90,7 @@ public sealed class IngestFolderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_no_page_is_listed_and_the_pages_are_ingested()
+    public async Task Files_that_are_not_pages_are_listed_and_the_pages_are_ingested()
     {
         Write("a.md", "Text.");
         File.CreateSymbolicLink(Path.Combine(_folder, "loop.md"), Path.Combine(_folder, "loop.md"));
@@ -101,7 +101,7 @@ public sealed class IngestFolderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_database_that_fails_is_said_in_a_line_and_exits_with_1()
+    public async Task A_database_failure_is_one_line_and_exit_code_1()
     {
         Write("a.md", "Text.");
         await _database.ScalarAsync<int>("alter table passages rename to elsewhere; select 1");
@@ -112,7 +112,7 @@ public sealed class IngestFolderTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_index_that_is_away_is_said_in_a_line_and_exits_with_1()
+    public async Task An_unavailable_index_is_one_line_and_exit_code_1()
     {
         await using var qdrant = new SearchQdrant();
         await qdrant.InitializeAsync();

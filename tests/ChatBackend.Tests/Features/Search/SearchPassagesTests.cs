@@ -38,7 +38,7 @@ public sealed class SearchPassagesTests(ChatBackendApp app) : IClassFixture<Chat
     }
 
     [Fact]
-    public async Task An_empty_list_is_what_the_book_has_on_unknown_words()
+    public async Task Unknown_words_return_an_empty_list()
     {
         var response = await app.Client.GetAsync("/search?q=xylophonist");
 

@@ -60,7 +60,7 @@ public sealed class OutputLimitTests
     }
 
     [Fact]
-    public async Task An_error_whose_text_does_not_end_is_waited_for_no_longer_than_an_answer()
+    public async Task An_error_body_that_does_not_end_is_read_no_longer_than_an_answer()
     {
         await using var stub = await StubOpenAi.StartAsync();
         stub.Flood("x", times: 1, status: 500).Flood("x", times: 1, status: 500).Flood("x", times: 1, status: 500);

@@ -33,7 +33,7 @@ public sealed class Ed25519Tests
 
     [Theory]
     [MemberData(nameof(Vectors))]
-    public void One_bit_less_is_no_signature(string publicKey, string message, string signature)
+    public void A_signature_with_one_changed_bit_is_invalid(string publicKey, string message, string signature)
     {
         var bytes = Convert.FromHexString(signature);
         for (var bit = 0; bit < bytes.Length * 8; bit++)

@@ -25,7 +25,7 @@ public sealed class JsonWebKeySetTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Good_tokens_stay_good_while_the_signer_is_away()
+    public async Task Valid_tokens_stay_valid_while_the_signer_is_unavailable()
     {
         await _host.ExpectSubjectAsync(First.Token(_host.Claims()));
 
@@ -61,7 +61,7 @@ public sealed class JsonWebKeySetTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task After_days_without_a_request_a_withdrawn_key_is_not_believed_once()
+    public async Task After_days_without_a_request_a_withdrawn_key_is_refused_at_once()
     {
         await _host.ExpectSubjectAsync(First.Token(_host.Claims()));
         var release = new TaskCompletionSource();
@@ -85,7 +85,7 @@ public sealed class JsonWebKeySetTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_set_in_use_is_renewed_beside_its_requests()
+    public async Task A_set_in_use_is_refreshed_in_the_background()
     {
         await _host.ExpectSubjectAsync(First.Token(_host.Claims()));
         var release = new TaskCompletionSource();
@@ -105,7 +105,7 @@ public sealed class JsonWebKeySetTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_signer_that_is_away_is_waited_for_once_after_a_pause()
+    public async Task Requests_do_not_wait_again_for_an_unavailable_signer()
     {
         await _host.ExpectSubjectAsync(First.Token(_host.Claims()));
         _keySet.Fail(503);
@@ -202,7 +202,7 @@ public sealed class JsonWebKeySetTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Keys_that_cannot_be_used_do_not_spoil_the_others()
+    public async Task Unusable_keys_do_not_invalidate_the_others()
     {
         var weak = SigningKey.Rsa("weak", bits: 1024);
         var encryption = With(SigningKey.Ed25519("encryption"), "use", "enc");
@@ -224,7 +224,7 @@ public sealed class JsonWebKeySetTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Half_a_surrogate_pair_in_a_set_is_a_bad_key_and_no_fault()
+    public async Task An_unpaired_surrogate_in_a_set_is_an_unusable_key_and_not_an_error()
     {
         _keySet.Publish(SigningKey.SetOf(First).Replace("""{"keys":[""", """{"keys":[{"kty":"\ud800","kid":"\udc00","crv":"\ud800","key_ops":["\ud800"]},""", StringComparison.Ordinal));
 

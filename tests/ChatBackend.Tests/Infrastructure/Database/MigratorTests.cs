@@ -64,7 +64,7 @@ public sealed class MigratorTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_journal_that_DbUp_wrote_is_gone_on_with()
+    public async Task A_journal_written_by_DbUp_is_continued()
     {
         await _migrator.UpAsync(_database, null, default);
         await using var connection = new NpgsqlConnection(_database.ConnectionString);

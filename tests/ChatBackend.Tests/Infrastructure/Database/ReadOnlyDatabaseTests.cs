@@ -20,7 +20,7 @@ public sealed class ReadOnlyDatabaseTests : IAsyncLifetime
     public async ValueTask DisposeAsync() => await PostgresServer.DropDatabaseAsync(_database);
 
     [Fact]
-    public async Task Writes_are_503_until_the_database_takes_them_again_and_reads_go_on()
+    public async Task Writes_are_503_while_the_database_is_read_only_and_reads_work()
     {
         await using var app = await StartChatAsync();
         await SetReadOnlyAsync(true);
@@ -45,7 +45,7 @@ public sealed class ReadOnlyDatabaseTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task An_answer_that_is_there_waits_for_the_database_to_take_writes()
+    public async Task A_finished_answer_waits_until_the_database_accepts_writes()
     {
         await using var app = await StartChatAsync();
         var gate = app.Model.AnswerInTwo("Over ", "topics [1].");

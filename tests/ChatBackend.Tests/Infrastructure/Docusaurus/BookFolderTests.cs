@@ -50,7 +50,7 @@ public sealed class BookFolderTests : IDisposable
     }
 
     [Fact]
-    public void A_folder_that_is_not_there_is_said_to_be_missing() =>
+    public void A_missing_folder_is_reported() =>
         Assert.Throws<DirectoryNotFoundException>(() => BookFolder.Find(Path.Combine(_root, "none")));
 
     [Fact]

@@ -261,7 +261,7 @@ public sealed class MarkdownChunkerTests
     [InlineData(">")]
     [InlineData("[")]
     [InlineData("- ")]
-    public void Ten_thousand_levels_of_nesting_end_nothing(string pattern)
+    public void Ten_thousand_levels_of_nesting_do_not_crash(string pattern)
     {
         try
         {

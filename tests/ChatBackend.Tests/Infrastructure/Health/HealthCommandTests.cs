@@ -26,7 +26,7 @@ public sealed class HealthCommandTests
     }
 
     [Fact]
-    public async Task A_service_that_says_nothing_is_not_healthy_after_3_seconds()
+    public async Task A_service_that_does_not_answer_in_3_seconds_is_not_healthy()
     {
         await using var service = await StartAsync(context => Task.Delay(Timeout.Infinite, context.RequestAborted));
         var watch = System.Diagnostics.Stopwatch.StartNew();
@@ -37,7 +37,7 @@ public sealed class HealthCommandTests
     }
 
     [Fact]
-    public async Task Where_nobody_listens_nothing_is_healthy()
+    public async Task If_nothing_listens_it_is_not_healthy()
     {
         using var free = new TcpListener(System.Net.IPAddress.Loopback, 0);
         free.Start();

@@ -13,7 +13,7 @@ public sealed class RequestBodiesTests(ChatBackendApp app) : IClassFixture<ChatB
     [InlineData("POST", "/audits", "br")]
     [InlineData("PATCH", "/audits/019a7c1e-5b0e-7c3a-9f52-0d3b8a6f4e21", "gzip")]
     [InlineData("PUT", "/chat/messages/0f8fad5b-d9cb-469f-a165-70867728950e/feedback", "GZIP")]
-    public async Task A_compressed_body_is_415_and_told_what_would_be_taken(string method, string path, string coding)
+    public async Task A_compressed_body_is_415_with_Accept_Encoding(string method, string path, string coding)
     {
         using var compressed = new MemoryStream();
         await using (var gzip = new GZipStream(compressed, CompressionLevel.Fastest, leaveOpen: true))
@@ -28,7 +28,7 @@ public sealed class RequestBodiesTests(ChatBackendApp app) : IClassFixture<ChatB
     }
 
     [Fact]
-    public async Task A_body_that_is_said_to_be_as_it_is_is_read()
+    public async Task A_body_with_the_identity_encoding_is_read()
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/audits") { Content = Json("""{"title":"Chapter"}"""u8.ToArray()) };
         request.Content.Headers.ContentEncoding.Add("identity");

@@ -12,7 +12,7 @@ namespace ChatBackend.Tests.Infrastructure.Http;
 public sealed class ServerSentEventsTests
 {
     [Fact]
-    public async Task A_quiet_stream_says_every_15_seconds_that_it_lives()
+    public async Task A_quiet_stream_gets_a_comment_every_15_seconds()
     {
         var next = new TaskCompletionSource();
         using var body = new MemoryStream();
@@ -44,7 +44,7 @@ public sealed class ServerSentEventsTests
     }
 
     [Fact]
-    public async Task A_reader_who_does_not_read_is_dropped_and_what_it_watched_goes_on_without_it()
+    public async Task A_reader_who_does_not_read_is_disconnected_and_the_turn_continues()
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.Logging.ClearProviders();

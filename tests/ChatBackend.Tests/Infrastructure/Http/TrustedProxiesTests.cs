@@ -34,7 +34,7 @@ public sealed class TrustedProxiesTests
     [Theory]
     [InlineData(RealIp)]
     [InlineData(ForwardedFor)]
-    public async Task Only_a_trusted_proxy_says_who_asks(string header)
+    public async Task Only_a_trusted_proxys_headers_are_read(string header)
     {
         await using var app = await LimitedAsync(("TRUSTED_PROXIES", $"10.0.0.0/8, {Proxy}/32"));
 
@@ -48,7 +48,7 @@ public sealed class TrustedProxiesTests
     }
 
     [Fact]
-    public async Task A_chain_is_read_from_its_end_up_to_the_first_stranger()
+    public async Task A_chain_is_read_from_its_end_to_the_first_untrusted_address()
     {
         await using var app = await LimitedAsync(("TRUSTED_PROXIES", $"{Proxy},{OtherProxy}"));
 
@@ -62,7 +62,7 @@ public sealed class TrustedProxiesTests
     [InlineData("nobody")]
     [InlineData("")]
     [InlineData("999.1.1.1")]
-    public async Task What_is_no_address_counts_as_the_proxys_own(string nonsense)
+    public async Task An_invalid_address_counts_as_the_proxys_own(string nonsense)
     {
         await using var app = await LimitedAsync(("TRUSTED_PROXIES", Proxy));
 

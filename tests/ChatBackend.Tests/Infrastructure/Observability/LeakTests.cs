@@ -38,7 +38,7 @@ public sealed class LeakTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Turns_that_end_well_and_turns_that_fail_leave_no_text_key_or_id()
+    public async Task Completed_and_failed_turns_leak_no_text_key_or_id()
     {
         await using var service = Start(("DATABASE_URL", _database), ("OPENAI_API_KEY", _canaries["apikey"]));
         await service.WaitUntilReadyAsync();
@@ -80,7 +80,7 @@ public sealed class LeakTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_database_that_is_away_leaves_no_password()
+    public async Task An_unavailable_database_does_not_leak_its_password()
     {
         await using var service = Start(("DATABASE_URL", $"postgres://reader:{_canaries["password"]}@127.0.0.1:1/book"), ("OPENAI_API_KEY", _canaries["apikey"]));
         await service.WaitUntilAliveAsync();

@@ -24,7 +24,7 @@ public sealed class TelemetryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task What_is_not_sent_yet_goes_out_at_shutdown()
+    public async Task Unsent_telemetry_is_flushed_at_shutdown()
     {
         var app = NewApp();
         await app.InitializeAsync();
@@ -39,7 +39,7 @@ public sealed class TelemetryTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_collector_that_is_away_disturbs_nobody()
+    public async Task An_unavailable_collector_does_not_affect_requests()
     {
         await using var app = new ChatBackendApp { ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:1" };
         await app.InitializeAsync();

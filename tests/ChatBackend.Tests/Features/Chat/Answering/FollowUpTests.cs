@@ -18,11 +18,11 @@ public sealed class FollowUpTests
     [InlineData("How do two ROS 2 nodes talk to each other?", false)]
     [InlineData("What is a Kalman filter and when should I use it?", false)]
     [InlineData("دو نوڈز آپس میں کیسے بات کرتے ہیں؟", false)]
-    public void A_question_that_says_too_little_by_itself_leans_on_the_turn_before(string question, bool leans) =>
+    public void A_question_without_a_subject_depends_on_the_turn_before(string question, bool leans) =>
         Assert.Equal(leans, FollowUp.Leans(question, History));
 
     [Fact]
-    public void Nothing_leans_on_a_turn_that_was_not() => Assert.False(FollowUp.Leans("and why?", []));
+    public void The_first_question_depends_on_no_turn() => Assert.False(FollowUp.Leans("and why?", []));
 
     [Theory]
     [InlineData("دو نوڈز آپس میں کیسے بات کرتے ہیں؟", true)]

@@ -7,7 +7,7 @@ namespace ChatBackend.Tests.Features.Chat.Turns;
 public sealed class TurnOptionsTests
 {
     [Fact]
-    public async Task An_environment_variable_that_happens_to_be_named_Lease_is_not_the_chats()
+    public async Task An_environment_variable_named_Lease_does_not_change_the_options()
     {
         await using var app = new ChatApp { ["Lease"] = "of my flat", ["Beat"] = "00:00:07" };
         await app.InitializeAsync();

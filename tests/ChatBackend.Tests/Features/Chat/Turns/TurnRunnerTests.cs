@@ -11,7 +11,7 @@ public sealed class TurnRunnerTests
     private const string Question = "How do two ROS 2 nodes talk to each other?";
 
     [Fact]
-    public async Task An_attempt_that_another_one_replaces_in_its_process_is_stopped_and_takes_nothing_with_it()
+    public async Task An_attempt_that_is_replaced_in_its_own_process_is_cancelled_alone()
     {
         // One beat, at the start: leases are left to the test.
         await using var app = new ChatApp { ["Turns:Beat"] = "01:00:00" };
@@ -39,7 +39,7 @@ public sealed class TurnRunnerTests
     }
 
     [Fact]
-    public async Task A_failed_turn_may_be_tried_again_with_its_key_as_often_as_its_reader_likes()
+    public async Task A_failed_turn_can_be_retried_without_limit()
     {
         await using var app = new ChatApp();
         await app.InitializeAsync();
@@ -58,7 +58,7 @@ public sealed class TurnRunnerTests
     }
 
     [Fact]
-    public async Task A_turn_that_ends_its_process_each_time_is_given_up()
+    public async Task A_turn_that_crashes_every_process_is_given_up()
     {
         await using var app = new ChatApp { ["Turns:Beat"] = "00:00:00.100" };
         await app.InitializeAsync();
@@ -93,7 +93,7 @@ public sealed class TurnRunnerTests
     }
 
     [Fact]
-    public async Task A_turn_that_was_given_up_has_all_its_takeovers_again_when_its_reader_asks_again()
+    public async Task An_abandoned_turn_gets_all_its_takeovers_back_when_its_reader_retries()
     {
         await using var app = new ChatApp { ["Turns:Beat"] = "00:00:00.100" };
         await app.InitializeAsync();
@@ -167,7 +167,7 @@ public sealed class TurnRunnerTests
     }
 
     [Fact]
-    public async Task A_failure_that_nobody_thought_of_ends_neither_the_service_nor_its_care_for_turns()
+    public async Task An_unexpected_failure_stops_neither_the_service_nor_the_leases()
     {
         await using var app = new ChatApp { ["Turns:Beat"] = "00:00:00.100", ["Turns:Lease"] = "00:00:01" };
         await app.InitializeAsync();
@@ -184,7 +184,7 @@ public sealed class TurnRunnerTests
     }
 
     [Fact]
-    public async Task A_turn_that_was_taken_over_is_not_ended_by_the_one_who_had_it()
+    public async Task A_turn_that_was_taken_over_cannot_be_ended_by_its_old_owner()
     {
         await using var app = new ChatApp { ["Turns:Beat"] = "01:00:00" };
         await app.InitializeAsync();

@@ -44,7 +44,7 @@ public sealed class OpenAiChatModelTests
     }
 
     [Fact]
-    public async Task A_server_of_ones_own_needs_no_key()
+    public async Task A_local_server_needs_no_key()
     {
         await using var stub = await StubOpenAi.StartAsync();
         using var tested = new ModelUnderTest(stub.BaseUrl, options: o => o.ApiKey = null);
@@ -251,7 +251,7 @@ public sealed class OpenAiChatModelTests
     [InlineData("retry-after", "1", 1000)]
     [InlineData("retry-after", "date", 1000)]
     [InlineData("retry-after-ms", "300", 300)]
-    public async Task The_servers_wish_for_a_pause_is_honoured(string header, string value, int milliseconds)
+    public async Task Retry_After_is_honoured(string header, string value, int milliseconds)
     {
         await using var stub = await StubOpenAi.StartAsync();
         // A date has whole seconds: two from now is at least one.
@@ -266,7 +266,7 @@ public sealed class OpenAiChatModelTests
     }
 
     [Fact]
-    public async Task A_pause_beyond_the_budget_fails_at_once_and_says_how_long()
+    public async Task A_Retry_After_beyond_the_budget_fails_at_once_with_its_value()
     {
         await using var stub = await StubOpenAi.StartAsync();
         stub.Fail(429, headers: ("retry-after", "600"));
@@ -409,7 +409,7 @@ public sealed class OpenAiChatModelTests
     }
 
     [Fact]
-    public async Task A_dead_model_costs_the_next_requests_milliseconds_and_comes_back()
+    public async Task The_breaker_fails_requests_in_milliseconds_and_closes_again()
     {
         await using var stub = await StubOpenAi.StartAsync();
         stub.Fail(500, times: 6);
@@ -426,7 +426,7 @@ public sealed class OpenAiChatModelTests
     }
 
     [Fact]
-    public async Task Requests_that_the_server_does_not_like_do_not_open_the_breaker()
+    public async Task Requests_that_the_server_refuses_do_not_open_the_breaker()
     {
         await using var stub = await StubOpenAi.StartAsync();
         stub.Fail(400, times: 20);
@@ -530,7 +530,7 @@ public sealed class OpenAiChatModelTests
     }
 
     [Fact]
-    public async Task A_whole_answer_can_be_had_at_once()
+    public async Task A_whole_answer_can_be_read_at_once()
     {
         await using var stub = await StubOpenAi.StartAsync();
         stub.Answer("Yes it is.").TruncateAfter("Half");

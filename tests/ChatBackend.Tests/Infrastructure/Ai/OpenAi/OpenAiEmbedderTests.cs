@@ -63,7 +63,7 @@ public sealed class OpenAiEmbedderTests
     }
 
     [Fact]
-    public async Task A_fault_is_tried_again_once()
+    public async Task A_failure_is_retried_once()
     {
         await using var stub = await StubOpenAi.StartAsync();
         stub.FailEmbeddings(503);
@@ -99,7 +99,7 @@ public sealed class OpenAiEmbedderTests
     }
 
     [Fact]
-    public async Task Nothing_to_embed_asks_nobody()
+    public async Task An_empty_list_sends_no_request()
     {
         await using var stub = await StubOpenAi.StartAsync();
         using var tested = new ModelUnderTest(stub.BaseUrl);

@@ -31,7 +31,7 @@ public sealed class ErrorHandlingTests
     [Theory]
     [InlineData("/wait")]
     [InlineData("/fail")]
-    public async Task A_client_that_went_away_is_499_and_no_error(string path)
+    public async Task A_client_that_disconnected_is_499_and_not_an_error(string path)
     {
         await using var host = await Host.StartAsync();
         using var cancelled = new CancellationTokenSource();

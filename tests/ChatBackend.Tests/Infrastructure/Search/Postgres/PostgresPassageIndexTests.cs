@@ -20,7 +20,7 @@ public sealed class PostgresPassageIndexTests(SearchDatabase database) : IClassF
     }
 
     [Fact]
-    public async Task A_replacement_or_a_removal_whose_answer_was_lost_is_done_once()
+    public async Task A_replacement_or_a_removal_whose_reply_was_lost_is_done_once()
     {
         await using var relay = new DatabaseRelay(database.ConnectionString);
         await using var connections = NpgsqlDataSource.Create(relay.ConnectionString);
@@ -67,7 +67,7 @@ public sealed class PostgresPassageIndexTests(SearchDatabase database) : IClassF
     }
 
     [Fact]
-    public async Task Text_that_PostgreSQL_refuses_is_stored_without_the_harm()
+    public async Task Characters_that_PostgreSQL_refuses_are_replaced()
     {
         var chunk = new Chunk(0, ["He\0ading\u001F"], "an\0chor", "a wombat\0 with \uD800 half");
         await database.Index.ReplaceAsync(new("dirty/a\0.md", "Ti\uDC00tle", "/docs/\0", "1", [chunk]), None);

@@ -231,7 +231,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
     [Theory]
     [InlineData("acknowledged")]
     [InlineData("wait_timeout")]
-    public async Task A_write_that_is_not_completed_is_no_success(string status)
+    public async Task A_write_that_is_not_completed_is_a_failure(string status)
     {
         await PutAsync(_qdrant.Index, "wait/a.md", "A walrus.");
 
@@ -275,7 +275,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task One_failure_or_silence_of_a_search_is_made_good()
+    public async Task One_failed_or_timed_out_search_is_retried()
     {
         await PutAsync(_qdrant.Index, "again/a.md", "A walrus.");
 
