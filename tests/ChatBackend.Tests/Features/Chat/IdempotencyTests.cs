@@ -160,7 +160,7 @@ public sealed class IdempotencyTests(ChatApp app) : IClassFixture<ChatApp>
     [Fact]
     public async Task A_key_whose_session_is_deleted_meanwhile_is_free_again()
     {
-        // The first time the key is found taken, and then there is nothing any more.
+        // The first insert finds that the key is taken; after that its row is gone.
         await app.ExecuteAsync(
             """
             create sequence asked;

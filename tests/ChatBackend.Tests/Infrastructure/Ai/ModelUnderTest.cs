@@ -35,7 +35,7 @@ internal sealed class ModelUnderTest : IDisposable
 
     public static ModelRequest Ask(string question) => new([new(ModelRole.System, "Be brief."), new(ModelRole.User, question)]);
 
-    /// <summary>The text that was given out, and how it ended.</summary>
+    /// <summary>The text that was returned, and how it ended.</summary>
     public async Task<(string Text, ModelPiece? End, ModelException? Failure)> RunAsync(ModelRequest? request = null, CancellationToken cancellationToken = default)
     {
         var text = "";

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Tests.Infrastructure.Ai;
 
-/// <summary>What a model that sends more than it was asked for gets through.</summary>
+/// <summary>How much is read from a model that sends more than it was asked for.</summary>
 public sealed class OutputLimitTests
 {
     private const int MiB = 1024 * 1024;
@@ -76,7 +76,7 @@ public sealed class OutputLimitTests
     public async Task A_long_stream_of_short_events_is_read_to_its_end()
     {
         await using var stub = await StubOpenAi.StartAsync();
-        // A server that pads its events, or thinks aloud where nobody listens.
+        // A server that pads its events, or sends reasoning that is not read.
         var padded = $$$"""{"content":"x","reasoning_content":"{{{new string('y', 10_000)}}}"}""";
         stub.Stream([.. Enumerable.Repeat(padded, 600), "finish stop", "usage", "[DONE]"]);
         using var tested = new ModelUnderTest(stub.BaseUrl);

@@ -61,7 +61,7 @@ internal sealed class AuthHost : IAsyncDisposable
     public static Task<AuthHost> StartAsync(StubKeySet keySet, params (string Name, string? Value)[] settings) =>
         StartAsync("Production", [("AUTH_JWKS_URL", keySet.Url), ("AUTH_ISSUER", Issuer), ("AUTH_AUDIENCE", Audience), .. settings]);
 
-    /// <summary>The claims of a good token, of which some are changed; null takes one away.</summary>
+    /// <summary>The claims of a valid token, with changes; null removes a claim.</summary>
     public string Claims(params (string Name, object? Value)[] changes)
     {
         var now = Clock.GetUtcNow().ToUnixTimeSeconds();
@@ -109,7 +109,7 @@ internal sealed class AuthHost : IAsyncDisposable
         await _app.DisposeAsync();
     }
 
-    /// <summary>Keeps warnings and what is worse.</summary>
+    /// <summary>Keeps warnings and errors.</summary>
     private sealed class WarningLog : ILoggerProvider, ILogger
     {
         public System.Collections.Concurrent.ConcurrentQueue<string> Messages { get; } = new();

@@ -8,7 +8,7 @@ public sealed class BearerTokenTests : IAsyncLifetime
 {
     private const string Secret = "a secret of the site, longer than 32 bytes";
 
-    // Making RSA keys takes a while: one set for all.
+    // Generating RSA keys is slow, so all tests share one set.
     private static readonly SigningKey Rsa = SigningKey.Rsa("rsa-1");
     private static readonly SigningKey Ecdsa = SigningKey.Ecdsa("ec-1");
     private static readonly SigningKey EdDsa = SigningKey.Ed25519("ed-1");
@@ -214,7 +214,7 @@ public sealed class BearerTokenTests : IAsyncLifetime
         await refused.ProblemAsync(401, "token_required");
         Assert.Equal(["Bearer"], refused.Headers.WwwAuthenticate.Select(h => h.ToString()));
 
-        // A route without a rule has no use for credentials of any kind.
+        // A route without a policy ignores credentials.
         Assert.Equal("""{"subject":null}""", await (await _host.GetAsync("/open", "nonsense")).Content.ReadAsStringAsync());
     }
 
@@ -281,7 +281,7 @@ public sealed class BearerTokenTests : IAsyncLifetime
         await host.ExpectSubjectAsync(Token("dotnet-user-jwts", "http://localhost:8000"));
         await host.ExpectInvalidAsync($"Bearer {Token(AuthHost.Issuer, "http://localhost:8000")}", "the site's issuer under a developer's key");
         await host.ExpectInvalidAsync($"Bearer {Token("dotnet-user-jwts", "http://localhost:9")}", "another audience");
-        // Any time, but a time: where no lifetime is too long, infinity still is none.
+        // Any lifetime is allowed here, but infinity is not a valid time.
         var endless = host.Claims(("iss", "dotnet-user-jwts"), ("aud", "http://localhost:8000"), ("exp", null)).TrimEnd('}') + ",\"exp\":1e400}";
         await host.ExpectInvalidAsync($"Bearer {developer.Token(endless)}", "exp 1e400");
     }

@@ -75,7 +75,7 @@ public sealed class JsonWebKeySetTests : IAsyncLifetime
 
         var requests = Enumerable.Range(0, 5).Select(_ => _host.GetAsync("/optional", First.Token(_host.Claims()))).ToArray();
         await Until.TrueAsync(() => _keySet.Fetches == 2, "The old set was not fetched again");
-        // More of them while the fetch is under way.
+        // More requests while the fetch is in flight.
         requests = [.. requests, .. Enumerable.Range(0, 5).Select(_ => _host.GetAsync("/optional", First.Token(_host.Claims())))];
         release.SetResult();
 

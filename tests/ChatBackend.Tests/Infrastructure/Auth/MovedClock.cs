@@ -1,6 +1,6 @@
 namespace ChatBackend.Tests.Infrastructure.Auth;
 
-/// <summary>The machine's clock, moved at will; timers stay real.</summary>
+/// <summary>The machine's clock with an offset that tests set; timers are real.</summary>
 internal sealed class MovedClock : TimeProvider
 {
     private DateTimeOffset? _stoppedAt;
@@ -10,7 +10,7 @@ internal sealed class MovedClock : TimeProvider
 
     public override long GetTimestamp() => base.GetTimestamp() + (long)(_moved.TotalSeconds * TimestampFrequency);
 
-    /// <summary>Stands still at this time, until moved.</summary>
+    /// <summary>Stops at this time until it is moved.</summary>
     public void StopAt(DateTimeOffset time) => (_stoppedAt, _moved) = (time, TimeSpan.Zero);
 
     public void Move(TimeSpan by) => _moved += by;

@@ -6,7 +6,7 @@ using System.Text.Json.Nodes;
 
 namespace ChatBackend.Tests.Infrastructure.Auth;
 
-/// <summary>A signer's key: makes tokens, good and bad.</summary>
+/// <summary>A signer's key: makes valid and invalid tokens.</summary>
 /// <param name="Algorithm">The <c>alg</c> of its tokens.</param>
 /// <param name="Id">The <c>kid</c> of its tokens; null for none.</param>
 /// <param name="Jwk">Its public half, as a key set has it; null for a shared secret.</param>
@@ -41,7 +41,7 @@ internal sealed record SigningKey(string Algorithm, string? Id, JsonObject? Jwk,
 
     public static SigningKey Secret(byte[] secret) => new("HS256", Id: null, Jwk: null, message => HMACSHA256.HashData(secret, message));
 
-    /// <summary>The public key of RSA, which fools use as a secret.</summary>
+    /// <summary>The RSA public key, used as a shared secret (the algorithm confusion attack).</summary>
     public string PublicPem { get; private init; } = "";
 
     /// <summary>A token with these parts; the header is this key's own unless told otherwise.</summary>

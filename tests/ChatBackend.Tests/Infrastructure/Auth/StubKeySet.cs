@@ -5,7 +5,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ChatBackend.Tests.Infrastructure.Auth;
 
-/// <summary>A signer's key set on 127.0.0.1, which counts its visits and fails as told.</summary>
+/// <summary>A signer's key set on 127.0.0.1, which counts requests and fails as scripted.</summary>
 internal sealed class StubKeySet : IAsyncDisposable
 {
     private readonly WebApplication _app;
@@ -13,13 +13,13 @@ internal sealed class StubKeySet : IAsyncDisposable
 
     private StubKeySet(WebApplication app) => _app = app;
 
-    /// <summary>What goes into <c>AUTH_JWKS_URL</c>.</summary>
+    /// <summary>The value for <c>AUTH_JWKS_URL</c>.</summary>
     public string Url => $"{_app.Urls.First()}/jwks";
 
-    /// <summary>How often it was asked.</summary>
+    /// <summary>How many requests it got.</summary>
     public int Fetches => Volatile.Read(ref _fetches);
 
-    /// <summary>What it answers.</summary>
+    /// <summary>The response.</summary>
     public Func<HttpContext, Task> Answer { get; set; } = _ => Task.CompletedTask;
 
     public static async Task<StubKeySet> StartAsync(params IEnumerable<SigningKey> keys)

@@ -50,7 +50,7 @@ public sealed class HttpFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
     {
         var session = Guid.NewGuid();
         var turn = Guid.NewGuid();
-        // Somebody else's for ever: nobody ends it.
+        // Held by another process for ever, so the turn does not end.
         await app.ExecuteAsync(
             """
             insert into chat_sessions (id) values (@session);
@@ -63,7 +63,7 @@ public sealed class HttpFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
 
         Assert.Equal(HttpStatusCode.OK, head.StatusCode);
         Assert.Equal("text/event-stream", head.Content.Headers.ContentType?.MediaType);
-        // The connection takes the next request once this one's handler has returned.
+        // The connection accepts the next request once this handler has returned.
         Assert.Equal(HttpStatusCode.OK, (await oneConnection.GetAsync("/health")).StatusCode);
     }
 
@@ -84,7 +84,7 @@ public sealed class HttpFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
             from parameter in operation.Operation.GetProperty("parameters").EnumerateArray()
             where parameter.GetProperty("in").ValueEquals("query")
             select (operation.Method, Path: operation.Path.Replace("{id}", Guid.NewGuid().ToString(), StringComparison.Ordinal), Name: parameter.GetProperty("name").GetString()!);
-        // Any text will do for a q.
+        // Any text is a valid q.
         var checkedOnes = parameters.Where(p => p.Name != "q").ToArray();
 
         Assert.Contains(checkedOnes, p => p.Path.EndsWith("/messages", StringComparison.Ordinal) && p.Name == "limit");
@@ -98,7 +98,7 @@ public sealed class HttpFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
     private Task<HttpResponseMessage> SendAsync(HttpMethod method, string path) =>
         NoRedirects.SendAsync(new(method, new Uri(app.Address, path)), TestContext.Current.CancellationToken);
 
-    /// <summary>Without those that differ by their nature: RFC 9110 leaves out what only making the body tells.</summary>
+    /// <summary>Without the headers that may differ: RFC 9110 allows HEAD to omit those that depend on generating the body.</summary>
     private static string[] HeadersOf(HttpResponseMessage response) =>
         [.. response.Headers.Concat(response.Content.Headers).Where(h => h.Key is not ("Date" or "Transfer-Encoding" or "Content-Length")).Select(h => $"{h.Key}: {string.Join(", ", h.Value)}").Order(StringComparer.Ordinal)];
 }

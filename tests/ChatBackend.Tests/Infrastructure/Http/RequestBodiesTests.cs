@@ -71,7 +71,7 @@ public sealed class RequestBodiesTests(ChatBackendApp app) : IClassFixture<ChatB
         Assert.StartsWith($"HTTP/1.1 {status}", await reader.ReadLineAsync());
     }
 
-    /// <summary>A record of exactly so many bytes: white space between its members is none of its details.</summary>
+    /// <summary>A record of exactly this many bytes; it is padded with white space, which does not count towards its details.</summary>
     private static byte[] OfSize(int bytes) => Encoding.ASCII.GetBytes("""{"title":"Chapter"}""".Insert(1, new(' ', bytes - """{"title":"Chapter"}""".Length)));
 
     private static ByteArrayContent Json(byte[] body) => new(body) { Headers = { ContentType = new MediaTypeHeaderValue("application/json") } };

@@ -92,7 +92,7 @@ public sealed class ServerSentEventsTests
         Assert.Equal($"retry: 1000\n\nid: 1\nevent: completed\ndata: {text}\n\n", Encoding.UTF8.GetString(body.ToArray()));
     }
 
-    /// <summary>A clock whose timers ring so many times sooner than they were set for.</summary>
+    /// <summary>A clock whose timers fire this many times sooner.</summary>
     private sealed class FastClock(int factor) : TimeProvider
     {
         public System.Collections.Concurrent.ConcurrentQueue<TimeSpan> Timers { get; } = [];

@@ -11,7 +11,7 @@ using Microsoft.Extensions.Logging;
 
 namespace ChatBackend.Tests.Infrastructure.Http;
 
-/// <summary>Whose budget a request takes from: proxies and clients are addresses of the loopback network, 127.0.0.0/8.</summary>
+/// <summary>Which client a request counts for. Proxies and clients are addresses of the loopback network, 127.0.0.0/8.</summary>
 public sealed class TrustedProxiesTests
 {
     private const string Proxy = "127.0.0.2";
@@ -41,7 +41,7 @@ public sealed class TrustedProxiesTests
         Assert.True(await IsServedAsync(app, Proxy, (header, "203.0.113.1")));
         Assert.True(await IsServedAsync(app, Proxy, (header, "203.0.113.2")));
         Assert.False(await IsServedAsync(app, Proxy, (header, "203.0.113.1")));
-        // A client of the same machine, and of the internet all the more, takes from its own budget whatever it sends.
+        // A client that is not a trusted proxy counts for itself, whatever headers it sends.
         Assert.True(await IsServedAsync(app, Client, (header, "203.0.113.3")));
         Assert.False(await IsServedAsync(app, Client, (header, "203.0.113.4")));
         Assert.True(await IsServedAsync(app, Proxy, (header, "203.0.113.3")));
@@ -53,7 +53,7 @@ public sealed class TrustedProxiesTests
         await using var app = await LimitedAsync(("TRUSTED_PROXIES", $"{Proxy},{OtherProxy}"));
 
         Assert.True(await IsServedAsync(app, Proxy, (ForwardedFor, $"198.51.100.1, 203.0.113.1, {OtherProxy}")));
-        // What stands before the stranger, the stranger sent; and X-Real-IP, where the proxy does not set it.
+        // The untrusted client can send everything before its own address, and X-Real-IP if the proxy does not set it.
         Assert.False(await IsServedAsync(app, Proxy, (ForwardedFor, $"198.51.100.2, 203.0.113.1, {OtherProxy}")));
         Assert.False(await IsServedAsync(app, Proxy, (ForwardedFor, "203.0.113.1"), (RealIp, "198.51.100.3")));
     }
@@ -151,7 +151,7 @@ public sealed class TrustedProxiesTests
         return app;
     }
 
-    /// <summary>True when the client behind the request still had its search.</summary>
+    /// <summary>True if the client of this request was below its limit.</summary>
     private static async Task<bool> IsServedAsync(ChatBackendApp app, string from, params (string Name, string Value)[] headers)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, "/search?q=topic");

@@ -9,7 +9,7 @@ using Npgsql;
 
 namespace ChatBackend.Tests.Infrastructure.Observability;
 
-/// <summary>What must never be in logs, traces, metrics or problems, however a turn fails: each has a canary in it.</summary>
+/// <summary>Values that must never be in logs, traces, metrics or problems, however a turn fails. Each contains a canary.</summary>
 public sealed class LeakTests : IAsyncLifetime
 {
     private readonly Dictionary<string, string> _canaries = new[] { "question", "selection", "answer", "page", "comment", "apikey", "bearer", "subject", "secret", "repeat", "password", "path" }
@@ -60,7 +60,7 @@ public sealed class LeakTests : IAsyncLifetime
         _model.TruncateAfter($"Half of {_canaries["answer"]}", times: 3);
         await AskAsync(service);
 
-        // The database refuses the row, and says so with the row in its message.
+        // The database rejects the row, and its message contains the row.
         await using (var connection = new NpgsqlConnection(_database))
             await connection.ExecuteAsync("alter table messages add constraint refused check (content = '') not valid");
         await FailAsync(service);

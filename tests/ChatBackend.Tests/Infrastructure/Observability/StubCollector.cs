@@ -15,7 +15,7 @@ internal sealed class StubCollector : IAsyncDisposable
 
     private StubCollector(WebApplication app) => _app = app;
 
-    /// <summary>What goes into <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>.</summary>
+    /// <summary>The value for <c>OTEL_EXPORTER_OTLP_ENDPOINT</c>.</summary>
     public string Endpoint => _app.Urls.First();
 
     /// <summary>All traces so far. Names and values are plain UTF-8 in protobuf: they can be searched for as they are.</summary>

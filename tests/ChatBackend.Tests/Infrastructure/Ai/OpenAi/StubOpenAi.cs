@@ -21,7 +21,7 @@ namespace ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 /// </summary>
 internal sealed class StubOpenAi : IAsyncDisposable
 {
-    /// <summary>Is in every error that the stub sends; nothing that we say or log may hold it.</summary>
+    /// <summary>Part of every error that the stub sends. Our answers and logs must not contain it.</summary>
     public const string UpstreamText = "UPSTREAM-TEXT-THAT-MUST-NOT-LEAK";
 
     private readonly WebApplication _app;
@@ -33,7 +33,7 @@ internal sealed class StubOpenAi : IAsyncDisposable
 
     private StubOpenAi(WebApplication app) => _app = app;
 
-    /// <summary>What goes into <c>OPENAI_BASE_URL</c>.</summary>
+    /// <summary>The value for <c>OPENAI_BASE_URL</c>.</summary>
     public string BaseUrl => $"{_app.Urls.First()}/v1";
 
     /// <summary>What a request gets when nothing is scripted.</summary>
@@ -45,7 +45,7 @@ internal sealed class StubOpenAi : IAsyncDisposable
     /// <summary>The vector of a text, by its number of dimensions.</summary>
     public Func<string, int, float[]> Vector { get; set; } = VectorOf;
 
-    /// <summary>Whether vectors come as base64 when that is asked for; imitators send numbers all the same.</summary>
+    /// <summary>Whether vectors are sent as base64 when requested; some compatible servers always send numbers.</summary>
     public bool SendsBase64 { get; set; } = true;
 
     /// <summary>Every chat request so far, in the order of arrival.</summary>
@@ -179,7 +179,7 @@ internal sealed class StubOpenAi : IAsyncDisposable
         }
     });
 
-    /// <summary>The same bytes so often, or until the client has had enough, and then silence.</summary>
+    /// <summary>Repeats the same bytes until the count is reached or the client disconnects, and then sends nothing.</summary>
     public StubOpenAi Flood(string piece, int times, string head = "", int status = 200) => Chat(async (_, context, aborted) =>
     {
         Begin(context);
@@ -194,7 +194,7 @@ internal sealed class StubOpenAi : IAsyncDisposable
     /// <summary>One event of a stream with this text.</summary>
     public static string TextEvent(string text) => Event("stub-model", JsonSerializer.Serialize(new { content = text }));
 
-    /// <summary>Drops what is left of the script.</summary>
+    /// <summary>Discards the rest of the script.</summary>
     public void Clear()
     {
         _chat.Clear();
@@ -402,7 +402,7 @@ internal sealed class StubRequest(string path, JsonElement body, string authoriz
     /// <summary>The texts to embed.</summary>
     public IReadOnlyList<string> Inputs => [.. Body.GetProperty("input").EnumerateArray().Select(i => i.GetString()!)];
 
-    /// <summary>Ends when the client gave the request up before its answer was whole.</summary>
+    /// <summary>Completes when the client cancels the request before the answer is complete.</summary>
     public Task Aborted => _aborted.Task;
 
     public void Abort() => _aborted.TrySetResult();
@@ -412,18 +412,18 @@ internal sealed class StubRequest(string path, JsonElement body, string authoriz
         : content.GetString() ?? "";
 }
 
-/// <summary>Holds an answer back half-way until a test has looked.</summary>
+/// <summary>Holds back the second half of an answer until a test releases it.</summary>
 internal sealed class StubGate
 {
     private readonly TaskCompletionSource _reached = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private readonly TaskCompletionSource<bool> _opened = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    /// <summary>Ends when the first part was sent.</summary>
+    /// <summary>Completes when the first part has been sent.</summary>
     public Task WhenReached => _reached.Task;
 
     internal Task<bool> Opened => _opened.Task;
 
-    /// <summary>Lets the second part go.</summary>
+    /// <summary>Sends the second part.</summary>
     public void Open() => _opened.TrySetResult(true);
 
     /// <summary>Resets the connection instead.</summary>

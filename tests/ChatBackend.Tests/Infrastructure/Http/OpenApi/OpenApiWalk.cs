@@ -66,7 +66,7 @@ internal static class OpenApiWalk
             yield return $"parameter {name} without description";
         foreach (var fault in Untyped(schema, $"parameter {name}"))
             yield return fault;
-        // The page's own test request sends it empty otherwise.
+        // Otherwise the page's own test request sends it empty.
         if (parameter.GetProperty("in").ValueEquals("query") && parameter.TryGetProperty("required", out _) && !parameter.TryGetProperty("example", out _))
             yield return $"parameter {name} without example";
         if (parameter.GetProperty("in").ValueEquals("query") && name.Any(char.IsAsciiLetterUpper))
@@ -125,7 +125,7 @@ internal static class OpenApiWalk
             yield return fault;
     }
 
-    /// <summary>Where an example is not what its schema says: types, required members, values.</summary>
+    /// <summary>The places where an example does not match its schema: types, required members, values.</summary>
     private static IEnumerable<string> Misfits(JsonElement value, JsonElement schema, JsonElement schemas, string place)
     {
         if (schema.TryGetProperty("$ref", out var reference))

@@ -66,7 +66,7 @@ public sealed class ErrorHandlingTests
         Assert.Contains("did not arrive in time", answer);
     }
 
-    /// <summary>The service's rules in front of routes that wait for ever and routes that read a body; no database.</summary>
+    /// <summary>The service's middleware in front of routes that wait for ever and routes that read a body; no database.</summary>
     private sealed class Host : IAsyncDisposable, ILoggerProvider, ILogger
     {
         private readonly TaskCompletionSource _waiting = new(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -74,7 +74,7 @@ public sealed class ErrorHandlingTests
 
         public HttpClient Client { get; private set; } = null!;
 
-        /// <summary>Ends when a request waits.</summary>
+        /// <summary>Completes when a request is waiting.</summary>
         public Task Waiting => _waiting.Task;
 
         /// <summary>The statuses that the log would show.</summary>
