@@ -21,7 +21,7 @@ internal sealed class AuthOptions
     [ConfigurationKeyName("Authentication:Schemes:Bearer")]
     public UserJwtsOptions UserJwts { get; set; } = new();
 
-    /// <summary>The operator's key, for ingest and insights.</summary>
+    /// <summary>The operator's key, for insights.</summary>
     [ConfigurationKeyName("INGEST_API_KEY")]
     public string? IngestApiKey { get; set; }
 

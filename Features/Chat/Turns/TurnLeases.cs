@@ -44,7 +44,7 @@ internal sealed class TurnLeases(
         }
         catch (OperationCanceledException)
         {
-            log.LogWarning("{Count} turns are handed on to the next process", runner.Attempts.Count);
+            log.LogWarning("Handing on the unfinished turns to the next process: {Count}", runner.Attempts.Count);
         }
 
         await runner.HandOnAsync();
