@@ -1,6 +1,7 @@
 using System.Net;
 using System.Text.Json;
 using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
+using ChatBackend.Tests.Infrastructure.Database;
 
 namespace ChatBackend.Tests.Features.Audits;
 

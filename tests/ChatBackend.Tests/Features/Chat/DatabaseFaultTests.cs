@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
+using ChatBackend.Tests.Infrastructure.Database;
 using Dapper;
 using Npgsql;
 

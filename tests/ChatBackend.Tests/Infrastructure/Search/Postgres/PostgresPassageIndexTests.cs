@@ -1,5 +1,6 @@
 using ChatBackend.Infrastructure.Search;
 using ChatBackend.Infrastructure.Search.Postgres;
+using ChatBackend.Tests.Infrastructure.Database;
 using Npgsql;
 
 namespace ChatBackend.Tests.Infrastructure.Search.Postgres;

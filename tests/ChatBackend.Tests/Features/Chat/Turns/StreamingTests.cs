@@ -1,6 +1,6 @@
 using System.Net;
 
-namespace ChatBackend.Tests.Features.Chat;
+namespace ChatBackend.Tests.Features.Chat.Turns;
 
 public sealed class StreamingTests(ChatApp app) : IClassFixture<ChatApp>
 {

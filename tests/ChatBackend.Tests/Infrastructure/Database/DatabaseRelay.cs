@@ -3,7 +3,7 @@ using System.Net.Sockets;
 using System.Text;
 using Npgsql;
 
-namespace ChatBackend.Tests;
+namespace ChatBackend.Tests.Infrastructure.Database;
 
 /// <summary>
 /// A proxy between a service and PostgreSQL that fails like a network: it cuts all connections and refuses new ones, cuts a connection

@@ -3,7 +3,7 @@ using System.Net;
 using System.Net.Sockets;
 using Npgsql;
 
-namespace ChatBackend.Tests;
+namespace ChatBackend.Tests.Infrastructure.Database;
 
 /// <summary>
 /// Debian's PgBouncer in transaction mode in front of the tests' PostgreSQL: a client connection gets another server

@@ -1,7 +1,7 @@
 using System.Net;
 using Dapper;
 
-namespace ChatBackend.Tests.Features.Chat;
+namespace ChatBackend.Tests.Features.Chat.Turns;
 
 public sealed class TurnOrderTests(ChatApp app) : IClassFixture<ChatApp>
 {

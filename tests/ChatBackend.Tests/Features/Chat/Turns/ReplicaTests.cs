@@ -4,7 +4,7 @@ using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 using Dapper;
 using Npgsql;
 
-namespace ChatBackend.Tests.Features.Chat;
+namespace ChatBackend.Tests.Features.Chat.Turns;
 
 /// <summary>Two copies of the built program on one database, as two replicas behind a load balancer are.</summary>
 public sealed class ReplicaTests : IAsyncLifetime

@@ -8,7 +8,7 @@ using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
-namespace ChatBackend.Tests;
+namespace ChatBackend.Tests.Infrastructure.Database;
 
 /// <summary>The service behind a transaction pooler, which keeps no session state between transactions.</summary>
 public sealed class PgBouncerTests : IAsyncLifetime
