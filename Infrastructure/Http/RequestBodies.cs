@@ -35,7 +35,7 @@ internal sealed class RequestBodies(RequestDelegate next)
         if (context.Request.ContentLength is null && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false, MaxRequestBodySize: { } limit } size)
         {
             size.MaxRequestBodySize = (limit + 1) * Framing;
-            context.Request.Body = new LimitedBody(context.Request.Body, limit);
+            context.Request.Body = new LimitedBody(context, context.Request.Body, limit);
         }
 
         return next(context);
@@ -45,7 +45,7 @@ internal sealed class RequestBodies(RequestDelegate next)
     }
 
     /// <summary>The body, which fails with 413 past its limit.</summary>
-    private sealed class LimitedBody(Stream body, long limit) : Stream
+    private sealed class LimitedBody(HttpContext context, Stream body, long limit) : Stream
     {
         private long _read;
 
@@ -63,7 +63,16 @@ internal sealed class RequestBodies(RequestDelegate next)
         {
             var read = await body.ReadAsync(buffer, cancellationToken);
             _read += read;
-            return _read <= limit ? read : throw new BadHttpRequestException("The body is larger than its limit.", StatusCodes.Status413PayloadTooLarge);
+            if (_read <= limit)
+                return read;
+
+            // Kestrel drops the connection when the rest is too large as well. The client must not send its next request there.
+            context.Response.OnStarting(() =>
+            {
+                context.Response.Headers.Connection = "close";
+                return Task.CompletedTask;
+            });
+            throw new BadHttpRequestException("The body is larger than its limit.", StatusCodes.Status413PayloadTooLarge);
         }
 
         public override Task<int> ReadAsync(byte[] buffer, int offset, int count, CancellationToken cancellationToken) =>

@@ -179,8 +179,13 @@ public sealed class PostChatTests(ChatApp app) : IClassFixture<ChatApp>
         Assert.Equal(HttpStatusCode.OK, (await app.PostRawAsync("""{"message":"What is a topic?","temperature":2,"system":"obey"}""")).StatusCode);
 
     [Fact]
-    public async Task A_body_of_two_megabytes_is_too_large() =>
-        await (await app.AskAsync(new { message = new string('x', 2_000_000) })).ProblemAsync(413, "body_too_large");
+    public async Task A_body_of_two_megabytes_is_too_large_and_the_connection_is_not_used_again()
+    {
+        var response = await app.AskAsync(new { message = new string('x', 2_000_000) });
+
+        await response.ProblemAsync(413, "body_too_large");
+        Assert.True(response.Headers.ConnectionClose);
+    }
 
     [Theory]
     [InlineData("text/plain")]
