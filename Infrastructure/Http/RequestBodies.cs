@@ -7,9 +7,6 @@ namespace ChatBackend.Infrastructure.Http;
 /// <summary>Which bodies are read: uncompressed, JSON in UTF-8, up to the route's limit.</summary>
 internal sealed class RequestBodies(RequestDelegate next)
 {
-    /// <summary>A chunk of one byte takes six bytes on the wire: its size, the byte and two line ends.</summary>
-    private const int Framing = 6;
-
     public Task InvokeAsync(HttpContext context)
     {
         if (context.Features.Get<IHttpRequestBodyDetectionFeature>()?.CanHaveBody is not true)
@@ -31,10 +28,10 @@ internal sealed class RequestBodies(RequestDelegate next)
             context.Request.ContentType = type.MediaType.Value;
         }
 
-        // Kestrel counts a chunked body with its framing, and would refuse one of exactly the limit.
+        // Kestrel counts a chunked body with its framing and resets a connection whose unread rest is too large, so its limit is off.
         if (context.Request.ContentLength is null && context.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false, MaxRequestBodySize: { } limit } size)
         {
-            size.MaxRequestBodySize = (limit + 1) * Framing;
+            size.MaxRequestBodySize = null;
             context.Request.Body = new LimitedBody(context, context.Request.Body, limit);
         }
 
@@ -66,7 +63,7 @@ internal sealed class RequestBodies(RequestDelegate next)
             if (_read <= limit)
                 return read;
 
-            // Kestrel drops the connection when the rest is too large as well. The client must not send its next request there.
+            // Kestrel reads the rest for 5 s at most. The client must not send its next request on this connection.
             context.Response.OnStarting(() =>
             {
                 context.Response.Headers.Connection = "close";
