@@ -2,8 +2,6 @@ using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
 using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
-using Dapper;
-using Npgsql;
 
 namespace ChatBackend.Tests.Features.Chat;
 
@@ -12,27 +10,18 @@ public sealed class AnswerLimitTests : IAsyncLifetime
 {
     private const long MiB = 1024 * 1024;
 
-    private string _database = "";
-    private StubOpenAi _model = null!;
+    private ServiceWithModel _service = null!;
 
-    public async ValueTask InitializeAsync()
-    {
-        _database = await PostgresServer.CreateDatabaseAsync();
-        _model = await StubOpenAi.StartAsync();
-    }
+    public async ValueTask InitializeAsync() => _service = await ServiceWithModel.CreateAsync();
 
-    public async ValueTask DisposeAsync()
-    {
-        await _model.DisposeAsync();
-        await PostgresServer.DropDatabaseAsync(_database);
-    }
+    public ValueTask DisposeAsync() => _service.DisposeAsync();
 
     [Fact]
     public async Task Of_an_answer_of_100_MB_only_the_beginning_is_read_shown_and_stored()
     {
-        await using var service = Start();
+        await using var service = _service.Start();
         await service.WaitUntilReadyAsync();
-        _model.Flood(StubOpenAi.TextEvent(new string('x', 64 * 1024)), times: 1600);
+        _service.Model.Flood(StubOpenAi.TextEvent(new string('x', 64 * 1024)), times: 1600);
 
         var response = await service.Client.PostAsJsonAsync("/chat", new { message = "What is a node?" }, TestContext.Current.CancellationToken);
         var answer = await response.JsonAsync();
@@ -40,9 +29,9 @@ public sealed class AnswerLimitTests : IAsyncLifetime
         Assert.Equal(new string('x', 16_000), answer.GetProperty("response").GetString());
         Assert.Equal("length", answer.GetProperty("finish_reason").GetString());
         Assert.True(answer.GetProperty("incomplete").GetBoolean());
-        Assert.Equal(2000, _model.Requests[0].Body.GetProperty("max_completion_tokens").GetInt32());
-        Assert.Equal(16_000, await ScalarAsync<int>("select octet_length(content) from messages where role = 'assistant'"));
-        Assert.InRange(await ScalarAsync<int>("select octet_length(response::text) from turns"), 16_000, 17_000);
+        Assert.Equal(2000, _service.Model.Requests[0].Body.GetProperty("max_completion_tokens").GetInt32());
+        Assert.Equal(16_000, await _service.ScalarAsync<int>("select octet_length(content) from messages where role = 'assistant'"));
+        Assert.InRange(await _service.ScalarAsync<int>("select octet_length(response::text) from turns"), 16_000, 17_000);
         Assert.InRange(service.PeakMemory, 1, 200 * MiB);
     }
 
@@ -51,10 +40,10 @@ public sealed class AnswerLimitTests : IAsyncLifetime
     [InlineData(100_000, 300)]
     public async Task Two_hundred_readers_who_do_not_read_share_one_answer(int tokens, int most)
     {
-        await using var service = Start(("MODEL_MAX_OUTPUT_TOKENS", tokens.ToString()));
+        await using var service = _service.Start(("MODEL_MAX_OUTPUT_TOKENS", tokens.ToString()));
         await service.WaitUntilReadyAsync();
         var words = string.Join(' ', Enumerable.Repeat(new string('x', 1_000), 8_000));
-        var gate = _model.AnswerInTwo("Half", words);
+        var gate = _service.Model.AnswerInTwo("Half", words);
         using var asking = await AskAsync(service);
         using var stream = new EventStream(asking);
         var turn = (await stream.NextAsync())!.Data.GetProperty("turn_id").GetGuid();
@@ -87,20 +76,5 @@ public sealed class AnswerLimitTests : IAsyncLifetime
             Encoding.ASCII.GetBytes($"GET /chat/turns/{turn}/events HTTP/1.1\r\nHost: book\r\n\r\n"), TestContext.Current.CancellationToken);
         Assert.Equal((byte)'H', reader.GetStream().ReadByte());
         return reader;
-    }
-
-    private async Task<T?> ScalarAsync<T>(string sql)
-    {
-        await using var connection = new NpgsqlConnection(_database);
-        return await connection.ExecuteScalarAsync<T>(sql);
-    }
-
-    private ServiceProcess Start(params (string Name, string Value)[] settings)
-    {
-        var all = settings.ToDictionary(s => s.Name, s => s.Value);
-        all["ASPNETCORE_ENVIRONMENT"] = "Production";
-        all["DATABASE_URL"] = _database;
-        all["OPENAI_BASE_URL"] = _model.BaseUrl;
-        return ServiceProcess.Start(all);
     }
 }

@@ -16,9 +16,9 @@ internal sealed class AuthHost : IAsyncDisposable
     public const string Audience = "https://book.example.org/api";
 
     private readonly WebApplication _app;
-    private readonly WarningLog _log;
+    private readonly CapturedLog _log;
 
-    private AuthHost(WebApplication app, MovedClock clock, WarningLog log)
+    private AuthHost(WebApplication app, MovedClock clock, CapturedLog log)
     {
         (_app, Clock, _log) = (app, clock, log);
         Client = new() { BaseAddress = new(app.Urls.First()) };
@@ -42,7 +42,7 @@ internal sealed class AuthHost : IAsyncDisposable
         builder.AddAuth();
         var clock = new MovedClock();
         builder.Services.AddSingleton<TimeProvider>(clock);
-        var log = new WarningLog();
+        var log = new CapturedLog(LogLevel.Warning);
         builder.Logging.ClearProviders();
         builder.Logging.AddProvider(log);
 
@@ -107,27 +107,5 @@ internal sealed class AuthHost : IAsyncDisposable
         Client.Dispose();
         await _app.StopAsync();
         await _app.DisposeAsync();
-    }
-
-    /// <summary>Keeps warnings and errors.</summary>
-    private sealed class WarningLog : ILoggerProvider, ILogger
-    {
-        public System.Collections.Concurrent.ConcurrentQueue<string> Messages { get; } = new();
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (IsEnabled(logLevel))
-                Messages.Enqueue(formatter(state, exception));
-        }
-
-        public void Dispose()
-        {
-        }
     }
 }

@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Json;
-using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 using Dapper;
 using Npgsql;
 
@@ -11,20 +10,11 @@ public sealed class ReplicaTests : IAsyncLifetime
 {
     private const string Question = "How do two ROS 2 nodes talk to each other?";
 
-    private string _database = "";
-    private StubOpenAi _model = null!;
+    private ServiceWithModel _service = null!;
 
-    public async ValueTask InitializeAsync()
-    {
-        _database = await PostgresServer.CreateDatabaseAsync();
-        _model = await StubOpenAi.StartAsync();
-    }
+    public async ValueTask InitializeAsync() => _service = await ServiceWithModel.CreateAsync();
 
-    public async ValueTask DisposeAsync()
-    {
-        await _model.DisposeAsync();
-        await PostgresServer.DropDatabaseAsync(_database);
-    }
+    public ValueTask DisposeAsync() => _service.DisposeAsync();
 
     [Fact]
     public async Task A_turn_whose_process_is_killed_in_the_middle_is_ended_by_the_other()
@@ -33,21 +23,21 @@ public sealed class ReplicaTests : IAsyncLifetime
         await using var other = Start();
         await Task.WhenAll(doomed.WaitUntilReadyAsync(), other.WaitUntilReadyAsync());
         var (key, session) = (Guid.NewGuid().ToString(), Guid.NewGuid());
-        var gate = _model.AnswerInTwo("Half an", "answer.");
+        var gate = _service.Model.AnswerInTwo("Half an", "answer.");
         var lost = AskAsync(doomed, session, key);
         await gate.WhenReached;
-        _model.Answer("The whole answer.");
+        _service.Model.Answer("The whole answer.");
 
         doomed.Kill();
 
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => lost);
         await Until.TrueAsync(
-            async () => await ScalarAsync<string>("select state::text from turns where session_id = @session", new { session }) == "completed",
+            async () => await _service.ScalarAsync<string>("select state::text from turns where session_id = @session", new { session }) == "completed",
             $"Nobody ended the turn:\n{other.Output}", TimeSpan.FromSeconds(60));
         var answer = await (await AskAsync(other, session, key)).JsonAsync();
         Assert.Equal("The whole answer.", answer.GetProperty("response").GetString());
-        Assert.Equal(2, _model.Requests.Count);
-        Assert.Equal(2, await ScalarAsync<int>("select count(*) from messages where session_id = @session", new { session }));
+        Assert.Equal(2, _service.Model.Requests.Count);
+        Assert.Equal(2, await _service.ScalarAsync<int>("select count(*) from messages where session_id = @session", new { session }));
     }
 
     [Fact]
@@ -57,11 +47,11 @@ public sealed class ReplicaTests : IAsyncLifetime
         await using var two = Start();
         await Task.WhenAll(one.WaitUntilReadyAsync(), two.WaitUntilReadyAsync());
         // A character outside the basic plane is two code units: places are counted in those.
-        var gate = _model.AnswerInTwo("Half 🤖 an", "answer.");
+        var gate = _service.Model.AnswerInTwo("Half 🤖 an", "answer.");
         var session = Guid.NewGuid();
         var asking = AskAsync(one, session, key: null);
         await gate.WhenReached;
-        var turn = await ScalarAsync<Guid>("select id from turns where session_id = @session", new { session });
+        var turn = await _service.ScalarAsync<Guid>("select id from turns where session_id = @session", new { session });
 
         using var response = await two.Client.GetAsync($"/chat/turns/{turn}/events", HttpCompletionOption.ResponseHeadersRead);
         using var stream = new EventStream(response);
@@ -83,14 +73,14 @@ public sealed class ReplicaTests : IAsyncLifetime
         await using var one = Start();
         await using var two = Start();
         await Task.WhenAll(one.WaitUntilReadyAsync(), two.WaitUntilReadyAsync());
-        _model.Default = request => $"Answer to: {request.Messages[^1].Content}";
+        _service.Model.Default = request => $"Answer to: {request.Messages[^1].Content}";
         var session = Guid.NewGuid();
 
         var answers = await Task.WhenAll(Enumerable.Range(0, 16).Select(i => AskAsync(i % 2 == 0 ? one : two, session, $"key-{i / 4}", $"Question {i / 4} on ROS 2 nodes?")));
 
         Assert.All(answers, a => Assert.Equal(HttpStatusCode.OK, a.StatusCode));
-        Assert.Equal(4, _model.Requests.Count);
-        await using var connection = new NpgsqlConnection(_database);
+        Assert.Equal(4, _service.Model.Requests.Count);
+        await using var connection = new NpgsqlConnection(_service.Database);
         var messages = (await connection.QueryAsync<(int Position, string Content)>(
             "select position, content from messages where session_id = @session order by position", new { session })).AsList();
         Assert.Equal(Enumerable.Range(1, 8), messages.Select(m => m.Position));
@@ -102,7 +92,7 @@ public sealed class ReplicaTests : IAsyncLifetime
     {
         await using var service = Start();
         await service.WaitUntilReadyAsync();
-        var gate = _model.AnswerInTwo("Half an", "answer.");
+        var gate = _service.Model.AnswerInTwo("Half an", "answer.");
         var asking = AskAsync(service, Guid.NewGuid(), key: null);
         await gate.WhenReached;
 
@@ -119,7 +109,7 @@ public sealed class ReplicaTests : IAsyncLifetime
     {
         await using var old = Start(("ShutdownTimeoutSeconds", "8"));
         await old.WaitUntilReadyAsync();
-        var gate = _model.AnswerInTwo("Half an", "answer.");
+        var gate = _service.Model.AnswerInTwo("Half an", "answer.");
         var request = new HttpRequestMessage(HttpMethod.Post, "/chat") { Content = JsonContent.Create(new { message = Question }), Headers = { { "Accept", "text/event-stream" } } };
         using var response = await old.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
         using var stream = new EventStream(response);
@@ -127,7 +117,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await gate.WhenReached;
         await using var next = Start();
         await next.WaitUntilReadyAsync();
-        _model.Answer("A whole answer.");
+        _service.Model.Answer("A whole answer.");
 
         old.Stop();
         var events = await stream.AllAsync();
@@ -163,21 +153,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         return service.Client.SendAsync(request, TestContext.Current.CancellationToken);
     }
 
-    private async Task<T?> ScalarAsync<T>(string sql, object parameters)
-    {
-        await using var connection = new NpgsqlConnection(_database);
-        return await connection.ExecuteScalarAsync<T>(sql, parameters);
-    }
-
-    private ServiceProcess Start(params (string Name, string Value)[] settings)
-    {
-        var all = settings.ToDictionary(s => s.Name, s => s.Value);
-        all["ASPNETCORE_ENVIRONMENT"] = "Production";
-        all["DATABASE_URL"] = _database;
-        all["OPENAI_BASE_URL"] = _model.BaseUrl;
-        // A shorter lease than in production, so that the tests need not wait for it.
-        all["Turns__Lease"] = "00:00:03";
-        all["RATE_LIMIT_CHAT"] = "0";
-        return ServiceProcess.Start(all);
-    }
+    // The lease is shorter than in production, so that the tests need not wait for it.
+    private ServiceProcess Start(params (string Name, string Value)[] settings) =>
+        _service.Start([.. settings, ("Turns__Lease", "00:00:03"), ("RATE_LIMIT_CHAT", "0")]);
 }

@@ -43,7 +43,7 @@ public sealed class ErrorHandlingTests
 
         await Until.TrueAsync(() => !host.Statuses.IsEmpty, "The request did not end");
         Assert.Equal([StatusCodes.Status499ClientClosedRequest], host.Statuses);
-        Assert.Empty(host.Errors);
+        Assert.Empty(host.Errors.Messages);
     }
 
     [Theory]
@@ -67,7 +67,7 @@ public sealed class ErrorHandlingTests
     }
 
     /// <summary>The service's middleware in front of routes that wait for ever and routes that read a body; no database.</summary>
-    private sealed class Host : IAsyncDisposable, ILoggerProvider, ILogger
+    private sealed class Host : IAsyncDisposable
     {
         private readonly TaskCompletionSource _waiting = new(TaskCreationOptions.RunContinuationsAsynchronously);
         private WebApplication _app = null!;
@@ -80,14 +80,14 @@ public sealed class ErrorHandlingTests
         /// <summary>The statuses that the log would show.</summary>
         public ConcurrentQueue<int> Statuses { get; } = [];
 
-        public ConcurrentQueue<string> Errors { get; } = [];
+        public CapturedLog Errors { get; } = new(LogLevel.Error);
 
         public static async Task<Host> StartAsync()
         {
             var host = new Host();
             var builder = WebApplication.CreateBuilder();
             builder.Logging.ClearProviders();
-            builder.Logging.AddProvider(host);
+            builder.Logging.AddProvider(host.Errors);
             builder.WebHost.UseUrls("http://127.0.0.1:0");
             builder.AddHttpRules();
             // The service gives 5 s.
@@ -121,22 +121,6 @@ public sealed class ErrorHandlingTests
         {
             Client.Dispose();
             await _app.DisposeAsync();
-        }
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state) where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Error;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (IsEnabled(logLevel))
-                Errors.Enqueue(formatter(state, exception));
-        }
-
-        public void Dispose()
-        {
         }
     }
 }
