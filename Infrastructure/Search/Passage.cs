@@ -17,8 +17,13 @@ internal sealed record Passage
     /// <summary>Title and headings, outermost first.</summary>
     public required string[] HeadingPath { get; init; }
 
+    public string Headings => string.Join(" › ", HeadingPath);
+
     /// <summary>The page's address with the heading's anchor.</summary>
     public required string Url { get; init; }
+
+    /// <summary>The page's address without anchor and trailing slash.</summary>
+    public string Page => Url.Split('#')[0].TrimEnd('/');
 
     public required string Text { get; init; }
 
@@ -31,6 +36,9 @@ internal sealed record Passage
 
     /// <summary>Cosine similarity to the query; null without an embedder, or for a model whose values are not calibrated.</summary>
     public double? Similarity { get; init; }
+
+    /// <summary>Which version of its document it belongs to; null in PostgreSQL, where a document has only one.</summary>
+    public string? Generation { get; init; }
 
     /// <summary>How much of the reader's selected text it holds, in thousandths; null if it does not hold it.</summary>
     public int? Holds { get; init; }

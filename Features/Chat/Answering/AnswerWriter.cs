@@ -3,7 +3,6 @@ using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Ai.Offline;
 using ChatBackend.Infrastructure.Ai.Safety;
 using ChatBackend.Infrastructure.Docusaurus;
-using ChatBackend.Infrastructure.Search;
 using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Features.Chat.Answering;
@@ -30,7 +29,7 @@ internal sealed class AnswerWriter(
 
         var begun = time.GetTimestamp();
         var found = await retrieval.FindAsync(question, conversation.History, cancellationToken);
-        var sources = found.Passages.Select(RetrievedPassage.From).ToArray();
+        var sources = found.Passages.Select(Citation.Of).ToArray();
         draft.SetRetrieved(sources);
 
         var markers = new CitationMarkers(sources.Length);
@@ -41,7 +40,7 @@ internal sealed class AnswerWriter(
         try
         {
             var pieces = model is null
-                ? offline.StreamAsync(found.SearchText, Quotable(found.Passages), ai.Value.MaxOutputTokens, cancellationToken)
+                ? offline.StreamAsync(found.SearchText, found.Passages, ai.Value.MaxOutputTokens, cancellationToken)
                 : AskAsync(model, question, conversation, found, begun, cancellationToken);
             await foreach (var piece in pieces)
             {
@@ -81,11 +80,8 @@ internal sealed class AnswerWriter(
             draft.Append(shown, Cited());
         }
 
-        IReadOnlyList<Citation> Cited() => [.. markers.Used.Select((given, i) => sources[given - 1].Cite(i + 1))];
+        IReadOnlyList<Citation> Cited() => [.. markers.Used.Select((given, i) => sources[given - 1] with { Number = i + 1 })];
     }
-
-    private static QuotableText[] Quotable(IReadOnlyList<Passage> passages) =>
-        [.. passages.Select((p, i) => new QuotableText(i + 1, string.Join(" › ", p.HeadingPath), p.Text))];
 
     /// <summary>If the prompt is too long, asks again with half the history tokens or, without history, with the better half of the passages.</summary>
     private async IAsyncEnumerable<ModelPiece> AskAsync(

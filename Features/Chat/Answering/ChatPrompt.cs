@@ -65,7 +65,7 @@ internal static class ChatPrompt
         }
 
         foreach (var (passage, i) in passages.Select((p, i) => (p, i)))
-            Fence(text, fence, $"passage [{i + 1}] of the book", $"{string.Join(" › ", passage.HeadingPath)}\n\n{passage.Text}");
+            Fence(text, fence, $"passage [{i + 1}] of the book", $"{passage.Headings}\n\n{passage.Text}");
 
         if (passages.Count == 0)
             text.AppendLine(NothingFound);

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Features.Chat.Answering;
@@ -11,14 +12,14 @@ namespace ChatBackend.Features.Chat.Answering;
 /// <param name="Score">The relevance by the index's measure; higher is better.</param>
 /// <example>{"number":1,"title":"Nodes and Topics","heading":"How nodes talk to each other","url":"/docs/ros2/nodes-and-topics#how-nodes-talk",
 /// "snippet":"Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.","score":11.42}</example>
-internal sealed record Citation(int Number, string Title, string Heading, string Url, string Snippet, double Score);
-
-/// <summary>A passage that was found for the question, cited or not.</summary>
-internal sealed record RetrievedPassage(string Title, string Heading, string Url, string Snippet, double Score)
+internal sealed record Citation(
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] int Number,
+    string Title, string Heading, string Url, string Snippet, double Score)
 {
     private const int SnippetLength = 240;
 
-    public static RetrievedPassage From(Passage passage)
+    /// <summary>A passage that was found and may be cited. It has no number, and its JSON has none either.</summary>
+    public static Citation Of(Passage passage)
     {
         var text = string.Join(' ', passage.Text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         var cut = text.Length;
@@ -27,8 +28,6 @@ internal sealed record RetrievedPassage(string Title, string Heading, string Url
         if (char.IsHighSurrogate(text, Math.Max(0, cut - 1)))
             cut--;
         var snippet = cut < text.Length ? $"{text[..cut]}…" : text;
-        return new(passage.Title, passage.Heading, passage.Url, snippet, Math.Round(passage.Score, 4));
+        return new(0, passage.Title, passage.Heading, passage.Url, snippet, Math.Round(passage.Score, 4));
     }
-
-    public Citation Cite(int number) => new(number, Title, Heading, Url, Snippet, Score);
 }

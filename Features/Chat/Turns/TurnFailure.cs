@@ -4,9 +4,9 @@ using Microsoft.AspNetCore.Mvc;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-internal sealed record TurnFailure(int Status, string Code, string Detail, int? RetryAfterSeconds, IReadOnlyList<RetrievedPassage> Retrieved)
+internal sealed record TurnFailure(int Status, string Code, string Detail, int? RetryAfterSeconds, IReadOnlyList<Citation> Retrieved)
 {
-    public static TurnFailure From(Exception exception, IReadOnlyList<RetrievedPassage> retrieved)
+    public static TurnFailure From(Exception exception, IReadOnlyList<Citation> retrieved)
     {
         var failure = ExceptionMapping.ToFailure(exception);
         return new(failure.Status, failure.Code, failure.Detail, failure.RetryAfterSeconds, retrieved);
@@ -18,7 +18,7 @@ internal sealed record TurnFailure(int Status, string Code, string Detail, int? 
     public static TurnFailure SessionGone() =>
         new(StatusCodes.Status404NotFound, "session_not_found", "The session was deleted before the question was answered.", null, []);
 
-    public static TurnFailure ServerStopping(IReadOnlyList<RetrievedPassage>? retrieved) => new(
+    public static TurnFailure ServerStopping(IReadOnlyList<Citation>? retrieved) => new(
         StatusCodes.Status503ServiceUnavailable, "server_stopping", "This server is stopping and another one answers the question: ask for the turn again.",
         1, retrieved ?? []);
 

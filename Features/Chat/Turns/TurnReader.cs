@@ -163,7 +163,7 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
 
     private sealed record TurnEvent(Guid TurnId, Guid SessionId, int Attempt);
 
-    private sealed record CitationsEvent(IReadOnlyList<Citation> Citations, IReadOnlyList<RetrievedPassage> Retrieved);
+    private sealed record CitationsEvent(IReadOnlyList<Citation> Citations, IReadOnlyList<Citation> Retrieved);
 
     private sealed record DeltaEvent(string Text);
 }

@@ -1,13 +1,11 @@
 using System.Runtime.CompilerServices;
 using System.Text;
 using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Search;
 using ChatBackend.Infrastructure.Search.Words;
 using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Ai.Offline;
-
-/// <summary>A text that may be quoted. A text without a number is not cited.</summary>
-internal sealed record QuotableText(int? Number, string Heading, string Text);
 
 /// <summary>
 /// Answers without a model: quotes the sentences that share most words with the question, weighted by rarity, under the heading
@@ -62,11 +60,11 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
 
     /// <summary>Writes an answer piece by piece, as a model does; the last piece says why it ended.</summary>
     /// <param name="question">The question with its context: the text that the book was searched for.</param>
-    /// <param name="quotable">What may be quoted, best first.</param>
+    /// <param name="passages">What may be quoted, best first. A citation is the place in this list, from 1.</param>
     public async IAsyncEnumerable<ModelPiece> StreamAsync(
-        string question, IReadOnlyList<QuotableText> quotable, int maxTokens, [EnumeratorCancellation] CancellationToken cancellationToken)
+        string question, IReadOnlyList<Passage> passages, int maxTokens, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var whole = Answer(question, quotable) ?? NotCovered(site.Value);
+        var whole = Answer(question, passages) ?? NotCovered(site.Value);
         var answer = OutputLimit.Cut(whole, OutputLimit.Characters(maxTokens));
         for (var start = 0; start < answer.Length;)
         {
@@ -86,23 +84,23 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         $"{site.NameBook("The book")} does not cover this. Try other words, or ask about something else in it.";
 
     /// <summary>The whole answer, in Markdown; null when no passage covers the question.</summary>
-    internal static string? Answer(string question, IReadOnlyList<QuotableText> quotable)
+    internal static string? Answer(string question, IReadOnlyList<Passage> passages)
     {
         var terms = TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys;
         var asked = terms.Except(UrduFunctionWords).ToHashSet() is { Count: > 0 } telling ? telling : [.. terms];
-        var passages = quotable.Select((text, rank) => new Passage(text, rank)).ToArray();
-        var sentences = passages.SelectMany(p => p.Sentences).ToArray();
+        var sources = passages.Select((passage, rank) => new Source(passage, rank)).ToArray();
+        var sentences = sources.SelectMany(p => p.Sentences).ToArray();
         var weights = asked.ToDictionary(term => term, term => Rarity(sentences.Count(s => s.Terms.Contains(term)), sentences.Length));
         var least = weights.Values.Sum() * (asked.Count > MuchTerms ? LeastCoverageOfMuch : LeastCoverage);
 
-        if (sentences.Length == 0 || !passages.Any(p => p.Terms.Where(weights.ContainsKey).Sum(t => weights[t]) >= least))
+        if (sentences.Length == 0 || !sources.Any(s => s.Terms.Where(weights.ContainsKey).Sum(t => weights[t]) >= least))
             return null;
 
         var words = Words(question);
         var kind = new Kind(
             IsDefinition: words.Length > 1 && words[0].Equals("what", StringComparison.OrdinalIgnoreCase) && Defines.Contains(words[1]),
             AsksForCode: words.Any(AsksForCode.Contains));
-        var chosen = Choose(passages, weights, kind);
+        var chosen = Choose(sources, weights, kind);
 
         return chosen.Count == 0 ? null : Write(chosen, wantsCode: words.Any(MayWantCode.Contains));
     }
@@ -111,23 +109,23 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     private static double Rarity(int holding, int count) => Math.Log(1 + ((count - holding + 0.5) / (holding + 0.5)));
 
     /// <summary>Takes the best sentence of the best passage and those that add to it, then the best of each passage that scores nearly as well.</summary>
-    private static List<Sentence> Choose(Passage[] passages, Dictionary<string, double> weights, Kind kind)
+    private static List<Sentence> Choose(Source[] sources, Dictionary<string, double> weights, Kind kind)
     {
         var said = new HashSet<string>();
-        var ranked = passages
-            .Where(p => p.Sentences.Length > 0)
-            .Select(p => (Passage: p, Best: p.Sentences.Max(s => Worth(s, weights, said, kind))))
-            .OrderByDescending(p => p.Best / (1 + (LaterPassage * p.Passage.Rank)))
+        var ranked = sources
+            .Where(s => s.Sentences.Length > 0)
+            .Select(s => (Source: s, Best: s.Sentences.Max(sentence => Worth(sentence, weights, said, kind))))
+            .OrderByDescending(s => s.Best / (1 + (LaterPassage * s.Source.Rank)))
             .ToArray();
 
         var chosen = new List<Sentence>();
-        foreach (var (passage, best) in ranked.Where(p => p.Best > 0 && p.Best >= LeastWorthElsewhere * ranked[0].Best).Take(MostPassages))
+        foreach (var (source, best) in ranked.Where(s => s.Best > 0 && s.Best >= LeastWorthElsewhere * ranked[0].Best).Take(MostPassages))
         {
             var isFirst = chosen.Count == 0;
             var quoted = new List<Sentence>();
             while (quoted.Count < (isFirst ? MostSentences : 1))
             {
-                var (next, worth) = passage.Sentences.Except(quoted)
+                var (next, worth) = source.Sentences.Except(quoted)
                     .Where(s => !chosen.Exists(c => c.Folded == s.Folded))
                     .Select(s => (Sentence: s, Worth: Worth(s, weights, said, kind)))
                     .OrderByDescending(s => s.Worth)
@@ -155,7 +153,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     {
         for (var after = quoted.FirstOrDefault(); after is not null && quoted.Count < enough;)
         {
-            after = Array.Find(after.Passage.Sentences, s => s.Position == after.Position + 1 && s.Quote.Block == after.Quote.Block);
+            after = Array.Find(after.Source.Sentences, s => s.Position == after.Position + 1 && s.Quote.Block == after.Quote.Block);
             if (after is not null && !quoted.Contains(after))
                 quoted.Add(after);
         }
@@ -167,7 +165,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         if (own <= 0)
             return 0;
 
-        var heading = weights.Where(w => sentence.Passage.HeadingTerms.Contains(w.Key)).Sum(w => w.Value);
+        var heading = weights.Where(w => sentence.Source.HeadingTerms.Contains(w.Key)).Sum(w => w.Value);
         var opening = sentence.Quote is { IsFirst: true, Block: 0 } ? 1.25 : 1;
         var defining = kind.IsDefinition && IsDefinition(sentence, weights) ? 1.5 : 1;
         // A long sentence is less to the point, and a question answers nothing.
@@ -192,22 +190,22 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         if (sentence.Quote.IsFirst || sentence.Quote.TableHead is not null || Words(sentence.Quote.Text) is not [var first, ..] || !Leaning.Contains(first))
             return null;
 
-        return Array.Find(sentence.Passage.Sentences, s => s.Position == sentence.Position - 1);
+        return Array.Find(sentence.Source.Sentences, s => s.Position == sentence.Position - 1);
     }
 
     private static string Write(List<Sentence> chosen, bool wantsCode)
     {
         var answer = new StringBuilder();
         var code = wantsCode ? chosen[0].Quote.Code : null;
-        foreach (var group in chosen.GroupBy(s => s.Passage))
+        foreach (var group in chosen.GroupBy(s => s.Source))
         {
             if (answer.Length > 0)
                 answer.Append("\n\n");
-            if (group.Key.Text.Heading is { Length: > 0 } heading)
+            if (group.Key.Heading is { Length: > 0 } heading)
                 answer.Append("From *").Append(Plain(heading)).Append("*:\n\n");
 
-            answer.Append(Quoted([.. group.OrderBy(s => s.Position)], group.Key.Text.Number is { } number ? $" [{number}]" : ""));
-            if (group.Key == chosen[0].Passage && code is not null)
+            answer.Append(Quoted([.. group.OrderBy(s => s.Position)], $" [{group.Key.Rank + 1}]"));
+            if (group.Key == chosen[0].Source && code is not null)
                 answer.Append("\n\n").Append(code);
         }
 
@@ -253,17 +251,18 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
 
     private sealed record Kind(bool IsDefinition, bool AsksForCode);
 
-    private sealed class Passage
+    /// <summary>A passage divided into sentences.</summary>
+    private sealed class Source
     {
-        public Passage(QuotableText text, int rank)
+        public Source(Passage passage, int rank)
         {
-            (Text, Rank) = (text, rank);
-            HeadingTerms = [.. TextAnalyzer.Analyze(text.Heading).Frequencies.Keys];
-            Sentences = [.. QuotableMarkdown.Split(text.Text).Select((quote, position) => new Sentence(this, quote, position))];
+            (Heading, Rank) = (passage.Headings, rank);
+            HeadingTerms = [.. TextAnalyzer.Analyze(Heading).Frequencies.Keys];
+            Sentences = [.. QuotableMarkdown.Split(passage.Text).Select((quote, position) => new Sentence(this, quote, position))];
             Terms = [.. HeadingTerms, .. Sentences.SelectMany(s => s.Terms)];
         }
 
-        public QuotableText Text { get; }
+        public string Heading { get; }
 
         public int Rank { get; }
 
@@ -274,9 +273,9 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         public HashSet<string> Terms { get; }
     }
 
-    private sealed class Sentence(Passage passage, Quote quote, int position)
+    private sealed class Sentence(Source source, Quote quote, int position)
     {
-        public Passage Passage { get; } = passage;
+        public Source Source { get; } = source;
 
         public Quote Quote { get; } = quote;
 

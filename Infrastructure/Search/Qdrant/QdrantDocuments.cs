@@ -127,14 +127,14 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
 
     /// <summary>The result of a read without passages of other generations. The read is repeated while a document's revision
     /// changes or was not known before it: only the same revision before and after means that the passages are complete.</summary>
-    public async Task<IReadOnlyList<T>> ReadAsync<T>(
-        Func<CancellationToken, Task<IReadOnlyList<T>>> read, Func<T, QdrantPassage> passageOf, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<Passage>> ReadAsync(
+        Func<CancellationToken, Task<IReadOnlyList<Passage>>> read, CancellationToken cancellationToken)
     {
         for (var left = MaxReads - 1; ; left--)
         {
             var started = Stopwatch.GetTimestamp();
-            var hits = await read(cancellationToken);
-            var paths = hits.Select(h => passageOf(h).Path).Distinct(StringComparer.Ordinal).ToArray();
+            var passages = await read(cancellationToken);
+            var paths = passages.Select(p => p.DocumentPath).Distinct(StringComparer.Ordinal).ToArray();
             var documents = await FindAsync(paths, cancellationToken);
             var isStill = true;
             foreach (var path in paths)
@@ -148,7 +148,7 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
             }
 
             if (isStill || left == 0)
-                return [.. hits.Where(h => documents.GetValueOrDefault(passageOf(h).Path)?.Generation == passageOf(h).Generation)];
+                return [.. passages.Where(p => documents.GetValueOrDefault(p.DocumentPath)?.Generation == p.Generation)];
         }
     }
 

@@ -36,11 +36,9 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     {
         if (ids.Count == 0)
             return [];
-        var found = await OrNothingAsync(() => documents.ReadAsync(
-            async token => (IReadOnlyList<QdrantPassage>)[.. (await client.ScrollAsync<QdrantPassage>(
-                new([QdrantFilter.IsAny(QdrantFields.PassageId, ids)]), token)).Select(r => r.Payload!)],
-            passage => passage, cancellationToken));
-        return [.. found.Select(p => p.ToPassage())];
+        return await ReadAsync(
+            async token => [.. (await client.ScrollAsync<QdrantPassage>(new([QdrantFilter.IsAny(QdrantFields.PassageId, ids)]), token)).Select(r => r.Payload!.ToPassage())],
+            cancellationToken);
     }
 
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
@@ -51,17 +49,17 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             return [];
 
         var search = new Search(terms, await EmbedAsync(query.Text, cancellationToken), selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
-        var hits = await OrNothingAsync(() => documents.ReadAsync(token => FindAsync(search, token), hit => hit.Stored, cancellationToken));
-        var found = Rank(hits, search);
+        var found = Rank(await ReadAsync(token => FindAsync(search, token), cancellationToken), search);
         return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? found, query.Limit);
     }
 
     /// <summary>Before the first ingest there is no collection, so the result is empty.</summary>
-    private static async Task<IReadOnlyList<T>> OrNothingAsync<T>(Func<Task<IReadOnlyList<T>>> read)
+    private async Task<IReadOnlyList<Passage>> ReadAsync(
+        Func<CancellationToken, Task<IReadOnlyList<Passage>>> read, CancellationToken cancellationToken)
     {
         try
         {
-            return await read();
+            return await documents.ReadAsync(read, cancellationToken);
         }
         catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
         {
@@ -72,7 +70,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     private async Task<IReadOnlyList<QdrantPoint>> PointsAsync(IndexedDocument document, string generation, CancellationToken cancellationToken)
     {
         var passages = Passage.Of(document);
-        var meanings = embedder is null ? null : await embedder.EmbedAsync([.. passages.Select(p => $"{string.Join(" › ", p.HeadingPath)}\n\n{p.Text}")], cancellationToken);
+        var meanings = embedder is null ? null : await embedder.EmbedAsync([.. passages.Select(p => $"{p.Headings}\n\n{p.Text}")], cancellationToken);
 
         return [.. passages.Select((passage, i) =>
         {
@@ -80,7 +78,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             if (meanings is not null)
                 vectors[Dense] = meanings[i];
             // The id depends on the generation, because writing an unchanged passage must not remove it from the old set.
-            return new QdrantPoint(UuidVersion5.Create(passage.Id, generation), vectors, QdrantPassage.Of(passage, document.Url, generation));
+            return new QdrantPoint(UuidVersion5.Create(passage.Id, generation), vectors, QdrantPassage.Of(passage, generation));
         })];
     }
 
@@ -100,7 +98,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     }
 
     /// <summary>Takes one round trip (two concurrent requests), and a second one for the neighbours of passages that hold the selection.</summary>
-    private async Task<IReadOnlyList<Hit>> FindAsync(Search search, CancellationToken cancellationToken)
+    private async Task<IReadOnlyList<Passage>> FindAsync(Search search, CancellationToken cancellationToken)
     {
         var queries = new List<QdrantQuery>();
         var ranked = -1;
@@ -138,15 +136,20 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         search.Weigh(weighed.Select(w => (w.term, answers[w.Place])), await counting);
 
         var similarity = nearest < 0 || !HasMeaningfulScores ? null : answers[nearest].ToDictionary(r => r.Id, r => r.Score);
-        var hits = new Dictionary<Guid, Hit>();
+        var found = new Dictionary<Guid, Passage>();
         if (ranked >= 0)
             foreach (var record in answers[ranked])
-                hits[record.Id] = new(record.Payload!, record.Score, similarity is null ? null : similarity.GetValueOrDefault(record.Id));
+                found[record.Id] = record.Payload!.ToPassage() with { Score = record.Score, Similarity = similarity?.GetValueOrDefault(record.Id) };
         foreach (var record in windows.SelectMany(place => answers[place]))
-            hits.TryAdd(record.Id, new(record.Payload!));
-        foreach (var record in await NeighboursAsync(hits, search, cancellationToken))
-            hits.TryAdd(record.Id, new(record.Payload!));
-        return [.. hits.Values];
+            found.TryAdd(record.Id, record.Payload!.ToPassage());
+        if (search.Selection is { } selection)
+        {
+            MarkHolders(found, selection, search);
+            foreach (var record in await NeighboursAsync(found.Values, cancellationToken))
+                found.TryAdd(record.Id, record.Payload!.ToPassage());
+        }
+
+        return [.. found.Values];
 
         int Add(QdrantQuery query)
         {
@@ -164,65 +167,53 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             yield return query with { Filter = new([QdrantFilter.IsAny(QdrantFields.PageUrl, pages)]) };
     }
 
-    /// <summary>Marks the hits that may hold the selection, and reads the passages before and after them.</summary>
-    private async Task<IReadOnlyList<QdrantRecord<QdrantPassage>>> NeighboursAsync(Dictionary<Guid, Hit> hits, Search search, CancellationToken cancellationToken)
+    /// <summary>Marks the best passages that may hold the selection.</summary>
+    private static void MarkHolders(Dictionary<Guid, Passage> found, Selection selection, Search search)
     {
-        if (search.Selection is not { } selection)
-            return [];
-        foreach (var hit in hits.Values)
-        {
-            var share = selection.Windows.Max(window => window.Count(hit.Passage.Terms.Frequencies.ContainsKey) / (double)window.Length);
-            if (share >= Selection.EnoughOfWindow)
-                hit.Passage = hit.Passage with { Holds = (int)(1000 * share) };
-        }
-
-        var page = search.PageOf(hits.Values);
-        var holders = hits.Values.Where(h => h.Passage.HoldsSelection)
-            .OrderByDescending(h => h.Stored.PageUrl == page).ThenByDescending(h => h.Passage.Holds).ThenByDescending(h => h.Passage.Score).ToList();
-        foreach (var hit in holders.Skip(MaxHolders))
-            hit.Passage = hit.Passage with { Holds = null };
-        if (holders.Count == 0)
-            return [];
-
-        return await client.ScrollAsync<QdrantPassage>(
-            new(Should: [.. holders.Take(MaxHolders).GroupBy(h => (h.Stored.Path, h.Stored.Generation)).Select(document => new QdrantFilter(
-                [
-                    QdrantFilter.Is(QdrantFields.Path, document.Key.Path),
-                    QdrantFilter.Is(QdrantFields.Generation, document.Key.Generation),
-                    QdrantFilter.IsAny(QdrantFields.Position, document.SelectMany(h => (int[])[h.Stored.Position - 1, h.Stored.Position + 1]).Where(p => p >= 0).Distinct()),
-                ]))]),
-            cancellationToken);
+        var page = search.PageOf(found.Values);
+        var holders = found
+            .Select(f => (f.Key, Passage: f.Value, Share: selection.Windows.Max(window => window.Count(f.Value.Terms.Frequencies.ContainsKey) / (double)window.Length)))
+            .Where(h => h.Share >= Selection.EnoughOfWindow)
+            .Select(h => (h.Key, Passage: h.Passage with { Holds = (int)(1000 * h.Share) }))
+            .OrderByDescending(h => h.Passage.Page == page).ThenByDescending(h => h.Passage.Holds).ThenByDescending(h => h.Passage.Score)
+            .Take(MaxHolders);
+        foreach (var (id, passage) in holders.ToList())
+            found[id] = passage;
     }
 
-    private static List<Passage> Rank(IReadOnlyList<Hit> hits, Search search)
+    /// <summary>Reads the passages before and after those that may hold the selection.</summary>
+    private async Task<IReadOnlyList<QdrantRecord<QdrantPassage>>> NeighboursAsync(IEnumerable<Passage> found, CancellationToken cancellationToken)
     {
-        var page = search.PageOf(hits);
+        var documents = found.Where(p => p.HoldsSelection).GroupBy(p => (p.DocumentPath, p.Generation)).Select(document => new QdrantFilter(
+        [
+            QdrantFilter.Is(QdrantFields.Path, document.Key.DocumentPath),
+            QdrantFilter.Is(QdrantFields.Generation, document.Key.Generation!),
+            QdrantFilter.IsAny(QdrantFields.Position, document.SelectMany(p => (int[])[p.Position - 1, p.Position + 1]).Where(p => p >= 0).Distinct()),
+        ])).ToList();
+        return documents.Count == 0 ? [] : await client.ScrollAsync<QdrantPassage>(new(Should: documents), cancellationToken);
+    }
+
+    private static List<Passage> Rank(IReadOnlyList<Passage> found, Search search)
+    {
+        var page = search.PageOf(found);
         var lift = search.Meaning is null ? ReaderPage.Lift : FusedPageLift;
         return
         [
-            .. hits
-                .Select(hit => (hit.Passage, IsOnPage: page is not null && hit.Stored.PageUrl == page, Coverage: search.Cover(hit.Passage.Terms)))
-                .Where(h => h.Passage.Score == 0 || h.Coverage > 0 || h.Passage.Similarity is not < Unrelated)
-                .Select(h => (h.IsOnPage, Passage: h.Passage with { Score = h.Passage.Score * (h.IsOnPage ? lift : 1), Coverage = h.Coverage }))
+            .. found
+                .Select(p => (Passage: p with { Score = p.Score * (p.Page == page ? lift : 1), Coverage = search.Cover(p.Terms) }, IsOnPage: p.Page == page))
+                .Where(f => f.Passage.Score == 0 || f.Passage.Coverage > 0 || f.Passage.Similarity is not < Unrelated)
                 // If text is selected, the reader's page comes first, whatever the scores are. The index in PostgreSQL does the same.
-                .OrderByDescending(h => search.Selection is not null && h.IsOnPage)
-                .ThenByDescending(h => h.Passage.Score)
-                .ThenByDescending(h => h.IsOnPage)
-                .ThenBy(h => h.Passage.DocumentPath, StringComparer.Ordinal)
-                .ThenBy(h => h.Passage.Position)
-                .Select(h => h.Passage),
+                .OrderByDescending(f => search.Selection is not null && f.IsOnPage)
+                .ThenByDescending(f => f.Passage.Score)
+                .ThenByDescending(f => f.IsOnPage)
+                .ThenBy(f => f.Passage.DocumentPath, StringComparer.Ordinal)
+                .ThenBy(f => f.Passage.Position)
+                .Select(f => f.Passage),
         ];
     }
 
     /// <summary>The cosine of unrelated texts depends on the model. It is known for this family only.</summary>
     private bool HasMeaningfulScores => embedder?.Model.StartsWith("text-embedding-3", StringComparison.Ordinal) == true;
-
-    private sealed class Hit(QdrantPassage stored, double score = 0, double? similarity = null)
-    {
-        public QdrantPassage Stored { get; } = stored;
-
-        public Passage Passage { get; set; } = stored.ToPassage() with { Score = score, Similarity = similarity };
-    }
 
     private sealed record Search(QueryTerm[] Terms, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
     {
@@ -248,9 +239,9 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             return all > 0 ? covered / all : 0;
         }
 
-        /// <summary>The address of the reader's page if any hit is on it, else null.</summary>
-        public string? PageOf(IEnumerable<Hit> hits) =>
-            Pages.Intersect(hits.Select(h => h.Stored.PageUrl), StringComparer.Ordinal).MaxBy(url => url.Length);
+        /// <summary>The address of the reader's page if any passage is on it, else null.</summary>
+        public string? PageOf(IEnumerable<Passage> found) =>
+            Pages.Intersect(found.Select(p => p.Page), StringComparer.Ordinal).MaxBy(url => url.Length);
 
         private static float? ValueOf(string term, IReadOnlyDictionary<string, QdrantSparse> vectors)
         {

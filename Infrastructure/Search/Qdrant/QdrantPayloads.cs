@@ -22,14 +22,13 @@ internal static class QdrantFields
     ];
 }
 
-/// <param name="Generation">Which version of its document the passage belongs to.</param>
-/// <param name="PageUrl">The page's address without anchor and trailing slash.</param>
+/// <summary>A passage as Qdrant stores it.</summary>
 internal sealed record QdrantPassage(
     string Kind, string Path, string Generation, Guid PassageId, int Position, string Title, string[] HeadingPath, string Url, string PageUrl, string Text)
 {
-    public static QdrantPassage Of(Passage passage, string pageUrl, string generation) => new(
+    public static QdrantPassage Of(Passage passage, string generation) => new(
         QdrantFields.Passage, passage.DocumentPath, generation, passage.Id, passage.Position, passage.Title, passage.HeadingPath, passage.Url,
-        StoredText.Clean(pageUrl).TrimEnd('/'), passage.Text);
+        passage.Page, passage.Text);
 
     public Passage ToPassage() => new()
     {
@@ -40,6 +39,7 @@ internal sealed record QdrantPassage(
         HeadingPath = HeadingPath,
         Url = Url,
         Text = Text,
+        Generation = Generation,
     };
 }
 

@@ -3,6 +3,7 @@ using ChatBackend.Infrastructure.Ai.Offline;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 using Microsoft.Extensions.Options;
+using ChatBackend.Tests.Infrastructure.Ai.Offline;
 
 namespace ChatBackend.Tests.Infrastructure.Ai;
 
@@ -104,10 +105,10 @@ public sealed class OutputLimitTests
     [Fact]
     public async Task A_quotation_is_cut_as_well()
     {
-        QuotableText[] quotable = [new(1, "Nodes", $"Nodes talk {new string('x', 10_000)}.")];
+        var quotable = OfflineAnswererTests.Quotable("Nodes", $"Nodes talk {new string('x', 10_000)}.");
 
         var pieces = await new OfflineAnswerer(Options.Create(new SiteOptions()))
-            .StreamAsync("How do nodes talk?", quotable, maxTokens: 10, TestContext.Current.CancellationToken)
+            .StreamAsync("How do nodes talk?", [quotable], maxTokens: 10, TestContext.Current.CancellationToken)
             .ToListAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal((ModelFinish.Length, 80), (pieces[^1].Finish, pieces.Sum(p => p.Text.Length)));

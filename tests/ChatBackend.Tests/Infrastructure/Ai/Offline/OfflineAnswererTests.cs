@@ -1,6 +1,7 @@
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Ai.Offline;
 using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Search;
 using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Tests.Infrastructure.Ai.Offline;
@@ -35,11 +36,11 @@ public sealed class OfflineAnswererTests
         | Gripper `g[1]` | grasp an eggshell [7] |
         """;
 
-    private static readonly QuotableText[] Book =
+    private static readonly Passage[] Book =
     [
-        new(1, "Nodes › How nodes talk", Talk),
-        new(2, "Nodes › A publisher", Publisher),
-        new(3, "Nodes › Channels [9]", Channels),
+        Quotable("Nodes › How nodes talk", Talk),
+        Quotable("Nodes › A publisher", Publisher),
+        Quotable("Nodes › Channels [9]", Channels),
     ];
 
     [Fact]
@@ -105,16 +106,16 @@ public sealed class OfflineAnswererTests
 
         > نوڈ ایک پروگرام ہے جو ایک کام کرتا ہے۔ یہ پیغام بھیجتا ہے۔ [1]
         """,
-        OfflineAnswerer.Answer("نوڈ کیا ہے؟", [new(1, "نوڈ", "نوڈ ایک پروگرام ہے جو ایک کام کرتا ہے۔ یہ پیغام بھیجتا ہے۔")]));
+        OfflineAnswerer.Answer("نوڈ کیا ہے؟", [Quotable("نوڈ", "نوڈ ایک پروگرام ہے جو ایک کام کرتا ہے۔ یہ پیغام بھیجتا ہے۔")]));
 
     [Fact]
-    public void What_has_no_number_is_quoted_without_a_marker() =>
-        Assert.Equal("> A node does one job.", OfflineAnswerer.Answer("What is a node?", [new(null, "", "A node does one job.")]));
+    public void What_has_no_heading_is_quoted_alone() =>
+        Assert.Equal("> A node does one job. [1]", OfflineAnswerer.Answer("What is a node?", [Quotable("", "A node does one job.")]));
 
     [Fact]
     public void The_same_sentence_in_two_passages_is_quoted_once()
     {
-        var answer = OfflineAnswerer.Answer("What is a node?", [new(1, "One", "A node is a participant."), new(2, "Two", "A node is a **participant**.")]);
+        var answer = OfflineAnswerer.Answer("What is a node?", [Quotable("One", "A node is a participant."), Quotable("Two", "A node is a **participant**.")]);
 
         Assert.Equal("From *One*:\n\n> A node is a participant. [1]", answer);
     }
@@ -136,7 +137,7 @@ public sealed class OfflineAnswererTests
         var started = System.Diagnostics.Stopwatch.GetTimestamp();
 
         foreach (var text in hostile)
-            OfflineAnswerer.Answer("e", [new(1, text, text)]);
+            OfflineAnswerer.Answer("e", [Quotable(text, text)]);
 
         Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(25));
     }
@@ -153,4 +154,15 @@ public sealed class OfflineAnswererTests
         Assert.Equal(OfflineAnswerer.Answer("How do nodes talk?", Book), string.Concat(pieces.Select(p => p.Text)));
         Assert.Equal(new ModelPiece("") { Finish = ModelFinish.Stop, Model = "offline-extractive" }, pieces[^1]);
     }
+
+    internal static Passage Quotable(string headings, string text) => new()
+    {
+        Id = Guid.NewGuid(),
+        DocumentPath = "nodes.md",
+        Position = 0,
+        Title = headings,
+        HeadingPath = headings.Split(" › "),
+        Url = "/docs/nodes",
+        Text = text,
+    };
 }

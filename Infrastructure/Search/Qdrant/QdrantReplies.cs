@@ -1,0 +1,22 @@
+using System.Text.Json;
+
+namespace ChatBackend.Infrastructure.Search.Qdrant;
+
+/// <summary>A point that Qdrant returns. The score is set by queries only, the vector only if requested.</summary>
+internal sealed record QdrantRecord<T>(Guid Id, double Score, T? Payload, IReadOnlyDictionary<string, QdrantSparse>? Vector);
+
+internal sealed record QdrantCollection(long? PointsCount, QdrantCollectionConfig Config);
+
+internal sealed record QdrantCollectionConfig(QdrantCollectionParameters Params);
+
+internal sealed record QdrantCollectionParameters(JsonElement Vectors);
+
+internal sealed record QdrantEnvelope<T>(T? Result);
+
+internal sealed record QdrantUpdate(string? Status);
+
+internal sealed record QdrantCount(long Count);
+
+internal sealed record QdrantPage<T>(IReadOnlyList<QdrantRecord<T>> Points, Guid? NextPageOffset);
+
+internal sealed record QdrantAnswer<T>(IReadOnlyList<QdrantRecord<T>> Points);
