@@ -49,7 +49,7 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
             IsIngested = true;
             return false;
         }
-        catch (Exception exception) when (exception is SearchException { IsAway: true } || exception.IsDatabaseUnavailable())
+        catch (Exception exception) when (exception is SearchException { IsUnavailable: true } || exception.IsDatabaseUnavailable())
         {
             if (!_tried.Task.IsCompleted)
                 log.LogWarning("Could not ingest the sample book yet: {Reason}", exception.Message);

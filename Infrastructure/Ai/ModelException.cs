@@ -23,7 +23,7 @@ internal sealed class ModelException(ModelFailure failure, string message, Excep
         _ => "model_failed",
     };
 
-    public override bool IsAway => Failure is ModelFailure.Unavailable or ModelFailure.RateLimited;
+    public override bool IsUnavailable => Failure is ModelFailure.Unavailable or ModelFailure.RateLimited;
 }
 
 internal enum ModelFailure

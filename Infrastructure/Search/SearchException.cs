@@ -3,13 +3,13 @@ using ChatBackend.Infrastructure.Http.Problems;
 namespace ChatBackend.Infrastructure.Search;
 
 /// <summary>A failure of the index. The message is our own text, never the server's.</summary>
-/// <param name="isAway">True if the index is unavailable for now: the answer is 503 with Retry-After instead of 500.</param>
-internal sealed class SearchException(bool isAway, string message) : FailureException(message)
+/// <param name="isUnavailable">True if the index is unavailable for now: the answer is 503 with Retry-After instead of 500.</param>
+internal sealed class SearchException(bool isUnavailable, string message) : FailureException(message)
 {
-    public override bool IsAway { get; } = isAway;
+    public override bool IsUnavailable { get; } = isUnavailable;
 
     /// <summary>The index's HTTP status; null without a response.</summary>
     public int? Status { get; init; }
 
-    public override string Code => IsAway ? "search_unavailable" : "search_failed";
+    public override string Code => IsUnavailable ? "search_unavailable" : "search_failed";
 }

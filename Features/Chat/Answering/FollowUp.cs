@@ -27,7 +27,8 @@ internal static class FollowUp
 
     private static readonly SearchValues<char> EnglishLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
 
-    public static bool Leans(string question, IReadOnlyList<HistoryMessage> history)
+    /// <summary>True if the question cannot be understood without the turn before it.</summary>
+    public static bool RefersToConversation(string question, IReadOnlyList<HistoryMessage> history)
     {
         if (!history.Any(m => m.Role == ModelRole.User))
             return false;

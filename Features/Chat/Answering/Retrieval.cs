@@ -37,7 +37,7 @@ internal sealed class Retrieval(
     {
         history = SmallTalk.Without(history);
         var isAnswerable = !FollowUp.SaysNothing(question.Message);
-        if (FollowUp.Leans(question.Message, history))
+        if (FollowUp.RefersToConversation(question.Message, history))
         {
             var query = await RewriteAsync(question, history, cancellationToken);
             var text = query?.Text ?? FollowUp.WithTurnBefore(question.Message, history);

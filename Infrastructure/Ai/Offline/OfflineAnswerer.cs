@@ -39,7 +39,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     private const double Repeated = 0.35;
 
     // A sentence that begins with one of these refers to the one before it.
-    private static readonly HashSet<string> Leaning = new(
+    private static readonly HashSet<string> RefersBack = new(
         ["it", "its", "this", "that", "these", "those", "they", "their", "he", "she", "such", "both", "instead", "otherwise", "then", "so", "but", "however"],
         StringComparer.OrdinalIgnoreCase);
 
@@ -187,7 +187,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
 
     private static Sentence? Before(Sentence sentence)
     {
-        if (sentence.Quote.IsFirst || sentence.Quote.TableHead is not null || Words(sentence.Quote.Text) is not [var first, ..] || !Leaning.Contains(first))
+        if (sentence.Quote.IsFirst || sentence.Quote.TableHead is not null || Words(sentence.Quote.Text) is not [var first, ..] || !RefersBack.Contains(first))
             return null;
 
         return Array.Find(sentence.Source.Sentences, s => s.Position == sentence.Position - 1);

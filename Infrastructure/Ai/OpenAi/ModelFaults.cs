@@ -62,7 +62,7 @@ internal static class ModelFaults
         return status switch
         {
             429 => RateLimited(),
-            503 or 529 => Away(),
+            503 or 529 => Unavailable(),
             408 or 504 => new(ModelFailure.Timeout, $"The model's server answered {status}.") { RetryAfter = retryAfter, IsTransient = true, IsOutage = true },
             409 => new(ModelFailure.Failed, "The model's server answered 409.") { RetryAfter = retryAfter, IsTransient = true },
             >= 500 => new(ModelFailure.Failed, $"The model's server answered {status}.") { RetryAfter = retryAfter, IsTransient = true, IsOutage = true },
@@ -70,7 +70,7 @@ internal static class ModelFaults
             404 => new(ModelFailure.Failed, "The model's server does not know the model or the address (404)."),
             >= 300 => new(ModelFailure.Failed, $"The model's server did not accept the request ({status})."),
             _ when Is(Busy) => RateLimited(),
-            _ when Is("server_is_overloaded", "overloaded_error", "overloaded") => Away(),
+            _ when Is("server_is_overloaded", "overloaded_error", "overloaded") => Unavailable(),
             _ => new(ModelFailure.Failed, "The model's server reported an error in its answer.") { IsTransient = true, IsOutage = true },
         };
 
@@ -79,7 +79,7 @@ internal static class ModelFaults
         ModelException RateLimited() =>
             new(ModelFailure.RateLimited, "The model's server has too many requests.") { RetryAfter = retryAfter, IsTransient = true };
 
-        ModelException Away() =>
+        ModelException Unavailable() =>
             new(ModelFailure.Unavailable, "The model's server is unavailable.") { RetryAfter = retryAfter, IsTransient = true, IsOutage = true };
     }
 

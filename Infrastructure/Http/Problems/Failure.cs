@@ -19,7 +19,7 @@ internal abstract class FailureException(string message, Exception? inner = null
     public abstract string Code { get; }
 
     /// <summary>True when what failed is known to be unavailable for now: 503 with Retry-After, not 500.</summary>
-    public abstract bool IsAway { get; }
+    public abstract bool IsUnavailable { get; }
 
     public TimeSpan? RetryAfter { get; init; }
 }

@@ -131,7 +131,7 @@ internal sealed class QdrantClient : IDisposable
     private static void Require(QdrantUpdate result)
     {
         if (result.Status != "completed")
-            throw new SearchException(isAway: true, "The search index did not confirm a write.");
+            throw new SearchException(isUnavailable: true, "The search index did not confirm a write.");
     }
 
     /// <summary>Retries transient failures, because every request here is idempotent.</summary>
@@ -168,18 +168,18 @@ internal sealed class QdrantClient : IDisposable
         catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
         {
             _log.LogWarning("Qdrant did not answer {Operation} within {Limit} s", Name(path), limit.TotalSeconds);
-            return (default, Away(), true);
+            return (default, Unavailable(), true);
         }
         catch (HttpRequestException e)
         {
             // The exception's message contains the address.
             _log.LogWarning("Qdrant cannot be reached for {Operation}: {Reason}", Name(path), e.HttpRequestError);
-            return (default, Away(), e.HttpRequestError != HttpRequestError.ConfigurationLimitExceeded);
+            return (default, Unavailable(), e.HttpRequestError != HttpRequestError.ConfigurationLimitExceeded);
         }
         catch (Exception e) when (e is IOException or JsonException or NotSupportedException)
         {
             _log.LogWarning("Qdrant's answer to {Operation} cannot be read: {Reason}", Name(path), e.GetType().Name);
-            return (default, e is IOException ? Away() : Malformed(), e is IOException);
+            return (default, e is IOException ? Unavailable() : Malformed(), e is IOException);
         }
     }
 
@@ -190,16 +190,16 @@ internal sealed class QdrantClient : IDisposable
         if (status != (int)HttpStatusCode.NotFound)
             _log.LogWarning("Qdrant answered {Operation} with {Status}", Name(path), status);
         return status is 408 or 429 or >= 500
-            ? new(isAway: true, Away().Message) { Status = status, RetryAfter = RetryAfter(response) }
-            : new(isAway: false, "The search index rejected the request.") { Status = status };
+            ? new(isUnavailable: true, Unavailable().Message) { Status = status, RetryAfter = RetryAfter(response) }
+            : new(isUnavailable: false, "The search index rejected the request.") { Status = status };
     }
 
     private TimeSpan? RetryAfter(HttpResponseMessage response) =>
         response.Headers.RetryAfter is { } asked ? asked.Delta ?? (asked.Date - _time.GetUtcNow()) : null;
 
-    private static SearchException Away() => new(isAway: true, "The book's search index cannot be reached at the moment. Try again shortly.");
+    private static SearchException Unavailable() => new(isUnavailable: true, "The book's search index cannot be reached at the moment. Try again shortly.");
 
-    private static SearchException Malformed() => new(isAway: false, "The search index returned an invalid response.");
+    private static SearchException Malformed() => new(isUnavailable: false, "The search index returned an invalid response.");
 
     private static string Name(string path) => path.Length == 0 ? "collection" : path.Split('?')[0].TrimStart('/');
 }

@@ -197,7 +197,7 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
             new([QdrantFilter.Is(QdrantFields.Path, path), QdrantFilter.Is(QdrantFields.Generation, generation), QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]),
             cancellationToken);
         if (count != expected)
-            throw new SearchException(isAway: true, "The search index lost passages of a page. Ingest it again.");
+            throw new SearchException(isUnavailable: true, "The search index lost passages of a page. Ingest it again.");
     }
 
     /// <summary>Creates the collection and its payload indexes if they are missing. Two processes may do so at once, and a later
@@ -225,7 +225,7 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
             }
 
             if (collection is null || !Fits(collection.Config.Params.Vectors))
-                throw new SearchException(isAway: false, "The search index's collection has a different schema. Set QDRANT_COLLECTION to a new name.");
+                throw new SearchException(isUnavailable: false, "The search index's collection has a different schema. Set QDRANT_COLLECTION to a new name.");
             foreach (var (field, type) in QdrantFields.Indexed)
                 await client.CreatePayloadIndexAsync(field, type, cancellationToken);
             _exists = true;

@@ -22,7 +22,7 @@ public sealed class BookTitleTests
     }
 
     [Fact]
-    public async Task The_model_is_told_which_book_it_answers_from_and_writes_queries_for()
+    public async Task The_prompts_for_answers_and_for_queries_name_the_book()
     {
         await using var app = new ChatApp { ["BOOK_TITLE"] = "Robots at Work" };
         await app.InitializeAsync();

@@ -101,7 +101,7 @@ public sealed class PostChatTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task Off_the_book_the_model_is_told_to_say_so_and_the_answer_is_not_grounded()
+    public async Task Without_passages_the_prompt_says_so_and_the_answer_is_not_grounded()
     {
         app.Model.Answer("The book does not cover this [1].");
 

@@ -45,7 +45,7 @@ public sealed class IngestKeyTests
     }
 
     [Fact]
-    public async Task In_development_without_a_key_a_proxy_cannot_open_it_by_telling_an_address_of_this_machine()
+    public async Task In_development_without_a_key_a_forwarded_loopback_address_does_not_open_ingest()
     {
         await using var host = await AuthHost.StartAsync("Development", ("TRUSTED_PROXIES", "127.0.0.0/8"));
 

@@ -64,7 +64,7 @@ public sealed class DatabaseUrlTests
     }
 
     [Fact]
-    public void What_the_address_leaves_open_survives_a_sleeping_server()
+    public void The_defaults_for_an_address_allow_for_a_suspended_server()
     {
         var settings = DatabaseUrl.Parse("postgres://u:p@h/db");
 
@@ -94,7 +94,7 @@ public sealed class DatabaseUrlTests
     [InlineData("Host=h;Bogus=hunter2")]
     [InlineData("Username=u;Password=hunter2")]
     [InlineData("")]
-    public void What_cannot_be_read_is_told_without_its_values(string url)
+    public void The_error_for_an_unreadable_address_does_not_repeat_it(string url)
     {
         var error = Assert.Throws<FormatException>(() => DatabaseUrl.Parse(url));
 

@@ -24,7 +24,7 @@ public sealed class BookFolderTests : IDisposable
     }
 
     [Fact]
-    public async Task What_has_a_pages_name_and_is_no_page_is_skipped_with_the_reason()
+    public async Task Files_that_are_not_pages_are_skipped_with_the_reason()
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "There is no mkfifo.");
         Write("book/a.md", "Text");

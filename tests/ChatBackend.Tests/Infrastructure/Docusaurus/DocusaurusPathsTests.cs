@@ -59,7 +59,7 @@ public sealed class DocusaurusPathsTests
     [InlineData("https://book.example/", "/", "https://book.example/a/")]
     [InlineData("https://org.example:8443/book/", "/docs/", "https://org.example:8443/book/docs/a/")]
     [InlineData("/book/", "/docs", "/book/docs/a/")]
-    public void The_site_decides_what_is_before_the_slug(string? baseUrl, string route, string expected) =>
+    public void The_sites_settings_decide_the_part_before_the_slug(string? baseUrl, string route, string expected) =>
         Assert.Equal(expected, DocusaurusPaths.Url("a/index.md", new(null, null, null), new()
         {
             BaseUrl = baseUrl is null ? null : new(baseUrl, UriKind.RelativeOrAbsolute),

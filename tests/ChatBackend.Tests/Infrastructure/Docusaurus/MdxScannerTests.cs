@@ -14,7 +14,7 @@ public sealed class MdxScannerTests
     ];
 
     [Fact]
-    public void Each_kind_of_span_is_told_from_the_others()
+    public void Each_kind_of_span_is_recognized()
     {
         const string Page =
             "import A from 'a';\n\n# Title {#id}\n\n:::tip[Look]\n\nRun `a <b>` for $x_1$ in <b>bold</b> {/* note */}\\{.\n\n:::\n\n```js\n<a>\n```\n\n$$\nx\n$$\n<style>p {}</style>\n";

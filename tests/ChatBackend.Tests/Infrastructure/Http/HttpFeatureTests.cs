@@ -68,7 +68,7 @@ public sealed class HttpFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
     }
 
     [Fact]
-    public async Task A_wrong_method_is_told_of_HEAD_and_HEAD_of_what_only_takes_POST_is_one()
+    public async Task Allow_lists_HEAD_beside_GET_and_HEAD_on_a_POST_route_is_405()
     {
         Assert.Equal(["GET", "HEAD"], (await app.Client.DeleteAsync("/health")).Content.Headers.Allow.Order());
         Assert.Equal(HttpStatusCode.MethodNotAllowed, (await SendAsync(HttpMethod.Head, "/chat")).StatusCode);

@@ -61,7 +61,7 @@ public sealed class ChatPromptTests
     }
 
     [Fact]
-    public void The_model_is_told_when_the_selection_is_not_in_the_book()
+    public void The_prompt_says_when_the_selection_is_not_in_the_book()
     {
         var question = Plain with { SelectedText = "marked words" };
 
@@ -77,7 +77,7 @@ public sealed class ChatPromptTests
     }
 
     [Fact]
-    public void The_model_is_told_when_the_book_has_nothing()
+    public void The_prompt_says_when_the_book_has_nothing()
     {
         Assert.Contains("The book has no passage on this question", ChatPrompt.Build("f", Plain, new([], null), [], 10_000)[1].Content);
     }

@@ -18,17 +18,17 @@ public sealed class FollowUpTests
     [InlineData("How do two ROS 2 nodes talk to each other?", false)]
     [InlineData("What is a Kalman filter and when should I use it?", false)]
     [InlineData("دو نوڈز آپس میں کیسے بات کرتے ہیں؟", false)]
-    public void A_question_without_a_subject_depends_on_the_turn_before(string question, bool leans) =>
-        Assert.Equal(leans, FollowUp.Leans(question, History));
+    public void A_question_without_a_subject_depends_on_the_turn_before(string question, bool refers) =>
+        Assert.Equal(refers, FollowUp.RefersToConversation(question, History));
 
     [Fact]
-    public void The_first_question_depends_on_no_turn() => Assert.False(FollowUp.Leans("and why?", []));
+    public void The_first_question_depends_on_no_turn() => Assert.False(FollowUp.RefersToConversation("and why?", []));
 
     [Theory]
     [InlineData("دو نوڈز آپس میں کیسے بات کرتے ہیں؟", true)]
     [InlineData("Wie sprechen zwei Knoten miteinander?", true)]
     [InlineData("How do nodes talk?", false)]
     [InlineData("12 + 34", false)]
-    public void A_question_in_another_language_is_told_from_an_English_one(string question, bool isForeign) =>
+    public void A_question_in_another_language_is_recognized(string question, bool isForeign) =>
         Assert.Equal(isForeign, FollowUp.IsForeign(question));
 }

@@ -147,7 +147,7 @@ public sealed class SmallTalkTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task The_next_follow_up_leans_on_the_question_before_it()
+    public async Task The_next_follow_up_refers_to_the_question_before_it()
     {
         await using var offline = new ChatApp { ["AI_PROVIDER"] = "offline" };
         await offline.InitializeAsync();
@@ -161,12 +161,12 @@ public sealed class SmallTalkTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public void No_question_leans_on_small_talk_and_its_answer()
+    public void No_question_refers_to_small_talk()
     {
         HistoryMessage[] history = [new(ModelRole.User, "hi"), new(ModelRole.Assistant, "Hello"), new(ModelRole.User, "What is a topic?"), new(ModelRole.Assistant, "A channel")];
 
         Assert.Equal(["What is a topic?", "A channel"], SmallTalk.Without(history).Select(m => m.Content));
-        Assert.False(FollowUp.Leans("and why?", SmallTalk.Without([.. history.Take(2)])));
+        Assert.False(FollowUp.RefersToConversation("and why?", SmallTalk.Without([.. history.Take(2)])));
     }
 
     private static string? Answer(string message) => SmallTalk.Answer(new(message, null, null), new SiteOptions());

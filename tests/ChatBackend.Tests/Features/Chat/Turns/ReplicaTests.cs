@@ -105,7 +105,7 @@ public sealed class ReplicaTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_turn_that_outlasts_SIGTERM_is_handed_on_and_its_reader_is_told_to_retry()
+    public async Task A_turn_that_outlasts_SIGTERM_is_released_and_its_reader_retries()
     {
         await using var old = Start(("ShutdownTimeoutSeconds", "8"));
         await old.WaitUntilReadyAsync();

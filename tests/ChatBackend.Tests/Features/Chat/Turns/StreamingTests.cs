@@ -117,7 +117,7 @@ public sealed class StreamingTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task A_turn_that_ended_streams_again_and_tells_an_EventSource_when_to_stop()
+    public async Task An_ended_turn_streams_again_and_ends_an_EventSource_with_204()
     {
         app.Model.Answer("Over topics [1].");
         var answer = await app.AnswerAsync(new { message = Question });

@@ -107,7 +107,7 @@ public sealed class TurnOrderTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task A_follow_up_leans_on_the_last_turn_that_was_answered()
+    public async Task A_follow_up_refers_to_the_last_turn_that_was_answered()
     {
         var session = Guid.NewGuid();
         await app.AnswerAsync(new { message = "What does a ROS 2 service answer?", session_id = session });

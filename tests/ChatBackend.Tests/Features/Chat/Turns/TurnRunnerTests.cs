@@ -206,7 +206,7 @@ public sealed class TurnRunnerTests
     }
 
     [Fact]
-    public async Task A_turn_that_outlasts_the_shutdown_is_handed_on_at_once_and_its_reader_is_told()
+    public async Task A_turn_that_outlasts_the_shutdown_is_released_at_once_and_its_reader_gets_server_stopping()
     {
         await using var app = new ChatApp();
         await app.InitializeAsync();

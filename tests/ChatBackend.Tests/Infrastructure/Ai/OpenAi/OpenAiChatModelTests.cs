@@ -452,7 +452,7 @@ public sealed class OpenAiChatModelTests
     }
 
     [Fact]
-    public async Task The_second_model_is_asked_once_and_the_first_ones_failure_is_told()
+    public async Task The_fallback_model_is_asked_once_and_the_first_failure_is_reported()
     {
         await using var stub = await StubOpenAi.StartAsync();
         stub.Fail(503, times: 3).Fail(500, times: 3);

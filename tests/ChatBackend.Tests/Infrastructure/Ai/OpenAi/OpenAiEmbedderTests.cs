@@ -34,7 +34,7 @@ public sealed class OpenAiEmbedderTests
     }
 
     [Fact]
-    public async Task Other_models_are_not_told_their_dimensions()
+    public async Task Dimensions_are_sent_only_to_models_that_accept_them()
     {
         await using var stub = await StubOpenAi.StartAsync();
         stub.Dimensions = 768;

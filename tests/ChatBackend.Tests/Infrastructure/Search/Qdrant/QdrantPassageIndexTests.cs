@@ -153,7 +153,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
 
         var failure = await Assert.ThrowsAsync<SearchException>(() => PutAsync(_qdrant.Another(new MeaningOfWords { Dimensions = 9 }), "size/b.md", "Another walrus."));
 
-        Assert.False(failure.IsAway);
+        Assert.False(failure.IsUnavailable);
         Assert.Contains("QDRANT_COLLECTION", failure.Message);
     }
 
@@ -239,7 +239,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         {
             Stub.When(r => r.Operation == operation && r.Query.Contains("wait=true", StringComparison.Ordinal), StubFault.Update(status));
             var failure = await Assert.ThrowsAsync<SearchException>(() => PutAsync(_qdrant.Index, "wait/a.md", "Another walrus."));
-            Assert.True(failure.IsAway);
+            Assert.True(failure.IsUnavailable);
             Assert.Equal("", (await _qdrant.Index.GetDocumentsAsync(None))["wait/a.md"]);
         }
 
@@ -254,7 +254,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
     [InlineData(400, false, 1)]
     [InlineData(401, false, 1)]
     [InlineData(307, false, 1)]
-    public async Task Errors_are_told_apart_and_only_those_that_may_pass_are_tried_again(int status, bool isAway, int requests)
+    public async Task Transient_errors_are_retried_and_others_are_not(int status, bool isUnavailable, int requests)
     {
         await PutAsync(_qdrant.Index, "errors/a.md", "A walrus.");
         var before = Queries();
@@ -262,12 +262,12 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
 
         var failure = await Assert.ThrowsAsync<SearchException>(() => _qdrant.Index.SearchAsync(new("walrus"), None));
 
-        Assert.Equal(isAway, failure.IsAway);
+        Assert.Equal(isUnavailable, failure.IsUnavailable);
         Assert.Equal(requests, Queries() - before);
-        Assert.Equal(isAway ? TimeSpan.FromSeconds(7) : null, failure.RetryAfter);
+        Assert.Equal(isUnavailable ? TimeSpan.FromSeconds(7) : null, failure.RetryAfter);
         var problem = ExceptionMapping.ToFailure(failure);
-        Assert.Equal(isAway ? 503 : 500, problem.Status);
-        Assert.Equal(isAway ? "search_unavailable" : "search_failed", problem.Code);
+        Assert.Equal(isUnavailable ? 503 : 500, problem.Status);
+        Assert.Equal(isUnavailable ? "search_unavailable" : "search_failed", problem.Code);
         foreach (var secret in (string[])[StubQdrant.UpstreamText, StubQdrant.Key, new Uri(Stub.Url).Authority])
             Assert.DoesNotContain(secret, failure + problem.Detail);
 
@@ -287,12 +287,12 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
     [Fact]
     public async Task Without_Qdrant_or_with_a_wrong_key_searches_fail_at_once()
     {
-        var away = await Assert.ThrowsAsync<SearchException>(() => _qdrant.Another(url: "http://127.0.0.1:1").SearchAsync(new("walrus"), None));
+        var refused = await Assert.ThrowsAsync<SearchException>(() => _qdrant.Another(url: "http://127.0.0.1:1").SearchAsync(new("walrus"), None));
         var locked = await Assert.ThrowsAsync<SearchException>(() => _qdrant.Another(key: "wrong").SearchAsync(new("walrus"), None));
 
-        Assert.True(away.IsAway);
-        Assert.False(locked.IsAway);
-        Assert.DoesNotContain("127.0.0.1", away.ToString());
+        Assert.True(refused.IsUnavailable);
+        Assert.False(locked.IsUnavailable);
+        Assert.DoesNotContain("127.0.0.1", refused.ToString());
     }
 
     [Fact]
