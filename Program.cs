@@ -1,6 +1,7 @@
 using System.Globalization;
 using ChatBackend.Features.Audits;
 using ChatBackend.Features.Chat;
+using ChatBackend.Features.Chat.Evaluation;
 using ChatBackend.Features.Home;
 using ChatBackend.Features.Ingest;
 using ChatBackend.Features.Insights;
@@ -41,7 +42,8 @@ catch (SettingsException e)
 }
 
 builder.Services.AddSingleton<IHostLifetime>(stop);
-builder.AddLogging();
+// The evaluation prints its measures on standard output.
+builder.AddLogging(toStandardError: args is ["eval", ..]);
 builder.AddTelemetry();
 builder.AddHttpRules();
 builder.AddHealth();
@@ -80,6 +82,8 @@ try
     await app.StartLocalDatabaseAsync(stop.Token);
     if (args is ["ingest", .. var rest])
         return await IngestFolder.RunAsync(app.Services, rest, stop.Token);
+    if (args is ["eval", .. var asked])
+        return await EvaluateAnswers.RunAsync(app.Services, asked, stop.Token);
     // Not canceled: the start is short, and a canceled start would be logged as errors.
     await app.StartAsync(CancellationToken.None);
     await app.WaitForShutdownAsync(stop.Token);
@@ -87,8 +91,8 @@ try
 }
 catch (OperationCanceledException) when (stop.Token.IsCancellationRequested)
 {
-    // A stop during the start is no error, but an ingest that was stopped is not complete.
-    return args is ["ingest", ..] ? 1 : 0;
+    // A stop during the start is no error, but a command that was stopped is not complete.
+    return args is ["ingest" or "eval", ..] ? 1 : 0;
 }
 catch (Exception e) when (e is LocalPostgresException or OptionsValidationException)
 {

@@ -6,10 +6,10 @@ using Serilog.Formatting.Json;
 
 namespace ChatBackend.Infrastructure.Observability;
 
-/// <summary>One line of JSON per event on standard output; docs/logging.md lists the events.</summary>
+/// <summary>One line of JSON per event on standard output, or on standard error; docs/logging.md lists the events.</summary>
 internal static class Logging
 {
-    public static void AddLogging(this WebApplicationBuilder builder)
+    public static void AddLogging(this WebApplicationBuilder builder, bool toStandardError = false)
     {
         var configuration = new LoggerConfiguration()
             .MinimumLevel.Information()
@@ -22,11 +22,13 @@ internal static class Logging
             .Enrich.With<TraceIdEnricher>()
             .Enrich.With<NoPathEnricher>();
 
+        LogEventLevel? toError = toStandardError ? LogEventLevel.Verbose : null;
         if (builder.Environment.IsDevelopment())
             configuration.WriteTo.Console(
-                outputTemplate: "{Timestamp:HH:mm:ss} {Level:u4} {Message:lj}{NewLine}{Exception}", formatProvider: CultureInfo.InvariantCulture);
+                outputTemplate: "{Timestamp:HH:mm:ss} {Level:u4} {Message:lj}{NewLine}{Exception}", formatProvider: CultureInfo.InvariantCulture,
+                standardErrorFromLevel: toError);
         else
-            configuration.WriteTo.Console(new JsonFormatter(renderMessage: true));
+            configuration.WriteTo.Console(new JsonFormatter(renderMessage: true), standardErrorFromLevel: toError);
 
         builder.Logging.ClearProviders();
         builder.Logging.AddSerilog(configuration.CreateLogger(), dispose: true);

@@ -77,6 +77,10 @@ internal sealed class QdrantClient : IDisposable
         }
     }
 
+    /// <summary>A collection that does not exist is no failure.</summary>
+    public Task DeleteCollectionAsync(CancellationToken cancellationToken) =>
+        SendAsync<bool?>(HttpMethod.Delete, "", null, WriteLimit, cancellationToken);
+
     public Task CreatePayloadIndexAsync(string field, string type, CancellationToken cancellationToken) =>
         WriteAsync(HttpMethod.Put, "/index?wait=true", new { FieldName = field, FieldSchema = type }, cancellationToken);
 

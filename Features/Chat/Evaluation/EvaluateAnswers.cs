@@ -1,0 +1,180 @@
+using System.Globalization;
+using ChatBackend.Infrastructure.Search;
+using Npgsql;
+using Spectre.Console;
+
+namespace ChatBackend.Features.Chat.Evaluation;
+
+/// <summary><c>ChatBackend eval &lt;questions.tsv&gt;</c>: asks questions whose answers are known, and measures what chat finds and answers.</summary>
+internal static class EvaluateAnswers
+{
+    private const string Usage =
+        """
+        Usage: ChatBackend eval <questions.tsv> [--min-recall <0..1>] [--min-refusal <0..1>] [options]
+               ChatBackend eval --beir <folder> [options]
+
+        A line of questions.tsv is a question, a tab, and the page or heading that answers it, or - for a question to refuse.
+          --min-recall <0..1>     exit with 1 if recall@3 is less
+          --min-refusal <0..1>    exit with 1 if a smaller share of the questions to refuse is refused
+          --beir <folder>         corpus.jsonl, queries.jsonl and qrels.tsv, in an index of its own that is dropped at the end
+          --unanswerable <file>   more questions to refuse, one per line (text, or JSON with "text"); may be repeated
+          --typos                 ask each answerable question again with one mistyped letter
+          --json                  print JSON, with the numbers of each question
+        """;
+
+    /// <returns>The exit code: 1 if a minimum is missed, a question fails, or the questions cannot be read or asked.</returns>
+    public static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken)
+    {
+        // Spectre.Console writes escape codes only to a terminal.
+        var output = AnsiConsole.Console;
+        try
+        {
+            return Options.Parse(args) is { } options
+                ? await RunAsync(services, options, output, Console.Error, cancellationToken)
+                : throw new EvaluationException(Usage);
+        }
+        catch (Exception e) when (Describe(e) is { } message && !cancellationToken.IsCancellationRequested)
+        {
+            await Console.Error.WriteLineAsync(message);
+            return 1;
+        }
+    }
+
+    private static async Task<int> RunAsync(
+        IServiceProvider services, Options options, IAnsiConsole output, TextWriter log, CancellationToken cancellationToken)
+    {
+        await using var scratch = options.Beir is null ? null : await ScratchIndex.CreateAsync(services, cancellationToken);
+        var asking = scratch?.Services ?? services;
+        var sets = new List<QuestionSet>();
+        if (options.Beir is { } folder)
+        {
+            var beir = await BeirFolder.ReadAsync(folder, cancellationToken);
+            await log.WriteLineAsync($"Indexing {beir.Documents.Count} documents...");
+            await scratch!.FillAsync(beir.Documents, cancellationToken);
+            sets.Add(beir.Questions);
+        }
+        else
+        {
+            var (answerable, refused) = await QuestionFile.ReadAsync(options.Questions!, cancellationToken);
+            if (await IsEmptyAsync(asking.GetRequiredService<IPassageIndex>(), cancellationToken))
+                throw new EvaluationException("The index is empty. Ingest the book first: ChatBackend ingest <folder>");
+            sets.AddRange(((QuestionSet[])[answerable, refused]).Where(s => s.Questions.Count > 0));
+        }
+
+        if (options.Typos)
+            sets.Insert(1, Typos.In(sets[0]));
+        foreach (var file in options.Unanswerable)
+            sets.Add(await QuestionFile.ReadUnanswerableAsync(file, cancellationToken));
+
+        var run = new EvaluationRun(asking, Depth: options.Beir is null ? null : Measures.Deepest);
+        var results = new List<SetResult>();
+        foreach (var set in sets)
+        {
+            await log.WriteLineAsync($"Asking {set.Questions.Count} questions ({set.Name})...");
+            results.Add(await run.AskAsync(set, results.FirstOrDefault(), cancellationToken));
+        }
+
+        var report = new Report(results, await run.TimeAsync(sets[0], cancellationToken));
+        if (options.Json)
+            await Console.Out.WriteLineAsync(report.ToJson());
+        else
+            report.Write(output);
+
+        var faults = Faults(report, options).ToArray();
+        foreach (var fault in faults)
+            await log.WriteLineAsync(fault);
+        return faults.Length == 0 ? 0 : 1;
+    }
+
+    private static IEnumerable<string> Faults(Report report, Options options)
+    {
+        if (report.Recall is { } recall && recall < options.MinRecall)
+            yield return string.Create(CultureInfo.InvariantCulture, $"recall@3 is {recall:0.000}, less than {options.MinRecall}.");
+        if (report.Refusal is { } refusal && refusal < options.MinRefusal)
+            yield return string.Create(CultureInfo.InvariantCulture, $"The share of refused questions is {refusal:0.000}, less than {options.MinRefusal}.");
+        foreach (var failed in report.Sets.SelectMany(s => s.Outcomes).Where(o => o.Failure is not null))
+            yield return $"{failed.Question.Id}: {failed.Failure}";
+    }
+
+    private static async Task<bool> IsEmptyAsync(IPassageIndex index, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await index.GetDocumentsAsync(cancellationToken)).Count == 0;
+        }
+        catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
+        {
+            return true;
+        }
+    }
+
+    private static string? Describe(Exception exception) => exception switch
+    {
+        NpgsqlException => $"The database cannot be used: {exception.Message}",
+        EvaluationException or SearchException or IOException or UnauthorizedAccessException => exception.Message,
+        _ => null,
+    };
+
+    private sealed record Options
+    {
+        public string? Questions { get; private set; }
+
+        public string? Beir { get; private set; }
+
+        public List<string> Unanswerable { get; } = [];
+
+        public bool Typos { get; private set; }
+
+        public bool Json { get; private set; }
+
+        public double? MinRecall { get; private set; }
+
+        public double? MinRefusal { get; private set; }
+
+        /// <summary>Null if the arguments are not as in <see cref="Usage"/>.</summary>
+        public static Options? Parse(IReadOnlyList<string> args)
+        {
+            var options = new Options();
+            var rest = new Queue<string>(args);
+            while (rest.TryDequeue(out var arg))
+            {
+                switch (arg)
+                {
+                    case "--json":
+                        options.Json = true;
+                        break;
+                    case "--typos":
+                        options.Typos = true;
+                        break;
+                    case "--beir" when rest.TryDequeue(out var folder):
+                        options.Beir = folder;
+                        break;
+                    case "--unanswerable" when rest.TryDequeue(out var file):
+                        options.Unanswerable.Add(file);
+                        break;
+                    case "--min-recall" when Share(rest) is { } share:
+                        options.MinRecall = share;
+                        break;
+                    case "--min-refusal" when Share(rest) is { } share:
+                        options.MinRefusal = share;
+                        break;
+                    case not ['-', ..] when options.Questions is null:
+                        options.Questions = arg;
+                        break;
+                    default:
+                        return null;
+                }
+            }
+
+            return options.Questions is null == options.Beir is null ? null : options;
+        }
+
+        private static double? Share(Queue<string> rest) =>
+            rest.TryDequeue(out var text) && double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out var share) && share is >= 0 and <= 1
+                ? share
+                : null;
+    }
+}
+
+/// <summary>Why an evaluation cannot run. The message is for the person who started it.</summary>
+internal sealed class EvaluationException(string message) : Exception(message);

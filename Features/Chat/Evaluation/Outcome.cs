@@ -1,0 +1,49 @@
+using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Infrastructure.Search;
+
+namespace ChatBackend.Features.Chat.Evaluation;
+
+/// <summary>What became of one question.</summary>
+/// <param name="Found">What the search found, also for a refused question; nothing for small talk.</param>
+/// <param name="Ranked">The same or, for a set in BEIR's layout, more of it.</param>
+/// <param name="Answer">Null if the question failed.</param>
+internal sealed record Outcome(AskedQuestion Question, IReadOnlyList<Passage> Found, IReadOnlyList<Passage> Ranked, Answer? Answer, string? Failure)
+{
+    public bool IsAnswered => Answer is { Grounding: not Grounding.None };
+
+    /// <summary>True if one typo turned an answer into a refusal, or a refusal into an answer.</summary>
+    public bool IsFlipped { get; init; }
+
+    /// <summary>The rank of the first passage that answers the question, from 1; null if none was found.</summary>
+    public int? Rank => Relevances.Index().FirstOrDefault(r => r.Item > 0) is { Item: > 0 } first ? first.Index + 1 : null;
+
+    /// <summary>The relevance of each page or heading in the order found. Further passages of one place are left out.</summary>
+    public IReadOnlyList<int> Relevances => field ??= [.. OncePerPlace()];
+
+    public double Coverage => Found.Select(p => p.Coverage).DefaultIfEmpty(0).Max();
+
+    public double? Similarity => Found.Max(p => p.Similarity);
+
+    public int CitedRightly => Answer?.Citations.Count(c => Found.Any(p => p.Url == c.Url && Question.Places.Any(place => place.IsPageOf(p)))) ?? 0;
+
+    private IEnumerable<int> OncePerPlace()
+    {
+        var seen = new HashSet<Place>();
+        foreach (var passage in Ranked)
+            if (Question.Places.FirstOrDefault(p => p.Holds(passage)) is not { } place)
+                yield return 0;
+            else if (seen.Add(place))
+                yield return place.Relevance;
+    }
+}
+
+internal sealed record SetResult(QuestionSet Set, IReadOnlyList<Outcome> Outcomes)
+{
+    public double Share(Func<Outcome, bool> isSo) => Outcomes.Count == 0 ? 0 : (double)Outcomes.Count(isSo) / Outcomes.Count;
+
+    public double Share(Grounding grounding) => Share(o => o.Answer?.Grounding == grounding);
+
+    /// <summary>Of all citations, the share that leads to a page that answers the question; null without citations.</summary>
+    public double? RightCitations =>
+        Outcomes.Sum(o => o.Answer?.Citations.Count ?? 0) is > 0 and var all ? (double)Outcomes.Sum(o => o.CitedRightly) / all : null;
+}
