@@ -35,6 +35,17 @@ public sealed class MarkdownChunkerTests
     public void The_title_is_the_front_matters_then_the_first_headings_then_the_files(string path, string content, string title) =>
         Assert.Equal(title, Chunker().Document(path, content).Title);
 
+    [Theory]
+    [InlineData("Arabic", "يحافظ الروبوت على توازنه بمساعدة حساسات في قدميه وفي وركه.")]
+    [InlineData("Urdu", "روبوٹ اپنے پیروں میں لگے سینسروں کی مدد سے اپنا توازن برقرار رکھتا ہے۔")]
+    [InlineData("Russian", "Робот сохраняет равновесие с помощью датчиков в ступнях и в тазу.")]
+    public void Prose_of_another_script_is_cut_by_its_own_tokens_per_character(string language, string sentence)
+    {
+        var prose = string.Join(' ', Enumerable.Repeat(sentence, 100));
+
+        Assert.All(Document(prose).Chunks.SkipLast(1), chunk => Assert.True(chunk.Text.Length is > 850 and < 1400, $"{language}: {chunk.Text.Length}"));
+    }
+
     [Fact]
     public void A_first_heading_that_differs_from_the_title_is_kept() =>
         Assert.Equal(["Other"], Assert.Single(Document("---\ntitle: Robots\n---\n# Other\n\nText").Chunks).HeadingPath);
