@@ -47,7 +47,6 @@ builder.AddLogging(toStandardError: args is ["eval", ..]);
 builder.AddTelemetry();
 builder.AddHttpRules();
 builder.AddHealth();
-builder.AddRateLimits();
 builder.AddAuth();
 builder.AddDatabase();
 builder.AddAi();

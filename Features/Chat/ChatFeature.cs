@@ -1,6 +1,7 @@
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using FluentValidation;
 
@@ -10,8 +11,7 @@ internal static class ChatFeature
 {
     public static void AddChat(this WebApplicationBuilder builder)
     {
-        builder.Services.AddOptions<AnsweringOptions>().Bind(builder.Configuration).ValidateDataAnnotations().ValidateOnStart();
-        builder.Services.AddOptions<TurnOptions>().BindConfiguration(TurnOptions.Section).ValidateDataAnnotations().ValidateOnStart();
+        builder.BindOptions<TurnOptions>("Turns");
         builder.Services.AddSingleton<IValidator<ChatRequest>, ChatRequestValidator>();
         builder.Services.AddSingleton<IValidator<FeedbackRequest>, FeedbackRequestValidator>();
         builder.Services.AddSingleton<Retrieval>();

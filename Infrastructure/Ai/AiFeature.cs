@@ -1,6 +1,7 @@
 using System.Text;
 using ChatBackend.Infrastructure.Ai.Offline;
 using ChatBackend.Infrastructure.Ai.OpenAi;
+using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Health;
 using Microsoft.Extensions.Options;
 
@@ -11,11 +12,11 @@ internal static class AiFeature
     /// <summary>Registers <see cref="IChatModel"/> and <see cref="IEmbedder"/>, unless offline: their users take them as optional.</summary>
     public static void AddAi(this WebApplicationBuilder builder)
     {
-        builder.Services.Configure<AiOptions>(builder.Configuration);
-        builder.Services.AddOptions<ModelLimits>().BindConfiguration(nameof(ModelLimits)).ValidateDataAnnotations().ValidateOnStart();
+        var options = builder.BindOptions<AiOptions>();
+        builder.BindOptions<ModelLimits>(nameof(ModelLimits));
 
         builder.Services.AddSingleton<OfflineAnswerer>();
-        if (IsOffline(builder.Configuration.Get<AiOptions>() ?? new(), builder.Environment.IsDevelopment()))
+        if (IsOffline(options, builder.Environment.IsDevelopment()))
         {
             builder.Services.AddSingleton(new Dependency("model", IsRequired: false, _ => Task.FromResult("offline")));
             return;

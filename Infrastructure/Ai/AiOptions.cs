@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace ChatBackend.Infrastructure.Ai;
 
 internal sealed class AiOptions
@@ -17,23 +19,27 @@ internal sealed class AiOptions
     [ConfigurationKeyName("OPENAI_BASE_URL")]
     public Uri? BaseUrl { get; set; }
 
-    [ConfigurationKeyName("OPENAI_CHAT_MODEL")]
+    [ConfigurationKeyName("OPENAI_CHAT_MODEL"), Required]
     public string ChatModel { get; set; } = "gpt-4o-mini";
 
     /// <summary>The model that answers when the first one fails; none by default.</summary>
     [ConfigurationKeyName("OPENAI_FALLBACK_MODEL")]
     public string? FallbackModel { get; set; }
 
-    [ConfigurationKeyName("OPENAI_EMBEDDING_MODEL")]
+    [ConfigurationKeyName("OPENAI_EMBEDDING_MODEL"), Required]
     public string EmbeddingModel { get; set; } = "text-embedding-3-small";
 
-    [ConfigurationKeyName("OPENAI_EMBEDDING_DIMENSIONS")]
+    [ConfigurationKeyName("OPENAI_EMBEDDING_DIMENSIONS"), Range(1, 16_384)]
     public int EmbeddingDimensions { get; set; } = 1536;
 
-    [ConfigurationKeyName("MODEL_MAX_OUTPUT_TOKENS")]
+    [ConfigurationKeyName("MODEL_MAX_OUTPUT_TOKENS"), Range(1, 100_000)]
     public int MaxOutputTokens { get; set; } = DefaultMaxOutputTokens;
 
+    /// <summary>The most tokens of a prompt; the oldest messages of the history are left out first.</summary>
+    [ConfigurationKeyName("MODEL_CONTEXT_TOKENS"), Range(1_000, 1_000_000)]
+    public int ContextTokens { get; set; } = 12_000;
+
     /// <summary>Seconds that one answer may take, all attempts together.</summary>
-    [ConfigurationKeyName("MODEL_TIMEOUT_SECONDS")]
+    [ConfigurationKeyName("MODEL_TIMEOUT_SECONDS"), Range(1, 600)]
     public int TimeoutSeconds { get; set; } = 60;
 }

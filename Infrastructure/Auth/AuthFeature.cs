@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using Microsoft.AspNetCore.Authentication;
 using Microsoft.AspNetCore.Authorization;
@@ -33,7 +34,7 @@ internal static class AuthFeature
 
     public static void AddAuth(this WebApplicationBuilder builder)
     {
-        builder.Services.Configure<AuthOptions>(builder.Configuration);
+        builder.BindOptions<AuthOptions>();
         builder.Services.AddSingleton<JsonWebKeySet>();
         builder.Services.AddSingleton<TokenVerifier>();
         // Not AddAuthentication: it adds data protection, which writes keys to disk that nothing here uses.

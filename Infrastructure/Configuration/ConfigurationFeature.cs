@@ -11,8 +11,19 @@ internal static class ConfigurationFeature
         if (problems.Count > 0)
             throw new SettingsException(problems);
 
+        var shutdown = builder.BindOptions<ShutdownOptions>("Shutdown");
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = shutdown.Timeout);
         // [::] is every interface, including IPv6: Railway's private network uses IPv6.
         builder.WebHost.UseUrls($"http://[::]:{builder.Configuration["PORT"] ?? SettingsTable.DefaultPort}");
+    }
+
+    /// <summary>Binds an options class to its section, or to the environment variables that its properties name, and validates it at start.</summary>
+    /// <returns>The values, for choices before the start.</returns>
+    public static T BindOptions<T>(this WebApplicationBuilder builder, string? section = null) where T : class, new()
+    {
+        IConfiguration source = section is null ? builder.Configuration : builder.Configuration.GetSection(section);
+        builder.Services.AddOptions<T>().Bind(source).ValidateDataAnnotations().ValidateOnStart();
+        return source.Get<T>() ?? new();
     }
 }
 

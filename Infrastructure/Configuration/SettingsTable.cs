@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+using System.Reflection;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
@@ -12,7 +14,7 @@ internal static class SettingsTable
     public const string DefaultPort = "8000";
 
     private static readonly AiOptions Ai = new();
-    private static readonly RateLimitOptions Limits = new();
+    private static readonly SiteOptions Site = new();
 
     public static IReadOnlyList<Setting> All { get; } =
     [
@@ -23,25 +25,25 @@ internal static class SettingsTable
         new("OPENAI_CHAT_MODEL", "the model that answers", Ai.ChatModel, NoProblem),
         new("OPENAI_FALLBACK_MODEL", "the model that answers when the first one fails", "none", NoProblem),
         new("OPENAI_EMBEDDING_MODEL", "the embedding model (with Qdrant)", Ai.EmbeddingModel, NoProblem),
-        new("OPENAI_EMBEDDING_DIMENSIONS", "the dimensions of an embedding", $"{Ai.EmbeddingDimensions}", Number(1, 16_384)),
-        new("MODEL_TIMEOUT_SECONDS", "how long one answer may take with all its attempts, in seconds", $"{Ai.TimeoutSeconds}", Number(1, 600)),
-        new("MODEL_MAX_OUTPUT_TOKENS", "the longest answer, in tokens; longer ones are cut", $"{Ai.MaxOutputTokens}", Number(1, 100_000)),
-        new("MODEL_CONTEXT_TOKENS", "how many tokens of history and passages a prompt may contain", "12000", Number(1_000, 1_000_000)),
+        Number<AiOptions>("OPENAI_EMBEDDING_DIMENSIONS", "the dimensions of an embedding"),
+        Number<AiOptions>("MODEL_TIMEOUT_SECONDS", "how long one answer may take with all its attempts, in seconds"),
+        Number<AiOptions>("MODEL_MAX_OUTPUT_TOKENS", "the longest answer, in tokens; longer ones are cut"),
+        Number<AiOptions>("MODEL_CONTEXT_TOKENS", "how many tokens of history and passages a prompt may contain"),
         new("QDRANT_URL", "Qdrant's REST address", "the embedded index in PostgreSQL", HttpUrl),
         new("QDRANT_API_KEY", "Qdrant's API key", "none", NoProblem) { IsSecret = true },
         new("QDRANT_COLLECTION", "the collection with the book", new QdrantOptions().Collection, NoProblem),
         new("FRONTEND_URL", $"allowed origins, comma-separated, besides {CrossOrigin.Docusaurus}; * for all", "development: all", Origins),
         new("SITE_BASE_URL", "where the book is published, for citations", "relative addresses", HttpUrl),
-        new("DOCS_ROUTE", "Docusaurus' routeBasePath of the docs", new SiteOptions().DocsRoute, Route),
+        new("DOCS_ROUTE", "Docusaurus' routeBasePath of the docs", Site.DocsRoute, Route),
         new("BOOK_TITLE", "the book's title, as answers name it", "the sample book's, where it is on; else the book", Title),
-        new("BOOK_LANGUAGE", "the book's language (BCP 47); questions in others are translated for search", "en", Language),
+        new("BOOK_LANGUAGE", "the book's language (BCP 47); questions in others are translated for search", Site.BookLanguage, Language),
         new("AUTH_ISSUER", "the issuer of the readers' tokens (iss)", "not checked", NoProblem),
         new("AUTH_AUDIENCE", "the audience of the tokens (aud)", "not checked", NoProblem),
         new("AUTH_JWKS_URL", "the issuer's public keys (EdDSA, ES256, RS256)", "none; development: dotnet user-jwts", HttpsUrl),
         new("AUTH_SECRET", "a secret shared with the issuer (HS256), at least 32 bytes", "none", AtLeast32Bytes) { IsSecret = true },
         new("INGEST_API_KEY", "the key for endpoints of the book's authors, such as insights", "development: open on loopback; else closed", NoProblem) { IsSecret = true },
-        new("RATE_LIMIT_CHAT", "chat requests and summaries of audits per minute and client; 0: no limit", $"{Limits.Chat}", Number(0, 1_000_000)),
-        new("RATE_LIMIT_SEARCH", "searches per minute and client; 0: no limit", $"{Limits.Search}", Number(0, 1_000_000)),
+        Number<RateLimitOptions>("RATE_LIMIT_CHAT", "chat requests and summaries of audits per minute and client; 0: no limit"),
+        Number<RateLimitOptions>("RATE_LIMIT_SEARCH", "searches per minute and client; 0: no limit"),
         new("TRUSTED_PROXIES", "networks (CIDR, comma-separated) of the proxies whose X-Forwarded-For or X-Real-IP is trusted", $"none; on Railway: {TrustedProxies.OfRailway}", Networks),
         new("SAMPLE_BOOK", "on: ingest sample-book/ at start; off: do not", "development: on; else off", OneOf("on", "off")),
         new("AUDITS", "off: no audit endpoints, to which anybody may write", "on", OneOf("on", "off")),
@@ -124,6 +126,14 @@ internal static class SettingsTable
     private static Func<string, string?> OneOf(params string[] words) =>
         value => words.Contains(value) ? null : $"it is neither {string.Join(" nor ", words)}";
 
-    private static Func<string, string?> Number(int from, int to) =>
-        value => int.TryParse(value, out var number) && number >= from && number <= to ? null : $"it is not a number from {from} to {to}";
+    private static Func<string, string?> Number(object from, object to) =>
+        value => int.TryParse(value, out var number) && number >= (int)from && number <= (int)to ? null : $"it is not a number from {from} to {to}";
+
+    /// <summary>A number with the default and the range of its property.</summary>
+    private static Setting Number<T>(string name, string meaning) where T : new()
+    {
+        var property = typeof(T).GetProperties().Single(p => p.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name == name);
+        var range = property.GetCustomAttribute<RangeAttribute>()!;
+        return new(name, meaning, $"{property.GetValue(new T())}", Number(range.Minimum, range.Maximum));
+    }
 }

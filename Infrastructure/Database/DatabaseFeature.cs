@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Health;
 using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
@@ -13,7 +14,7 @@ internal static class DatabaseFeature
     {
         DefaultTypeMap.MatchNamesWithUnderscores = true;
 
-        builder.Services.Configure<DatabaseOptions>(builder.Configuration);
+        builder.BindOptions<DatabaseOptions>();
         builder.Services.AddSingleton<LocalPostgres>();
         builder.Services.AddSingleton(services => DatabaseUrl.Parse(
             services.GetRequiredService<IOptions<DatabaseOptions>>().Value.Url

@@ -1,20 +1,25 @@
+using System.ComponentModel.DataAnnotations;
 using System.Text.RegularExpressions;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
-/// <summary>The book's title, and the address where it is published, to which citations link.</summary>
+/// <summary>The book's title and language, and the address where it is published, to which citations link.</summary>
 internal sealed partial class SiteOptions
 {
     /// <summary>The book's title in plain text; null if unknown.</summary>
     [ConfigurationKeyName("BOOK_TITLE")]
     public string? BookTitle { get; set; }
 
+    /// <summary>A BCP 47 tag. Questions in another language are translated for the search.</summary>
+    [ConfigurationKeyName("BOOK_LANGUAGE"), Required]
+    public string BookLanguage { get; set; } = "en";
+
     /// <summary>The site's address with its base path; null makes citations relative to the site.</summary>
     [ConfigurationKeyName("SITE_BASE_URL")]
     public Uri? BaseUrl { get; set; }
 
     /// <summary>Docusaurus' <c>routeBasePath</c> of the docs plugin; <c>/</c> serves the docs at the root.</summary>
-    [ConfigurationKeyName("DOCS_ROUTE")]
+    [ConfigurationKeyName("DOCS_ROUTE"), Required]
     public string DocsRoute { get; set; } = "/docs";
 
     /// <summary>The book's title in italics, for a sentence of Markdown; <paramref name="otherwise"/> without a title.</summary>

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Http.Json;
 using ChatBackend.Infrastructure.Http.Problems;
 using FluentValidation;
@@ -25,13 +26,11 @@ internal static class HttpFeature
 
         builder.Services.ConfigureHttpJsonOptions(ConfigureJson);
         builder.Services.Configure<RouteHandlerOptions>(options => options.ThrowOnBadRequest = true);
-        // Answers in flight get 40 s, then 5 s to hand the others on (TurnLeases). Platforms kill after 60 s (compose.yaml, railway.ts).
-        builder.Services.Configure<HostOptions>(options =>
-            options.ShutdownTimeout = TimeSpan.FromSeconds(builder.Configuration.GetValue("ShutdownTimeoutSeconds", 45)));
         ValidatorOptions.Global.LanguageManager.Enabled = false;
 
         ErrorHandling.AddErrorHandling(builder.Services);
         builder.AddCrossOrigin();
+        builder.AddRateLimits(builder.BindOptions<RateLimitOptions>());
         builder.Services.AddSingleton(TimeProvider.System);
     }
 

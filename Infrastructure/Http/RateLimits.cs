@@ -11,9 +11,8 @@ internal static class RateLimits
     public const string Chat = "RATE_LIMIT_CHAT";
     public const string Search = "RATE_LIMIT_SEARCH";
 
-    public static void AddRateLimits(this WebApplicationBuilder builder)
+    public static void AddRateLimits(this WebApplicationBuilder builder, RateLimitOptions options)
     {
-        var options = builder.Configuration.Get<RateLimitOptions>() ?? new();
         // Handlers acquire this one themselves: only they can tell a retry, which is free, from a new question.
         builder.Services.AddKeyedSingleton(Chat, (_, _) => PartitionedRateLimiter.Create<HttpContext, string>(context => Partition(context, options.Chat)));
         builder.Services.AddRateLimiter(limiter =>

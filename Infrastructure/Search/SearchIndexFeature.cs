@@ -1,4 +1,5 @@
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Health;
 using ChatBackend.Infrastructure.Search.Postgres;
@@ -13,14 +14,13 @@ internal static class SearchIndexFeature
 {
     public static void AddPassageIndex(this WebApplicationBuilder builder)
     {
-        builder.Services.Configure<SiteOptions>(builder.Configuration);
-        if (builder.Configuration.Get<QdrantOptions>() is not { Url: not null })
+        builder.BindOptions<SiteOptions>();
+        if (builder.BindOptions<QdrantOptions>().Url is null)
         {
             builder.Services.AddSingleton<IPassageIndex>(services => new PostgresPassageIndex(services.GetRequiredService<NpgsqlDataSource>()));
             return;
         }
 
-        builder.Services.Configure<QdrantOptions>(builder.Configuration);
         builder.Services.AddSingleton<QdrantClient>();
         // In offline mode there is no embedder, so only words are searched.
         builder.Services.AddSingleton(services => new QdrantDocuments(

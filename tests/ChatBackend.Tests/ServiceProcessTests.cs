@@ -66,6 +66,8 @@ public sealed class ServiceProcessTests : IAsyncLifetime
 
     [Theory]
     [InlineData("ModelLimits__BreakerRatio", "50", "BreakerRatio must be between 0.01 and 1")]
+    [InlineData("ModelLimits__Connect", "00:00:00", "Connect must be between 00:00:00.0010000 and 01:00:00")]
+    [InlineData("Shutdown__Timeout", "00:00:05", "Timeout must be between 00:00:06 and 00:10:00")]
     [InlineData("Turns__Lease", "00:00:00", "Lease must be between 00:00:00.1000000 and 01:00:00")]
     public async Task The_service_does_not_start_with_an_option_out_of_range(string setting, string value, string problem)
     {

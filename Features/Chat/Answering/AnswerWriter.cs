@@ -9,7 +9,7 @@ namespace ChatBackend.Features.Chat.Answering;
 
 /// <param name="model">Null where no model is configured: the answer then quotes the book.</param>
 internal sealed class AnswerWriter(
-    Retrieval retrieval, OfflineAnswerer offline, IOptions<AnsweringOptions> options, IOptions<AiOptions> ai, IOptions<SiteOptions> site,
+    Retrieval retrieval, OfflineAnswerer offline, IOptions<AiOptions> ai, IOptions<SiteOptions> site,
     TimeProvider time, IChatModel? model = null)
 {
     private const int Halvings = 2;
@@ -87,7 +87,7 @@ internal sealed class AnswerWriter(
     private async IAsyncEnumerable<ModelPiece> AskAsync(
         IChatModel model, Question question, Conversation conversation, Retrieved found, long begun, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var tokens = options.Value.ContextTokens;
+        var tokens = ai.Value.ContextTokens;
         var passages = found.Passages;
         for (var attempt = 0; ; attempt++)
         {

@@ -2,9 +2,13 @@ using ChatBackend.Infrastructure.Ai;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <param name="History">The messages before the question, oldest first, at most nine.</param>
+/// <param name="History">The messages before the question, oldest first.</param>
 /// <param name="Profile">The reader; null without a profile.</param>
-internal sealed record Conversation(IReadOnlyList<HistoryMessage> History, ReaderProfile? Profile);
+internal sealed record Conversation(IReadOnlyList<HistoryMessage> History, ReaderProfile? Profile)
+{
+    /// <summary>The most messages of a prompt, the question included.</summary>
+    public const int MaxMessages = 10;
+}
 
 internal sealed record HistoryMessage(ModelRole Role, string Content, bool IsCut = false)
 {

@@ -10,9 +10,11 @@ internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passa
 
 /// <param name="model">Null where no model is configured: questions are then not rewritten.</param>
 internal sealed class Retrieval(
-    IPassageIndex index, IOptions<AnsweringOptions> options, IOptions<AiOptions> ai, IOptions<SiteOptions> site, ILogger<Retrieval> log,
+    IPassageIndex index, IOptions<AiOptions> ai, IOptions<SiteOptions> site, ILogger<Retrieval> log,
     IChatModel? model = null)
 {
+    public const int MaxPassages = 6;
+
     /// <summary>A passage that covers a smaller share of the question's weight is unrelated, and the model is not shown it.</summary>
     private const double Related = 0.3;
 
@@ -55,7 +57,7 @@ internal sealed class Retrieval(
     // Only English is recognized. For a book in another language, any question may be foreign.
     private bool MayBeForeign(string question) => Language.TwoLetterISOLanguageName != "en" || FollowUp.IsForeign(question);
 
-    private CultureInfo Language => CultureInfo.GetCultureInfo(options.Value.BookLanguage);
+    private CultureInfo Language => CultureInfo.GetCultureInfo(site.Value.BookLanguage);
 
     /// <summary>If the book contains the selected text, the passages around it are the sources, whatever the question says.
     /// Other text (a translation, a stack trace) would outweigh the question, so only the question is searched for.</summary>
@@ -65,14 +67,14 @@ internal sealed class Retrieval(
         {
             var both = $"{text}\n{Beginning(selected)}";
             var found = await index.SearchAsync(
-                new(both, AnsweringOptions.Passages) { SelectedText = selected, PageUrl = question.PageUrl }, cancellationToken);
+                new(both, MaxPassages) { SelectedText = selected, PageUrl = question.PageUrl }, cancellationToken);
             if (found.Any(p => p.HoldsSelection))
                 return new(both, found, IsStrong: true);
             if (!isAnswerable)
                 return Judge(both, found);
         }
 
-        return Judge(text, await index.SearchAsync(new(text, AnsweringOptions.Passages) { PageUrl = question.PageUrl }, cancellationToken));
+        return Judge(text, await index.SearchAsync(new(text, MaxPassages) { PageUrl = question.PageUrl }, cancellationToken));
     }
 
     private Retrieved Judge(string search, IReadOnlyList<Passage> found)

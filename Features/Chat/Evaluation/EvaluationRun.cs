@@ -32,7 +32,7 @@ internal sealed record EvaluationRun(IServiceProvider Services, int? Depth)
         foreach (var question in set.Questions.Where((_, i) => i % step == 0).Take(TimedQuestions))
         {
             var begun = time.GetTimestamp();
-            await index.SearchAsync(new(question.Text, AnsweringOptions.Passages), cancellationToken);
+            await index.SearchAsync(new(question.Text, Retrieval.MaxPassages), cancellationToken);
             taken.Add(time.GetElapsedTime(begun).TotalMilliseconds);
         }
 

@@ -17,7 +17,7 @@ internal sealed record Report(IReadOnlyList<SetResult> Sets, double[] Millisecon
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
 
-    private bool IsDeep => Sets.Any(s => s.Outcomes.Any(o => o.Ranked.Count > AnsweringOptions.Passages));
+    private bool IsDeep => Sets.Any(s => s.Outcomes.Any(o => o.Ranked.Count > Retrieval.MaxPassages));
 
     /// <summary>recall@3 of the answerable questions; null without any.</summary>
     public double? Recall => Sets.FirstOrDefault(s => s.Set.IsAnswerable) is { } set ? Mean(set, o => RecallAt(o, 3)) : null;

@@ -39,7 +39,7 @@ internal static class ConversationSql
     {
         var row = await database.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<Row>(new(
-                Sql, new { turn.Id, turn.UserId, HistoryLimit = AnsweringOptions.HistoryMessages - 1 }, cancellationToken: cancellationToken)),
+                Sql, new { turn.Id, turn.UserId, HistoryLimit = Conversation.MaxMessages - 1 }, cancellationToken: cancellationToken)),
             cancellationToken);
         return row is null ? null : Read(row.History, row.Profile);
     }

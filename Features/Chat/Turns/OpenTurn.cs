@@ -45,7 +45,7 @@ internal static class OpenTurn
             Hash = SHA256.HashData(Encoding.UTF8.GetBytes(request)),
             Process = process,
             options.Lease,
-            HistoryLimit = AnsweringOptions.HistoryMessages - 1,
+            HistoryLimit = Conversation.MaxMessages - 1,
         };
 
         try

@@ -4,8 +4,6 @@ namespace ChatBackend.Features.Chat.Turns;
 
 internal sealed class TurnOptions
 {
-    public const string Section = "Turns";
-
     public const int MaxTakeovers = 3;
 
     [Range(typeof(TimeSpan), "00:00:00.100", "01:00:00")]

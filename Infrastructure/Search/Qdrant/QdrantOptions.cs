@@ -1,3 +1,5 @@
+using System.ComponentModel.DataAnnotations;
+
 namespace ChatBackend.Infrastructure.Search.Qdrant;
 
 /// <summary>The Qdrant server. Without a URL, the index in PostgreSQL is used.</summary>
@@ -11,6 +13,6 @@ internal sealed class QdrantOptions
     [ConfigurationKeyName("QDRANT_API_KEY")]
     public string? ApiKey { get; set; }
 
-    [ConfigurationKeyName("QDRANT_COLLECTION")]
+    [ConfigurationKeyName("QDRANT_COLLECTION"), Required]
     public string Collection { get; set; } = "textbook";
 }

@@ -107,7 +107,7 @@ public sealed class ReplicaTests : IAsyncLifetime
     [Fact]
     public async Task A_turn_that_outlasts_SIGTERM_is_released_and_its_reader_retries()
     {
-        await using var old = Start(("ShutdownTimeoutSeconds", "8"));
+        await using var old = Start(("Shutdown__Timeout", "00:00:08"));
         await old.WaitUntilReadyAsync();
         var gate = _service.Model.AnswerInTwo("Half an", "answer.");
         var request = new HttpRequestMessage(HttpMethod.Post, "/chat") { Content = JsonContent.Create(new { message = Question }), Headers = { { "Accept", "text/event-stream" } } };
