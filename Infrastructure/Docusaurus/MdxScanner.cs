@@ -39,24 +39,32 @@ internal readonly record struct MdxSpan(MdxKind Kind, int Start, int End);
 /// <remarks>Takes linear time: a tag or a comment without an end is text, and the search for ends is limited.</remarks>
 internal sealed class MdxScanner
 {
-    private const int LongestTag = 20_000;
     private const int LongestCodeSpan = 2_000;
 
     private static readonly SearchValues<char> Special = SearchValues.Create("\\`$<{\n");
     private static readonly SearchValues<char> ExpressionStop = SearchValues.Create("\\`$<{}\n");
+    private static readonly SearchValues<char> UnquotedStop = SearchValues.Create(" \t\n>\"'`=<{}");
     private static readonly HashSet<string> WordlessTags = new(["script", "style", "svg"], StringComparer.Ordinal);
 
     private readonly string _source;
     private readonly List<MdxSpan> _spans = [];
     private int _position;
     private int _admonitions;
-    private int _allowance = 4_000_000;
+    private int _lineContent;
+    private int _blankLine = -1;
+
+    // How many characters may still be read for tags that turn out not to be tags.
+    private long _allowance;
     private bool _isAfterBreak = true;
     private bool _noCommentEnd;
     private bool _noHtmlCommentEnd;
     private bool _noModuleEnd;
 
-    private MdxScanner(string source) => _source = source;
+    private MdxScanner(string source)
+    {
+        _source = source;
+        _allowance = 4_000_000 + (32L * source.Length);
+    }
 
     /// <summary>Each span begins where the span before it ends.</summary>
     /// <param name="source">The page without its front matter, with line feeds only.</param>
@@ -251,6 +259,7 @@ internal sealed class MdxScanner
         var index = _position;
         var lineEnd = index;
         var shows = false;
+        _lineContent = index + PrefixLength(Line(index), withListMarkers: true);
 
         while (_source.AsSpan(index).IndexOfAny(Special) is var next and >= 0 && _source[index + next] != '\n')
         {
@@ -341,7 +350,7 @@ internal sealed class MdxScanner
 
     private int TagEnd(int start)
     {
-        var limit = Math.Min(_source.Length, start + Math.Min(LongestTag, _allowance));
+        var limit = (int)Math.Min(_source.Length, start + Math.Max(0, _allowance));
         var index = start + 1;
         var isClosing = index < limit && _source[index] == '/';
         if (isClosing)
@@ -352,37 +361,95 @@ internal sealed class MdxScanner
             index++;
 
         var name = _source[nameStart..index];
-        if (name.Length > 0 && (!char.IsAsciiLetter(name[0]) || name[^1] == ':' || index >= limit || !(char.IsWhiteSpace(_source[index]) || _source[index] is '/' or '>' or '{')))
+        if (index >= limit || (name.Length == 0 && _source[index] != '>'))
+            return -1;
+        if (name.Length > 0 && (!char.IsAsciiLetter(name[0]) || name[^1] == ':' || !(char.IsWhiteSpace(_source[index]) || _source[index] is '/' or '>' or '{')))
             return -1;
 
-        // Attributes are names, quoted values and {expressions}. A "<" or a comma among them means that this is not a tag.
-        for (; index < limit; index++)
-        {
-            switch (_source[index])
-            {
-                case '>':
-                    return !isClosing && _source[index - 1] != '/' && WordlessTags.Contains(name) ? ElementEnd(name, index + 1) : index + 1;
-                case '"' or '\'':
-                    index = _source.IndexOf(_source[index], index + 1, limit - index - 1);
-                    break;
-                case '{':
-                    index = ExpressionEnd(index, limit);
-                    break;
-                case '<' or ',' or ';' or '}' or '(' or ')':
-                    index = -1;
-                    break;
-                case '\n' when index + 1 < limit && _source[index + 1] == '\n':
-                    index = -1;
-                    break;
-            }
+        // MDX allows blank lines in a tag only where the tag begins its line.
+        var end = AttributesEnd(index, start == _lineContent ? limit : Math.Min(limit, BlankLine(start)));
+        if (end < 0)
+            return -1;
 
-            if (name.Length == 0 || index < 0)
+        return !isClosing && _source[end - 1] != '/' && WordlessTags.Contains(name) ? ElementEnd(name, end + 1) : end + 1;
+    }
+
+    private int BlankLine(int start)
+    {
+        if (_blankLine < start)
+            _blankLine = _source.IndexOf("\n\n", start, StringComparison.Ordinal) is var blank and >= 0 ? blank : _source.Length;
+
+        return _blankLine;
+    }
+
+    // Attributes are names, names with a value, and {expressions}. Anything else means that this is not a tag.
+    private int AttributesEnd(int start, int limit)
+    {
+        var index = start;
+
+        while (index < limit && _source[index] != '>')
+        {
+            var next = _source[index] switch
+            {
+                '{' => ExpressionEnd(index, limit) + 1,
+                '/' => index + 1,
+                var character when char.IsWhiteSpace(character) => index + 1,
+                _ => AttributeEnd(index, limit) + 1,
+            };
+            if (next == 0)
                 break;
+
+            index = next;
         }
 
-        _allowance -= Math.Max(0, (index < 0 ? limit : index) - start);
+        if (index < limit && _source[index] == '>')
+            return index;
+
+        _allowance -= index - start;
 
         return -1;
+    }
+
+    /// <summary>The last character of the attribute that begins at <paramref name="start"/>.</summary>
+    private int AttributeEnd(int start, int limit)
+    {
+        var index = start;
+        while (index < limit && (char.IsLetterOrDigit(_source[index]) || _source[index] is '-' or '_' or ':' or '$' or '@'))
+            index++;
+
+        var value = index;
+        while (value < limit && char.IsWhiteSpace(_source[value]))
+            value++;
+        if (index == start || value >= limit)
+            return -1;
+        if (_source[value] != '=')
+            return index - 1;
+
+        value++;
+        while (value < limit && char.IsWhiteSpace(_source[value]))
+            value++;
+        if (value >= limit)
+            return -1;
+
+        switch (_source[value])
+        {
+            case '{':
+                return ExpressionEnd(value, limit);
+            case '"' or '\'':
+                return QuoteEnd(value, limit);
+            default:
+                var length = _source.AsSpan(value..limit).IndexOfAny(UnquotedStop);
+                return length > 0 ? value + length - 1 : -1;
+        }
+    }
+
+    private int QuoteEnd(int start, int limit)
+    {
+        var end = _source.IndexOf(_source[start], start + 1, limit - start - 1);
+        if (end < 0)
+            _allowance -= limit - start;
+
+        return end;
     }
 
     private int ElementEnd(string name, int tagEnd)
@@ -397,6 +464,7 @@ internal sealed class MdxScanner
         return tagEnd;
     }
 
+    // Braces in strings and comments do not count. A quote after a letter is the apostrophe of a text between tags: {<p>Don't</p>}.
     private int ExpressionEnd(int start, int limit)
     {
         var depth = 0;
@@ -410,10 +478,40 @@ internal sealed class MdxScanner
                     break;
                 case '}' when --depth == 0:
                     return index;
-                case '"' or '\'' or '`' when _source.IndexOf(_source[index], index + 1, limit - index - 1) is var end and >= 0:
+                case '\\':
+                    index++;
+                    break;
+                case '`' when StringEnd(index, limit) is var end and >= 0:
                     index = end;
                     break;
+                case '"' or '\'' when !char.IsLetterOrDigit(_source[index - 1]) && StringEnd(index, limit) is var end and >= 0:
+                    index = end;
+                    break;
+                case '/' when index + 1 < limit && _source[index + 1] == '*':
+                    var close = _source.IndexOf("*/", index + 2, limit - index - 2, StringComparison.Ordinal);
+                    index = close < 0 ? limit : close + 1;
+                    break;
+                case '/' when index + 1 < limit && _source[index + 1] == '/' && _source[index - 1] != ':':
+                    index = Math.Min(limit, LineEnd(index)) - 1;
+                    break;
             }
+        }
+
+        _allowance -= limit - start;
+
+        return -1;
+    }
+
+    private int StringEnd(int start, int limit)
+    {
+        var quote = _source[start];
+
+        for (var index = start + 1; index < limit && (quote == '`' || _source[index] != '\n'); index++)
+        {
+            if (_source[index] == quote)
+                return index;
+            if (_source[index] == '\\')
+                index++;
         }
 
         return -1;

@@ -144,6 +144,8 @@ public sealed class MarkdownChunkerTests
     [InlineData("Text :::note inside")]
     [InlineData("{notClosed <Tabs {")]
     [InlineData("Write `<Tabs>` or \\<Tabs>")]
+    [InlineData("If a <b and\n\nthen. More c > d")]
+    [InlineData("<Tabs\n\nThis is a sentence. And a > b")]
     public void Text_that_only_looks_like_mdx_stays(string text) =>
         Assert.Equal(text, Assert.Single(Document(text).Chunks).Text);
 
@@ -247,7 +249,7 @@ public sealed class MarkdownChunkerTests
     }
 
     public static TheoryData<string> Hostile() =>
-        ["> ", "- ", "* a\n ", "[", "](", "*a **b ", "`` ` ", "<a ", "<a {", "<a \"", "<!-- ", "{/* ", "$a ", "$$\n", ":::note\n", "```\n", "| a ", "|a|b|\n|-|-|\n", "<Tabs>\n  ", "a\n", "import {\n\n", "# a\n", "ا", "<style>", "</details>\n", "<br>"];
+        ["> ", "- ", "* a\n ", "[", "](", "*a **b ", "`` ` ", "<a ", "<a {", "<a \"", "<!-- ", "{/* ", "$a ", "$$\n", ":::note\n", "```\n", "| a ", "|a|b|\n|-|-|\n", "<Tabs>\n  ", "a\n", "import {\n\n", "# a\n", "ا", "<style>", "</details>\n", "<br>", "<a {\\`", "<a {/*", "<a b=\"", "<a {'x\\\"", "<a b\n"];
 
     [Theory]
     [MemberData(nameof(Hostile))]

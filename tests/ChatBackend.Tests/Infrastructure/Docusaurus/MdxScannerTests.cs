@@ -9,7 +9,7 @@ public sealed class MdxScannerTests
     private static readonly string[] Fragments =
     [
         "a", "روبوٹ", "🤖", " ", "\t", "\n", "\n\n", "\\", "`", "``", "```", "~~~", "$", "$$", "{", "}", "(", ")", "{/*", "*/}", "{#id}", "<!--", "-->",
-        "<", ">", "</", "/>", "<b>", "</b>", "<Tabs>", "<TabItem value=\"v\">", "<style>", "</style>", "<a href={x => {", "# ", "- ", "1. ", "> ",
+        "<", ">", "</", "/>", "<b>", "</b>", "<Tabs>", "<TabItem value=\"v\">", "<style>", "</style>", "<a href={x => {", "<a\n\n b=", "='", "\"", "/*", "//", "# ", "- ", "1. ", "> ",
         ":::note", ":::", "import x from 'y'", "import {", "export const a = (", "\uD800",
     ];
 
@@ -33,6 +33,25 @@ public sealed class MdxScannerTests
                 (MdxKind.Tag, "<style>p {}</style>"), (MdxKind.Text, "\n"),
             ],
             MdxScanner.Scan(Page).Select(span => (span.Kind, Page[span.Start..span.End])));
+    }
+
+    public static TheoryData<string> Tags() =>
+    [
+        $"<Quiz questions={{[\n{string.Join('\n', Enumerable.Repeat("{question: \"Why {\", options: [\"it's\", 'b', `c > ${d}`]},", 2000))}\n]}}/>",
+        "<Quiz\n\n  title=\"a > b\"\n\n  questions={[\n\n    1,\n\n  ]}\n/>",
+        @"<Quiz answers={['It\'s }', ""a \"" }""]}/>",
+        "<Quiz answers={[1, // don't }\n  2 /* it's { */]}/>",
+        "<Quiz hint={<p>Don't {'x'} won't, see https://a.b</p>}/>",
+        "<Quiz {...props} width=40 data-a='b' aria-label = \"c\" open/>",
+    ];
+
+    [Theory]
+    [MemberData(nameof(Tags))]
+    public void A_tag_is_one_span_whatever_its_properties_are(string tag)
+    {
+        var page = $"Before.\n\n{tag}\n\nAfter.\n";
+
+        Assert.Contains((MdxKind.Tag, tag), MdxScanner.Scan(page).Select(span => (span.Kind, page[span.Start..span.End])));
     }
 
     [Fact]
