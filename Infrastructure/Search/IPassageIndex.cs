@@ -12,6 +12,9 @@ internal interface IPassageIndex
     /// <summary>The content hash of each document by its path. The ingest skips unchanged documents and removes those without a source.</summary>
     Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken);
 
+    /// <summary>The document's path and the address of each passage, without repetitions.</summary>
+    Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken);
+
     /// <summary>The best passages for a query, best first.</summary>
     Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken);
 

@@ -27,7 +27,7 @@ internal sealed record BeirFolder(IReadOnlyList<IndexedDocument> Documents, Ques
             if (line.Split('\t') is not [var query, var document, var grade] || !int.TryParse(grade, CultureInfo.InvariantCulture, out var relevance))
                 throw new EvaluationException($"{qrels}, line {number}: it is not a query, a document and a number between tabs.");
             if (relevance > 0)
-                (places.TryGetValue(query, out var known) ? known : places[query] = []).Add(new(document, null, relevance));
+                (places.TryGetValue(query, out var known) ? known : places[query] = []).Add(new(document, document, null, relevance));
         }
 
         var questions = new List<AskedQuestion>();

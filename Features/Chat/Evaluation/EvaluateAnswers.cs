@@ -56,8 +56,7 @@ internal static class EvaluateAnswers
         else
         {
             var (answerable, refused) = await QuestionFile.ReadAsync(options.Questions!, cancellationToken);
-            if (await IsEmptyAsync(asking.GetRequiredService<IPassageIndex>(), cancellationToken))
-                throw new EvaluationException("The index is empty. Ingest the book first: ChatBackend ingest <folder>");
+            await RequirePlacesAsync(asking.GetRequiredService<IPassageIndex>(), options.Questions!, answerable, cancellationToken);
             sets.AddRange(((QuestionSet[])[answerable, refused]).Where(s => s.Questions.Count > 0));
         }
 
@@ -74,7 +73,7 @@ internal static class EvaluateAnswers
             results.Add(await run.AskAsync(set, results.FirstOrDefault(), cancellationToken));
         }
 
-        var report = new Report(results, await run.TimeAsync(sets[0], cancellationToken));
+        var report = new Report(results, await run.TimeAsync(sets[0], cancellationToken), IsDeep: options.Beir is not null);
         if (options.Json)
             await Console.Out.WriteLineAsync(report.ToJson());
         else
@@ -96,15 +95,31 @@ internal static class EvaluateAnswers
             yield return $"{failed.Question.Id}: {failed.Failure}";
     }
 
-    private static async Task<bool> IsEmptyAsync(IPassageIndex index, CancellationToken cancellationToken)
+    /// <summary>A heading that was renamed would otherwise count as one that is not found.</summary>
+    private static async Task RequirePlacesAsync(IPassageIndex index, string file, QuestionSet answerable, CancellationToken cancellationToken)
+    {
+        var urls = await UrlsAsync(index, cancellationToken);
+        if (urls.Count == 0)
+            throw new EvaluationException("The index is empty. Ingest the book first: ChatBackend ingest <folder>");
+        var missing =
+            from question in answerable.Questions
+            from place in question.Places
+            where !urls.Any(u => place.Holds(u.Path, u.Url))
+            select $"{file}, {question.Id}: the book has no page or heading {place.Text}.";
+        if (string.Join('\n', missing) is { Length: > 0 } faults)
+            throw new EvaluationException(faults);
+    }
+
+    private static async Task<IReadOnlyList<(string Path, string Url)>> UrlsAsync(IPassageIndex index, CancellationToken cancellationToken)
     {
         try
         {
-            return (await index.GetDocumentsAsync(cancellationToken)).Count == 0;
+            return await index.GetUrlsAsync(cancellationToken);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
         {
-            return true;
+            // No service has run on this database yet.
+            return [];
         }
     }
 

@@ -24,13 +24,13 @@ internal sealed record Outcome(AskedQuestion Question, IReadOnlyList<Passage> Fo
 
     public double? Similarity => Found.Max(p => p.Similarity);
 
-    public int CitedRightly => Answer?.Citations.Count(c => Found.Any(p => p.Url == c.Url && Question.Places.Any(place => place.IsPageOf(p)))) ?? 0;
+    public int CitedRightly => Answer?.Citations.Count(c => Found.Any(p => p.Url == c.Url && Question.Places.Any(place => place.IsPageOf(p.DocumentPath, p.Url)))) ?? 0;
 
     private IEnumerable<int> OncePerPlace()
     {
         var seen = new HashSet<Place>();
         foreach (var passage in Ranked)
-            if (Question.Places.FirstOrDefault(p => p.Holds(passage)) is not { } place)
+            if (Question.Places.FirstOrDefault(p => p.Holds(passage.DocumentPath, passage.Url)) is not { } place)
                 yield return 0;
             else if (seen.Add(place))
                 yield return place.Relevance;

@@ -11,27 +11,34 @@ internal sealed record QuestionSet(string Name, bool IsAnswerable, IReadOnlyList
 internal sealed record AskedQuestion(string Id, string Text, IReadOnlyList<Place> Places);
 
 /// <summary>A page, or one heading of it, that answers a question.</summary>
-/// <param name="Page">The page's path in the book (<c>01-intro.md</c>) or its address, absolute or not.</param>
+/// <param name="Text">As it is written in the file.</param>
+/// <param name="Page">The page's path in the book (<c>01-intro.md</c>) or its address, absolute or not, without a slash at the end.</param>
 /// <param name="Anchor">The heading's anchor; null for any passage of the page.</param>
 /// <param name="Relevance">Larger is better; 1 where the file does not tell.</param>
-internal sealed record Place(string Page, string? Anchor, int Relevance = 1)
+internal sealed record Place(string Text, string Page, string? Anchor, int Relevance = 1)
 {
-    public override string ToString() => Anchor is null ? Page : $"{Page}#{Anchor}";
+    // A site's address in the file stands for the relative one in the index.
+    private readonly string[] _urls = ReaderPage.Urls(Page);
 
     public static Place Parse(string text)
     {
-        var mark = text.IndexOf('#');
-        return mark < 0 ? new(text.TrimEnd('/'), null) : new(text[..mark].TrimEnd('/'), Decode(text[(mark + 1)..]));
+        var (page, anchor) = Split(text);
+        return new(text, page, anchor);
     }
 
-    public bool IsPageOf(Passage passage) =>
-        passage.DocumentPath == Page || ReaderPage.Urls(passage.Url).Contains(Page) || ReaderPage.Urls(Page).Contains(PageOf(passage.Url));
+    public bool IsPageOf(string path, string url)
+    {
+        if (path == Page)
+            return true;
+        var (page, _) = Split(url);
+        return page == Page || _urls.Contains(page) || (page.Contains("://", StringComparison.Ordinal) && ReaderPage.Urls(page).Contains(Page));
+    }
 
-    public bool Holds(Passage passage) => IsPageOf(passage) && (Anchor is null || Anchor == AnchorOf(passage.Url));
+    public bool Holds(string path, string url) => IsPageOf(path, url) && (Anchor is null || Anchor == Split(url).Anchor);
 
-    private static string PageOf(string url) => url.Split('#')[0].TrimEnd('/');
-
-    private static string? AnchorOf(string url) => url.IndexOf('#') is >= 0 and var mark ? Decode(url[(mark + 1)..]) : null;
-
-    private static string Decode(string anchor) => Uri.UnescapeDataString(anchor);
+    private static (string Page, string? Anchor) Split(string url)
+    {
+        var mark = url.IndexOf('#');
+        return mark < 0 ? (url.TrimEnd('/'), null) : (url[..mark].TrimEnd('/'), Uri.UnescapeDataString(url[(mark + 1)..]));
+    }
 }

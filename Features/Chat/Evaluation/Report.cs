@@ -7,7 +7,8 @@ using Spectre.Console;
 namespace ChatBackend.Features.Chat.Evaluation;
 
 /// <param name="Milliseconds">How long a search took, in ascending order.</param>
-internal sealed record Report(IReadOnlyList<SetResult> Sets, double[] Milliseconds)
+/// <param name="IsDeep">True if more passages were ranked than an answer is written from, for the measures of BEIR.</param>
+internal sealed record Report(IReadOnlyList<SetResult> Sets, double[] Milliseconds, bool IsDeep)
 {
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -16,8 +17,6 @@ internal sealed record Report(IReadOnlyList<SetResult> Sets, double[] Millisecon
         // The output is a file or a terminal, where questions should be readable in every script.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
-
-    private bool IsDeep => Sets.Any(s => s.Outcomes.Any(o => o.Ranked.Count > Retrieval.MaxPassages));
 
     /// <summary>recall@3 of the answerable questions; null without any.</summary>
     public double? Recall => Sets.FirstOrDefault(s => s.Set.IsAnswerable) is { } set ? Mean(set, o => RecallAt(o, 3)) : null;
@@ -42,7 +41,7 @@ internal sealed record Report(IReadOnlyList<SetResult> Sets, double[] Millisecon
                 {
                     o.Question.Id,
                     Question = o.Question.Text,
-                    Expected = o.Question.Places.Select(p => p.ToString()),
+                    Expected = o.Question.Places.Select(p => p.Text),
                     o.Rank,
                     Grounding = o.Answer?.Grounding.ToString().ToLowerInvariant(),
                     o.Failure,
@@ -89,7 +88,7 @@ internal sealed record Report(IReadOnlyList<SetResult> Sets, double[] Millisecon
         {
             console.WriteLine($"  {miss.Question.Id}: {miss.Question.Text}");
             if (set.Set.IsAnswerable)
-                console.WriteLine($"    expected {string.Join(" or ", miss.Question.Places)}: {(miss.Rank is { } rank ? $"found at {rank}" : "not found")}, {(miss.IsAnswered ? "answered" : "refused")}");
+                console.WriteLine($"    expected {string.Join(" or ", miss.Question.Places.Select(p => p.Text))}: {(miss.Rank is { } rank ? $"found at {rank}" : "not found")}, {(miss.IsAnswered ? "answered" : "refused")}");
             if (miss.Found.Count > 0)
                 console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    found {miss.Found[0].Url} ({miss.Found[0].Heading}), coverage {miss.Coverage:0.00}{(miss.Similarity is { } near ? $", similarity {near:0.00}" : "")}"));
         }

@@ -84,6 +84,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         return documents.ToDictionary(d => d.Path, d => d.Hash);
     }
 
+    public async Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken) => await QueryAsync<(string, string)>(
+        "select distinct d.path, p.url from passages p join documents d on d.id = p.document_id", new { }, cancellationToken);
+
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {
         return await QueryAsync<Passage>(

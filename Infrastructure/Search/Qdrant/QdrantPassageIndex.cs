@@ -32,6 +32,14 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
 
     public Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken) => documents.GetAsync(cancellationToken);
 
+    public async Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken)
+    {
+        var all = await ReadAsync(
+            async token => [.. (await client.ScrollAsync<QdrantPassage>(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]), token)).Select(r => r.Payload!.ToPassage())],
+            cancellationToken);
+        return [.. all.Select(p => (p.DocumentPath, p.Url)).Distinct()];
+    }
+
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {
         if (ids.Count == 0)

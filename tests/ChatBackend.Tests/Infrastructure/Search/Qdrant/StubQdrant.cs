@@ -188,6 +188,9 @@ internal sealed class StubQdrant : IAsyncDisposable
                     return true;
                 }
 
+            case ("DELETE", ""):
+                lock (_lock)
+                    return _collections.Remove(request.Collection);
             case ("PUT", "index"):
                 lock (_lock)
                     Find(request).Indexes[(string)body!["field_name"]!] = (string)body["field_schema"]!;

@@ -1,0 +1,42 @@
+using ChatBackend.Features.Chat.Evaluation;
+
+namespace ChatBackend.Tests.Features.Chat.Evaluation;
+
+public sealed class QuestionFileTests : IDisposable
+{
+    private readonly string _file = Path.GetTempFileName();
+
+    public void Dispose() => File.Delete(_file);
+
+    [Fact]
+    public async Task A_line_is_a_question_and_its_places_or_a_dash()
+    {
+        var (answerable, refused) = await ReadAsync("\uFEFF# Comment\r\n\r\nWhat is a node?\tros2.md#nodes \t /docs/ros2\r\nWho won?\t-");
+
+        var question = Assert.Single(answerable.Questions);
+        Assert.Equal(("line 3", "What is a node?"), (question.Id, question.Text));
+        Assert.Equal([("ros2.md", "nodes"), ("/docs/ros2", null)], question.Places.Select(p => (p.Page, p.Anchor)));
+        Assert.Equal(("line 4", "Who won?"), Assert.Single(refused.Questions) is var other ? (other.Id, other.Text) : default);
+    }
+
+    [Theory]
+    [InlineData("# Comment\nWhat is a node?\n", "line 2: there is no tab after the question.")]
+    [InlineData("What is a node?\t-\nwhat is a node?\t-\n", "line 2: the question is on line 1 already.")]
+    [InlineData("What is a node?\t-\t/docs/\n", "line 1: a question to refuse (-) has no place that answers it.")]
+    [InlineData("What is a node?\t\n", "line 1: there is no place after a tab.")]
+    [InlineData("\t-\n", "line 1: there is no question before the tab.")]
+    [InlineData("# Comment\n", "has no questions.")]
+    public async Task A_fault_is_named_with_its_line(string text, string fault)
+    {
+        var thrown = await Assert.ThrowsAsync<EvaluationException>(() => ReadAsync(text));
+
+        Assert.StartsWith(_file, thrown.Message);
+        Assert.EndsWith(fault, thrown.Message);
+    }
+
+    private async Task<(QuestionSet Answerable, QuestionSet Refused)> ReadAsync(string text)
+    {
+        await File.WriteAllTextAsync(_file, text, TestContext.Current.CancellationToken);
+        return await QuestionFile.ReadAsync(_file, TestContext.Current.CancellationToken);
+    }
+}
