@@ -33,7 +33,7 @@ internal sealed class BookIngest(IPassageIndex index, MarkdownChunker chunker)
 
             try
             {
-                var content = await BookFolder.ReadAsync(folder, page, cancellationToken);
+                var content = await BookFolder.ReadWithPartialsAsync(folder, page, cancellationToken);
                 var (hash, isDraft) = chunker.Inspect(page, content);
 
                 if (isDraft)

@@ -40,6 +40,20 @@ internal static class BookFolder
             [.. found.Where(f => f.Reason is not null).Select(f => (f.Path, f.Reason!))]);
     }
 
+    /// <summary>A page with the partials that it imports from the folder.</summary>
+    /// <exception cref="DocumentException">The page or a partial is too large, is not text, or has a broken front matter.</exception>
+    public static async Task<string> ReadWithPartialsAsync(string folder, string page, CancellationToken cancellationToken)
+    {
+        var root = Root(folder);
+
+        return await MdxPartials.InlineAsync(page, await ReadAsync(folder, page, cancellationToken), ReadPartialAsync, cancellationToken);
+
+        async Task<string?> ReadPartialAsync(string path, CancellationToken token) =>
+            !path.StartsWith("..", StringComparison.Ordinal) && File.Exists(Path.Combine(root, path)) && WhyNoPage(root, path) is null
+                ? await ReadAsync(root, path, token)
+                : null;
+    }
+
     /// <exception cref="DocumentException">The page is too large, or is not text.</exception>
     public static async Task<string> ReadAsync(string folder, string page, CancellationToken cancellationToken)
     {

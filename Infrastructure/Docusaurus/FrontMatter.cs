@@ -6,7 +6,8 @@ namespace ChatBackend.Infrastructure.Docusaurus;
 /// <summary>The fields of a page's front matter that decide its title and address.</summary>
 /// <param name="ParseNumberPrefixes">Docusaurus' <c>parse_number_prefixes</c>: whether <c>01-</c> is removed from the path.</param>
 /// <param name="Draft">Docusaurus does not publish drafts, so a link to one would be broken.</param>
-internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool ParseNumberPrefixes = true, bool Draft = false)
+/// <param name="Description">What the page is about, for search engines; not shown on the page.</param>
+internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool ParseNumberPrefixes = true, bool Draft = false, string? Description = null)
 {
     /// <summary>More than any page needs. The YAML scanner is slow on much longer hostile input.</summary>
     private const int MaxLength = 65_536;
@@ -61,7 +62,8 @@ internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool
         return new(
             Text("title"), Text("id"), Text("slug"),
             ParseNumberPrefixes: !IsBoolean("parse_number_prefixes", false),
-            Draft: IsBoolean("draft", true));
+            Draft: IsBoolean("draft", true),
+            Description: Text("description"));
 
         string? Text(string name) => fields.GetValueOrDefault(name)?.Trim() is { Length: > 0 } text ? text : null;
 

@@ -46,7 +46,11 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         var chunks = Merge(Sections(tree, text, headings, pageTitle))
             .Select((draft, position) => new Chunk(position, [.. draft.Path.Select(heading => heading.Text)], draft.Anchor, draft.Text));
 
-        return new(source.Path, pageTitle, source.Url, source.Hash, [.. chunks]);
+        IReadOnlyList<Chunk> passages = [.. chunks];
+        if (passages.Count == 0 && source.FrontMatter.Description is { } description)
+            passages = [new(0, [], Anchor: null, description)];
+
+        return new(source.Path, pageTitle, source.Url, source.Hash, passages);
     }
 
     /// <summary>The content hash that <see cref="Document"/> would return, without chunking the page.</summary>
@@ -86,7 +90,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         return normal;
     }
 
-    private static MarkdownDocument Parse(string text)
+    internal static MarkdownDocument Parse(string text)
     {
         try
         {
@@ -176,7 +180,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
     }
 
     /// <summary>Merges small drafts. A few words under a heading join its first subsection, whose anchor is closer to the text.
-    /// Tiny sibling sections become one draft under their parent, with their headings in the text.</summary>
+    /// Tiny sibling sections become one draft under their parent, with its anchor, and with their headings in the text.</summary>
     private static List<Draft> Merge(List<Draft> drafts)
     {
         var merged = new List<Draft>();
@@ -193,14 +197,12 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
                 continue;
             }
 
-            if (draft.IsTiny && draft.Path.Count > 0 && next is { IsTiny: true } && next.IsBeside(draft) && !IsContinued(index)
+            if (draft.IsTiny && (draft.Joined ?? draft.Path.LastOrDefault()) is { } first && next is { IsTiny: true } && next.IsBeside(draft) && !IsContinued(index)
                 && !(index + 2 < drafts.Count && drafts[index + 2].IsBelow(next)))
             {
-                // The joined draft has the parent's path but the first heading's anchor.
-                drafts[index + 1] = new Draft([.. draft.Path.SkipLast(1)], draft.Anchor, $"{draft.WithHeading()}\n\n{next.WithHeading()}")
-                {
-                    Joined = draft.Path[^1],
-                };
+                IReadOnlyList<Heading> parents = draft.Joined is null ? [.. draft.Path.SkipLast(1)] : draft.Path;
+                var anchor = parents.LastOrDefault(heading => heading.Anchor is not null)?.Anchor;
+                drafts[index + 1] = new Draft(parents, anchor, $"{draft.WithHeading()}\n\n{next.WithHeading()}") { Joined = first };
                 continue;
             }
 
@@ -210,7 +212,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         return merged;
 
         // A later part of a divided section belongs to the part before it.
-        bool IsContinued(int index) => index > 0 && drafts[index - 1].Path.SequenceEqual(drafts[index].Path) && drafts[index - 1].Joined == drafts[index].Joined;
+        bool IsContinued(int index) => index > 0 && drafts[index].Joined is null && drafts[index - 1].Joined is null && drafts[index - 1].Path.SequenceEqual(drafts[index].Path);
     }
 
     private static string TitleFromPath(string path)

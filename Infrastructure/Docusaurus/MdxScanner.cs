@@ -10,7 +10,7 @@ internal enum MdxKind
     InlineCode,
     InlineMath,
 
-    /// <summary>An opening, closing or self-closing tag. <c>script</c>, <c>style</c> and <c>svg</c> include their content.</summary>
+    /// <summary>An opening, closing or self-closing tag. <c>script</c>, <c>style</c>, <c>svg</c> and <c>head</c> include their content.</summary>
     Tag,
 
     /// <summary><c>{/* … */}</c> or <c>&lt;!-- … --&gt;</c>.</summary>
@@ -44,7 +44,7 @@ internal sealed class MdxScanner
     private static readonly SearchValues<char> Special = SearchValues.Create("\\`$<{\n");
     private static readonly SearchValues<char> ExpressionStop = SearchValues.Create("\\`$<{}\n");
     private static readonly SearchValues<char> UnquotedStop = SearchValues.Create(" \t\n>\"'`=<{}");
-    private static readonly HashSet<string> WordlessTags = new(["script", "style", "svg"], StringComparer.Ordinal);
+    private static readonly HashSet<string> WordlessTags = new(["script", "style", "svg", "head", "Head"], StringComparer.Ordinal);
 
     private readonly string _source;
     private readonly List<MdxSpan> _spans = [];

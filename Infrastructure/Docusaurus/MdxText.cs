@@ -18,7 +18,7 @@ internal sealed partial class MdxText
     /// <summary>Void tags, and those whose span includes their whole element.</summary>
     private static readonly HashSet<string> ChildlessTags = new(StringComparer.Ordinal)
     {
-        "br", "hr", "img", "input", "wbr", "source", "meta", "link", "col", "script", "style", "svg",
+        "br", "hr", "img", "input", "wbr", "source", "meta", "link", "col", "script", "style", "svg", "head", "Head",
     };
 
     private static readonly SearchValues<char> TagName = SearchValues.Create("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-:_");
@@ -41,6 +41,7 @@ internal sealed partial class MdxText
     /// <param name="source">The page without its front matter, with line feeds only.</param>
     public static string ToMarkdown(string source)
     {
+        source = UnwrapMdxBlocks(source);
         var text = new MdxText(source);
 
         foreach (var span in MdxScanner.Scan(source))
@@ -50,6 +51,26 @@ internal sealed partial class MdxText
         return text._output.ToString();
     }
 
+    /// <summary>Removes the fences of <c>mdx-code-block</c>, whose content is MDX that other Markdown tools show as code.</summary>
+    public static string UnwrapMdxBlocks(string source)
+    {
+        if (!source.Contains("mdx-code-block", StringComparison.Ordinal))
+            return source;
+
+        var text = new StringBuilder(source.Length);
+
+        foreach (var span in MdxScanner.Scan(source))
+        {
+            var lines = source[span.Start..span.End];
+            if (span.Kind == MdxKind.CodeBlock && MdxBlock().Match(lines) is { Success: true } block)
+                text.Append('\n').Append(block.Groups["content"].ValueSpan).Append('\n');
+            else
+                text.Append(lines);
+        }
+
+        return text.ToString();
+    }
+
     private void Write(MdxKind kind, int start, ReadOnlySpan<char> text)
     {
         switch (kind)
@@ -57,9 +78,7 @@ internal sealed partial class MdxText
             case MdxKind.Module:
                 break;
             case MdxKind.CodeBlock or MdxKind.MathBlock:
-                var lines = text.EndsWith('\n') ? text[..^1] : text;
-                foreach (var range in lines.Split('\n'))
-                    _output.Append(lines[range][Outdent(lines[range])..]).Append('\n');
+                WriteBlock(text.EndsWith('\n') ? text[..^1] : text);
                 break;
             case MdxKind.Admonition:
                 WriteAdmonition(text.TrimEnd('\n'));
@@ -73,6 +92,25 @@ internal sealed partial class MdxText
             default:
                 WriteInline(start, text);
                 break;
+        }
+    }
+
+    private void WriteBlock(ReadOnlySpan<char> lines)
+    {
+        var prefix = MdxScanner.PrefixLength(lines);
+        if (lines[prefix..].TrimStart("`~").TrimStart().StartsWith("mermaid"))
+        {
+            var quote = lines[Math.Min(Outdent(lines), prefix)..prefix];
+            BreakParagraph(quote);
+            _output.Append(quote).Append("**Diagram (Mermaid):**\n");
+            BreakParagraph(quote);
+        }
+
+        foreach (var range in lines.Split('\n'))
+        {
+            var line = lines[range];
+            if (!line.Contains("highlight-", StringComparison.Ordinal) || !MagicComment().IsMatch(line))
+                _output.Append(line[Outdent(line)..]).Append('\n');
         }
     }
 
@@ -221,6 +259,13 @@ internal sealed partial class MdxText
 
     [GeneratedRegex("""\svalue\s*=\s*\{?\s*["'`](?<text>[^"'`{}<>]*)["'`]""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex ValueAttribute();
+
+    [GeneratedRegex(@"^[^\n]*mdx-code-block[ \t]*\n(?<content>[\s\S]*?)(\n[ \t>]*(`{3,}|~{3,})[ \t]*)?\n?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex MdxBlock();
+
+    /// <summary>A line of code that only tells Docusaurus which lines to highlight, in the comments of any language.</summary>
+    [GeneratedRegex(@"^[\s>]*(//|/\*|\{\s*/\*|#|<!--|--|;+|%|'|!|\(\*|\*>|rem\b|_)\s*highlight-(next-line|start|end)\s*(\*/\s*\}?|-->|\*\))?\s*$", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex MagicComment();
 
     private static int Indent(ReadOnlySpan<char> line) => line.Length - line.TrimStart(" \t").Length;
 

@@ -198,13 +198,88 @@ public sealed class MarkdownChunkerTests
     }
 
     [Fact]
-    public void Small_sections_side_by_side_become_one_with_the_first_ones_anchor()
+    public void Small_sections_side_by_side_become_one_with_the_anchor_of_the_heading_that_it_names()
     {
-        var chunks = Document($"## Terms\n\n### Joint\n\nA hinge.\n\n### Link\n\nA bone.\n\n### Pose\n\n{Long}\n\n### Empty").Chunks;
+        var chunks = Document($"## Terms\n\n### Joint\n\nA hinge.\n\n### Link\n\nA bone.\n\n### Frame\n\nAxes.\n\n### Pose\n\n{Long}\n\n### Empty").Chunks;
 
-        Assert.Equal(["### Joint\n\nA hinge.\n\n### Link\n\nA bone.", Long, "Empty"], chunks.Select(chunk => chunk.Text));
+        Assert.Equal(["### Joint\n\nA hinge.\n\n### Link\n\nA bone.\n\n### Frame\n\nAxes.", Long, "Empty"], chunks.Select(chunk => chunk.Text));
         Assert.Equal(["Terms", "Terms > Pose", "Terms > Empty"], chunks.Select(chunk => string.Join(" > ", chunk.HeadingPath)));
-        Assert.Equal(["joint", "pose", "empty"], chunks.Select(chunk => chunk.Anchor));
+        Assert.Equal(["terms", "pose", "empty"], chunks.Select(chunk => chunk.Anchor));
+    }
+
+    [Fact]
+    public void Small_sections_directly_under_the_title_cite_the_page()
+    {
+        var chunk = Assert.Single(Document("# Terms\n\n## Joint\n\nA hinge.\n\n## Link\n\nA bone.").Chunks);
+
+        Assert.Empty(chunk.HeadingPath);
+        Assert.Null(chunk.Anchor);
+    }
+
+    [Fact]
+    public void A_page_with_a_title_and_a_description_alone_is_one_passage()
+    {
+        var chunk = Assert.Single(Document("---\ntitle: Arms\ndescription: How arms move.\n---\n\nimport List from '@theme/DocCardList';\n\n<List/>\n").Chunks);
+
+        Assert.Equal("How arms move.", chunk.Text);
+        Assert.Null(chunk.Anchor);
+        Assert.DoesNotContain("How arms", Assert.Single(Document("---\ndescription: How arms move.\n---\n\nText.").Chunks).Text);
+    }
+
+    [Fact]
+    public void What_docusaurus_reads_differently_from_markdown_is_read_as_docusaurus_does()
+    {
+        var chunk = Assert.Single(Document("""
+            ```mdx-code-block
+            import Tabs from '@theme/Tabs';
+
+            <Tabs>
+            <TabItem label="One">
+
+            Inside *one*.
+
+            </TabItem>
+            </Tabs>
+            ```
+
+            <head>
+              <title>For robots</title>
+            </head>
+
+            <Head><meta name="robots"/></Head>
+
+            ```js
+            // highlight-next-line
+            const a = 1;
+            /* highlight-start */
+            const b = 2; // highlight-end
+              # highlight-end
+            {/* highlight-next-line */}
+            <!-- highlight-next-line -->
+            ```
+
+            > ```mermaid
+            > graph TD; A-->B
+            > ```
+            """).Chunks);
+
+        Assert.Equal("""
+            **One**
+
+            Inside *one*.
+
+            ```js
+            const a = 1;
+            const b = 2; // highlight-end
+            ```
+
+            >
+            > **Diagram (Mermaid):**
+            >
+            > ```mermaid
+            > graph TD; A-->B
+            > ```
+            """, chunk.Text);
     }
 
     [Fact]
