@@ -42,8 +42,7 @@ catch (SettingsException e)
 }
 
 builder.Services.AddSingleton<IHostLifetime>(stop);
-// The evaluation prints its measures on standard output.
-builder.AddLogging(toStandardError: args is ["eval", ..]);
+builder.AddLogging(isCommand: args is ["ingest" or "eval", ..]);
 builder.AddTelemetry();
 builder.AddHttpRules();
 builder.AddHealth();
@@ -74,6 +73,7 @@ routes.MapChat();
 routes.MapInsights();
 routes.MapSearch();
 routes.MapAudits();
+routes.MapIngest();
 routes.MapOpenApiDocument();
 
 try

@@ -57,6 +57,7 @@ export default defineRailway(() => {
       AUTH_JWKS_URL: preserve(),
       AUTH_SECRET: preserve(),
       INGEST_API_KEY: preserve(),
+      INGEST_PATIENCE: preserve(),
       RATE_LIMIT_CHAT: preserve(),
       RATE_LIMIT_SEARCH: preserve(),
       TRUSTED_PROXIES: preserve(),

@@ -1,5 +1,9 @@
+using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Health;
+using ChatBackend.Infrastructure.Http.OpenApi;
 
 namespace ChatBackend.Features.Ingest;
 
@@ -7,8 +11,14 @@ internal static class IngestFeature
 {
     public static void AddIngest(this WebApplicationBuilder builder)
     {
+        builder.BindOptions<IngestOptions>("Ingest");
+        builder.BindOptions<PatienceOptions>();
         builder.Services.AddSingleton<MarkdownChunker>();
         builder.Services.AddSingleton<BookIngest>();
+        builder.Services.AddSingleton<JobRunner>();
+        builder.Services.AddSingleton<JobStatus>();
+        builder.Services.AddSingleton<JobLoop>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<JobLoop>());
 
         var byDefault = builder.Environment.IsDevelopment() ? "on" : "off";
         if ((builder.Configuration["SAMPLE_BOOK"] ?? byDefault) != "on")
@@ -24,5 +34,13 @@ internal static class IngestFeature
                 Started = book.Tried,
             };
         });
+    }
+
+    public static void MapIngest(this IEndpointRouteBuilder routes)
+    {
+        var ingest = routes.MapFeature("/ingest", "Ingest").RequireIngestKey();
+
+        ingest.MapGetIngestJob();
+        ingest.MapCancelIngestJob();
     }
 }

@@ -1,18 +1,25 @@
 using System.Net.Sockets;
+using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
+using Dapper;
+using Microsoft.Extensions.Options;
 using Npgsql;
 using Spectre.Console;
 
 namespace ChatBackend.Features.Ingest;
 
-/// <summary><c>ChatBackend ingest &lt;folder&gt; [--prune]</c>: indexes a book from the command line.</summary>
+/// <summary><c>ChatBackend ingest &lt;folder&gt; [--prune]</c>: uploads a folder as a job, and runs the queue until that job has ended.</summary>
 internal static class IngestFolder
 {
     private const string Usage = "Usage: ChatBackend ingest <folder> [--prune]";
 
     /// <summary>Includes the wait for another process that migrates.</summary>
     private static readonly TimeSpan LongestMigration = TimeSpan.FromMinutes(5);
+
+    /// <summary>How often a line is written where there is no terminal.</summary>
+    private static readonly TimeSpan LinePause = TimeSpan.FromSeconds(5);
 
     /// <returns>The exit code: 1 when the folder is missing or has no pages, any page failed, or the database or the index is unavailable.</returns>
     public static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken)
@@ -42,19 +49,7 @@ internal static class IngestFolder
 
         try
         {
-            var summary = await console.Progress().HideCompleted(true).StartAsync(async context =>
-            {
-                var task = context.AddTask("Reading");
-
-                return await services.GetRequiredService<BookIngest>().IngestAsync(folders[0], args.Contains("--prune"), progress =>
-                {
-                    task.MaxValue = Math.Max(1, progress.Total);
-                    task.Value = progress.Total == 0 ? 1 : progress.Done;
-                    task.Description = Markup.Escape(progress.Path.Length == 0 ? "Done" : progress.Path);
-                }, cancellationToken);
-            });
-
-            return Report(console, folders[0], summary);
+            return await RunAsync(services, folders[0], args.Contains("--prune"), console, cancellationToken);
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
@@ -62,6 +57,100 @@ internal static class IngestFolder
             return 1;
         }
     }
+
+    private static async Task<int> RunAsync(IServiceProvider services, string folder, bool prune, IAnsiConsole console, CancellationToken cancellationToken)
+    {
+        var files = BookFolder.Find(folder);
+        foreach (var (path, reason) in files.Skipped)
+            console.WriteLine($"  skipped: {path}: {reason}");
+        // An empty folder is most likely the wrong folder.
+        if (files.Pages.Count == 0)
+        {
+            console.WriteLine($"There are no .md or .mdx files in {folder}.");
+            return 1;
+        }
+
+        var database = services.GetRequiredService<NpgsqlDataSource>();
+        await using var upload = await JobUpload.OpenAsync(database, prune, plan: false, cancellationToken);
+        await upload.AddFolderAsync(folder, files, cancellationToken);
+        await upload.EnqueueAsync(cancellationToken);
+        try
+        {
+            return Report(console, await RunAsync(services, upload.Id, console, cancellationToken));
+        }
+        catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
+        {
+            await CancelIngestJob.RunAsync(database, upload.Id, CancellationToken.None);
+            throw;
+        }
+    }
+
+    /// <summary>Runs what is in the queue, and shows the job's progress until it has ended, here or in another process.</summary>
+    private static async Task<IngestJobResponse> RunAsync(IServiceProvider services, Guid id, IAnsiConsole console, CancellationToken cancellationToken)
+    {
+        using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        var running = RunQueueAsync(services, done.Token);
+        try
+        {
+            var jobs = services.GetRequiredService<JobStatus>();
+            return console.Profile.Capabilities.Interactive && console.Profile.Capabilities.Ansi
+                ? await console.Progress().HideCompleted(true).StartAsync(context =>
+                {
+                    var task = context.AddTask("Reading");
+                    return FollowAsync(jobs, id, running, TimeSpan.Zero, job =>
+                    {
+                        task.MaxValue = Math.Max(1, job.Report.Documents);
+                        task.Value = job.Report.Done;
+                        task.Description = Markup.Escape(Line(job));
+                    }, cancellationToken);
+                })
+                : await FollowAsync(jobs, id, running, LinePause, job => console.WriteLine(Line(job)), cancellationToken);
+        }
+        finally
+        {
+            await done.CancelAsync();
+            await ((Task)running).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+    }
+
+    private static async Task RunQueueAsync(IServiceProvider services, CancellationToken cancellationToken)
+    {
+        var options = services.GetRequiredService<IOptions<IngestOptions>>().Value;
+        var runner = services.GetRequiredService<JobRunner>();
+        while (true)
+        {
+            if (await runner.RunNextAsync(cancellationToken) is not Claim.Claimed)
+                await Task.Delay(options.Beat, cancellationToken);
+        }
+    }
+
+    /// <param name="running">Ends only by a failure.</param>
+    private static async Task<IngestJobResponse> FollowAsync(
+        JobStatus jobs, Guid id, Task running, TimeSpan pause, Action<IngestJobResponse> show, CancellationToken cancellationToken)
+    {
+        var (shownAt, shown) = (0L, "");
+        while (true)
+        {
+            var job = await jobs.FindAsync(id, cancellationToken) ?? throw new InvalidOperationException("The job was deleted.");
+            if (job.IsEnded)
+                return job;
+            if (TimeProvider.System.GetElapsedTime(shownAt) >= pause && Line(job) != shown)
+            {
+                (shownAt, shown) = (TimeProvider.System.GetTimestamp(), Line(job));
+                show(job);
+            }
+
+            if (await Task.WhenAny(running, Task.Delay(JobStatus.Poll, cancellationToken)) == running)
+                await running;
+        }
+    }
+
+    private static string Line(IngestJobResponse job) => job switch
+    {
+        { Ahead: { } ahead } => $"Waiting for {Count(ahead, "other ingest job")}",
+        { Report: { WaitsFor: { } what, Done: var done, Documents: var documents } } => $"{done} of {Count(documents, "document")}, waiting for {what}",
+        { Report: { Done: var done, Documents: var documents, Passages: var passages } } => $"{done} of {Count(documents, "document")}, {Count(passages, "passage")}",
+    };
 
     private static async Task MigrateAsync(IServiceProvider services, IAnsiConsole console, CancellationToken cancellationToken)
     {
@@ -85,31 +174,35 @@ internal static class IngestFolder
     private static string Describe(Exception exception) => exception switch
     {
         NpgsqlException or SocketException or TimeoutException => $"The database cannot be used: {exception.Message}",
-        SearchException or IOException or UnauthorizedAccessException => exception.Message,
+        SearchException or UploadException or IOException or UnauthorizedAccessException => exception.Message,
         _ => exception.ToString(),
     };
 
-    private static int Report(IAnsiConsole console, string folder, IngestSummary summary)
+    private static int Report(IAnsiConsole console, IngestJobResponse job)
     {
-        foreach (var document in summary.Skipped)
-            console.WriteLine($"  skipped: {document.Path}: {document.Reason}");
-        if (summary.Documents + summary.Drafts == 0)
+        var report = job.Report;
+        console.WriteLine($"{Count(report.Documents - report.Drafts, "document")}: {report.Ingested} ingested ({Count(report.Passages, "passage")}), {report.Unchanged} unchanged, {report.FailedCount} failed.");
+
+        if (report.Removed > 0)
+            console.WriteLine($"{Count(report.Removed, "document")} removed, no longer in the folder.");
+        if (report.Drafts > 0)
+            console.WriteLine($"{Count(report.Drafts, "draft")} skipped.");
+        foreach (var document in report.Failed)
+            console.WriteLine($"  failed: {document.Path}: {document.Reason}");
+        switch (job.State)
         {
-            console.WriteLine($"There are no .md or .mdx files in {folder}.");
-            return 1;
+            case "failed":
+                console.WriteLine($"The ingest failed: {job.Error?["detail"]}");
+                break;
+            case "superseded":
+                console.WriteLine($"Job {job.SupersededBy}, a later upload of the whole book, took its place.");
+                break;
+            case "cancelled":
+                console.WriteLine("The job was cancelled.");
+                break;
         }
 
-        var ingested = summary.Documents - summary.Unchanged - summary.Failed.Count;
-        console.WriteLine($"{Count(summary.Documents, "document")}: {ingested} ingested ({Count(summary.Passages, "passage")}), {summary.Unchanged} unchanged, {summary.Failed.Count} failed.");
-
-        if (summary.Removed > 0)
-            console.WriteLine($"{Count(summary.Removed, "document")} removed, no longer in the folder.");
-        if (summary.Drafts > 0)
-            console.WriteLine($"{Count(summary.Drafts, "draft")} skipped.");
-        foreach (var document in summary.Failed)
-            console.WriteLine($"  failed: {document.Path}: {document.Reason}");
-
-        return summary.Failed.Count == 0 ? 0 : 1;
+        return job.State == "completed" && report.FailedCount == 0 ? 0 : 1;
     }
 
     private static string Count(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";

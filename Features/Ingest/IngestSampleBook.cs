@@ -1,11 +1,15 @@
+using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
+using Npgsql;
 
 namespace ChatBackend.Features.Ingest;
 
 /// <summary>Runs in the background after the migration. Later starts only compare a hash per page. Failures do not stop the service.</summary>
-internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database, IHostEnvironment environment, TimeProvider time, ILogger<IngestSampleBook> log)
+internal sealed class IngestSampleBook(
+    NpgsqlDataSource database, DatabaseStart databaseStart, IPassageIndex index, MarkdownChunker chunker, JobStatus jobs, JobLoop loop,
+    IHostEnvironment environment, TimeProvider time, ILogger<IngestSampleBook> log)
     : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
@@ -36,7 +40,7 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
     {
-        await database.WaitAsync(stoppingToken);
+        await databaseStart.WaitAsync(stoppingToken);
         while (await TryIngestAsync(stoppingToken))
             await Task.Delay(Pause, time, stoppingToken);
     }
@@ -74,11 +78,40 @@ internal sealed class IngestSampleBook(BookIngest ingest, DatabaseStart database
         if (!Directory.Exists(folder))
             return;
 
-        var summary = await ingest.IngestAsync(folder, prune: false, progress: null, cancellationToken);
-        if (summary.Passages > 0)
-            log.LogInformation("Ingested the sample book: {Documents} documents, {Passages} passages", summary.Documents, summary.Passages);
-        foreach (var document in summary.Failed.Concat(summary.Skipped))
+        var files = BookFolder.Find(folder);
+        if (await IsIndexedAsync(folder, files.Pages, cancellationToken))
+            return;
+
+        await using var upload = await JobUpload.OpenAsync(database, prune: false, plan: false, cancellationToken);
+        await upload.AddFolderAsync(folder, files, cancellationToken);
+        await upload.EnqueueAsync(cancellationToken);
+        loop.Nudge();
+        var job = await jobs.WaitAsync(upload.Id, time, cancellationToken);
+        foreach (var document in job?.Report is { } report ? report.Failed.Concat(report.Skipped) : [])
             log.LogWarning("Could not ingest {Path}: {Reason}", document.Path, document.Reason);
+        if (job?.State != "completed")
+            throw new InvalidOperationException($"The job ended as {job?.State}: {job?.Error?["detail"]}");
+    }
+
+    private async Task<bool> IsIndexedAsync(string folder, IReadOnlyList<string> pages, CancellationToken cancellationToken)
+    {
+        var indexed = await index.GetDocumentsAsync(cancellationToken);
+        foreach (var page in pages)
+        {
+            try
+            {
+                var (hash, isDraft) = chunker.Inspect(page, await BookFolder.ReadWithPartialsAsync(folder, page, cancellationToken));
+                if (!isDraft && indexed.GetValueOrDefault(page) != hash)
+                    return false;
+            }
+            catch (DocumentException)
+            {
+                // The job reports it.
+                return false;
+            }
+        }
+
+        return true;
     }
 
     private static string Folder(IHostEnvironment environment) => Path.Combine(environment.ContentRootPath, "sample-book");

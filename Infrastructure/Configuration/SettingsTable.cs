@@ -42,6 +42,7 @@ internal static class SettingsTable
         new("AUTH_JWKS_URL", "the issuer's public keys (EdDSA, ES256, RS256)", "none; development: dotnet user-jwts", HttpsUrl),
         new("AUTH_SECRET", "a secret shared with the issuer (HS256), at least 32 bytes", "none", AtLeast32Bytes) { IsSecret = true },
         new("INGEST_API_KEY", "the key for endpoints of the book's authors, such as insights", "development: open on loopback; else closed", NoProblem) { IsSecret = true },
+        Number<PatienceOptions>("INGEST_PATIENCE", "how long an ingest waits for the database, Qdrant or the embedding model when it is unavailable, in seconds"),
         Number<RateLimitOptions>("RATE_LIMIT_CHAT", "chat requests and summaries of audits per minute and client; 0: no limit"),
         Number<RateLimitOptions>("RATE_LIMIT_SEARCH", "searches per minute and client; 0: no limit"),
         new("TRUSTED_PROXIES", "networks (CIDR, comma-separated) of the proxies whose X-Forwarded-For or X-Real-IP is trusted", $"none; on Railway: {TrustedProxies.OfRailway}", Networks),

@@ -6,13 +6,14 @@ using Serilog.Formatting.Json;
 
 namespace ChatBackend.Infrastructure.Observability;
 
-/// <summary>One line of JSON per event on standard output, or on standard error; docs/logging.md lists the events.</summary>
+/// <summary>One line of JSON per event; docs/logging.md lists the events.</summary>
 internal static class Logging
 {
-    public static void AddLogging(this WebApplicationBuilder builder, bool toStandardError = false)
+    /// <param name="isCommand">Standard output is the command's own then: warnings and errors go to standard error.</param>
+    public static void AddLogging(this WebApplicationBuilder builder, bool isCommand)
     {
         var configuration = new LoggerConfiguration()
-            .MinimumLevel.Information()
+            .MinimumLevel.Is(isCommand ? LogEventLevel.Warning : LogEventLevel.Information)
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("System", LogEventLevel.Warning)
             // Npgsql logs each statement and connection; its errors reach us as exceptions.
@@ -22,7 +23,7 @@ internal static class Logging
             .Enrich.With<TraceIdEnricher>()
             .Enrich.With<NoPathEnricher>();
 
-        LogEventLevel? toError = toStandardError ? LogEventLevel.Verbose : null;
+        LogEventLevel? toError = isCommand ? LogEventLevel.Verbose : null;
         if (builder.Environment.IsDevelopment())
             configuration.WriteTo.Console(
                 outputTemplate: "{Timestamp:HH:mm:ss} {Level:u4} {Message:lj}{NewLine}{Exception}", formatProvider: CultureInfo.InvariantCulture,

@@ -1,10 +1,10 @@
 using System.Net;
 using System.Net.Http.Json;
-using ChatBackend.Features.Ingest;
+using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Tests.Features.Chat.Answering;
+using ChatBackend.Tests.Features.Ingest;
 using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 using ChatBackend.Tests.Infrastructure.Search.Qdrant;
-using Microsoft.Extensions.DependencyInjection;
 
 namespace ChatBackend.Tests.Features.Chat;
 
@@ -196,8 +196,7 @@ public sealed class QdrantChatTests : IAsyncLifetime
         return app;
     }
 
-    private Task<IngestSummary> IngestAsync(ChatBackendApp app, bool prune = false) =>
-        app.Services.GetRequiredService<BookIngest>().IngestAsync(_folder, prune, progress: null, TestContext.Current.CancellationToken);
+    private Task<IngestReport> IngestAsync(ChatBackendApp app, bool prune = false) => app.IngestAsync(_folder, prune);
 
     private static Task<HttpResponseMessage> AskAsync(ChatBackendApp app, string message, string? key = null, string? selection = null)
     {

@@ -1,4 +1,6 @@
 using ChatBackend.Features.Ingest;
+using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
 using ChatBackend.Tests.Infrastructure.Search;
@@ -107,7 +109,7 @@ public sealed class IngestFolderTests : IAsyncLifetime
         await _database.ScalarAsync<int>("alter table passages rename to elsewhere; select 1");
 
         Assert.Equal(1, await RunAsync(_folder));
-        Assert.Contains("The database cannot be used: 42P01", _output.ToString());
+        Assert.Contains("The ingest failed: The database refused the operation.", _output.ToString());
         Assert.DoesNotContain("   at ", _output.ToString());
     }
 
@@ -130,7 +132,10 @@ public sealed class IngestFolderTests : IAsyncLifetime
 
     private async Task<int> RunAsync(IPassageIndex index, params string[] args)
     {
-        await using var services = new ServiceCollection().AddOptions().AddSingleton(index).AddSingleton<MarkdownChunker>().AddSingleton<BookIngest>().BuildServiceProvider();
+        await using var services = new ServiceCollection().AddOptions().AddLogging().AddSingleton(index).AddSingleton(_database.Connections).AddSingleton(TimeProvider.System)
+            .AddSingleton<MarkdownChunker>().AddSingleton<BookIngest>().AddSingleton<JobRunner>().AddSingleton<JobStatus>()
+            .Configure<PatienceOptions>(options => options.Seconds = 0)
+            .BuildServiceProvider();
         var console = AnsiConsole.Create(new() { Ansi = AnsiSupport.No, Interactive = InteractionSupport.No, Out = new AnsiConsoleOutput(_output) });
         console.Profile.Width = 400;
 

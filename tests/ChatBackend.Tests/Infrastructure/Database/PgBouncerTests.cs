@@ -1,10 +1,9 @@
 using System.Net;
 using System.Net.Http.Json;
-using ChatBackend.Features.Ingest;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Tests.Features.Chat;
+using ChatBackend.Tests.Features.Ingest;
 using Dapper;
-using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
 
@@ -90,8 +89,7 @@ public sealed class PgBouncerTests : IAsyncLifetime
             Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("/search?q=topics")).StatusCode);
         }
 
-        var summary = await app.Services.GetRequiredService<BookIngest>().IngestAsync(
-            Path.Combine(Repository.Root, "sample-book"), prune: true, progress: null, TestContext.Current.CancellationToken);
+        var summary = await app.IngestAsync(Path.Combine(Repository.Root, "sample-book"), prune: true);
         Assert.Empty(summary.Failed);
         Assert.True(summary.Passages > 0);
     }

@@ -1,0 +1,28 @@
+using ChatBackend.Infrastructure.Docusaurus;
+
+namespace ChatBackend.Features.Ingest.Jobs;
+
+/// <summary>Uploads a folder of this machine.</summary>
+internal static class FolderUpload
+{
+    /// <summary>A page that cannot be read becomes a problem of its document.</summary>
+    public static async Task AddFolderAsync(this JobUpload upload, string folder, BookFiles files, CancellationToken cancellationToken)
+    {
+        foreach (var (path, reason) in files.Skipped)
+            upload.Skip(path, reason);
+        foreach (var page in files.Pages)
+            await upload.AddAsync(await ReadAsync(folder, page, cancellationToken), cancellationToken);
+    }
+
+    private static async Task<UploadedDocument> ReadAsync(string folder, string page, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return new(UploadedDocument.NormalPath(page), await BookFolder.ReadWithPartialsAsync(folder, page, cancellationToken));
+        }
+        catch (DocumentException e)
+        {
+            return new(page, "", Problem: e.Message);
+        }
+    }
+}

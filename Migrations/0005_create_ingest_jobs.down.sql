@@ -1,0 +1,3 @@
+drop table ingest_job_documents;
+drop table ingest_jobs;
+drop type ingest_job_state;

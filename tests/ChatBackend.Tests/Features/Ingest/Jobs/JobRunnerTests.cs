@@ -1,0 +1,174 @@
+using ChatBackend.Features.Ingest;
+using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Infrastructure.Configuration;
+using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Search;
+using ChatBackend.Tests.Infrastructure.Search;
+using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
+
+namespace ChatBackend.Tests.Features.Ingest.Jobs;
+
+/// <summary>The queue on a real PostgreSQL, as several processes use it.</summary>
+public sealed class JobRunnerTests : IAsyncLifetime
+{
+    private static readonly TimeSpan NoLease = TimeSpan.FromSeconds(-1);
+
+    private readonly SearchDatabase _database = new();
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    public ValueTask InitializeAsync() => _database.InitializeAsync();
+
+    public ValueTask DisposeAsync() => _database.DisposeAsync();
+
+    [Fact]
+    public async Task Jobs_run_one_at_a_time_over_all_processes_in_the_order_of_their_upload()
+    {
+        var first = await UploadAsync("a.md");
+        var second = await UploadAsync("b.md");
+
+        var (claim, job) = await ClaimAsync(Guid.NewGuid(), TimeSpan.FromMinutes(1));
+        var others = await Task.WhenAll(Enumerable.Range(0, 8).Select(_ => ClaimAsync(Guid.NewGuid(), TimeSpan.FromMinutes(1))));
+
+        Assert.Equal((Claim.Claimed, first), (claim, job!.Id));
+        Assert.All(others, o => Assert.Equal((Claim.Busy, null), o));
+        await JobLeases.EndAsync(_database.Connections, job, "completed", job.Report, error: null, Cancel);
+        Assert.Equal(second, (await ClaimAsync(Guid.NewGuid(), TimeSpan.FromMinutes(1))).Job!.Id);
+    }
+
+    [Fact]
+    public async Task Processes_that_claim_at_the_same_moment_get_one_job_between_them()
+    {
+        await UploadAsync("a.md");
+        await UploadAsync("b.md");
+
+        var claims = await Task.WhenAll(Enumerable.Range(0, 16).Select(_ => ClaimAsync(Guid.NewGuid(), TimeSpan.FromMinutes(1))));
+
+        Assert.Single(claims, c => c.Claim == Claim.Claimed);
+    }
+
+    [Fact]
+    public async Task A_job_whose_process_died_is_taken_over_and_the_dead_process_changes_nothing()
+    {
+        var id = await UploadAsync("a.md", "b.md");
+        var (_, dead) = await ClaimAsync(Guid.NewGuid(), NoLease);
+
+        Assert.Equal(Claim.Claimed, await Process().Runner.RunNextAsync(Cancel));
+
+        Assert.Equal(0, await JobLeases.EndAsync(_database.Connections, dead!, "failed", IngestReport.Empty, error: null, Cancel));
+        Assert.Null(await JobLeases.RenewAsync(_database.Connections, dead!, Guid.NewGuid(), NoLease, IngestReport.Empty, isMoving: true, Cancel));
+        var job = await FindAsync(id);
+        Assert.Equal(("completed", 2), (job.State, job.Report.Ingested));
+        Assert.Equal(["a.md", "b.md"], (await _database.Index.GetDocumentsAsync(Cancel)).Keys.Order());
+        Assert.Equal(0, await _database.ScalarAsync<int>("select count(*)::integer from ingest_job_documents"));
+    }
+
+    [Fact]
+    public async Task A_job_that_only_ends_processes_is_given_up()
+    {
+        var id = await UploadAsync("a.md");
+        for (var i = 0; i <= IngestOptions.MaxStalls + 1; i++)
+            Assert.Equal(Claim.Claimed, (await ClaimAsync(Guid.NewGuid(), NoLease)).Claim);
+
+        await Process().Runner.RunNextAsync(Cancel);
+
+        var job = await FindAsync(id);
+        Assert.Equal(("failed", "ingest_abandoned"), (job.State, job.Error!["code"]!.GetValue<string>()));
+    }
+
+    [Fact]
+    public async Task A_job_that_is_handed_on_at_a_stop_continues_and_keeps_its_counts()
+    {
+        var id = await UploadAsync("a.md", "b.md", "c.md");
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
+        var first = Process(path => path == "b.md" ? stop.CancelAsync() : Task.CompletedTask);
+
+        await first.Runner.RunNextAsync(stop.Token);
+
+        Assert.Equal("running", (await FindAsync(id)).State);
+        Assert.Equal(Claim.Claimed, await Process().Runner.RunNextAsync(Cancel));
+        var report = (await FindAsync(id)).Report;
+        Assert.Equal(3, report.Ingested + report.Unchanged);
+        Assert.Equal(0, await _database.ScalarAsync<int>("select stalls from ingest_jobs"));
+    }
+
+    [Fact]
+    public async Task An_outage_of_the_index_is_waited_out_and_a_longer_one_fails_the_job()
+    {
+        var id = await UploadAsync("a.md");
+        var left = 3;
+
+        await Process(_ => left-- > 0 ? throw new SearchException(isUnavailable: true, "It is away.") : Task.CompletedTask).Runner.RunNextAsync(Cancel);
+
+        Assert.Equal(("completed", 1, (string?)null), ((await FindAsync(id)).State, (await FindAsync(id)).Report.Ingested, (await FindAsync(id)).Report.WaitsFor));
+
+        id = await UploadAsync("b.md");
+        await Process(_ => throw new SearchException(isUnavailable: true, "It is away."), patience: 0).Runner.RunNextAsync(Cancel);
+        var job = await FindAsync(id);
+        Assert.Equal(("failed", "search_unavailable"), (job.State, job.Error!["code"]!.GetValue<string>()));
+    }
+
+    [Fact]
+    public async Task A_job_that_runs_stops_when_it_is_cancelled_and_the_next_one_runs()
+    {
+        var id = await UploadAsync("a.md", "b.md");
+        var process = Process(async _ =>
+        {
+            await CancelIngestJob.RunAsync(_database.Connections, id, Cancel);
+            throw new SearchException(isUnavailable: true, "It waits until it is cancelled.");
+        });
+
+        await process.Runner.RunNextAsync(Cancel);
+
+        Assert.Equal("cancelled", (await FindAsync(id)).State);
+        var next = await UploadAsync("c.md");
+        await Process().Runner.RunNextAsync(Cancel);
+        Assert.Equal("completed", (await FindAsync(next)).State);
+    }
+
+    private Process Process(Func<string, Task>? beforeWrite = null, int patience = 60)
+    {
+        var options = Options.Create(new IngestOptions { Beat = TimeSpan.FromMilliseconds(20) });
+        var limit = Options.Create(new PatienceOptions { Seconds = patience });
+        var index = beforeWrite is null ? (IPassageIndex)_database.Index : new WatchedIndex(_database.Index, beforeWrite);
+        var ingest = new BookIngest(_database.Connections, index, new(Options.Create(new SiteOptions())), limit, TimeProvider.System);
+        var runner = new JobRunner(_database.Connections, ingest, options, limit, TimeProvider.System, NullLogger<JobRunner>.Instance);
+        return new(runner, new(_database.Connections, runner));
+    }
+
+    private async Task<IngestJobResponse> FindAsync(Guid id) => (await Process().Status.FindAsync(id, Cancel))!;
+
+    private Task<(Claim Claim, ClaimedJob? Job)> ClaimAsync(Guid process, TimeSpan lease) => JobLeases.ClaimAsync(_database.Connections, process, lease, Cancel);
+
+    private async Task<Guid> UploadAsync(params string[] paths)
+    {
+        await using var upload = await JobUpload.OpenAsync(_database.Connections, prune: false, plan: false, Cancel);
+        foreach (var path in paths)
+            await upload.AddAsync(new(path, $"# {path}\n\nText."), Cancel);
+        await upload.EnqueueAsync(Cancel);
+        return upload.Id;
+    }
+}
+
+internal sealed record Process(JobRunner Runner, JobStatus Status);
+
+/// <summary>Calls something before each document is written.</summary>
+internal sealed class WatchedIndex(IPassageIndex inner, Func<string, Task> beforeWrite) : IPassageIndex
+{
+    public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken)
+    {
+        await beforeWrite(document.Path);
+        await inner.ReplaceAsync(document, cancellationToken);
+    }
+
+    public Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken) => inner.RemoveAsync(paths, cancellationToken);
+
+    public Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken) => inner.GetDocumentsAsync(cancellationToken);
+
+    public Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken) => inner.GetUrlsAsync(cancellationToken);
+
+    public Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken) => inner.SearchAsync(query, cancellationToken);
+
+    public Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) => inner.GetAsync(ids, cancellationToken);
+}
