@@ -5,7 +5,7 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 
 /// <summary>
 /// The passage index in Qdrant: the results by meaning (dense vectors) and by words (BM25 as a sparse vector), fused by
-/// reciprocal rank. Without an embedder, or if it fails, only words are searched.
+/// <see cref="ScoreFusion"/>. Without an embedder, or if it fails, only words are searched.
 /// </summary>
 internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments documents, IEmbedder? embedder, ILogger<QdrantPassageIndex> log)
     : IPassageIndex
@@ -13,9 +13,6 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     public const string Dense = "dense";
 
     public const string Sparse = "bm25";
-
-    /// <summary><see cref="ReaderPage.Lift"/> for fused scores: it lifts the second rank (1/3) to the score of the first (1/2).</summary>
-    private const double FusedPageLift = 1.5;
 
     /// <summary>The weight of at most this many terms is queried: whole words first, then the longest terms.</summary>
     private const int MaxWeighed = 32;
@@ -109,24 +106,16 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     private async Task<IReadOnlyList<Passage>> FindAsync(Search search, CancellationToken cancellationToken)
     {
         var queries = new List<QdrantQuery>();
-        var ranked = -1;
-        var nearest = -1;
-        if (search.Terms.Length > 0)
+        int? byWords = search.Terms.Length == 0 ? null : Add(new()
         {
-            var byWords = new QdrantQuery { Query = Bm25Vector.OfQuery(search.Terms), Using = Sparse, Limit = search.Candidates };
-            if (search.Meaning is not { } meaning)
-            {
-                ranked = Add(byWords with { WithPayload = true });
-            }
-            else
-            {
-                var byMeaning = new QdrantQuery { Query = meaning, Using = Dense, Limit = search.Candidates };
-                ranked = Add(new() { Prefetch = [byMeaning, byWords], Query = new { Fusion = "rrf" }, Limit = search.Candidates, WithPayload = true });
-                // Fusion returns ranks only; the similarity decides whether a passage is related at all.
-                nearest = Add(byMeaning with { WithPayload = false });
-            }
-        }
-
+            Query = Bm25Vector.OfQuery(search.Terms),
+            Using = Sparse,
+            Limit = search.ListLength,
+            WithPayload = true,
+        });
+        int? byMeaning = search.Terms.Length == 0 || search.Meaning is not { } meaning
+            ? null
+            : Add(new() { Query = meaning, Using = Dense, Limit = search.ListLength, WithPayload = true });
         var weighed = search.Weighed.Select(term => (term, Place: Add(new()
         {
             Query = Bm25Vector.OfQuery([new(term, 1, 1)]),
@@ -143,11 +132,9 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         var answers = await asking;
         search.Weigh(weighed.Select(w => (w.term, answers[w.Place])), await counting);
 
-        var similarity = nearest < 0 || !HasMeaningfulScores ? null : answers[nearest].ToDictionary(r => r.Id, r => r.Score);
         var found = new Dictionary<Guid, Passage>();
-        if (ranked >= 0)
-            foreach (var record in answers[ranked])
-                found[record.Id] = record.Payload!.ToPassage() with { Score = record.Score, Similarity = similarity?.GetValueOrDefault(record.Id) };
+        foreach (var (id, passage) in Fuse(byWords is { } words ? answers[words] : [], byMeaning is { } nearest ? answers[nearest] : null, search.ListLength).Take(search.Candidates))
+            found[id] = passage;
         foreach (var record in windows.SelectMany(place => answers[place]))
             found.TryAdd(record.Id, record.Payload!.ToPassage());
         if (search.Selection is { } selection)
@@ -164,6 +151,23 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             queries.Add(query);
             return queries.Count - 1;
         }
+    }
+
+    /// <summary>Best first.</summary>
+    /// <param name="byMeaning">Null if only words were searched.</param>
+    private IEnumerable<KeyValuePair<Guid, Passage>> Fuse(
+        IReadOnlyList<QdrantRecord<QdrantPassage>> byWords, IReadOnlyList<QdrantRecord<QdrantPassage>>? byMeaning, int limit)
+    {
+        if (byMeaning is null)
+            return byWords.Select(r => KeyValuePair.Create(r.Id, r.Payload!.ToPassage() with { Score = r.Score }));
+
+        var payloads = byWords.Concat(byMeaning).DistinctBy(r => r.Id).ToDictionary(r => r.Id, r => r.Payload!);
+        // The similarity of a passage that is not in the list is low but unknown; it counts as 0.
+        var similarity = byMeaning.ToDictionary(r => r.Id, r => r.Score);
+        return ScoreFusion.Fuse([.. byWords.Select(r => (r.Id, r.Score))], [.. byMeaning.Select(r => (r.Id, r.Score))], limit)
+            .Where(f => f.Value > 0)
+            .OrderByDescending(f => f.Value)
+            .Select(f => KeyValuePair.Create(f.Key, payloads[f.Key].ToPassage() with { Score = f.Value, Similarity = HasMeaningfulScores ? similarity.GetValueOrDefault(f.Key) : null }));
     }
 
     /// <summary>Queries for the passages with most of a window's terms: in the book, and on the reader's page.</summary>
@@ -204,11 +208,10 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     private static List<Passage> Rank(IReadOnlyList<Passage> found, Search search)
     {
         var page = search.PageOf(found);
-        var lift = search.Meaning is null ? ReaderPage.Lift : FusedPageLift;
         return
         [
             .. found
-                .Select(p => (Passage: p with { Score = p.Score * (p.Page == page ? lift : 1), Coverage = search.Cover(p.Terms) }, IsOnPage: p.Page == page))
+                .Select(p => (Passage: p with { Score = p.Score * (p.Page == page ? ReaderPage.Lift : 1), Coverage = search.Cover(p.Terms) }, IsOnPage: p.Page == page))
                 .Where(f => f.Passage.Score == 0 || f.Passage.Coverage > 0 || f.Passage.Similarity is not < Unrelated)
                 // If text is selected, the reader's page comes first, whatever the scores are. The index in PostgreSQL does the same.
                 .OrderByDescending(f => search.Selection is not null && f.IsOnPage)
@@ -226,6 +229,9 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     private sealed record Search(QueryTerm[] Terms, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
     {
         private Dictionary<string, (double Worth, bool IsKnown)> _weights = [];
+
+        /// <summary>The most passages of each list: by words and by meaning.</summary>
+        public int ListLength => Meaning is null ? Candidates : Math.Max(Candidates, ScoreFusion.ListLength);
 
         public IEnumerable<string> Weighed => Terms.Take(MaxWeighed).Select(t => t.Term);
 

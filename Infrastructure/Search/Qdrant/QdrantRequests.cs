@@ -16,10 +16,9 @@ internal sealed record QdrantOperation
     public object? Delete { get; init; }
 }
 
-/// <summary>A query. <c>Query</c> is a vector, or the way to fuse the results of <c>Prefetch</c>.</summary>
+/// <summary>A query for the points nearest to a vector.</summary>
 internal sealed record QdrantQuery
 {
-    public IReadOnlyList<QdrantQuery>? Prefetch { get; init; }
     public required object Query { get; init; }
     public string? Using { get; init; }
     public QdrantFilter? Filter { get; init; }

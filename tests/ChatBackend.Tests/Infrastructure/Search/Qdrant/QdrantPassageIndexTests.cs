@@ -48,6 +48,36 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_clear_lead_by_words_outweighs_a_narrow_one_by_meaning()
+    {
+        var index = _qdrant.Another(new MeaningOfWords());
+        // By rank the two are equal: one is first by words, the other by meaning.
+        await PutAsync(index, "scores/a.md", "A gripper with a sensor.", "The calibration procedure: a checklist for a gripper.");
+
+        var found = await index.SearchAsync(new("calibration procedure checklist for gripper and sensor"), None);
+
+        Assert.Contains("checklist", found[0].Text);
+        Assert.Equal(0.5 + (0.5 * Math.Sqrt(0.5)), found[0].Score, 5);
+    }
+
+    [Fact]
+    public async Task Both_lists_are_fetched_with_their_scores_in_one_request()
+    {
+        var index = _qdrant.Another(new MeaningOfWords());
+        await PutAsync(index, "lists/a.md", "The gripper closes around the cup.");
+
+        await index.SearchAsync(new("gripper"), None);
+
+        var searches = Stub.Requests.Last(r => r.Operation == "points/query/batch").Body!["searches"]!.AsArray();
+        var lists = searches.Where(s => (bool)s!["with_payload"]!).ToArray();
+        Assert.Equal(["bm25", "dense"], lists.Select(s => (string)s!["using"]!));
+        Assert.All(lists, s => Assert.Equal(ScoreFusion.ListLength, (int)s!["limit"]!));
+        Assert.Equal(["gripper"], QueryTerms.Of("gripper").Select(t => t.Term));
+        // The one left asks for the weight of the question's only term.
+        Assert.Equal(3, searches.Count);
+    }
+
+    [Fact]
     public async Task When_the_embedder_fails_the_words_answer_alone()
     {
         var embedder = new MeaningOfWords();

@@ -381,9 +381,6 @@ internal sealed class StubPoint
 
 internal sealed class StubCollection(JsonObject parameters)
 {
-    /// <summary>Qdrant's k in reciprocal rank fusion.</summary>
-    private const double RankConstant = 2;
-
     private readonly JsonObject _parameters = parameters.DeepClone().AsObject();
     private readonly Dictionary<string, int> _sparse = [];
     private readonly Dictionary<(string Vector, uint Index), Dictionary<Guid, float>> _postings = [];
@@ -461,20 +458,8 @@ internal sealed class StubCollection(JsonObject parameters)
     {
         var keep = Condition(body["filter"]);
         var query = body["query"]!;
-        IEnumerable<(StubPoint Point, double Score)> found;
-        if (body["prefetch"] is JsonArray prefetch)
-        {
-            if ((string?)query["fusion"] != "rrf")
-                throw new StubRefusal(400, "unknown fusion");
-            found = prefetch.SelectMany(p => Rank(p!).Select((r, rank) => (r.Point, Score: 1 / (rank + RankConstant))))
-                .GroupBy(r => r.Point.Id).Select(g => (g.First().Point, g.Sum(r => r.Score)));
-        }
-        else
-        {
-            var name = (string)body["using"]!;
-            found = query is JsonArray numbers ? Nearest(name, [.. numbers.Select(n => (float)n!)]) : Sparse(name, StubPoint.Numbers(query));
-        }
-
+        var name = (string)body["using"]!;
+        var found = query is JsonArray numbers ? Nearest(name, [.. numbers.Select(n => (float)n!)]) : Sparse(name, StubPoint.Numbers(query));
         return [.. found.Where(r => keep(r.Point)).OrderByDescending(r => r.Score).ThenBy(r => r.Point.Id).Take((int?)body["limit"] ?? 10)];
     }
 
