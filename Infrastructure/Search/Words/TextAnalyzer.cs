@@ -1,26 +1,29 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text;
+using System.Text.RegularExpressions;
 
 namespace ChatBackend.Infrastructure.Search.Words;
 
 /// <param name="Frequencies">How often each term occurs, in the order of first occurrence.</param>
-/// <param name="Length">The sum of all frequencies.</param>
+/// <param name="Length">The sum of all frequencies, without those of 4-grams: they repeat the letters of their words.</param>
 internal sealed record AnalyzedText(IReadOnlyDictionary<string, int> Frequencies, int Length);
 
 /// <summary>
 /// Turns text into search terms. All indexes use it, for passages and for questions.
 /// <list type="bullet">
 /// <item>Latin script: English stop words are removed, other words are stemmed. Identifiers (<c>create_publisher</c>, <c>rclpy.spin</c>,
-/// <c>JointState</c>, <c>ros2</c>) yield themselves and their parts.</item>
+/// <c>JointState</c>, <c>ros2</c>) yield themselves and their parts. Words with an apostrophe (<c>Broncos'u</c>, <c>l'équilibre</c>) yield the
+/// parts that can stand alone.</item>
+/// <item>Command-line options (<c>--no-cache</c>, <c>-x</c>): themselves and, in a passage, their words.</item>
 /// <item>Other scripts with spaces: the word, and its character 4-grams under <see cref="GramPrefix"/>.</item>
 /// <item>Scripts without spaces: bigrams.</item>
 /// </list>
 /// </summary>
-internal static class TextAnalyzer
+internal static partial class TextAnalyzer
 {
     /// <summary>Change it whenever the same text gives other terms, so that all documents are indexed again.</summary>
-    public const int Version = 1;
+    public const int Version = 2;
 
     /// <summary>The longest term in UTF-16 code units; longer ones are truncated.</summary>
     public const int MaxTermLength = 64;
@@ -35,14 +38,20 @@ internal static class TextAnalyzer
     /// <summary>The most marks per letter in the Stream-Safe Text Format (UAX #15, 13). More marks only make normalization slow.</summary>
     private const int MaxMarks = 30;
 
-    public static AnalyzedText Analyze(string text) => new Analysis(Normalize(text), keepStopWords: false).Run();
+    /// <summary>A part of a word with an apostrophe must be longer than this to count: <c>l'</c>, <c>d'</c> and <c>qu'</c> are articles and pronouns.</summary>
+    private const int ShortPart = 2;
+
+    /// <summary>A part after the first must be longer than this, because most are endings: <c>Broncos'un</c>, <c>Türkiye'nin</c>.</summary>
+    private const int ShortEnding = 4;
+
+    public static AnalyzedText Analyze(string text) => new Analysis(Normalize(text), isQuestion: false, keepStopWords: false).Run();
 
     /// <summary>Keeps stop words if the question has no other words.</summary>
     public static AnalyzedText AnalyzeQuery(string text)
     {
         var normalized = Normalize(text);
-        var terms = new Analysis(normalized, keepStopWords: false).Run();
-        return terms.Length > 0 ? terms : new Analysis(normalized, keepStopWords: true).Run();
+        var terms = new Analysis(normalized, isQuestion: true, keepStopWords: false).Run();
+        return terms.Length > 0 ? terms : new Analysis(normalized, isQuestion: true, keepStopWords: true).Run();
     }
 
     /// <summary>Lower-case words, separated by single spaces: the same for Markdown and for the page that it renders to.</summary>
@@ -115,10 +124,16 @@ internal static class TextAnalyzer
         0x622 or 0x623 or 0x625 or 0x671 => new('ا'),
         0x629 or 0x6C1 or 0x6C2 or 0x6C3 or 0x6D5 => new('ه'),
         0x2018 or 0x2019 => new('\''),
+        // Turkish has two letters i, and only half of their capitals tell which.
+        0x130 or 0x131 => new('i'),
         _ => Rune.ToLowerInvariant(rune),
     };
 
-    private sealed class Analysis(string text, bool keepStopWords)
+    // Not inside a word (no-cache) and not a line of dashes.
+    [GeneratedRegex(@"(?<![\p{L}\p{N}_-])--?[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*", RegexOptions.None, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex CommandOption();
+
+    private sealed class Analysis(string text, bool isQuestion, bool keepStopWords)
     {
         // In text without lower case, capitals do not mark an acronym.
         private readonly bool _hasLowerCase = text.Any(char.IsLower);
@@ -127,8 +142,19 @@ internal static class TextAnalyzer
 
         public AnalyzedText Run()
         {
+            var end = 0;
+            var option = text.Contains('-') ? CommandOption().Match(text) : Match.Empty;
             foreach (var segment in WordSegmenter.Segments(text))
             {
+                for (; option.Success && option.Index < segment.Start; option = option.NextMatch())
+                {
+                    Add(option.Value.ToLowerInvariant());
+                    end = option.Index + option.Length;
+                }
+
+                // A question about --no-cache is not about a cache, but a question about a cache may be about --no-cache.
+                if (isQuestion && segment.Start < end)
+                    continue;
                 var word = text.AsSpan(segment.Start, segment.Length);
                 if (segment.Kind == SegmentKind.Run)
                     AddGrams(FoldLetters(word), 2, prefix: null);
@@ -186,6 +212,15 @@ internal static class TextAnalyzer
         {
             // Markdown's _emphasis_ is not an identifier.
             word = word.Trim('_');
+            if (word.IndexOfAny('\'', '‘', '’') >= 0)
+            {
+                AddWithApostrophe(word);
+                return;
+            }
+
+            // IMUs
+            if (word is [.. var acronym, 's'] && acronym.Length > 1 && !acronym.ContainsAnyExceptInRange('A', 'Z'))
+                word = acronym;
             Span<Range> parts = stackalloc Range[2];
             var isCompound = NextPart(word, 0, parts) < word.Length || parts[0].GetOffsetAndLength(word.Length).Length < word.Length;
             if (!isCompound)
@@ -209,6 +244,26 @@ internal static class TextAnalyzer
                 var part = word[parts[0]];
                 if (part.Length > 0)
                     AddPlain(part);
+            }
+        }
+
+        private void AddWithApostrophe(ReadOnlySpan<char> word)
+        {
+            if (!keepStopWords && StopWords.Contain(FoldLetters(word)))
+                return;
+
+            var isFirst = true;
+            var isShort = true;
+            foreach (var range in word.SplitAny('\'', '‘', '’'))
+            {
+                var part = word[range];
+                if (part.Length > (isFirst || isShort ? ShortPart : ShortEnding))
+                {
+                    AddLatin(part);
+                    isShort = false;
+                }
+
+                isFirst = false;
             }
         }
 
@@ -253,7 +308,8 @@ internal static class TextAnalyzer
             if (term.Length > MaxTermLength)
                 term = term[..(char.IsHighSurrogate(term[MaxTermLength - 1]) ? MaxTermLength - 1 : MaxTermLength)];
             _frequencies[term] = _frequencies.GetValueOrDefault(term) + 1;
-            _length++;
+            if (term[0] != GramPrefix)
+                _length++;
         }
 
         /// <summary>Sets <paramref name="part"/> to the identifier's part at <paramref name="start"/>; returns where the next part may start.</summary>

@@ -43,6 +43,46 @@ public sealed class TextAnalyzerTests
     public void A_question_finds_the_other_spelling(string question, string text) =>
         Assert.Subset(Terms(text).ToHashSet(), TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys.ToHashSet());
 
+    [Theory]
+    [InlineData("Broncos'u", "bronco")]
+    [InlineData("Broncos’un galibiyeti", "bronco galibiyeti")]
+    [InlineData("Türkiye'nin", "türkiye")]
+    [InlineData("l'équilibre", "équilibre")]
+    [InlineData("L’Équilibre d’un robot", "équilibre robot")]
+    [InlineData("dell'equilibrio", "dell equilibrio")]
+    [InlineData("TensorFlow'un", "tensorflow tensor flow")]
+    [InlineData("the robot's arms, the robots' arms", "robot arm")]
+    [InlineData("O'Neill isn't here, rock 'n' roll", "neill rock n roll")]
+    public void Of_a_word_with_an_apostrophe_the_parts_count_that_can_stand_alone(string text, string terms) =>
+        Assert.Equal(terms.Split(' '), Terms(text));
+
+    [Theory]
+    [InlineData("İstanbul ISPARTA", "istanbul ısparta")]
+    [InlineData("dell'acqua", "acqua")]
+    [InlineData("équilibre", "l'équilibre")]
+    [InlineData("the IMUs", "an IMU")]
+    [InlineData("GPU's and URDFs", "GPU, URDF")]
+    public void Both_spellings_have_the_same_term(string one, string other) => Assert.NotEmpty(Terms(one).Intersect(Terms(other)));
+
+    [Fact]
+    public void A_plural_acronym_is_its_singular() => Assert.Equal(Terms("two IMU and three URDF"), Terms("two IMUs and three URDFs"));
+
+    [Theory]
+    [InlineData("--no-cache", "--no-cache")]
+    [InlineData("What does `-x` do?", "-x")]
+    [InlineData("ros2 bag record (-a)", "ros2 ros 2 bag record -a")]
+    [InlineData("--lora-rank=32", "--lora-rank 32")]
+    public void A_question_about_a_command_line_option_is_about_no_words_of_it(string question, string terms) =>
+        Assert.Equal(terms.Split(' '), TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys);
+
+    [Fact]
+    public void A_command_line_option_is_found_where_it_stands_and_by_its_words()
+    {
+        Assert.Equal(["docker", "build", "--no-cache", "cach"], Terms("docker build --no-cache"));
+        Assert.DoesNotContain("--no-cache", Terms("There is no cache, no-cache, or a --- line; well-known, -5, x-y."));
+        Assert.DoesNotContain(Terms("no-cache, pre- and post-, 3 -4"), t => t[0] == '-');
+    }
+
     [Fact]
     public void An_acronym_is_no_stop_word()
     {
@@ -104,7 +144,7 @@ public sealed class TextAnalyzerTests
         var property = Prop.ForAll(Gen.Choose(0, 0xFFFF).Select(c => (char)c).ArrayOf().ToArbitrary(), characters =>
         {
             var analyzed = TextAnalyzer.Analyze(new string(characters));
-            return analyzed.Length == analyzed.Frequencies.Values.Sum()
+            return analyzed.Length == analyzed.Frequencies.Where(t => t.Key[0] != TextAnalyzer.GramPrefix).Sum(t => t.Value)
                 && analyzed.Frequencies.Keys.All(t => t.Length is > 0 and <= TextAnalyzer.MaxTermLength
                     && ValidationFilter.IsStorable(t));
         });
