@@ -43,7 +43,7 @@ internal static class SummarizeAudit
     {
         using var permit = limit.AttemptAcquire(context);
         if (!permit.IsAcquired)
-            return RateLimits.Refuse(context, permit);
+            return RateLimits.Refuse(permit);
 
         var summaries = await db.RetryAsync(
             connection => connection.ExecuteScalarAsync<int?>(new(

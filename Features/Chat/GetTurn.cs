@@ -1,6 +1,4 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
@@ -21,7 +19,7 @@ namespace ChatBackend.Features.Chat;
 /// <example>{"state":"completed","error":null}</example>
 internal sealed record TurnResponse(
     Guid TurnId, Guid SessionId, [property: AllowedValues("running", "completed", "failed")] string State,
-    [property: JsonOf(typeof(ChatResponse))] JsonNode? Response, [property: JsonOf(typeof(ProblemBody))] JsonNode? Error, DateTime CreatedAt, DateTime? EndedAt);
+    ChatResponse? Response, TurnProblem? Error, DateTime CreatedAt, DateTime? EndedAt);
 
 internal static class GetTurn
 {
@@ -53,10 +51,9 @@ internal static class GetTurn
 
         if (row.IsAbandoned)
             leases.Nudge();
-        var error = row.Error is null ? null : TurnJson.Read<TurnFailure>(row.Error).ToProblem(turnId);
         return TypedResults.Ok(new TurnResponse(
-            turnId, row.SessionId, row.State, row.Response is null ? null : JsonNode.Parse(row.Response),
-            error is null ? null : JsonSerializer.SerializeToNode(error, TurnJson.Options), row.CreatedAt, row.EndedAt));
+            turnId, row.SessionId, row.State, row.Response is null ? null : TurnJson.Read<ChatResponse>(row.Response),
+            row.Error is null ? null : TurnProblem.Of(TurnJson.Read<TurnFailure>(row.Error), turnId), row.CreatedAt, row.EndedAt));
     }
 
     private sealed record Row(

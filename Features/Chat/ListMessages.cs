@@ -1,6 +1,6 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json.Nodes;
 using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
@@ -21,7 +21,7 @@ namespace ChatBackend.Features.Chat;
 /// <example>{"position":42,"role":"assistant","content":"Over a topic: one node publishes messages, the other subscribes to them [1].","rating":null}</example>
 internal sealed record MessageResponse(
     Guid MessageId, Guid TurnId, int Position, [property: AllowedValues("user", "assistant", "system")] string Role, string Content,
-    [property: JsonOf(typeof(Citation[]))] JsonNode Citations, [property: AllowedValues("up", "down")] string? Rating, DateTime CreatedAt);
+    IReadOnlyList<Citation> Citations, [property: AllowedValues("up", "down")] string? Rating, DateTime CreatedAt);
 
 /// <summary>A page of a conversation.</summary>
 /// <param name="Items">Messages in the order of the conversation; the first page holds the newest.</param>
@@ -81,7 +81,7 @@ internal static class ListMessages
         var page = rows.Where(r => r.Id is not null).Take(size).Reverse().ToArray();
         return TypedResults.Ok(new MessagesResponse(
             [.. page.Select(r => new MessageResponse(
-                r.Id!.Value, r.TurnId!.Value, r.Position!.Value, r.Role!, r.Content!, JsonNode.Parse(r.Citations!)!, r.Rating, r.CreatedAt!.Value))],
+                r.Id!.Value, r.TurnId!.Value, r.Position!.Value, r.Role!, r.Content!, TurnJson.Read<Citation[]>(r.Citations!), r.Rating, r.CreatedAt!.Value))],
             rows.Count > size ? page[0].Position.ToString() : null));
     }
 

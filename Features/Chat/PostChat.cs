@@ -108,7 +108,7 @@ internal static class PostChat
         // The limit is for calls to the model. A retry whose turn is answered or running makes none.
         using var lease = limit.AttemptAcquire(context);
         if (!lease.IsAcquired && (key is null || !await OpenTurn.IsKnownAsync(database, key, cancellationToken)))
-            return RateLimits.Refuse(context, lease);
+            return RateLimits.Refuse(lease);
 
         var question = new Question(request.Message.Trim(), NullIfBlank(request.SelectedText), NullIfBlank(request.PageUrl));
         // Not the request's token: once the question may be stored, the turn starts even if the client has disconnected.

@@ -1,6 +1,7 @@
 using System.Reflection;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Http.Metadata;
 
 namespace ChatBackend.Features.Chat;
@@ -19,11 +20,13 @@ internal sealed class TurnResult(TurnEnd? end, Guid turnId) : IResult, IEndpoint
         }
 
         var failure = end?.Failure ?? TurnFailure.SessionGone();
-        context.Response.StatusCode = failure.Status;
-        if (failure.RetryAfterSeconds is { } seconds)
-            context.Response.Headers.RetryAfter = seconds.ToString();
-        await context.RequestServices.GetRequiredService<IProblemDetailsService>()
-            .WriteAsync(new() { HttpContext = context, ProblemDetails = failure.ToProblem(turnId) });
+        var retryAfter = failure.RetryAfterSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : default(TimeSpan?);
+        var problem = Problem.Of(failure.Status, failure.Code, failure.Detail, retryAfter);
+        var members = problem.ProblemDetails.Extensions;
+        (members["turn_id"], members["retrieved"]) = (turnId, failure.Retrieved);
+        if (retryAfter is not null)
+            members["retry_after_seconds"] = failure.RetryAfterSeconds;
+        await problem.ExecuteAsync(context);
     }
 
     static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>

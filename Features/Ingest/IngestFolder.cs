@@ -192,7 +192,7 @@ internal static class IngestFolder
         switch (job.State)
         {
             case "failed":
-                console.WriteLine($"The ingest failed: {job.Error?["detail"]}");
+                console.WriteLine($"The ingest failed: {job.Error?.Detail}");
                 break;
             case "superseded":
                 console.WriteLine($"Job {job.SupersededBy}, a later upload of the whole book, took its place.");

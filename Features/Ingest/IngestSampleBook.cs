@@ -90,7 +90,7 @@ internal sealed class IngestSampleBook(
         foreach (var document in job?.Report is { } report ? report.Failed.Concat(report.Skipped) : [])
             log.LogWarning("Could not ingest {Path}: {Reason}", document.Path, document.Reason);
         if (job?.State != "completed")
-            throw new InvalidOperationException($"The job ended as {job?.State}: {job?.Error?["detail"]}");
+            throw new InvalidOperationException($"The job ended as {job?.State}: {job?.Error?.Detail}");
     }
 
     private async Task<bool> IsIndexedAsync(string folder, IReadOnlyList<string> pages, CancellationToken cancellationToken)

@@ -44,8 +44,9 @@ internal sealed class BearerTokenHandler(
     {
         if (_verdict is { IsUnavailable: true })
         {
-            Response.Headers.RetryAfter = ((int)JsonWebKeySet.Pause.TotalSeconds).ToString();
-            return Problem.Of(StatusCodes.Status503ServiceUnavailable, "sign_in_unavailable", "The keys of the sign-in cannot be fetched, so the token cannot be checked. Try again shortly.").ExecuteAsync(Context);
+            return Problem.Of(
+                StatusCodes.Status503ServiceUnavailable, "sign_in_unavailable",
+                "The keys of the sign-in cannot be fetched, so the token cannot be checked. Try again shortly.", JsonWebKeySet.Pause).ExecuteAsync(Context);
         }
 
         Response.Headers.WWWAuthenticate = _verdict is null ? "Bearer" : "Bearer error=\"invalid_token\"";

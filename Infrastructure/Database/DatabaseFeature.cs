@@ -48,8 +48,8 @@ internal static class DatabaseFeature
         if (start.IsMigrated || context.GetEndpoint() is not { } endpoint || endpoint.Metadata.GetMetadata<NeedsNoDatabaseAttribute>() is not null)
             return next(context);
 
-        context.Response.Headers.RetryAfter = Problem.RetryAfterSeconds(Failure.DefaultRetryAfter).ToString();
-        return Problem.Of(StatusCodes.Status503ServiceUnavailable, "database_unavailable", $"The service is starting: {start.State}. Try again shortly.")
+        return Problem.Of(
+            StatusCodes.Status503ServiceUnavailable, "database_unavailable", $"The service is starting: {start.State}. Try again shortly.", Failure.DefaultRetryAfter)
             .ExecuteAsync(context);
     });
 

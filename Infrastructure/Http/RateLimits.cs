@@ -18,7 +18,7 @@ internal static class RateLimits
         builder.Services.AddRateLimiter(limiter =>
         {
             limiter.AddPolicy(Search, context => Partition(context, options.Search));
-            limiter.OnRejected = async (rejected, _) => await Refuse(rejected.HttpContext, rejected.Lease).ExecuteAsync(rejected.HttpContext);
+            limiter.OnRejected = async (rejected, _) => await Refuse(rejected.Lease).ExecuteAsync(rejected.HttpContext);
         });
     }
 
@@ -26,12 +26,10 @@ internal static class RateLimits
         .RequireRateLimiting(policy)
         .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited", "Too many requests from this client; Retry-After says when to retry.");
 
-    public static ProblemHttpResult Refuse(HttpContext context, RateLimitLease lease)
+    public static ProblemHttpResult Refuse(RateLimitLease lease)
     {
         var wait = lease.TryGetMetadata(MetadataName.RetryAfter, out var after) ? after : TimeSpan.FromSeconds(10);
-        var seconds = Problem.RetryAfterSeconds(wait);
-        context.Response.Headers.RetryAfter = seconds.ToString();
-        return Problem.Of(StatusCodes.Status429TooManyRequests, "rate_limited", $"Too many requests. Try again in {seconds} s.");
+        return Problem.Of(StatusCodes.Status429TooManyRequests, "rate_limited", $"Too many requests. Try again in {Problem.RetryAfterSeconds(wait)} s.", wait);
     }
 
     // Each process counts its own requests: with n replicas a client may get up to n times as many.

@@ -29,7 +29,7 @@ internal sealed class AnswerWriter(
 
         var begun = time.GetTimestamp();
         var found = await retrieval.FindAsync(question, conversation.History, cancellationToken);
-        var sources = found.Passages.Select(Citation.Of).ToArray();
+        var sources = found.Passages.Select(RetrievedPassage.From).ToArray();
         draft.SetRetrieved(sources);
 
         var markers = new CitationMarkers(sources.Length);
@@ -80,7 +80,7 @@ internal sealed class AnswerWriter(
             draft.Append(shown, Cited());
         }
 
-        IReadOnlyList<Citation> Cited() => [.. markers.Used.Select((given, i) => sources[given - 1] with { Number = i + 1 })];
+        IReadOnlyList<Citation> Cited() => [.. markers.Used.Select((given, i) => sources[given - 1].Cite(i + 1))];
     }
 
     /// <summary>If the prompt is too long, asks again with half the history tokens or, without history, with the better half of the passages.</summary>

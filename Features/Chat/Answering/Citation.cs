@@ -1,25 +1,20 @@
-using System.Text.Json.Serialization;
 using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <summary>A passage of the book that an answer cites.</summary>
-/// <param name="Number">The number of its marker in the answer, from 1 in the order of first use.</param>
+/// <summary>A passage of the book that was found for a question.</summary>
 /// <param name="Title">The page's title.</param>
 /// <param name="Heading">The heading above the passage.</param>
 /// <param name="Url">The page's address, ending in the heading's anchor.</param>
 /// <param name="Snippet">The start of the passage, up to 240 characters. Like title and heading, it is plain text.</param>
 /// <param name="Score">The relevance by the index's measure; higher is better.</param>
-/// <example>{"number":1,"title":"Nodes and Topics","heading":"How nodes talk to each other","url":"/docs/ros2/nodes-and-topics#how-nodes-talk",
+/// <example>{"title":"Nodes and Topics","heading":"How nodes talk to each other","url":"/docs/ros2/nodes-and-topics#how-nodes-talk",
 /// "snippet":"Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.","score":11.42}</example>
-internal sealed record Citation(
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingDefault)] int Number,
-    string Title, string Heading, string Url, string Snippet, double Score)
+internal record RetrievedPassage(string Title, string Heading, string Url, string Snippet, double Score)
 {
     private const int SnippetLength = 240;
 
-    /// <summary>A passage that was found and may be cited. It has no number, and its JSON has none either.</summary>
-    public static Citation Of(Passage passage)
+    public static RetrievedPassage From(Passage passage)
     {
         var text = string.Join(' ', passage.Text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
         var cut = text.Length;
@@ -28,6 +23,15 @@ internal sealed record Citation(
         if (char.IsHighSurrogate(text, Math.Max(0, cut - 1)))
             cut--;
         var snippet = cut < text.Length ? $"{text[..cut]}…" : text;
-        return new(0, passage.Title, passage.Heading, passage.Url, snippet, Math.Round(passage.Score, 4));
+        return new(passage.Title, passage.Heading, passage.Url, snippet, Math.Round(passage.Score, 4));
     }
+
+    public Citation Cite(int number) => new(number, Title, Heading, Url, Snippet, Score);
 }
+
+/// <summary>A passage of the book that an answer cites.</summary>
+/// <param name="Number">The number of its marker in the answer, from 1 in the order of first use.</param>
+/// <example>{"number":1,"title":"Nodes and Topics","heading":"How nodes talk to each other","url":"/docs/ros2/nodes-and-topics#how-nodes-talk",
+/// "snippet":"Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.","score":11.42}</example>
+internal sealed record Citation(int Number, string Title, string Heading, string Url, string Snippet, double Score)
+    : RetrievedPassage(Title, Heading, Url, Snippet, Score);

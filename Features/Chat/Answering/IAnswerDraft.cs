@@ -5,7 +5,7 @@ internal interface IAnswerDraft
 {
     string Text { get; }
 
-    void SetRetrieved(IReadOnlyList<Citation> retrieved);
+    void SetRetrieved(IReadOnlyList<RetrievedPassage> retrieved);
 
     /// <param name="citations">All citations so far, not only new ones.</param>
     void Append(string text, IReadOnlyList<Citation> citations);

@@ -83,7 +83,7 @@ internal sealed record EvaluationRun(IServiceProvider Services, int? Depth)
 
         public string Text => _text.ToString();
 
-        public void SetRetrieved(IReadOnlyList<Citation> retrieved)
+        public void SetRetrieved(IReadOnlyList<RetrievedPassage> retrieved)
         {
             // What was found is recorded with its coverage, which this does not have.
         }

@@ -13,7 +13,7 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly CancellationTokenRegistration _handingOn;
     private readonly StringBuilder _text = new();
-    private IReadOnlyList<Citation>? _retrieved;
+    private IReadOnlyList<RetrievedPassage>? _retrieved;
     private IReadOnlyList<Citation> _citations = [];
     private readonly TaskCompletionSource<TurnEnd> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _savedCitations = -1;
@@ -55,7 +55,7 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
     /// <summary>The token source is not disposed of, because <see cref="Stop"/> may still be called.</summary>
     public void Dispose() => _handingOn.Unregister();
 
-    public void SetRetrieved(IReadOnlyList<Citation> retrieved) => Change(() => _retrieved = retrieved);
+    public void SetRetrieved(IReadOnlyList<RetrievedPassage> retrieved) => Change(() => _retrieved = retrieved);
 
     public void Append(string text, IReadOnlyList<Citation> citations) => Change(() =>
     {

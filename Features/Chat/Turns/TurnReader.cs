@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Text;
 using ChatBackend.Features.Chat.Answering;
@@ -150,20 +149,13 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
             row.SessionId, row.Attempt, sources?.Retrieved ?? end?.Failure?.Retrieved, sources?.Citations ?? [], Encoding.Unicode.GetString(row.Text), end);
     }
 
-    private static ServerSentEvent Error(string id, TurnFailure failure, Guid turnId)
-    {
-        var problem = failure.ToProblem(turnId);
-        // ProblemWriter adds these to a problem that is a response of its own.
-        problem.Instance = $"/chat/turns/{turnId}";
-        problem.Extensions["trace_id"] = Activity.Current?.TraceId.ToString();
-        return new(id, "error", TurnJson.Write(problem));
-    }
+    private static ServerSentEvent Error(string id, TurnFailure failure, Guid turnId) => new(id, "error", TurnJson.Write(TurnProblem.Of(failure, turnId)));
 
     private sealed record TurnRow(Guid SessionId, int Attempt, string? Sources, byte[] Text, string? Response, string? Error, bool IsAbandoned);
 
     private sealed record TurnEvent(Guid TurnId, Guid SessionId, int Attempt);
 
-    private sealed record CitationsEvent(IReadOnlyList<Citation> Citations, IReadOnlyList<Citation> Retrieved);
+    private sealed record CitationsEvent(IReadOnlyList<Citation> Citations, IReadOnlyList<RetrievedPassage> Retrieved);
 
     private sealed record DeltaEvent(string Text);
 }

@@ -11,6 +11,6 @@ internal sealed record TurnEnd(string? ResponseJson, TurnFailure? Failure)
 
 /// <param name="Attempt">If it is higher than before, the answer has begun again.</param>
 internal sealed record TurnSnapshot(
-    Guid SessionId, int Attempt, IReadOnlyList<Citation>? Retrieved, IReadOnlyList<Citation> Citations, string Text, TurnEnd? End, bool HasMore = false);
+    Guid SessionId, int Attempt, IReadOnlyList<RetrievedPassage>? Retrieved, IReadOnlyList<Citation> Citations, string Text, TurnEnd? End, bool HasMore = false);
 
-internal sealed record TurnSources(IReadOnlyList<Citation> Retrieved, IReadOnlyList<Citation> Citations);
+internal sealed record TurnSources(IReadOnlyList<RetrievedPassage> Retrieved, IReadOnlyList<Citation> Citations);

@@ -1,12 +1,8 @@
 using ChatBackend.Infrastructure.Database;
-using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
-using Microsoft.AspNetCore.Mvc;
 using Npgsql;
 using System.ComponentModel.DataAnnotations;
-using System.Text.Json;
-using System.Text.Json.Nodes;
 
 namespace ChatBackend.Features.Ingest.Jobs;
 
@@ -22,7 +18,7 @@ namespace ChatBackend.Features.Ingest.Jobs;
 /// <example>{"state":"running","prune":true,"plan":false,"ahead":null,"superseded_by":null,"error":null,"ended_at":null}</example>
 internal sealed record IngestJobResponse(
     Guid Id, [property: AllowedValues("waiting", "running", "completed", "failed", "cancelled", "superseded")] string State, bool Prune, bool Plan,
-    int? Ahead, Guid? SupersededBy, IngestReport Report, [property: JsonOf(typeof(ProblemBody))] JsonNode? Error,
+    int? Ahead, Guid? SupersededBy, IngestReport Report, ProblemBody? Error,
     DateTime CreatedAt, DateTime? StartedAt, DateTime? EndedAt)
 {
     [System.Text.Json.Serialization.JsonIgnore]
@@ -75,14 +71,7 @@ internal sealed class JobStatus(NpgsqlDataSource database, JobRunner runner)
             cancellationToken);
         return [.. rows.Select(row => new IngestJobResponse(
             row.Id, row.State, row.Prune, row.Plan, row.Ahead, row.SupersededBy, runner.Find(row.Id) ?? IngestJson.Read<IngestReport>(row.Report),
-            row.Error is null ? null : ProblemOf(row.Id, IngestJson.Read<Failure>(row.Error)), row.CreatedAt, row.StartedAt, row.EndedAt))];
-    }
-
-    private static JsonNode ProblemOf(Guid id, Failure failure)
-    {
-        ProblemDetails problem = Problem.Details(failure.Status, failure.Code, failure.Detail);
-        problem.Instance = $"/ingest/jobs/{id}";
-        return JsonSerializer.SerializeToNode(problem)!;
+            row.Error is null ? null : ProblemBody.Of(IngestJson.Read<Failure>(row.Error), $"/ingest/jobs/{row.Id}"), row.CreatedAt, row.StartedAt, row.EndedAt))];
     }
 
     private sealed record Row(

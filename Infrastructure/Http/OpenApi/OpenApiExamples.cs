@@ -1,4 +1,6 @@
+using System.Text.Json;
 using System.Text.Json.Nodes;
+using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Http.OpenApi;
@@ -10,6 +12,22 @@ internal static class OpenApiExamples
 
     /// <summary>Marks a string without an example; a test looks for it.</summary>
     public const string Missing = "(no example)";
+
+    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
+
+    public static JsonNode OfProblem(AnswerProblem failure, string description, string path)
+    {
+        var isInvalid = failure.StatusCode is StatusCodes.Status400BadRequest;
+        var detail = isInvalid ? failure.Detail ?? description : description.Replace("`", "");
+        return JsonSerializer.SerializeToNode(
+            new ProblemBody(
+                Problem.TypeOf(failure.Code), Problem.TitleOf(failure.StatusCode), failure.StatusCode, detail,
+                path.Replace("{id}", Id), failure.Code, "0af7651916cd43dd8448eb211c80319c")
+            {
+                Errors = isInvalid ? new() { [detail.Split(' ')[0]] = [detail] } : null!,
+            },
+            Json)!;
+    }
 
     public static void Add(OpenApiDocument document)
     {

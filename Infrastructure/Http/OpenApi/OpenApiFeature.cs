@@ -74,7 +74,7 @@ internal static class OpenApiFeature
                     if (failure.Detail is not null && response.Description == ReasonPhrases.GetReasonPhrase(failure.StatusCode))
                         response.Description = failure.Detail;
                     response.Content![MediaTypeNames.Application.ProblemJson].Example ??=
-                        ProblemBody.Example(failure, response.Description!, $"/{context.Description.RelativePath?.TrimEnd('/')}");
+                        OpenApiExamples.OfProblem(failure, response.Description!, $"/{context.Description.RelativePath?.TrimEnd('/')}");
                     if (failure.StatusCode is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
                         Add(response, new("Retry-After", "Seconds to wait."));
                     break;

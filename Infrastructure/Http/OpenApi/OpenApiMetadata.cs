@@ -1,4 +1,5 @@
 using System.Net.Mime;
+using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.OpenApi;
 

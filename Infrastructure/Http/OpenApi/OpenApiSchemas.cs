@@ -2,19 +2,13 @@ using System.ComponentModel.DataAnnotations;
 using System.Text.Json;
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization.Metadata;
+using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.Mvc.Infrastructure;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Http.OpenApi;
-
-/// <summary>The schema of a member that holds stored JSON text, which is returned verbatim.</summary>
-[AttributeUsage(AttributeTargets.Property)]
-internal sealed class JsonOfAttribute(Type type) : Attribute
-{
-    public Type Type { get; } = type;
-}
 
 [AttributeUsage(AttributeTargets.Property)]
 internal sealed class ExampleAttribute(string text) : Attribute
@@ -28,11 +22,11 @@ internal static class OpenApiSchemas
     public static string? NameOf(JsonTypeInfo type) => (Nullable.GetUnderlyingType(type.Type) ?? type.Type) switch
     {
         var t when t == typeof(ProblemBody) => nameof(ProblemDetails),
-        var t when t == typeof(JsonElement) || t.IsAssignableTo(typeof(JsonNode)) => null,
+        var t when t == typeof(JsonElement) => null,
         _ => OpenApiOptions.CreateDefaultSchemaReferenceId(type),
     };
 
-    public static async Task DescribeAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
+    public static Task DescribeAsync(OpenApiSchema schema, OpenApiSchemaTransformerContext context, CancellationToken cancellationToken)
     {
         var type = Nullable.GetUnderlyingType(context.JsonTypeInfo.Type) ?? context.JsonTypeInfo.Type;
         // Free-form JSON is always an object here.
@@ -63,16 +57,8 @@ internal static class OpenApiSchemas
             (schema.Type, schema.Default) = (JsonSchemaType.Integer, schema.Default is { } text ? JsonNode.Parse(text.GetValue<string>()) : null);
         if (context.ParameterDescription is { Name: "id" })
             (schema.Format, schema.Examples) = ("uuid", [OpenApiExamples.Id]);
-
         if (attributes.OfType<ExampleAttribute>().SingleOrDefault() is { } example)
             schema.Examples = [example.Text];
-
-        if (attributes.OfType<JsonOfAttribute>().SingleOrDefault() is not { } json)
-            return;
-        var held = await context.GetOrCreateSchemaAsync(json.Type, cancellationToken: cancellationToken);
-        if (held.Items is not null)
-            (schema.Type, schema.Items) = (held.Type, held.Items);
-        else
-            schema.OneOf = context.JsonPropertyInfo!.IsGetNullable ? [new OpenApiSchema { Type = JsonSchemaType.Null }, held] : [held];
+        return Task.CompletedTask;
     }
 }

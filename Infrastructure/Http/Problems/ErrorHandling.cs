@@ -32,8 +32,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         {
             var failure = ExceptionMapping.ToFailure(exception);
             log.LogError(exception, "Request failed with {Code}", failure.Code);
-            context.Response.Headers.RetryAfter = failure.RetryAfterSeconds?.ToString();
-            details = Problem.Details(failure.Status, failure.Code, failure.Detail);
+            details = Problem.Details(failure.Status, failure.Code, failure.Detail, failure.RetryAfter);
         }
 
         context.Response.StatusCode = details.Status!.Value;
@@ -88,6 +87,8 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
                 details.Detail ??= BareDetail(status, problem.HttpContext);
             }
             details.Type = Problem.TypeOf((string)code!);
+            if (details is RetryableProblem { RetryAfter: { } wait })
+                problem.HttpContext.Response.Headers.RetryAfter = Problem.RetryAfterSeconds(wait).ToString();
             details.Extensions.Remove("traceId");
             details.Extensions["trace_id"] = TraceId(problem.HttpContext);
         });

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
 
@@ -8,8 +9,9 @@ internal static class Problem
 {
     /// <param name="code">Stable, lower_snake_case; never renamed once released.</param>
     /// <param name="detail">What happened and what to do, for a person. Never an exception's message.</param>
-    public static ProblemHttpResult Of(int status, string code, string detail) =>
-        TypedResults.Problem(Details(status, code, detail));
+    /// <param name="retryAfter">How long to wait, as Retry-After says it.</param>
+    public static ProblemHttpResult Of(int status, string code, string detail, TimeSpan? retryAfter = null) =>
+        TypedResults.Problem(Details(status, code, detail, retryAfter));
 
     /// <summary>The id is unknown or belongs to another user: callers cannot tell which.</summary>
     public static ProblemHttpResult NotFound(string code, string detail) =>
@@ -22,8 +24,9 @@ internal static class Problem
     public static ProblemHttpResult Invalid(string field, string message) =>
         Invalid(new Dictionary<string, string[]> { [field] = [message] });
 
-    public static ProblemDetails Details(int status, string code, string detail) => new()
+    public static ProblemDetails Details(int status, string code, string detail, TimeSpan? retryAfter = null) => new RetryableProblem
     {
+        RetryAfter = retryAfter,
         Type = TypeOf(code),
         Title = TitleOf(status),
         Status = status,
@@ -76,4 +79,11 @@ internal static class Problem
         StatusCodes.Status422UnprocessableEntity => "Unprocessable Content",
         _ => Microsoft.AspNetCore.WebUtilities.ReasonPhrases.GetReasonPhrase(status),
     };
+}
+
+/// <summary>A problem that may have a Retry-After, which <see cref="ErrorHandling"/> writes as a header.</summary>
+internal sealed class RetryableProblem : ProblemDetails
+{
+    [JsonIgnore]
+    public TimeSpan? RetryAfter { get; init; }
 }

@@ -9,7 +9,7 @@ public sealed class OptionsTests(ChatBackendApp app) : IClassFixture<ChatBackend
     public void All_options_are_validated_at_start()
     {
         var named = typeof(Program).Assembly.GetTypes()
-            .Where(t => (t.Name.EndsWith("Options", StringComparison.Ordinal) || t.Name.EndsWith("Limits", StringComparison.Ordinal)) && t.GetConstructor([]) is not null)
+            .Where(t => !t.IsNested && (t.Name.EndsWith("Options", StringComparison.Ordinal) || t.Name.EndsWith("Limits", StringComparison.Ordinal)) && t.GetConstructor([]) is not null)
             .ToArray();
         // A part of other options is bound with them.
         var options = named.Where(t => !named.Any(other => other.GetProperties().Any(p => p.PropertyType == t))).ToArray();

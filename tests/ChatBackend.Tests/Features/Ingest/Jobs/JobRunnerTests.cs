@@ -74,7 +74,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
         await Process().Runner.RunNextAsync(Cancel);
 
         var job = await FindAsync(id);
-        Assert.Equal(("failed", "ingest_abandoned"), (job.State, job.Error!["code"]!.GetValue<string>()));
+        Assert.Equal(("failed", "ingest_abandoned"), (job.State, job.Error!.Code));
     }
 
     [Fact]
@@ -106,7 +106,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
         id = await UploadAsync("b.md");
         await Process(_ => throw new SearchException(isUnavailable: true, "It is away."), patience: 0).Runner.RunNextAsync(Cancel);
         var job = await FindAsync(id);
-        Assert.Equal(("failed", "search_unavailable"), (job.State, job.Error!["code"]!.GetValue<string>()));
+        Assert.Equal(("failed", "search_unavailable"), (job.State, job.Error!.Code));
     }
 
     [Fact]

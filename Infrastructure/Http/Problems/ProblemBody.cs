@@ -1,9 +1,7 @@
-using System.Text.Json;
-using System.Text.Json.Nodes;
+using System.Diagnostics;
 using System.Text.Json.Serialization;
-using ChatBackend.Infrastructure.Http.Problems;
 
-namespace ChatBackend.Infrastructure.Http.OpenApi;
+namespace ChatBackend.Infrastructure.Http.Problems;
 
 /// <summary>Problem details (RFC 9457). Every error of this service is one.</summary>
 /// <param name="Type">A URN made of the code.</param>
@@ -20,25 +18,12 @@ namespace ChatBackend.Infrastructure.Http.OpenApi;
 ///   "errors": { "title": ["title must be 200 characters or fewer."] }
 /// }
 /// </example>
-internal sealed record ProblemBody(string Type, string Title, int Status, string Detail, string Instance, string Code, string TraceId)
+internal record ProblemBody(string Type, string Title, int Status, string Detail, string Instance, string Code, string TraceId)
 {
-    private static readonly JsonSerializerOptions Json = new() { PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower };
-
     /// <summary>Of invalid input: the messages of each field.</summary>
     [JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)]
     public Dictionary<string, string[]> Errors { get; init; } = null!;
 
-    public static JsonNode Example(AnswerProblem failure, string description, string path)
-    {
-        var isInvalid = failure.StatusCode is StatusCodes.Status400BadRequest;
-        var detail = isInvalid ? failure.Detail ?? description : description.Replace("`", "");
-        return JsonSerializer.SerializeToNode(
-            new ProblemBody(
-                Problem.TypeOf(failure.Code), Problem.TitleOf(failure.StatusCode), failure.StatusCode, detail,
-                path.Replace("{id}", OpenApiExamples.Id), failure.Code, "0af7651916cd43dd8448eb211c80319c")
-            {
-                Errors = isInvalid ? new() { [detail.Split(' ')[0]] = [detail] } : null!,
-            },
-            Json)!;
-    }
+    public static ProblemBody Of(Failure failure, string instance) => new(
+        Problem.TypeOf(failure.Code), Problem.TitleOf(failure.Status), failure.Status, failure.Detail, instance, failure.Code, $"{Activity.Current?.TraceId}");
 }
