@@ -10,9 +10,8 @@ create table documents (
     content_hash     text not null,
     -- If the analyzer changes, its terms change too, and the passages are indexed again.
     analyzer_version integer not null,
-    -- Sums over the passages: the corpus' size and mean length are read from here, one row per document.
+    -- The size of the corpus is read from here, one row per document.
     passage_count    integer not null,
-    term_count       bigint not null,
     created_at       timestamptz not null default now(),
     updated_at       timestamptz not null default now(),
     constraint documents_path unique (path)

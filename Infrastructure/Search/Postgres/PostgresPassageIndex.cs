@@ -26,16 +26,16 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         await using var batch = new NpgsqlBatch(connection);
         Add(batch,
             """
-            insert into documents (id, path, title, url, content_hash, analyzer_version, passage_count, term_count, created_at, updated_at)
-            values (@id, @path, @title, @url, @hash, @analyzer, @passages, @terms, now(), now())
+            insert into documents (id, path, title, url, content_hash, analyzer_version, passage_count, created_at, updated_at)
+            values (@id, @path, @title, @url, @hash, @analyzer, @passages, now(), now())
             on conflict (path) do update set
                 title = excluded.title, url = excluded.url, content_hash = excluded.content_hash, analyzer_version = excluded.analyzer_version,
-                passage_count = excluded.passage_count, term_count = excluded.term_count, updated_at = excluded.updated_at
+                passage_count = excluded.passage_count, updated_at = excluded.updated_at
             where (documents.content_hash, documents.analyzer_version, documents.title, documents.url)
                 is distinct from (excluded.content_hash, excluded.analyzer_version, excluded.title, excluded.url)
             """,
             ("id", Guid.CreateVersion7()), ("path", StoredText.Clean(document.Path)), ("title", StoredText.Clean(document.Title)), ("url", StoredText.Clean(document.Url)),
-            ("hash", document.ContentHash), ("analyzer", TextAnalyzer.Version), ("passages", rows.Length), ("terms", rows.Sum(r => (long)r.Terms.Length)));
+            ("hash", document.ContentHash), ("analyzer", TextAnalyzer.Version), ("passages", rows.Length));
         Add(batch,
             "delete from passages where document_id = (select id from documents where path = @path and updated_at = now())",
             ("path", StoredText.Clean(document.Path)));
@@ -43,7 +43,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         Add(batch,
             """
             insert into passages (id, document_id, position, heading, heading_path, url, text, term_count)
-            select p.id, d.id, p.position, p.heading, string_to_array(p.heading_path, @separator), p.url, p.text, p.term_count
+            select p.id, d.id, p.position, p.heading, coalesce(nullif(string_to_array(p.heading_path, @separator), '{}'), array['']), p.url, p.text, p.term_count
             from unnest(@ids, @positions, @headings, @heading_paths, @urls, @texts, @term_counts)
                 as p (id, position, heading, heading_path, url, text, term_count)
             join documents d on d.path = @path and d.updated_at = now()
@@ -114,6 +114,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
                 weights = terms.Select(t => t.Frequency).ToArray(),
                 shares = terms.Select(t => t.Share).ToArray(),
                 elsewhere = QueryTerms.Elsewhere,
+                k1 = Bm25.K1,
+                lengthFixed = Bm25.Fixed,
+                lengthPerTerm = Bm25.PerTerm,
                 candidates = query.Candidates,
                 pages = ReaderPage.Urls(query.PageUrl),
                 pageLift = ReaderPage.Lift,
@@ -136,14 +139,12 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         batch.BatchCommands.Add(command);
     }
 
-    // BM25 with k1 = 1.2 and b = 0.75 (docs/architecture.md). A term that no passage has counts most in the coverage:
+    // The constants are in Bm25. A term that no passage has counts most in the coverage:
     // the book does not know the word, so every passage's coverage is low (QueryTerms.Elsewhere).
     private const string Ranking =
         """
         with corpus as materialized (
-            select coalesce(sum(passage_count), 0)::float8 as passages,
-                   coalesce(sum(term_count)::float8 / nullif(sum(passage_count), 0), 1) as mean_length
-            from documents
+            select coalesce(sum(passage_count), 0)::float8 as passages from documents
         ),
         query as materialized (
             select q.place, q.term, q.weight, q.share from unnest(@terms, @weights, @shares) with ordinality as q (term, weight, share, place)
@@ -153,7 +154,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
             from query q join passage_terms t on t.term = q.term
         ),
         weights as materialized (
-            select q.place, q.weight * w.idf * 2.2 as weight, q.share * w.idf as worth, f.place is not null as is_known, 1.2 * 0.25 as k_fixed, 1.2 * 0.75 / c.mean_length as k_length
+            select q.place, q.weight * w.idf as weight, q.share * w.idf as worth, f.place is not null as is_known
             from query q
             left join (select place, count(*)::float8 as passages from postings group by place) f on f.place = q.place
             cross join corpus c
@@ -163,7 +164,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         ),
         scored as materialized (
             select p.passage_number,
-                   sum(w.weight * p.frequency / (p.frequency + w.k_fixed + w.k_length * p.passage_length)) as score,
+                   sum(w.weight * p.frequency * (@k1 + 1) / (p.frequency + @lengthFixed + @lengthPerTerm * p.passage_length)) as score,
                    sum(w.worth) as covered
             from postings p join weights w on w.place = p.place
             group by p.passage_number

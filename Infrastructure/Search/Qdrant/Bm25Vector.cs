@@ -7,19 +7,9 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 /// (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009).</summary>
 internal static class Bm25Vector
 {
-    private const double K1 = 1.2;
-    private const double B = 0.75;
-
-    /// <summary>Stored vectors cannot follow the book's mean length, so this is a constant near the chunker's mean (73 terms in the
-    /// sample book). It affects only how strongly a passage's length counts.</summary>
-    private const double MeanLength = 75;
-
     /// <summary>Term frequencies, saturated and normalized by the passage's length.</summary>
-    public static QdrantSparse OfPassage(AnalyzedText terms)
-    {
-        var k = K1 * (1 - B + (B * terms.Length / MeanLength));
-        return Of(terms.Frequencies.Select(t => (t.Key, t.Value * (K1 + 1) / (t.Value + k))));
-    }
+    public static QdrantSparse OfPassage(AnalyzedText terms) =>
+        Of(terms.Frequencies.Select(t => (t.Key, t.Value * (Bm25.K1 + 1) / (t.Value + Bm25.Fixed + (Bm25.PerTerm * terms.Length)))));
 
     public static QdrantSparse OfQuery(IEnumerable<QueryTerm> terms) => Of(terms.Select(t => (t.Term, (double)t.Frequency)));
 

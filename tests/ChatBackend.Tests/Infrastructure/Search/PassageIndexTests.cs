@@ -54,6 +54,31 @@ public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdra
     [Theory]
     [InlineData("postgres")]
     [InlineData("qdrant")]
+    public async Task The_length_of_other_passages_does_not_change_a_score(string index)
+    {
+        await PutAsync(index, "length/a.md", "a numbat eats termites");
+        await PutAsync(index, "length/b.md", "short");
+        var beside = (await FindAsync(index, "numbat")).Single().Score;
+
+        await PutAsync(index, "length/b.md", string.Join(' ', Enumerable.Range(0, 5_000).Select(i => $"word{i}")));
+
+        Assert.Equal(beside, (await FindAsync(index, "numbat")).Single().Score, 6);
+        await Of(index).RemoveAsync(["length/b.md"], None);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task A_page_without_a_title_has_an_empty_heading(string index)
+    {
+        await Of(index).ReplaceAsync(new("untitled/a.md", "", "/docs/untitled/a", "1", [new(0, [], null, "A lone takahe.")]), None);
+
+        Assert.Equal("", (await FindAsync(index, "takahe")).Single().Heading);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
     public async Task Replacing_leaves_nothing_of_the_old_passages(string index)
     {
         await PutAsync(index, "replace/a.md", "the okapi stands", "another okapi");
