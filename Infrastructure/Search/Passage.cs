@@ -30,8 +30,7 @@ internal sealed record Passage
     /// <summary>The index's own measure; higher is better. It can be compared within one answer only.</summary>
     public double Score { get; init; }
 
-    /// <summary>The share (0 to 1) of the query's weight, by inverse document frequency, that this passage's words cover.
-    /// A missing word weighs less if another passage has it (<see cref="QueryTerms.Elsewhere"/>).</summary>
+    /// <summary>The share (0 to 1) of the query that this passage holds (<see cref="Words.Coverage"/>).</summary>
     public double Coverage { get; init => field = Math.Clamp(value, 0, 1); }
 
     /// <summary>Cosine similarity to the query; null without an embedder, or for a model whose values are not calibrated.</summary>

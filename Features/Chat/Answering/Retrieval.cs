@@ -16,7 +16,7 @@ internal sealed class Retrieval(
     public const int MaxPassages = 6;
 
     /// <summary>A passage that covers a smaller share of the question's weight is unrelated, and the model is not shown it.</summary>
-    private const double Related = 0.3;
+    private const double Related = 0.35;
 
     /// <summary>Higher than with a model, because quoting cannot tell whether a passage answers the question.</summary>
     private const double RelatedOffline = 0.46;

@@ -106,14 +106,14 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         if (query.Limit <= 0 || (terms.Length == 0 && selection is null))
             return [];
 
-        var found = await QueryAsync<Passage>(
+        var found = await FindAsync(
+            query.Text,
+            terms,
             selection is null ? RankSql : RankWithSelectionSql,
             new
             {
                 terms = terms.Select(t => t.Term).ToArray(),
                 weights = terms.Select(t => t.Frequency).ToArray(),
-                shares = terms.Select(t => t.Share).ToArray(),
-                elsewhere = QueryTerms.Elsewhere,
                 k1 = Bm25.K1,
                 lengthFixed = Bm25.Fixed,
                 lengthPerTerm = Bm25.PerTerm,
@@ -128,6 +128,20 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? found, query.Limit);
     }
 
+    private async Task<IReadOnlyList<Passage>> FindAsync(string question, QueryTerm[] terms, string sql, object parameters, CancellationToken cancellationToken)
+    {
+        var rows = await db.RetryAsync(
+            async connection => (await connection.QueryAsync<Passage, Statistics, (Passage Passage, Statistics Statistics)>(
+                new(sql, parameters, cancellationToken: cancellationToken), (passage, statistics) => (passage, statistics), splitOn: "passage_count")).AsList(),
+            cancellationToken);
+        if (rows.Count == 0)
+            return [];
+
+        var rarities = terms.Zip(rows[0].Statistics.Rarities, (term, rarity) => (term.Term, Rarity: rarity > 0 ? rarity : (double?)null)).ToDictionary(t => t.Term, t => t.Rarity);
+        var coverage = Coverage.Of(question, [.. rows.Select(r => r.Passage.Terms)], rarities, rows[0].Statistics.PassageCount);
+        return [.. rows.Select((row, i) => row.Passage with { Coverage = coverage[i] })];
+    }
+
     private Task<List<T>> QueryAsync<T>(string sql, object parameters, CancellationToken cancellationToken) => db.RetryAsync(
         async connection => (await connection.QueryAsync<T>(new(sql, parameters, cancellationToken: cancellationToken))).AsList(), cancellationToken);
 
@@ -139,22 +153,21 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         batch.BatchCommands.Add(command);
     }
 
-    // The constants are in Bm25. A term that no passage has counts most in the coverage:
-    // the book does not know the word, so every passage's coverage is low (QueryTerms.Elsewhere).
+    // The constants are in Bm25.
     private const string Ranking =
         """
         with corpus as materialized (
             select coalesce(sum(passage_count), 0)::float8 as passages from documents
         ),
         query as materialized (
-            select q.place, q.term, q.weight, q.share from unnest(@terms, @weights, @shares) with ordinality as q (term, weight, share, place)
+            select q.place, q.term, q.weight from unnest(@terms, @weights) with ordinality as q (term, weight, place)
         ),
         postings as materialized (
             select q.place, t.passage_number, t.frequency, t.passage_length
             from query q join passage_terms t on t.term = q.term
         ),
         weights as materialized (
-            select q.place, q.weight * w.idf as weight, q.share * w.idf as worth, f.place is not null as is_known
+            select q.place, q.weight * w.idf as weight, case when f.place is null then 0 else w.idf end as rarity
             from query q
             left join (select place, count(*)::float8 as passages from postings group by place) f on f.place = q.place
             cross join corpus c
@@ -164,16 +177,15 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         ),
         scored as materialized (
             select p.passage_number,
-                   sum(w.weight * p.frequency * (@k1 + 1) / (p.frequency + @lengthFixed + @lengthPerTerm * p.passage_length)) as score,
-                   sum(w.worth) as covered
+                   sum(w.weight * p.frequency * (@k1 + 1) / (p.frequency + @lengthFixed + @lengthPerTerm * p.passage_length)) as score
             from postings p join weights w on w.place = p.place
             group by p.passage_number
         ),
-        question as materialized (
-            select coalesce(sum(worth) filter (where is_known), 0) as known, coalesce(sum(worth) filter (where not is_known), 0) as unknown from weights
+        statistics as materialized (
+            select c.passages as passage_count, array(select rarity from weights order by place) as rarities from corpus c
         ),
         best as (
-            select passage_number, score, covered from scored order by score desc, passage_number limit @candidates
+            select passage_number, score from scored order by score desc, passage_number limit @candidates
         ),
         page as materialized (
             select id from documents where rtrim(url, '/') = any(@pages) order by length(url) desc, id limit 1
@@ -185,9 +197,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
 
         select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
             b.score * case when d.id = (select id from page) then @pageLift else 1 end as score,
-            b.covered / ((1 - @elsewhere) * b.covered + @elsewhere * q.known + q.unknown) as coverage, null::integer as holds
+            0::float8 as coverage, null::integer as holds, q.passage_count, q.rarities
         from best b
-        cross join question q
+        cross join statistics q
         join passages p on p.number = b.passage_number
         join documents d on d.id = p.document_id
         order by score desc, d.path, p.position
@@ -230,13 +242,22 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         )
         select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
             coalesce(s.score, 0) * case when d.id = (select id from page) then @pageLift else 1 end as score,
-            coalesce(s.covered / ((1 - @elsewhere) * s.covered + @elsewhere * q.known + q.unknown), 0) as coverage, h.holds
+            0::float8 as coverage, h.holds, q.passage_count, q.rarities
         from chosen c
-        cross join question q
+        cross join statistics q
         join passages p on p.number = c.number
         join documents d on d.id = p.document_id
         left join scored s on s.passage_number = c.number
         left join holders h on h.id = p.id
         order by coalesce(d.id = (select id from page), false) desc, score desc, d.path, p.position
         """;
+
+    /// <summary>What the coverage needs to know of the book; the same in each row of a search.</summary>
+    private sealed record Statistics
+    {
+        public required double PassageCount { get; init; }
+
+        /// <summary>The inverse document frequencies of the question's terms, in order; 0 for a term that no passage has.</summary>
+        public required double[] Rarities { get; init; }
+    }
 }

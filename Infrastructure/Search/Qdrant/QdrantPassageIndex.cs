@@ -53,7 +53,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         if (query.Limit <= 0 || (terms.Length == 0 && selection is null))
             return [];
 
-        var search = new Search(terms, await EmbedAsync(query.Text, cancellationToken), selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
+        var search = new Search(query.Text, terms, await EmbedAsync(query.Text, cancellationToken), selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
         var found = Rank(await ReadAsync(token => FindAsync(search, token), cancellationToken), search);
         return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? found, query.Limit);
     }
@@ -118,7 +118,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             : Add(new() { Query = meaning, Using = Dense, Limit = search.ListLength, WithPayload = true });
         var weighed = search.Weighed.Select(term => (term, Place: Add(new()
         {
-            Query = Bm25Vector.OfQuery([new(term, 1, 1)]),
+            Query = Bm25Vector.OfQuery([new(term, 1)]),
             Using = Sparse,
             Limit = 1,
             WithPayload = false,
@@ -173,7 +173,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     /// <summary>Queries for the passages with most of a window's terms: in the book, and on the reader's page.</summary>
     private static IEnumerable<QdrantQuery> WindowQueries(string[] window, string[] pages)
     {
-        var query = new QdrantQuery { Query = Bm25Vector.OfQuery(window.Select(term => new QueryTerm(term, 1, 1))), Using = Sparse, Limit = MaxHolders, WithPayload = true };
+        var query = new QdrantQuery { Query = Bm25Vector.OfQuery(window.Select(term => new QueryTerm(term, 1))), Using = Sparse, Limit = MaxHolders, WithPayload = true };
         yield return query;
         if (pages.Length > 0)
             yield return query with { Filter = new([QdrantFilter.IsAny(QdrantFields.PageUrl, pages)]) };
@@ -210,8 +210,8 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         var page = search.PageOf(found);
         return
         [
-            .. found
-                .Select(p => (Passage: p with { Score = p.Score * (p.Page == page ? ReaderPage.Lift : 1), Coverage = search.Cover(p.Terms) }, IsOnPage: p.Page == page))
+            .. search.Cover(found)
+                .Select(p => (Passage: p with { Score = p.Score * (p.Page == page ? ReaderPage.Lift : 1) }, IsOnPage: p.Page == page))
                 .Where(f => f.Passage.Score == 0 || f.Passage.Coverage > 0 || f.Passage.Similarity is not < Unrelated)
                 // If text is selected, the reader's page comes first, whatever the scores are. The index in PostgreSQL does the same.
                 .OrderByDescending(f => search.Selection is not null && f.IsOnPage)
@@ -226,9 +226,10 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     /// <summary>The cosine of unrelated texts depends on the model. It is known for this family only.</summary>
     private bool HasMeaningfulScores => embedder?.Model.StartsWith("text-embedding-3", StringComparison.Ordinal) == true;
 
-    private sealed record Search(QueryTerm[] Terms, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
+    private sealed record Search(string Text, QueryTerm[] Terms, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
     {
-        private Dictionary<string, (double Worth, bool IsKnown)> _weights = [];
+        private Dictionary<string, double?> _rarities = [];
+        private double _passageCount;
 
         /// <summary>The most passages of each list: by words and by meaning.</summary>
         public int ListLength => Meaning is null ? Candidates : Math.Max(Candidates, ScoreFusion.ListLength);
@@ -236,21 +237,18 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         public IEnumerable<string> Weighed => Terms.Take(MaxWeighed).Select(t => t.Term);
 
         /// <summary>Sets the inverse document frequencies, which Qdrant does not report: the score of a one-term query's best passage is this
-        /// frequency times the passage's own value. A term that no passage has weighs most: it lowers every passage's coverage.</summary>
-        public void Weigh(IEnumerable<(string Term, IReadOnlyList<QdrantRecord<QdrantPassage>> Best)> terms, double passages)
+        /// frequency times the passage's own value.</summary>
+        public void Weigh(IEnumerable<(string Term, IReadOnlyList<QdrantRecord<QdrantPassage>> Best)> terms, double passageCount)
         {
-            var unknown = Math.Log(1 + ((passages + 0.5) / 0.5));
-            var shares = Terms.ToDictionary(t => t.Term, t => t.Share);
-            _weights = terms.ToDictionary(t => t.Term, t => t.Best is [{ Vector: { } vectors } best] && ValueOf(t.Term, vectors) is > 0 and var value
-                ? (shares[t.Term] * best.Score / value, true)
-                : (shares[t.Term] * unknown, false));
+            _passageCount = passageCount;
+            _rarities = terms.ToDictionary(
+                t => t.Term, t => t.Best is [{ Vector: { } vectors } best] && ValueOf(t.Term, vectors) is > 0 and var value ? best.Score / value : (double?)null);
         }
 
-        public double Cover(AnalyzedText terms)
+        public IReadOnlyList<Passage> Cover(IReadOnlyList<Passage> found)
         {
-            var covered = terms.Frequencies.Keys.Sum(t => _weights.GetValueOrDefault(t).Worth);
-            var all = _weights.Values.Sum(w => w.IsKnown ? QueryTerms.Elsewhere * w.Worth : w.Worth) + ((1 - QueryTerms.Elsewhere) * covered);
-            return all > 0 ? covered / all : 0;
+            var coverage = Coverage.Of(Text, [.. found.Select(p => p.Terms)], _rarities, _passageCount);
+            return [.. found.Select((passage, i) => passage with { Coverage = coverage[i] })];
         }
 
         /// <summary>The address of the reader's page if any passage is on it, else null.</summary>

@@ -9,6 +9,11 @@ namespace ChatBackend.Infrastructure.Search.Words;
 /// <param name="Length">The sum of all frequencies, without those of 4-grams: they repeat the letters of their words.</param>
 internal sealed record AnalyzedText(IReadOnlyDictionary<string, int> Frequencies, int Length);
 
+/// <summary>A word of a text, or a run of a script without spaces.</summary>
+/// <param name="Text">Folded as by <see cref="TextAnalyzer.Fold"/>.</param>
+/// <param name="Terms">A word's own term comes first, then its parts or 4-grams; a run's grams come in order.</param>
+internal sealed record AnalyzedWord(string Text, bool IsRun, IReadOnlyList<string> Terms);
+
 /// <summary>
 /// Turns text into search terms. All indexes use it, for passages and for questions.
 /// <list type="bullet">
@@ -17,13 +22,13 @@ internal sealed record AnalyzedText(IReadOnlyDictionary<string, int> Frequencies
 /// parts that can stand alone.</item>
 /// <item>Command-line options (<c>--no-cache</c>, <c>-x</c>): themselves and, in a passage, their words.</item>
 /// <item>Other scripts with spaces: the word, and its character 4-grams under <see cref="GramPrefix"/>.</item>
-/// <item>Scripts without spaces: bigrams.</item>
+/// <item>Scripts without spaces: bigrams, or 4-grams where the script is an alphabet (Thai).</item>
 /// </list>
 /// </summary>
 internal static partial class TextAnalyzer
 {
     /// <summary>Change it whenever the same text gives other terms, so that all documents are indexed again.</summary>
-    public const int Version = 2;
+    public const int Version = 3;
 
     /// <summary>The longest term in UTF-16 code units; longer ones are truncated.</summary>
     public const int MaxTermLength = 64;
@@ -53,6 +58,19 @@ internal static partial class TextAnalyzer
         var terms = new Analysis(normalized, isQuestion: true, keepStopWords: false).Run();
         return terms.Length > 0 ? terms : new Analysis(normalized, isQuestion: true, keepStopWords: true).Run();
     }
+
+    /// <summary>The words of a question with their terms. Stop words are kept if there are no other words.</summary>
+    public static IReadOnlyList<AnalyzedWord> AnalyzeWords(string text)
+    {
+        var normalized = Normalize(text);
+        var words = new List<AnalyzedWord>();
+        if (new Analysis(normalized, isQuestion: true, keepStopWords: false, words).Run().Length == 0)
+            new Analysis(normalized, isQuestion: true, keepStopWords: true, words).Run();
+        return words;
+    }
+
+    /// <summary>The grams of a run, which the caller must have folded.</summary>
+    public static IEnumerable<string> GramsOfRun(string run) => Grams(run, GramLengthOfRun(run), prefix: null);
 
     /// <summary>Lower-case words, separated by single spaces: the same for Markdown and for the page that it renders to.</summary>
     public static string Fold(string text)
@@ -133,11 +151,26 @@ internal static partial class TextAnalyzer
     [GeneratedRegex(@"(?<![\p{L}\p{N}_-])--?[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*", RegexOptions.None, matchTimeoutMilliseconds: 1_000)]
     private static partial Regex CommandOption();
 
-    private sealed class Analysis(string text, bool isQuestion, bool keepStopWords)
+    // An alphabet has too few letters for bigrams to tell one text from another: Thai, Lao, Myanmar and Khmer.
+    private static int GramLengthOfRun(string run) =>
+        run.Length > 0 && run[0] is (>= '\u0E00' and <= '\u0EFF') or (>= '\u1000' and <= '\u109F') or (>= '\u1780' and <= '\u17FF') ? GramLength : 2;
+
+    private static IEnumerable<string> Grams(string folded, int length, char? prefix)
+    {
+        var runes = folded.EnumerateRunes().ToArray();
+        // A word this short is its own gram. If there is a prefix, the word itself is already a term.
+        if (runes.Length <= length)
+            return prefix is null && runes.Length > 0 ? [folded] : [];
+        return Enumerable.Range(0, runes.Length - length + 1).Select(i => $"{prefix}{string.Concat(runes[i..(i + length)])}");
+    }
+
+    /// <param name="words">Receives the words, if the caller wants them.</param>
+    private sealed class Analysis(string text, bool isQuestion, bool keepStopWords, List<AnalyzedWord>? words = null)
     {
         // In text without lower case, capitals do not mark an acronym.
         private readonly bool _hasLowerCase = text.Any(char.IsLower);
         private readonly Dictionary<string, int> _frequencies = [];
+        private readonly List<string> _termsOfWord = [];
         private int _length;
 
         public AnalyzedText Run()
@@ -149,6 +182,7 @@ internal static partial class TextAnalyzer
                 for (; option.Success && option.Index < segment.Start; option = option.NextMatch())
                 {
                     Add(option.Value.ToLowerInvariant());
+                    EndWord(option.Value.ToLowerInvariant(), isRun: false);
                     end = option.Index + option.Length;
                 }
 
@@ -157,12 +191,20 @@ internal static partial class TextAnalyzer
                     continue;
                 var word = text.AsSpan(segment.Start, segment.Length);
                 if (segment.Kind == SegmentKind.Run)
-                    AddGrams(FoldLetters(word), 2, prefix: null);
+                    AddAll(GramsOfRun(FoldLetters(word)));
                 else
                     AddWord(word);
+                EndWord(word, segment.Kind == SegmentKind.Run);
             }
 
             return new(_frequencies, _length);
+        }
+
+        private void EndWord(ReadOnlySpan<char> word, bool isRun)
+        {
+            if (_termsOfWord.Count > 0)
+                words?.Add(new(FoldLetters(word), isRun, [.. _termsOfWord.Distinct()]));
+            _termsOfWord.Clear();
         }
 
         /// <summary>Splits a word of mixed scripts, such as a Latin name with an Urdu suffix.</summary>
@@ -205,7 +247,7 @@ internal static partial class TextAnalyzer
             if (folded.Length == 0)
                 return;
             Add(folded);
-            AddGrams($"_{folded}_", GramLength, GramPrefix);
+            AddAll(Grams($"_{folded}_", GramLength, GramPrefix));
         }
 
         private void AddLatin(ReadOnlySpan<char> word)
@@ -279,26 +321,10 @@ internal static partial class TextAnalyzer
             Add(folded.AsSpan().ContainsAnyExcept(Stemmable) ? folded : EnglishStemmer.Stem(folded));
         }
 
-        private void AddGrams(string folded, int length, char? prefix)
+        private void AddAll(IEnumerable<string> terms)
         {
-            var runes = folded.EnumerateRunes().ToArray();
-            if (runes.Length <= length)
-            {
-                // A word this short is its own gram. If there is a prefix, the word itself is already a term.
-                if (prefix is null && runes.Length > 0)
-                    Add(folded);
-                return;
-            }
-
-            for (var i = 0; i + length <= runes.Length; i++)
-            {
-                var gram = new StringBuilder(2 * length + 1);
-                if (prefix is { } mark)
-                    gram.Append(mark);
-                for (var j = i; j < i + length; j++)
-                    gram.Append(runes[j]);
-                Add(gram.ToString());
-            }
+            foreach (var term in terms)
+                Add(term);
         }
 
         private void Add(string term)
@@ -308,6 +334,8 @@ internal static partial class TextAnalyzer
             if (term.Length > MaxTermLength)
                 term = term[..(char.IsHighSurrogate(term[MaxTermLength - 1]) ? MaxTermLength - 1 : MaxTermLength)];
             _frequencies[term] = _frequencies.GetValueOrDefault(term) + 1;
+            if (words is not null)
+                _termsOfWord.Add(term);
             if (term[0] != GramPrefix)
                 _length++;
         }

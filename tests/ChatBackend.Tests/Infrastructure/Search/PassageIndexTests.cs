@@ -35,6 +35,26 @@ public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdra
     }
 
     [Theory]
+    [InlineData("the numbat digs beneath a lighthouse")]
+    [InlineData("كيف يحفر النمباط تحت المنارات؟")]
+    [InlineData("袋食蚁兽在灯塔下如何挖洞？")]
+    public async Task Both_indexes_give_the_same_coverage(string question)
+    {
+        string[] passages = ["a numbat digs", "a numbat beneath the stars", "يحفر النمباط تحت المنارة", "ينام النمباط", "袋食蚁兽挖洞", "灯塔下"];
+        await PutAsync("postgres", "same/a.md", passages);
+        await PutAsync("qdrant", "same/a.md", passages);
+
+        var (one, other) = (await CoverAsync("postgres"), await CoverAsync("qdrant"));
+
+        Assert.InRange(one.Values.Max(), 0.4, 0.99);
+        Assert.Equal(one.Keys.Order(), other.Keys.Order());
+        Assert.All(one, passage => Assert.Equal(passage.Value, other[passage.Key], 0.02));
+
+        async Task<Dictionary<int, double>> CoverAsync(string index) =>
+            (await FindAsync(index, question)).Where(p => p.DocumentPath == "same/a.md").ToDictionary(p => p.Position, p => p.Coverage);
+    }
+
+    [Theory]
     [InlineData("postgres")]
     [InlineData("qdrant")]
     public async Task Headings_are_found_and_come_back_with_the_title_first(string index)

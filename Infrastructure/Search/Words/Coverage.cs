@@ -1,0 +1,110 @@
+namespace ChatBackend.Infrastructure.Search.Words;
+
+/// <summary>
+/// How much of a question a passage holds: the share of the question's words, weighted by their rarity in the book. A word counts
+/// to the degree that the passage has it, so that one line fits all scripts: its term, most of its beginning (Latin script), or its
+/// 4-grams (other scripts). In scripts without spaces each character is such a word. docs/retrieval.md has what was tried.
+/// </summary>
+internal static class Coverage
+{
+    /// <summary>The weight of what is missing in a passage and is elsewhere in the book. What the book has nowhere weighs 1: an answer often
+    /// uses other words than its question, but a question about the book rarely uses words that the book does not have.</summary>
+    private const double Elsewhere = 0.65;
+
+    /// <summary>The weight of an everyday word, and of characters of a script without spaces that never occur beside each other in the book:
+    /// most are the end of one word and the beginning of the next.</summary>
+    private const double Everyday = 0.3;
+    private const double UnknownCharacter = 0.5;
+
+    /// <summary>The least share of a word's 4-grams, or of the letters of two words that are a common beginning, that makes them alike.</summary>
+    private const double LeastGrams = 0.5;
+    private const double LeastBeginning = 0.7;
+    private const int ShortestBeginning = 4;
+
+    /// <summary>The coverage (0 to 1) of each passage, in the same order.</summary>
+    /// <param name="rarity">The inverse document frequency of the question's terms; null for one that no passage has. Terms that are absent
+    /// here were not looked up, and do not count.</param>
+    /// <param name="passageCount">The number of passages in the book.</param>
+    public static double[] Of(string question, IReadOnlyList<AnalyzedText> passages, IReadOnlyDictionary<string, double?> rarity, double passageCount)
+    {
+        var words = Words(question).Where(w => w.Terms.Any(rarity.ContainsKey)).ToArray();
+        var (covered, all) = (new double[passages.Count], new double[passages.Count]);
+        foreach (var word in words)
+        {
+            var degrees = passages.Select(p => Degree(word, p)).ToArray();
+            var (known, weight) = Weigh(word, degrees.DefaultIfEmpty(0).Max(), rarity, passageCount);
+            foreach (var (degree, i) in degrees.Select((d, i) => (d, i)))
+            {
+                covered[i] += weight * degree;
+                all[i] += weight * (degree + ((1 - degree) * (1 - known + (known * Elsewhere))));
+            }
+        }
+
+        return [.. covered.Zip(all, (c, a) => a > 0 ? c / a : 0)];
+    }
+
+    /// <summary>The words that say something about the topic; all words if there are none.</summary>
+    private static IReadOnlyList<AnalyzedWord> Words(string question)
+    {
+        var words = TextAnalyzer.AnalyzeWords(question);
+        var stops = Languages.StopWordsOf(Languages.Of(question));
+        var telling = words.SelectMany(w => w.IsRun ? Characters(w.Text, stops) : stops.Contains(w.Text) ? [] : [w]).DistinctBy(w => (w.Text, w.Terms[0])).ToArray();
+        return telling.Length > 0 ? telling : [.. words.SelectMany(w => w.IsRun ? Characters(w.Text, []) : [w])];
+    }
+
+    /// <summary>The characters of a run outside its stop words, each with the grams that hold it.</summary>
+    private static IEnumerable<AnalyzedWord> Characters(string run, IReadOnlyCollection<string> stops)
+    {
+        var isStop = new bool[run.Length];
+        foreach (var stop in stops)
+            for (var at = run.IndexOf(stop, StringComparison.Ordinal); at >= 0; at = run.IndexOf(stop, at + 1, StringComparison.Ordinal))
+                isStop.AsSpan(at, stop.Length).Fill(true);
+
+        var grams = TextAnalyzer.GramsOfRun(run).ToArray();
+        int[] starts = [.. Enumerable.Range(0, run.Length).Where(i => !char.IsLowSurrogate(run[i])), run.Length];
+        var gramLength = starts.Length - grams.Length;
+        for (var i = 0; i + 1 < starts.Length; i++)
+            if (!isStop[starts[i]])
+                yield return new(run[starts[i]..starts[i + 1]], true, grams[Math.Max(0, i - gramLength + 1)..Math.Min(i + 1, grams.Length)]);
+    }
+
+    /// <summary>The degree (0 to 1) to which a passage has a word.</summary>
+    private static double Degree(AnalyzedWord word, AnalyzedText passage)
+    {
+        if (word.IsRun)
+            return Share(word.Terms);
+        if (passage.Frequencies.ContainsKey(word.Terms[0]))
+            return 1;
+        // A single letter or digit, such as the two parts of G1, is in almost every passage.
+        var parts = word.Terms.Skip(1).Where(part => part.Length > 1).ToArray();
+        if (parts.Length == 0)
+            return Beginning(word.Terms[0], passage);
+        var share = Share(parts);
+        return share >= LeastGrams || word.Terms[^1][0] != TextAnalyzer.GramPrefix ? share : 0;
+
+        double Share(IReadOnlyList<string> terms) => terms.Count(passage.Frequencies.ContainsKey) / (double)terms.Count;
+    }
+
+    /// <summary>Stems of one family, and inflected words that the English stemmer does not know, share most of their beginning.</summary>
+    private static double Beginning(string word, AnalyzedText passage)
+    {
+        if (word.Length < ShortestBeginning || word.Any(char.IsDigit))
+            return 0;
+        var best = passage.Frequencies.Keys
+            .Select(term => word.AsSpan().CommonPrefixLength(term) is >= ShortestBeginning and var common ? 2.0 * common / (word.Length + term.Length) : 0)
+            .DefaultIfEmpty(0).Max();
+        return best >= LeastBeginning ? best : 0;
+    }
+
+    /// <summary>Whether the book has a word (or the degree to which it has a similar one), and what the word weighs.</summary>
+    private static (double Known, double Weight) Weigh(AnalyzedWord word, double best, IReadOnlyDictionary<string, double?> rarity, double passageCount)
+    {
+        var unknown = Rarity(0);
+        if (word.IsRun)
+            return word.Terms.Min(rarity.GetValueOrDefault) is { } rarest ? (1, rarest) : (0, UnknownCharacter * unknown);
+        var share = EverydayWords.Contain(word.Terms[0]) ? Everyday : 1;
+        return rarity.GetValueOrDefault(word.Terms[0]) is { } own ? (1, share * own) : (best, share * (best > 0 ? Rarity(1) : unknown));
+
+        double Rarity(double passages) => Math.Log(1 + ((passageCount - passages + 0.5) / (passages + 0.5)));
+    }
+}

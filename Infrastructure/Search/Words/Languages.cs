@@ -1,0 +1,80 @@
+using System.Collections.Frozen;
+using System.Text;
+
+namespace ChatBackend.Infrastructure.Search.Words;
+
+/// <summary>Tells the language of a text by its script and its stop words. English stop words are in <see cref="StopWords"/>,
+/// those of other languages in <c>stop-words.txt</c>.</summary>
+internal static class Languages
+{
+    private const string English = "en";
+
+    private static readonly FrozenDictionary<string, FrozenSet<string>> Stops = Read();
+
+    private static readonly FrozenDictionary<string, Script> Scripts =
+        Stops.ToFrozenDictionary(l => l.Key, l => ScriptOf(l.Value.First().EnumerateRunes().First()));
+
+    private enum Script
+    {
+        Other, Latin, Arabic, Devanagari, Thai, Han, Kana, Hangul, Cyrillic, Greek,
+    }
+
+    /// <summary>A BCP 47 tag, such as <c>ur</c> or <c>ur-Latn</c>; null if the text does not tell.</summary>
+    public static string? Of(string text)
+    {
+        var script = ScriptOf(text);
+        var spoken = Scripts.Where(s => s.Value == script).Select(s => s.Key).ToArray();
+        if (script != Script.Latin && spoken.Length <= 1)
+            return spoken.FirstOrDefault();
+
+        var words = TextAnalyzer.Fold(text).Split(' ');
+        var (language, hits) = spoken.Select(l => (Language: l, Hits: words.Count(Stops[l].Contains))).MaxBy(l => l.Hits);
+        if (script == Script.Latin && words.Count(StopWords.Contain) is > 0 and var english && english >= hits)
+            return English;
+        return hits > 0 ? language : null;
+    }
+
+    /// <summary>Words of the language that say nothing about a topic, folded by <see cref="TextAnalyzer.Fold"/>. Empty for English and unknown languages.</summary>
+    public static FrozenSet<string> StopWordsOf(string? language) => language is not null && Stops.TryGetValue(language, out var words) ? words : [];
+
+    private static FrozenDictionary<string, FrozenSet<string>> Read()
+    {
+        using var file = new StreamReader(typeof(Languages).Assembly.GetManifestResourceStream("stop-words.txt")!);
+        var words = new Dictionary<string, List<string>>();
+        List<string> current = [];
+        foreach (var token in file.ReadToEnd().Split('\n').Where(l => !l.StartsWith('#')).SelectMany(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
+        {
+            if (token.EndsWith(':'))
+                words[token[..^1]] = current = [];
+            else
+                current.Add(TextAnalyzer.Fold(token));
+        }
+
+        return words.ToFrozenDictionary(l => l.Key, l => l.Value.ToFrozenSet(StringComparer.Ordinal));
+    }
+
+    /// <summary>The script of most letters. Names and code in Latin letters are common in every language, so another script needs only a third.</summary>
+    private static Script ScriptOf(string text)
+    {
+        var letters = text.EnumerateRunes().Where(Rune.IsLetter).Select(ScriptOf).CountBy(script => script).ToDictionary();
+        var (script, count) = letters.Where(l => l.Key != Script.Latin).DefaultIfEmpty().MaxBy(l => l.Value);
+        if (count * 3 < letters.Values.Sum() || count == 0)
+            return letters.ContainsKey(Script.Latin) ? Script.Latin : Script.Other;
+        // Japanese is written in Han characters too, but never without kana.
+        return script == Script.Han && letters.ContainsKey(Script.Kana) ? Script.Kana : script;
+    }
+
+    private static Script ScriptOf(Rune rune) => rune.Value switch
+    {
+        < 0x250 or (>= 0x1E00 and <= 0x1EFF) => Script.Latin,
+        (>= 0x370 and <= 0x3FF) or (>= 0x1F00 and <= 0x1FFF) => Script.Greek,
+        >= 0x400 and <= 0x52F => Script.Cyrillic,
+        (>= 0x600 and <= 0x77F) or (>= 0xFB50 and <= 0xFDFF) or (>= 0xFE70 and <= 0xFEFF) => Script.Arabic,
+        >= 0x900 and <= 0x97F => Script.Devanagari,
+        >= 0xE00 and <= 0xE7F => Script.Thai,
+        >= 0x3040 and <= 0x30FF => Script.Kana,
+        (>= 0x1100 and <= 0x11FF) or (>= 0xAC00 and <= 0xD7AF) => Script.Hangul,
+        (>= 0x3400 and <= 0x9FFF) or (>= 0xF900 and <= 0xFAFF) or (>= 0x20000 and <= 0x3FFFF) => Script.Han,
+        _ => Script.Other,
+    };
+}

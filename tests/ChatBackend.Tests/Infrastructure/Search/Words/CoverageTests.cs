@@ -1,0 +1,83 @@
+using ChatBackend.Infrastructure.Search.Words;
+
+namespace ChatBackend.Tests.Infrastructure.Search.Words;
+
+public sealed class CoverageTests
+{
+    /// <summary>One book in six languages. The first passage of each language answers the question of the theory below.</summary>
+    private static readonly AnalyzedText[] Book =
+    [
+        .. new[]
+        {
+            "The zero moment point must stay inside the support polygon of a humanoid.", "A camera measures the depth of every pixel.",
+            "Robotun denge noktası destek çokgeninin içinde kalmalıdır.", "Kamera her pikselin derinliğini ölçer.",
+            "يجب أن تبقى نقطة العزم الصفرية داخل مضلع الارتكاز.", "تقيس الكاميرا عمق كل بكسل.",
+            "نقطه گشتاور صفر باید داخل چندضلعی تکیه‌گاه بماند.", "دوربین عمق هر پیکسل را اندازه می‌گیرد.",
+            "零力矩点必须位于支撑多边形之内。", "相机测量每个像素的深度。",
+            "จุดโมเมนต์ศูนย์ต้องอยู่ภายในรูปหลายเหลี่ยมรองรับ", "กล้องวัดความลึกของทุกพิกเซล",
+        }.Select(TextAnalyzer.Analyze),
+    ];
+
+    [Theory]
+    [InlineData("Where must the zero moment point stay?", 0, "Which wine goes with oysters?")]
+    [InlineData("Robotun denge noktası nerede kalmalıdır?", 2, "İstanbul'da hava yarın nasıl olacak?")]
+    [InlineData("أين يجب أن تبقى نقطة العزم الصفرية؟", 4, "ما هي عاصمة أستراليا؟")]
+    [InlineData("نقطه گشتاور صفر باید کجا بماند؟", 6, "پایتخت استرالیا کجاست؟")]
+    [InlineData("零力矩点位于哪里？", 8, "澳大利亚的首都是什么？")]
+    [InlineData("จุดโมเมนต์ศูนย์ต้องอยู่ที่ไหน", 10, "เมืองหลวงของออสเตรเลียคืออะไร")]
+    public void One_line_divides_what_the_book_has_from_what_it_lacks_in_every_script(string question, int answer, string offTopic)
+    {
+        var coverage = Cover(question);
+
+        Assert.Equal(answer, Array.IndexOf(coverage, coverage.Max()));
+        Assert.InRange(coverage.Max(), 0.7, 1);
+        Assert.InRange(Cover(offTopic).Max(), 0, 0.3);
+    }
+
+    [Theory]
+    // The words of a question that say nothing about its topic do not count: nedir, ما هو, چیست, 什么是, คืออะไร.
+    [InlineData("Kamera nedir?")]
+    [InlineData("ما هي الكاميرا؟")]
+    [InlineData("دوربین چیست؟")]
+    [InlineData("什么是相机？")]
+    [InlineData("กล้องคืออะไร")]
+    public void Question_words_of_other_languages_do_not_count(string question) =>
+        // In scripts without spaces, the grams between two words are missing.
+        Assert.InRange(Cover(question).Max(), 0.6, 1);
+
+    [Fact]
+    public void A_word_counts_to_the_degree_that_the_passage_has_it()
+    {
+        // Half of the word's 4-grams or most of its beginning; less is chance.
+        Assert.InRange(Cover("الكاميرات").Max(), 0.5, 0.99);
+        Assert.InRange(Cover("pikselini").Max(), 0.75, 0.99);
+        Assert.Equal(0, Cover("campus").Max());
+        Assert.Equal(0, Cover("H1").Max());
+    }
+
+    [Fact]
+    public void What_the_book_has_elsewhere_weighs_less_than_what_it_lacks() =>
+        Assert.True(Cover("the pixel of a humanoid")[0] > Cover("the lighthouse of a humanoid")[0]);
+
+    [Fact]
+    public void A_question_of_nothing_but_stop_words_is_compared_with_these() => Assert.Equal(1, Cover("的", TextAnalyzer.Analyze("的"))[0]);
+
+    [Fact]
+    public void Terms_that_were_not_looked_up_do_not_count()
+    {
+        var question = "humanoid lighthouse";
+        var rarity = new Dictionary<string, double?> { ["humanoid"] = 2 };
+
+        Assert.Equal(1, Coverage.Of(question, [Book[0]], rarity, Book.Length)[0]);
+        Assert.Equal([0], Coverage.Of(question, [Book[0]], new Dictionary<string, double?>(), 0));
+        Assert.Empty(Coverage.Of("", [], rarity, 0));
+    }
+
+    private static double[] Cover(string question, params AnalyzedText[] passages)
+    {
+        passages = passages.Length > 0 ? passages : Book;
+        var rarity = QueryTerms.Of(question).ToDictionary(
+            t => t.Term, t => passages.Count(p => p.Frequencies.ContainsKey(t.Term)) is > 0 and var holding ? Math.Log(1 + ((passages.Length - holding + 0.5) / (holding + 0.5))) : (double?)null);
+        return Coverage.Of(question, passages, rarity, passages.Length);
+    }
+}
