@@ -11,7 +11,7 @@ namespace ChatBackend.Infrastructure.Docusaurus;
 internal sealed record Heading(int Level, string Text, string? Anchor);
 
 /// <summary>Computes the anchors of one page's headings as Docusaurus does: by the rules of GitHub's slugger. Repeated slugs are
-/// numbered, and <c>{#custom-id}</c> is taken literally.</summary>
+/// numbered, and <c>{#custom-id}</c> or <c>{/* #custom-id */}</c> is taken literally.</summary>
 internal sealed class HeadingAnchors
 {
     private readonly Dictionary<string, int> _occurrences = new(StringComparer.Ordinal);
@@ -20,7 +20,7 @@ internal sealed class HeadingAnchors
     public Heading Next(HeadingBlock heading) => Next(heading.Level, PlainText(heading.Inline));
 
     /// <inheritdoc cref="Next(HeadingBlock)"/>
-    /// <param name="text">The heading's text without markup, but with its <c>{#custom-id}</c>.</param>
+    /// <param name="text">The heading's text without markup, but with its custom id.</param>
     public Heading Next(int level, string text)
     {
         var (plain, id) = SplitCustomId(text);
@@ -95,10 +95,15 @@ internal sealed class HeadingAnchors
 
     private static (string Text, string? Id) SplitCustomId(string text)
     {
-        var start = text.LastIndexOf("{#", StringComparison.Ordinal);
-        var isId = start >= 0 && text.EndsWith('}') && text.Length - start > 3 && text.IndexOf('}', start) == text.Length - 1;
+        var start = text.LastIndexOf('{');
+        if (start < 0 || !text.EndsWith('}') || text.IndexOf('}', start) != text.Length - 1)
+            return (text, null);
 
-        return isId ? (text[..start].TrimEnd(), text[(start + 2)..^1]) : (text, null);
+        var id = text.AsSpan(start + 1)[..^1];
+        if (id.StartsWith("/*") && id.EndsWith("*/") && id.Length >= 4)
+            id = id[2..^2].Trim();
+
+        return id.Length > 1 && id[0] == '#' ? (text[..start].TrimEnd(), id[1..].ToString()) : (text, null);
     }
 
     // .NET maps each character to one character, but JavaScript follows two special cases of Unicode.

@@ -25,6 +25,8 @@ public sealed class HeadingAnchorsTests
     [InlineData("机器人 入门", "机器人-入门")]
     [InlineData("Custom {#my-ID}", "my-ID")]
     [InlineData("Custom *too* {#x.y}", "x.y")]
+    [InlineData("Custom {/* #my-ID */}", "my-ID")]
+    [InlineData("Custom {/*#my-ID*/}", "my-ID")]
     [InlineData("In a comment {/* #from-comment */}", "from-comment")]
     [InlineData("With a component <Badge text=\"new\">beta</Badge>", "with-a-component-beta")]
     public void A_heading_gets_the_anchor_that_Docusaurus_gives_it(string heading, string anchor) =>

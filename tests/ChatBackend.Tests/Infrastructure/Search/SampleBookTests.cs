@@ -10,7 +10,7 @@ public sealed partial class SampleBookTests
 {
     private static readonly string Folder = Path.GetFullPath(Path.Combine(Path.GetDirectoryName(ThisFile())!, "../../../../sample-book"));
 
-    public static TheoryData<string> Chapters() => [.. BookFolder.Find(Folder).Pages];
+    public static TheoryData<string> Chapters() => [.. BookFolder.Find(Folder).Pages.Where(page => page != "README.md")];
 
     [Theory]
     [MemberData(nameof(Chapters))]
@@ -58,7 +58,7 @@ public sealed partial class SampleBookTests
         {
             isCode ^= line.TrimStart().StartsWith("```", StringComparison.Ordinal);
             if (!isCode && HeadingLine().Match(line) is { Success: true } match)
-                anchors.Add(headings.Next(match.Groups["level"].Length, match.Groups["text"].Value.Replace("`", "").Replace("*", "").Trim()).Anchor ?? "");
+                anchors.Add(headings.Next(match.Groups["level"].Length, match.Groups["text"].Value.Replace("`", "").Trim()).Anchor ?? "");
         }
 
         return anchors;
