@@ -89,10 +89,23 @@ internal sealed partial class MdxText
             case MdxKind.Comment:
                 WriteComment(_line ??= BeginLine(start), text);
                 break;
+            case MdxKind.Expression when StringLiteral(text) is { IsEmpty: false } words:
+                (_line ??= BeginLine(start)).HidesSource = true;
+                _output.Append(words);
+                _isBlank &= words.IsWhiteSpace();
+                break;
             default:
                 WriteInline(start, text);
                 break;
         }
+    }
+
+    /// <summary>What <c>{'an expression'}</c> shows, if it is a string without escapes; else nothing.</summary>
+    private static ReadOnlySpan<char> StringLiteral(ReadOnlySpan<char> expression)
+    {
+        var literal = expression[1..^1].Trim();
+
+        return literal.Length > 2 && literal[0] is '\'' or '"' && literal[1..].IndexOfAny(literal[0], '\\', '\n') == literal.Length - 2 ? literal[1..^1] : default;
     }
 
     private void WriteBlock(ReadOnlySpan<char> lines)
@@ -106,10 +119,14 @@ internal sealed partial class MdxText
             BreakParagraph(quote);
         }
 
+        // Docusaurus shows the comments where the lines to highlight are named by their numbers: ```js {1,4-6}
+        var opening = lines.IndexOf('\n') is var end and >= 0 ? lines[..end] : lines;
+        var hidesComments = !HighlightedLines().IsMatch(opening);
+
         foreach (var range in lines.Split('\n'))
         {
             var line = lines[range];
-            if (!line.Contains("highlight-", StringComparison.Ordinal) || !MagicComment().IsMatch(line))
+            if (!hidesComments || !line.Contains("highlight-", StringComparison.Ordinal) || !MagicComment().IsMatch(line))
                 _output.Append(line[Outdent(line)..]).Append('\n');
         }
     }
@@ -266,6 +283,9 @@ internal sealed partial class MdxText
     /// <summary>A line of code that only tells Docusaurus which lines to highlight, in the comments of any language.</summary>
     [GeneratedRegex(@"^[\s>]*(//|/\*|\{\s*/\*|#|<!--|--|;+|%|'|!|\(\*|\*>|rem\b|_)\s*highlight-(next-line|start|end)\s*(\*/\s*\}?|-->|\*\))?\s*$", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
     private static partial Regex MagicComment();
+
+    [GeneratedRegex(@"\{[\d,-]+\}", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex HighlightedLines();
 
     private static int Indent(ReadOnlySpan<char> line) => line.Length - line.TrimStart(" \t").Length;
 

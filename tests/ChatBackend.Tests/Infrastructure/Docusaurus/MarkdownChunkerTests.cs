@@ -261,6 +261,12 @@ public sealed class MarkdownChunkerTests
             > ```mermaid
             > graph TD; A-->B
             > ```
+
+            Say {'hello'}{" "}{"to you"} in {1 + 1}.
+
+            ```js {1,3-4}
+            // highlight-next-line
+            ```
             """).Chunks);
 
         Assert.Equal("""
@@ -279,6 +285,12 @@ public sealed class MarkdownChunkerTests
             > ```mermaid
             > graph TD; A-->B
             > ```
+
+            Say hello to you in {1 + 1}.
+
+            ```js {1,3-4}
+            // highlight-next-line
+            ```
             """, chunk.Text);
     }
 
