@@ -1,9 +1,11 @@
 using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Features.Ingest.Uploads;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Health;
 using ChatBackend.Infrastructure.Http.OpenApi;
+using FluentValidation;
 
 namespace ChatBackend.Features.Ingest;
 
@@ -13,6 +15,8 @@ internal static class IngestFeature
     {
         builder.BindOptions<IngestOptions>("Ingest");
         builder.BindOptions<PatienceOptions>();
+        builder.Services.AddSingleton<IValidator<IngestRequest>, IngestRequestValidator>();
+        builder.Services.AddSingleton<IValidator<IngestQuery>, IngestQueryValidator>();
         builder.Services.AddSingleton<MarkdownChunker>();
         builder.Services.AddSingleton<BookIngest>();
         builder.Services.AddSingleton<JobRunner>();
@@ -40,7 +44,10 @@ internal static class IngestFeature
     {
         var ingest = routes.MapFeature("/ingest", "Ingest").RequireIngestKey();
 
+        ingest.MapPostIngest();
+        ingest.MapListIngestJobs();
         ingest.MapGetIngestJob();
+        ingest.MapGetIngestJobEvents();
         ingest.MapCancelIngestJob();
     }
 }

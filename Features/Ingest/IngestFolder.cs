@@ -71,9 +71,9 @@ internal static class IngestFolder
         }
 
         var database = services.GetRequiredService<NpgsqlDataSource>();
-        await using var upload = await JobUpload.OpenAsync(database, prune, plan: false, cancellationToken);
+        await using var upload = await JobUpload.OpenAsync(database, isChecked: false, cancellationToken);
         await upload.AddFolderAsync(folder, files, cancellationToken);
-        await upload.EnqueueAsync(cancellationToken);
+        await upload.EnqueueAsync(prune, plan: false, cancellationToken);
         try
         {
             return Report(console, await RunAsync(services, upload.Id, console, cancellationToken));

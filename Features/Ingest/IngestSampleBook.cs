@@ -82,9 +82,9 @@ internal sealed class IngestSampleBook(
         if (await IsIndexedAsync(folder, files.Pages, cancellationToken))
             return;
 
-        await using var upload = await JobUpload.OpenAsync(database, prune: false, plan: false, cancellationToken);
+        await using var upload = await JobUpload.OpenAsync(database, isChecked: false, cancellationToken);
         await upload.AddFolderAsync(folder, files, cancellationToken);
-        await upload.EnqueueAsync(cancellationToken);
+        await upload.EnqueueAsync(prune: false, plan: false, cancellationToken);
         loop.Nudge();
         var job = await jobs.WaitAsync(upload.Id, time, cancellationToken);
         foreach (var document in job?.Report is { } report ? report.Failed.Concat(report.Skipped) : [])

@@ -89,6 +89,6 @@ internal static class AuthFeature
         else if ((options.JwksUrl is not null || options.Secret is not null) && (options.Issuer is null || options.Audience is null))
             log.LogWarning("AUTH_ISSUER or AUTH_AUDIENCE is not set: tokens that the signer issued for other services are accepted, too");
         if (options.IngestApiKey is null)
-            log.LogWarning("INGEST_API_KEY is not set: insights are closed");
+            log.LogWarning("INGEST_API_KEY is not set: ingest over HTTP and insights are closed");
     }
 }

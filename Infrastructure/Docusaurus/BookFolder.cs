@@ -76,6 +76,13 @@ internal static class BookFolder
         }
     }
 
+    /// <summary>True for a path that Docusaurus publishes as a page.</summary>
+    public static bool IsPublished(string path) => IsSource(path) && !path.Split('/').Any(name => IsLeftOut(name));
+
+    /// <summary>True for the path of a page, or of a partial that pages may import.</summary>
+    public static bool IsSource(string path) =>
+        IsPage(path) && !path.Split('/').Any(name => name.StartsWith('.') || name is "node_modules" or "__MACOSX");
+
     private static string Root(string folder)
     {
         var directory = new DirectoryInfo(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));

@@ -24,8 +24,6 @@ internal sealed class JobUpload : IAsyncDisposable
     private static readonly TimeSpan Lease = TimeSpan.FromMinutes(10);
 
     private readonly NpgsqlDataSource _database;
-    private readonly bool _prune;
-    private readonly bool _plan;
     private readonly HashSet<string> _paths = new(StringComparer.Ordinal);
     private readonly List<UploadedDocument> _batch = [];
     private readonly List<FailedDocument> _skipped = [];
@@ -33,19 +31,18 @@ internal sealed class JobUpload : IAsyncDisposable
     private int _batchCharacters;
     private bool _isQueued;
 
-    private JobUpload(NpgsqlDataSource database, bool prune, bool plan) => (_database, _prune, _plan) = (database, prune, plan);
+    private JobUpload(NpgsqlDataSource database) => _database = database;
 
     public Guid Id { get; } = Guid.CreateVersion7();
 
     /// <summary>Documents so far.</summary>
     public int Count => _paths.Count;
 
-    /// <param name="prune">The upload is the whole book.</param>
-    /// <param name="plan">A dry run.</param>
+    /// <param name="isChecked">Whether to refuse the upload now if too many jobs wait, and not only when all of it was read.</param>
     /// <exception cref="UploadException">Too many jobs wait.</exception>
-    public static async Task<JobUpload> OpenAsync(NpgsqlDataSource database, bool prune, bool plan, CancellationToken cancellationToken)
+    public static async Task<JobUpload> OpenAsync(NpgsqlDataSource database, bool isChecked, CancellationToken cancellationToken)
     {
-        var upload = new JobUpload(database, prune, plan);
+        var upload = new JobUpload(database);
         // Uploads whose process died are removed here, and jobs that ended long ago.
         var opened = await database.RetryAsync(
             connection => connection.ExecuteScalarAsync<bool>(new(
@@ -56,14 +53,14 @@ internal sealed class JobUpload : IAsyncDisposable
                 ),
                 opened as (
                     insert into ingest_jobs (id, prune, plan, report, lease_until)
-                    select @Id, @prune, @plan, @report::json, now() + @Lease
-                    where (@prune and not @plan) or (select count(*) from ingest_jobs where state = 'waiting') < @MaxWaiting
+                    select @Id, false, false, @report::json, now() + @Lease
+                    where not @isChecked or (select count(*) from ingest_jobs where state = 'waiting') < @MaxWaiting
                     on conflict (id) do nothing
                     returning id
                 )
                 select exists (select from opened) or exists (select from ingest_jobs where id = @Id)
                 """,
-                new { upload.Id, prune, plan, Lease, IngestOptions.MaxWaiting, report = IngestJson.Write(IngestReport.Empty) },
+                new { upload.Id, isChecked, Lease, IngestOptions.MaxWaiting, report = IngestJson.Write(IngestReport.Empty) },
                 cancellationToken: cancellationToken)),
             cancellationToken);
         return opened ? upload : throw QueueFull();
@@ -95,8 +92,10 @@ internal sealed class JobUpload : IAsyncDisposable
     }
 
     /// <summary>Puts the job into the queue. An upload of the whole book takes the place of those that wait before it, except plans.</summary>
+    /// <param name="prune">The upload is the whole book.</param>
+    /// <param name="plan">A dry run.</param>
     /// <exception cref="UploadException">Too many jobs wait.</exception>
-    public async Task EnqueueAsync(CancellationToken cancellationToken)
+    public async Task EnqueueAsync(bool prune, bool plan, CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);
         var report = IngestJson.Write(IngestReport.Empty with { Documents = Count, Skipped = _skipped });
@@ -119,13 +118,13 @@ internal sealed class JobUpload : IAsyncDisposable
                         delete from ingest_job_documents where job_id in (select id from superseded)
                     )
                     update ingest_jobs
-                    set state = 'waiting', queued_at = clock_timestamp(), report = @report::json, lease_until = null
+                    set state = 'waiting', prune = @prune, plan = @plan, queued_at = clock_timestamp(), report = @report::json, lease_until = null
                     where id = @Id and state = 'receiving'
                       and ((@prune and not @plan) or (select count(*) from ingest_jobs where state = 'waiting') < @MaxWaiting);
 
                     select exists (select from ingest_jobs where id = @Id and state <> 'receiving');
                     """,
-                    new { Id, QueueLock, prune = _prune, plan = _plan, report, IngestOptions.MaxWaiting }, cancellationToken: cancellationToken));
+                    new { Id, QueueLock, prune, plan, report, IngestOptions.MaxWaiting }, cancellationToken: cancellationToken));
                 await results.ReadSingleAsync<bool>();
                 return await results.ReadSingleAsync<bool>();
             },

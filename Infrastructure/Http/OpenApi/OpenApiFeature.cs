@@ -81,6 +81,13 @@ internal static class OpenApiFeature
                 case AnswerHeader header:
                     Add(responses.Single(r => r.Key.StartsWith('2')).Value, header);
                     break;
+                case TakenBody body:
+                    operation.RequestBody!.Content![body.MediaType] = new OpenApiMediaType
+                    {
+                        Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = body.Description },
+                        Example = body.Example,
+                    };
+                    break;
                 case AnswerStream stream:
                     responses["200"].Content![stream.MediaType] = new OpenApiMediaType
                     {

@@ -18,6 +18,9 @@ internal sealed record AnswerHeader(string Name, string Description);
 /// <summary>A stream as a second content type of a route's 200: the framework keeps one type per status.</summary>
 internal sealed record AnswerStream(string MediaType, string Description, string Example);
 
+/// <summary>A content type of a route's body that is not JSON: the framework gives all of them the schema of the JSON.</summary>
+internal sealed record TakenBody(string MediaType, string Description, string Example);
+
 /// <summary>A credential that a route takes; an optional one may be omitted.</summary>
 internal sealed record Credential(string Name, OpenApiSecurityScheme Scheme, bool IsOptional = false);
 

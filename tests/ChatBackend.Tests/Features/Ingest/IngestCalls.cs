@@ -12,9 +12,9 @@ internal static class IngestCalls
     public static async Task<IngestReport> IngestAsync(this ChatBackendApp app, string folder, bool prune = false)
     {
         _ = app.Client;
-        await using var upload = await JobUpload.OpenAsync(app.Services.GetRequiredService<NpgsqlDataSource>(), prune, plan: false, TestContext.Current.CancellationToken);
+        await using var upload = await JobUpload.OpenAsync(app.Services.GetRequiredService<NpgsqlDataSource>(), isChecked: false, TestContext.Current.CancellationToken);
         await upload.AddFolderAsync(folder, BookFolder.Find(folder), TestContext.Current.CancellationToken);
-        await upload.EnqueueAsync(TestContext.Current.CancellationToken);
+        await upload.EnqueueAsync(prune, plan: false, TestContext.Current.CancellationToken);
         app.Services.GetRequiredService<JobLoop>().Nudge();
         var job = await app.Services.GetRequiredService<JobStatus>().WaitAsync(upload.Id, TimeProvider.System, TestContext.Current.CancellationToken);
         Assert.True(job?.State == "completed", $"{job?.State}: {job?.Error}");

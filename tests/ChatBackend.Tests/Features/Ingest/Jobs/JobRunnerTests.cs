@@ -143,10 +143,10 @@ public sealed class JobRunnerTests : IAsyncLifetime
 
     private async Task<Guid> UploadAsync(params string[] paths)
     {
-        await using var upload = await JobUpload.OpenAsync(_database.Connections, prune: false, plan: false, Cancel);
+        await using var upload = await JobUpload.OpenAsync(_database.Connections, isChecked: false, Cancel);
         foreach (var path in paths)
             await upload.AddAsync(new(path, $"# {path}\n\nText."), Cancel);
-        await upload.EnqueueAsync(Cancel);
+        await upload.EnqueueAsync(prune: false, plan: false, Cancel);
         return upload.Id;
     }
 }

@@ -119,8 +119,8 @@ public sealed class OpenApiTests(ChatBackendApp app) : IClassFixture<ChatBackend
         var operations = OpenApiWalk.Operations(await DocumentAsync()).ToDictionary(o => o.Operation.GetProperty("operationId").GetString()!, o => o.Operation);
         var endpoints = app.Services.GetRequiredService<EndpointDataSource>().Endpoints;
 
-        // These two apply the chat's limit in their handlers.
-        Assert.Equal(Saying("429").Except(["PostChat", "SummarizeAudit"]), Named<EnableRateLimitingAttribute>());
+        // These apply their limits in their handlers.
+        Assert.Equal(Saying("429").Except(["PostChat", "PostIngest", "SummarizeAudit"]), Named<EnableRateLimitingAttribute>());
         Assert.Equal(Saying("401"), Named<IAuthorizeData>());
         Assert.Equal(Saying("401"), operations.Where(o => o.Value.TryGetProperty("security", out _)).Select(o => o.Key).Order());
 

@@ -1,0 +1,119 @@
+using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Features.Ingest.Uploads;
+using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
+using FluentValidation;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using JsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
+
+namespace ChatBackend.Features.Ingest;
+
+internal static class PostIngest
+{
+    public const string Json = "application/json";
+
+    public const string Lines = "application/x-ndjson";
+
+    public const string Zip = "application/zip";
+
+    /// <summary>The largest body: 64 MiB.</summary>
+    public const int MaxBytes = 64 * 1024 * 1024;
+
+    /// <summary>Seconds after which to ask again when the queue is full.</summary>
+    private const int RetryAfter = 30;
+
+    public static void MapPostIngest(this IEndpointRouteBuilder ingest) => ingest
+        .MapPost("", HandleAsync)
+        .WithName(nameof(PostIngest))
+        .Accepts<IngestRequest>(Json, Lines, Zip)
+        .WithMetadata(new RequestSizeLimitAttribute(MaxBytes))
+        .WithMetadata(new TakenBody(Lines, "A document per line, to 64 MiB.", "{\"path\":\"intro.md\",\"content\":\"# Intro\"}\n"))
+        .WithMetadata(new TakenBody(Zip, "A zip of the book's folder, to 64 MiB: its .md and .mdx files are read.", "(the bytes of the zip)"))
+        .Validate<IngestQuery>()
+        .FailsWithInvalid<IngestRequest>()
+        .FailsWith(StatusCodes.Status400BadRequest, "malformed_json")
+        .FailsWith(StatusCodes.Status400BadRequest, "invalid_path")
+        .FailsWith(StatusCodes.Status400BadRequest, "path_outside_folder")
+        .FailsWith(StatusCodes.Status400BadRequest, "duplicate_path")
+        .FailsWith(StatusCodes.Status400BadRequest, "no_documents")
+        .FailsWith(StatusCodes.Status400BadRequest, "invalid_archive")
+        .FailsWith(StatusCodes.Status400BadRequest, "link_in_archive")
+        .FailsWith(StatusCodes.Status400BadRequest, "encrypted_entry")
+        .FailsWith(StatusCodes.Status400BadRequest, "archive_bomb")
+        .FailsWith(StatusCodes.Status413PayloadTooLarge, "document_too_large")
+        .FailsWith(StatusCodes.Status413PayloadTooLarge, "too_many_documents")
+        .FailsWith(StatusCodes.Status413PayloadTooLarge, "too_many_entries")
+        .FailsWith(StatusCodes.Status413PayloadTooLarge, "upload_too_large")
+        .FailsWith(StatusCodes.Status429TooManyRequests, "ingest_queue_full")
+        .AnswersWithHeader("Location", "The job.");
+
+    /// <summary>Ingest a book, whole or in part</summary>
+    /// <remarks>
+    /// The documents are stored before the answer; a job then ingests them, one job at a time. Unchanged documents are skipped, a broken one is
+    /// listed in the job's report and does not stop the others. An upload is refused as a whole if an entry leaves the folder, is a link, or unpacks to far
+    /// more than a text does. At most 20 jobs wait; an upload with `prune` takes the place of those that wait before it.
+    /// </remarks>
+    /// <response code="202">The upload is stored, and its job waits.</response>
+    /// <response code="400">The upload is refused; <c>detail</c> names the document.</response>
+    /// <response code="413">The body, a document, or all of them together are too large.</response>
+    /// <response code="429">20 jobs wait already.</response>
+    internal static async Task<Results<Accepted<IngestJobResponse>, ProblemHttpResult>> HandleAsync(
+        [AsParameters] IngestQuery query, HttpRequest request, NpgsqlDataSource database, JobStatus jobs, JobLoop loop,
+        IValidator<IngestRequest> validator, IOptions<JsonOptions> json, CancellationToken cancellationToken)
+    {
+        try
+        {
+            var (prune, plan) = (query.Prune == "true", query.Plan == "true");
+            var type = request.ContentType?.Split(';')[0].Trim().ToLowerInvariant();
+            // Whether JSON is an upload of the whole book, which is never refused for the queue, is known when it was read.
+            await using var upload = await JobUpload.OpenAsync(database, isChecked: type != Json && (!prune || plan), cancellationToken);
+            if (type == Zip)
+            {
+                await using var zip = await ZipDocuments.OpenAsync(request.Body, query.Root, cancellationToken);
+                await zip.AddToAsync(upload, cancellationToken);
+            }
+            else
+            {
+                var documents = new JsonDocuments(request.BodyReader, isLines: type == Lines, json.Value.SerializerOptions);
+                await foreach (var document in documents.ReadAsync(cancellationToken))
+                {
+                    if (await FaultAsync(validator, document, upload.Count, cancellationToken) is { } fault)
+                        return fault;
+                    var path = UploadedDocument.NormalPath(document.Path!);
+                    if (path.Split('/').Any(name => name.StartsWith('_')))
+                        upload.Skip(path, "Docusaurus does not publish names that begin with _.");
+                    else
+                        await upload.AddAsync(new(path, document.Content!, document.Title, document.Url), cancellationToken);
+                }
+
+                (prune, plan) = (prune || documents.Prune is true, plan || documents.Plan is true);
+            }
+
+            if (upload.Count == 0)
+                return Problem.Invalid("documents", "must not be empty.");
+            await upload.EnqueueAsync(prune, plan, cancellationToken);
+            loop.Nudge();
+            return TypedResults.Accepted($"/ingest/jobs/{upload.Id}", await jobs.FindAsync(upload.Id, cancellationToken));
+        }
+        catch (UploadException e)
+        {
+            if (e.Status == StatusCodes.Status429TooManyRequests)
+                request.HttpContext.Response.Headers.RetryAfter = $"{RetryAfter}";
+            return Problem.Of(e.Status, e.Code, e.Message);
+        }
+    }
+
+    private static async Task<ProblemHttpResult?> FaultAsync(IValidator<IngestRequest> validator, IngestDocument document, int number, CancellationToken cancellationToken)
+    {
+        var result = await validator.ValidateAsync(new IngestRequest([document]), cancellationToken);
+        if (result.IsValid)
+            return null;
+        foreach (var error in result.Errors)
+            error.PropertyName = error.PropertyName.Replace("Documents[0]", $"Documents[{number}]", StringComparison.Ordinal);
+        return ValidationFilter.Invalid(result);
+    }
+}

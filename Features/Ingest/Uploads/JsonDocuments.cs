@@ -1,0 +1,141 @@
+using System.Buffers;
+using System.IO.Pipelines;
+using System.Runtime.CompilerServices;
+using System.Text.Json;
+using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Infrastructure.Docusaurus;
+
+namespace ChatBackend.Features.Ingest.Uploads;
+
+/// <summary>Reads documents one by one from a body, as JSON (<see cref="IngestRequest"/>) or as NDJSON (a document per line).</summary>
+internal sealed class JsonDocuments(PipeReader body, bool isLines, JsonSerializerOptions json)
+{
+    /// <summary>The largest content, escaped, with its other members.</summary>
+    private const long MaxDocumentBytes = (2 * BookFolder.MaxBytes) + (64 * 1024);
+
+    private JsonReaderState _state = new(new() { AllowMultipleValues = isLines });
+    private Place _place = isLines ? Place.Documents : Place.Start;
+    private int _count;
+
+    private enum Place
+    {
+        Start,
+        Object,
+        Documents,
+        End,
+    }
+
+    /// <summary>Known once all documents were read; null if the body does not say.</summary>
+    public bool? Prune { get; private set; }
+
+    /// <inheritdoc cref="Prune"/>
+    public bool? Plan { get; private set; }
+
+    /// <exception cref="BadHttpRequestException">The body is not JSON, or a member has the wrong type.</exception>
+    /// <exception cref="UploadException">A document is too large.</exception>
+    public async IAsyncEnumerable<IngestDocument> ReadAsync([EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            var read = await body.ReadAsync(cancellationToken);
+            var buffer = read.Buffer;
+            while (Next(ref buffer, read.IsCompleted) is { } document)
+                yield return document;
+
+            if (buffer.Length > MaxDocumentBytes)
+                throw new UploadException("document_too_large", $"documents[{_count}] has more than {BookFolder.MaxBytes / 1024 / 1024} MB.", StatusCodes.Status413PayloadTooLarge);
+            body.AdvanceTo(buffer.Start, buffer.End);
+            if (read.IsCompleted)
+                yield break;
+        }
+    }
+
+    private static BadHttpRequestException Wrong(JsonException exception) => new("The body is not as it should be.", StatusCodes.Status400BadRequest, exception);
+
+    private static BadHttpRequestException WrongType(string path) => Wrong(new JsonException("A value has the wrong type.", path, null, null));
+
+    /// <summary>Null if the buffer has no whole document more.</summary>
+    private IngestDocument? Next(ref ReadOnlySequence<byte> buffer, bool isAll)
+    {
+        try
+        {
+            return Read(ref buffer, isAll);
+        }
+        catch (JsonException e)
+        {
+            throw Wrong(e);
+        }
+    }
+
+    private IngestDocument? Read(ref ReadOnlySequence<byte> buffer, bool isAll)
+    {
+        while (true)
+        {
+            // A token that is not whole yet is read again with the next piece of the body.
+            var reader = new Utf8JsonReader(buffer, isAll, _state);
+            if (!reader.Read())
+                return null;
+
+            IngestDocument? document = null;
+            switch (_place)
+            {
+                case Place.Start:
+                    _place = reader.TokenType is JsonTokenType.StartObject ? Place.Object : throw WrongType("$");
+                    break;
+                case Place.Object when reader.TokenType is JsonTokenType.EndObject:
+                    _place = Place.End;
+                    break;
+                case Place.Object:
+                    var name = reader.GetString();
+                    if (!reader.Read())
+                        return null;
+                    if (name == "documents")
+                        _place = reader.TokenType is JsonTokenType.StartArray ? Place.Documents : throw WrongType("$.documents");
+                    else if (name == "prune")
+                        Prune = Flag(reader, name);
+                    else if (name == "plan")
+                        Plan = Flag(reader, name);
+                    else if (!reader.TrySkip())
+                        return null;
+                    break;
+                case Place.Documents when reader.TokenType is JsonTokenType.EndArray && !isLines:
+                    _place = Place.Object;
+                    break;
+                case Place.Documents:
+                    var value = reader;
+                    if (!reader.TrySkip())
+                        return null;
+                    document = Deserialize(ref value);
+                    break;
+            }
+
+            _state = reader.CurrentState;
+            buffer = buffer.Slice(reader.Position);
+            if (document is not null)
+                return document;
+        }
+    }
+
+    private static bool? Flag(Utf8JsonReader reader, string name) => reader.TokenType switch
+    {
+        JsonTokenType.True => true,
+        JsonTokenType.False => false,
+        JsonTokenType.Null => null,
+        _ => throw WrongType($"$.{name}"),
+    };
+
+    private IngestDocument Deserialize(ref Utf8JsonReader reader)
+    {
+        var path = $"$.documents[{_count}]";
+        try
+        {
+            var document = JsonSerializer.Deserialize<IngestDocument>(ref reader, json) ?? throw WrongType(path);
+            _count++;
+            return document;
+        }
+        catch (JsonException e)
+        {
+            throw Wrong(new JsonException(e.Message, path + e.Path?.TrimStart('$'), null, null));
+        }
+    }
+}

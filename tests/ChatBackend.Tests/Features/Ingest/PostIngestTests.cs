@@ -1,0 +1,236 @@
+using System.IO.Compression;
+using System.Net;
+using System.Net.Http.Headers;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using ChatBackend.Features.Ingest;
+using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Tests.Features.Chat;
+
+namespace ChatBackend.Tests.Features.Ingest;
+
+/// <summary>Uploads over HTTP, and what becomes of them.</summary>
+public sealed class PostIngestTests(ChatBackendApp app) : IClassFixture<ChatBackendApp>
+{
+    [Fact]
+    public async Task Json_documents_are_ingested_and_found()
+    {
+        var job = await UploadAsync(JsonContent.Create(new
+        {
+            documents = new object[]
+            {
+                new { path = "json/01-quokka.md", content = "# Quokka\n\n## Smile\n\nThe quokka smiles." },
+                new { path = "json/other.md", content = "A numbat.", title = "Numbats", url = "/elsewhere" },
+            },
+        }));
+
+        Assert.Equal("completed", job.GetProperty("state").GetString());
+        Assert.Equal((2, 2, 0), Counts(job));
+        Assert.Contains("/docs/json/quokka#smile", await app.Client.GetStringAsync("/search?q=quokka"));
+        Assert.Contains("/elsewhere", await app.Client.GetStringAsync("/search?q=numbat"));
+    }
+
+    [Fact]
+    public async Task Lines_are_ingested_and_a_document_that_is_no_text_is_listed()
+    {
+        var body = $$"""
+            {"path":"lines/a.md","content":"# A\n\nThe bandicoot digs."}
+            {"path":"lines/bad.md","content":"a\u0000b"}
+
+            {"content":"# C\n\n{{new string('é', 300_000)}}","path":"./lines/c.md"}
+            """;
+
+        var job = await UploadAsync(Content(Encoding.UTF8.GetBytes(body), PostIngest.Lines));
+
+        Assert.Equal((3, 2, 1), Counts(job));
+        Assert.Equal("lines/bad.md", job.GetProperty("report").GetProperty("failed")[0].GetProperty("path").GetString());
+        Assert.Contains("lines", await app.Client.GetStringAsync("/search?q=bandicoot"));
+    }
+
+    [Fact]
+    public async Task A_zip_of_docs_is_ingested_with_partials_and_without_other_files()
+    {
+        var zip = Zip(
+            ("docs/zip/index.mdx", "import Part from './_part.mdx'\n\n# Zip\n\n<Part/>\n"), ("docs/zip/_part.mdx", "The echidna curls up."), ("docs/zip/picture.png", "\u0089PNG"),
+            ("docs/.hidden/x.md", "hidden"), ("docs\\zip\\windows.md", "# Windows\n\nThe potoroo hops."));
+
+        var job = await UploadAsync(Content(zip, PostIngest.Zip));
+
+        Assert.Equal((2, 2, 0), Counts(job));
+        Assert.Contains("/docs/zip", await app.Client.GetStringAsync("/search?q=echidna"));
+        Assert.Contains("/docs/zip/windows", await app.Client.GetStringAsync("/search?q=potoroo"));
+    }
+
+    [Fact]
+    public async Task A_folder_of_a_zip_can_be_named()
+    {
+        var zip = Zip(("book-main/README.md", "About the repository."), ("book-main/website/docs/named.md", "The bettong burrows."));
+
+        var job = await UploadAsync(Content(zip, PostIngest.Zip), "?root=book-main/website/docs");
+
+        Assert.Equal((1, 1, 0), Counts(job));
+        Assert.Contains("\"/docs/named\"", await app.Client.GetStringAsync("/search?q=bettong"));
+    }
+
+    [Theory]
+    [InlineData("../evil.md", "path_outside_folder")]
+    [InlineData("docs/../../evil.md", "path_outside_folder")]
+    [InlineData("/etc/evil.md", "path_outside_folder")]
+    [InlineData("C:\\evil.md", "path_outside_folder")]
+    [InlineData("..\\evil.png", "path_outside_folder")]
+    [InlineData("a//evil.md", "invalid_path")]
+    public async Task An_entry_that_leaves_the_folder_is_refused_by_name(string name, string code)
+    {
+        var problem = await RefusedAsync(Content(Zip(("docs/a.md", "x"), (name, "x")), PostIngest.Zip), 400, code);
+
+        Assert.Contains("evil", problem.GetProperty("detail").GetString());
+        if (name.EndsWith(".md", StringComparison.Ordinal))
+            await RefusedAsync(JsonContent.Create(new { documents = new[] { new { path = name, content = "x" } } }), 400, code);
+    }
+
+    [Fact]
+    public async Task Links_bombs_and_entries_that_are_too_large_are_refused_by_name()
+    {
+        var link = Zip(archive =>
+        {
+            var entry = archive.CreateEntry("docs/link.md");
+            entry.ExternalAttributes = unchecked((int)0xA1FF0000);
+            using var target = entry.Open();
+            target.Write("/etc/passwd"u8);
+        });
+        Assert.Contains("docs/link.md", (await RefusedAsync(Content(link, PostIngest.Zip), 400, "link_in_archive")).GetProperty("detail").GetString());
+
+        var bomb = Zip(("docs/a.md", "x"), ("docs/bomb.md", new string('a', 3_000_000)));
+        Assert.Contains("docs/bomb.md", (await RefusedAsync(Content(bomb, PostIngest.Zip), 400, "archive_bomb")).GetProperty("detail").GetString());
+
+        var large = Zip(("docs/large.md", Noise(9 * 1024 * 1024)));
+        Assert.Contains("docs/large.md", (await RefusedAsync(Content(large, PostIngest.Zip), 413, "document_too_large")).GetProperty("detail").GetString());
+
+        var many = Zip(archive =>
+        {
+            for (var i = 0; i <= 50_000; i++)
+                archive.CreateEntry($"{i}", CompressionLevel.NoCompression);
+        });
+        await RefusedAsync(Content(many, PostIngest.Zip), 413, "too_many_entries");
+        Assert.Equal(0, await app.ScalarAsync<int>("select count(*)::integer from ingest_jobs where state = 'receiving'"));
+    }
+
+    [Fact]
+    public async Task A_broken_zip_is_refused()
+    {
+        var zip = Zip(("docs/a.md", Noise(20_000)));
+
+        await RefusedAsync(Content([1, 2, 3], PostIngest.Zip), 400, "invalid_archive");
+        await RefusedAsync(Content(zip[..^30], PostIngest.Zip), 400, "invalid_archive");
+        zip[0] = 0;
+        await RefusedAsync(Content(zip, PostIngest.Zip), 400, "invalid_archive");
+        await RefusedAsync(Content(Zip(("docs/a.png", "x")), PostIngest.Zip), 400, "no_documents");
+        await RefusedAsync(Content(Zip(("docs/a.md", "x"), ("docs/a.md", "y")), PostIngest.Zip), 400, "duplicate_path");
+    }
+
+    [Theory]
+    [InlineData("""{"documents":[]}""", "invalid_request", "documents")]
+    [InlineData("""{"prune":true}""", "invalid_request", "documents")]
+    [InlineData("""{"documents":[{"path":"a.md","content":"x"},{"path":"b.md"}]}""", "invalid_request", "documents[1].content")]
+    [InlineData("""{"documents":[{"content":"x"}]}""", "invalid_request", "documents[0].path")]
+    [InlineData("""{"documents":[{"path":"a.md","content":1}]}""", "invalid_request", "documents[0].content")]
+    [InlineData("""{"documents":[null]}""", "invalid_request", "documents[0]")]
+    [InlineData("""{"documents":{}}""", "invalid_request", "documents")]
+    [InlineData("""{"documents":[{"path":"a.md","content":"x"}],"prune":"yes"}""", "invalid_request", "prune")]
+    [InlineData("""[]""", "invalid_request", "body")]
+    [InlineData("""{"documents":[{"path":"a.md","content":"x"}""", "malformed_json", null)]
+    [InlineData("""{"documents":[{"path":"a.md","content":"x"}]}}""", "malformed_json", null)]
+    [InlineData("", "malformed_json", null)]
+    public async Task Json_that_is_wrong_is_refused_and_the_field_named(string body, string code, string? field)
+    {
+        var problem = await RefusedAsync(Content(Encoding.UTF8.GetBytes(body), PostIngest.Json), 400, code);
+
+        if (field is not null)
+            Assert.Equal([field], problem.GetProperty("errors").EnumerateObject().Select(e => e.Name));
+        Assert.Equal(0, await app.ScalarAsync<int>("select count(*)::integer from ingest_jobs where state = 'receiving'"));
+    }
+
+    [Fact]
+    public async Task A_body_that_is_too_large_or_of_another_type_is_refused()
+    {
+        await RefusedAsync(Content(new byte[PostIngest.MaxBytes + 1], PostIngest.Zip), 413, "body_too_large");
+        await RefusedAsync(Content("x"u8.ToArray(), "text/plain"), 415, "unsupported_media_type");
+        await RefusedAsync(JsonContent.Create(new { documents = new[] { new { path = "a.md", content = "x" } } }), 400, "invalid_request", "?prune=yes");
+    }
+
+    [Fact]
+    public async Task Events_show_the_progress_to_its_end_and_a_client_that_has_seen_it_gets_no_more()
+    {
+        using var posted = await app.Client.PostAsync("/ingest", JsonContent.Create(new { documents = new[] { new { path = "events/a.md", content = "A cuscus." } } }));
+        Assert.Equal(HttpStatusCode.Accepted, posted.StatusCode);
+        var job = posted.Headers.Location!.ToString();
+
+        using var stream = new EventStream(await app.Client.GetAsync($"{job}/events", HttpCompletionOption.ResponseHeadersRead));
+        var last = (await stream.AllAsync())[^1];
+
+        Assert.Equal(("ended", "end"), (last.Name, last.Id));
+        Assert.Equal("completed", last.Data.GetProperty("state").GetString());
+        var again = new HttpRequestMessage(HttpMethod.Get, $"{job}/events") { Headers = { { "Last-Event-ID", "end" } } };
+        Assert.Equal(HttpStatusCode.NoContent, (await app.Client.SendAsync(again)).StatusCode);
+        await (await app.Client.DeleteAsync(job)).ProblemAsync(409, "ingest_job_ended");
+        await (await app.Client.GetAsync($"/ingest/jobs/{Guid.NewGuid()}/events")).ProblemAsync(404, "ingest_job_not_found");
+        await (await app.Client.DeleteAsync($"/ingest/jobs/{Guid.NewGuid()}")).ProblemAsync(404, "ingest_job_not_found");
+        await (await app.Client.GetAsync("/ingest/jobs/x")).ProblemAsync(400, "invalid_request");
+        Assert.Contains(job.Split('/')[^1], await app.Client.GetStringAsync("/ingest/jobs"));
+    }
+
+    private static byte[] Zip(params (string Name, string Text)[] entries) => Zip(archive =>
+    {
+        foreach (var (name, text) in entries)
+        {
+            using var stream = archive.CreateEntry(name).Open();
+            stream.Write(Encoding.UTF8.GetBytes(text));
+        }
+    });
+
+    private static byte[] Zip(Action<ZipArchive> fill)
+    {
+        var bytes = new MemoryStream();
+        using (var archive = new ZipArchive(bytes, ZipArchiveMode.Create, leaveOpen: true))
+            fill(archive);
+        return bytes.ToArray();
+    }
+
+    /// <summary>Text that compresses little.</summary>
+    private static string Noise(int length)
+    {
+        var random = new Random(1);
+        return string.Create(length, random, static (text, random) =>
+        {
+            for (var i = 0; i < text.Length; i++)
+                text[i] = (char)random.Next(' ', '~');
+        });
+    }
+
+    private static ByteArrayContent Content(byte[] body, string type) => new(body) { Headers = { ContentType = MediaTypeHeaderValue.Parse(type) } };
+
+    private static (int Documents, int Ingested, int Failed) Counts(JsonElement job)
+    {
+        var report = job.GetProperty("report");
+        return (report.GetProperty("documents").GetInt32(), report.GetProperty("ingested").GetInt32(), report.GetProperty("failed_count").GetInt32());
+    }
+
+    private async Task<JsonElement> RefusedAsync(HttpContent body, int status, string code, string query = "")
+    {
+        // Otherwise the server may close the connection while the client is sending.
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/ingest" + query) { Content = body, Headers = { ExpectContinue = body.Headers.ContentLength > PostIngest.MaxBytes } };
+        using var response = await app.Client.SendAsync(request);
+        return await response.ProblemAsync(status, code);
+    }
+
+    private async Task<JsonElement> UploadAsync(HttpContent body, string query = "")
+    {
+        using var posted = await app.Client.PostAsync("/ingest" + query, body);
+        Assert.True(posted.StatusCode == HttpStatusCode.Accepted, await posted.Content.ReadAsStringAsync());
+        JsonElement job = default;
+        await Until.TrueAsync(
+            async () => (job = await (await app.Client.GetAsync(posted.Headers.Location)).JsonAsync()).GetProperty("ended_at").ValueKind is not JsonValueKind.Null, "The job did not end.");
+        return job;
+    }
+}
