@@ -4,7 +4,7 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Database;
 
-internal sealed record Script(string Name, string Up, string Down);
+internal sealed record Script(string Name, string Sql);
 
 /// <summary>Applies the embedded SQL scripts in order, each in a transaction that holds an advisory lock, so that many replicas may
 /// start at once, even through a transaction pooler. It uses DbUp's journal (<c>schemaversions</c>) and script names, so DbUp can
@@ -23,26 +23,14 @@ internal sealed class Migrator(ILogger<Migrator> log)
 
     /// <summary>Applies the missing scripts and returns their names. Many processes may call it at once: one migrates, the others wait.</summary>
     /// <param name="report">Receives what the migrator does or waits for; the text contains no secrets.</param>
-    public Task<IReadOnlyList<string>> UpAsync(NpgsqlConnectionStringBuilder settings, Action<string>? report, CancellationToken cancellationToken) => RunAsync(
-        settings, report, done => Scripts.FirstOrDefault(s => !done.Contains(s.Name)), script => script.Up,
-        "insert into schemaversions (scriptname, applied) values (@Name, now() at time zone 'utc')", cancellationToken);
-
-    /// <summary>Reverts every script after <paramref name="target"/> (null: all of them), newest first, and returns their names.</summary>
-    public Task<IReadOnlyList<string>> DownAsync(NpgsqlConnectionStringBuilder settings, string? target, CancellationToken cancellationToken) => RunAsync(
-        settings, report: null, done => Scripts.Reverse().TakeWhile(s => s.Name != target).FirstOrDefault(s => done.Contains(s.Name)), script => script.Down,
-        "delete from schemaversions where scriptname = @Name", cancellationToken);
-
-    /// <param name="next">The script that is due, given the names in the journal.</param>
-    private async Task<IReadOnlyList<string>> RunAsync(
-        NpgsqlConnectionStringBuilder settings, Action<string>? report, Func<IReadOnlySet<string>, Script?> next, Func<Script, string> sql, string journalSql,
-        CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<string>> UpAsync(NpgsqlConnectionStringBuilder settings, Action<string>? report, CancellationToken cancellationToken)
     {
         // The connection is not pooled, because a pool caches the types that existed when it was created.
         await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(settings.ConnectionString) { Pooling = false }.ConnectionString);
         await connection.OpenAsync(cancellationToken);
         var ran = new List<string>();
         // The first read takes no lock. If nothing is due, nothing is written, and a standby is enough.
-        while (next(await JournalAsync(connection, cancellationToken)) is not null)
+        while (await NextAsync(connection, cancellationToken) is not null)
         {
             await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
             if (!await TryLockAsync(connection, cancellationToken))
@@ -54,11 +42,12 @@ internal sealed class Migrator(ILogger<Migrator> log)
             }
 
             // Another process may have run it in the meantime.
-            if (next(await JournalAsync(connection, cancellationToken)) is not { } script)
+            if (await NextAsync(connection, cancellationToken) is not { } script)
                 break;
             report?.Invoke($"migrating {script.Name}");
-            await connection.ExecuteAsync(new(sql(script), commandTimeout: ScriptTimeout, cancellationToken: cancellationToken));
-            await connection.ExecuteAsync(new(journalSql, new { script.Name }, cancellationToken: cancellationToken));
+            await connection.ExecuteAsync(new(script.Sql, commandTimeout: ScriptTimeout, cancellationToken: cancellationToken));
+            await connection.ExecuteAsync(new(
+                "insert into schemaversions (scriptname, applied) values (@Name, now() at time zone 'utc')", new { script.Name }, cancellationToken: cancellationToken));
             await transaction.CommitAsync(cancellationToken);
             log.LogInformation("Ran migration {Script}", script.Name);
             ran.Add(script.Name);
@@ -96,25 +85,25 @@ internal sealed class Migrator(ILogger<Migrator> log)
         return isLocked;
     }
 
-    private static async Task<HashSet<string>> JournalAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
+    /// <summary>The first script that is not in the journal; null when there is none.</summary>
+    private static async Task<Script?> NextAsync(NpgsqlConnection connection, CancellationToken cancellationToken)
     {
         var exists = await connection.ExecuteScalarAsync<bool>(new("select to_regclass('schemaversions') is not null", cancellationToken: cancellationToken));
-        return exists ? [.. await connection.QueryAsync<string>(new("select scriptname from schemaversions", cancellationToken: cancellationToken))] : [];
+        HashSet<string> done = exists ? [.. await connection.QueryAsync<string>(new("select scriptname from schemaversions", cancellationToken: cancellationToken))] : [];
+        return Scripts.FirstOrDefault(script => !done.Contains(script.Name));
     }
 
     private static List<Script> ReadScripts()
     {
         var assembly = Assembly.GetExecutingAssembly();
         return [.. assembly.GetManifestResourceNames()
-            .Where(n => n.StartsWith("Migrations/", StringComparison.Ordinal) && !n.EndsWith(".down.sql", StringComparison.Ordinal))
+            .Where(n => n.StartsWith("Migrations/", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)
-            .Select(n => new Script(n["Migrations/".Length..], Read(n), Read(n.Replace(".sql", ".down.sql"))))];
+            .Select(n => new Script(n["Migrations/".Length..], Read(n)))];
 
         string Read(string name)
         {
-            using var stream = assembly.GetManifestResourceStream(name)
-                ?? throw new InvalidOperationException($"The migration {name} is missing.");
-            using var reader = new StreamReader(stream);
+            using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
             return reader.ReadToEnd();
         }
     }

@@ -12,13 +12,11 @@ namespace ChatBackend.Infrastructure.Ai.Safety;
 /// pieces. Outside code it has no <c>&lt;</c> that begins a tag, no <c>![</c>, no <c>](</c> and no definition (<c>]:</c>) before a
 /// destination that was not checked, so it does not matter how a renderer pairs brackets. Only what all renderers take for code
 /// keeps such characters: a fence that <see cref="CodeFence"/> has rewritten, and `code` that is closed on its line.
+/// At most 2,000 characters are held back: two texts and a destination.
 /// A page must not compile an answer as MDX, which is a program. MathJax follows <c>\href</c> unless its safe extension is on.
 /// </remarks>
 internal sealed partial class SafeMarkdown
 {
-    /// <summary>The most characters that are held back at any time.</summary>
-    public const int MostHeld = 2 * LongestText + LongestTarget;
-
     /// <summary>The longest text of a link, `code` or formula; a longer one is plain text.</summary>
     private const int LongestText = 500;
 

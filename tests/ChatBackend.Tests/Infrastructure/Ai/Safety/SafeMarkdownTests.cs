@@ -172,14 +172,14 @@ public sealed partial class SafeMarkdownTests
     [InlineData("![a][")]
     public void What_is_held_back_is_bounded(string beginning)
     {
-        Assert.InRange(SafeMarkdown.MostHeld, 1, 2_000);
+        const int MostHeld = 2_000;
         foreach (var rest in (string[])["a", " ", "[", "`", "<", "\\", "$", ">", "1. "])
         {
             var filter = new SafeMarkdown();
             var first = filter.Push(beginning).Length;
             var pushed = 0;
             var shown = 0;
-            while (shown == 0 && pushed <= SafeMarkdown.MostHeld)
+            while (shown == 0 && pushed <= MostHeld)
             {
                 shown = filter.Push(rest).Length;
                 pushed += rest.Length;
