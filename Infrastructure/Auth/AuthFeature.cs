@@ -85,7 +85,7 @@ internal static class AuthFeature
         if (environment.IsDevelopment())
             return;
         if (!options.IsSignInConfigured)
-            log.LogWarning("Neither AUTH_JWKS_URL nor AUTH_SECRET is set: profiles are closed, and all tokens are refused");
+            log.LogWarning("Neither AUTH_JWKS_URL nor AUTH_SECRET is set: sign-in is off, and all tokens are refused");
         else if ((options.JwksUrl is not null || options.Secret is not null) && (options.Issuer is null || options.Audience is null))
             log.LogWarning("AUTH_ISSUER or AUTH_AUDIENCE is not set: tokens that the signer issued for other services are accepted, too");
         if (options.IngestApiKey is null)

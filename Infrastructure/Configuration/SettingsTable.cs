@@ -20,7 +20,7 @@ internal static class SettingsTable
     [
         new("DATABASE_URL", "PostgreSQL: a postgres:// URI or Npgsql keywords", "development: a private PostgreSQL under .data/", DatabaseProblem) { IsSecret = true },
         new("AI_PROVIDER", "openai, or offline to run without a model", "openai; development without a key: offline", OneOf("openai", "offline")),
-        new("OPENAI_API_KEY", "the API key of OpenAI, or of the server at OPENAI_BASE_URL", "development: the offline model", NoProblem) { IsSecret = true },
+        new("OPENAI_API_KEY", "the API key of OpenAI, or of the server at OPENAI_BASE_URL", "development: the offline answerer", NoProblem) { IsSecret = true },
         new("OPENAI_BASE_URL", "another server with OpenAI's API", "https://api.openai.com/v1", HttpUrl),
         new("OPENAI_CHAT_MODEL", "the model that answers", Ai.ChatModel, NoProblem),
         new("OPENAI_FALLBACK_MODEL", "the model that answers when the first one fails", "none", NoProblem),

@@ -237,7 +237,7 @@ public sealed class BearerTokenTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await host.GetAsync("/optional", null)).StatusCode);
         await (await host.GetAsync("/required", null)).ProblemAsync(401, "sign_in_not_configured");
         await (await host.GetAsync("/optional", EdDsa.Token(host.Claims()))).ProblemAsync(401, "sign_in_not_configured");
-        Assert.Equal(environment is "Production", host.Warnings.Any(w => w.Contains("profiles are closed", StringComparison.Ordinal)));
+        Assert.Equal(environment is "Production", host.Warnings.Any(w => w.Contains("sign-in is off", StringComparison.Ordinal)));
         Assert.Equal(environment is "Production", host.Warnings.Any(w => w.Contains("INGEST_API_KEY", StringComparison.Ordinal)));
     }
 
