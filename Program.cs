@@ -15,69 +15,58 @@ using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Observability;
 using ChatBackend.Infrastructure.Search;
-using Microsoft.Extensions.Options;
 
 using var stop = new StopSignals();
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 EnvironmentFile.Load(".env", Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") == "Development");
 
-var builder = WebApplication.CreateBuilder(args);
+return await ExitCode.OfAsync(RunAsync, ifStopped: args is ["ingest" or "eval", ..] ? 1 : 0, stop.Token);
 
-switch (args.FirstOrDefault())
+async Task<int> RunAsync()
 {
-    case "check":
+    var builder = WebApplication.CreateBuilder(args);
+
+    if (args is ["check", ..])
         return CheckCommand.Run(builder.Configuration, builder.Environment.IsDevelopment(), Console.Out);
-    case "health":
+    if (args is ["health", ..])
         return await HealthCommand.RunAsync(builder.Configuration);
-}
 
-try
-{
     builder.AddSettings();
-}
-catch (SettingsException e)
-{
-    await Console.Error.WriteLineAsync(e.Message);
-    return 1;
-}
+    builder.Services.AddSingleton<IHostLifetime>(stop);
+    builder.AddLogging(isCommand: args is ["ingest" or "eval", ..]);
+    builder.AddTelemetry();
+    builder.AddHttpRules();
+    builder.AddHealth();
+    builder.AddAuth();
+    builder.AddDatabase();
+    builder.AddAi();
+    builder.AddPassageIndex();
+    builder.AddIngest();
+    builder.AddSearch();
+    builder.AddChat();
+    builder.AddAudits();
+    builder.AddOpenApiDocument();
 
-builder.Services.AddSingleton<IHostLifetime>(stop);
-builder.AddLogging(isCommand: args is ["ingest" or "eval", ..]);
-builder.AddTelemetry();
-builder.AddHttpRules();
-builder.AddHealth();
-builder.AddAuth();
-builder.AddDatabase();
-builder.AddAi();
-builder.AddPassageIndex();
-builder.AddIngest();
-builder.AddSearch();
-builder.AddChat();
-builder.AddAudits();
-builder.AddOpenApiDocument();
+    await using var app = builder.Build();
+    stop.LogTo(app.Logger);
 
-await using var app = builder.Build();
-stop.LogTo(app.Logger);
+    app.UseWelcome();
+    app.UseMiddleware<RequestLog>();
+    app.UseHttpRules();
+    app.UseDatabase();
+    app.UseRateLimiter();
+    app.UseAuth();
 
-app.UseWelcome();
-app.UseMiddleware<RequestLog>();
-app.UseHttpRules();
-app.UseDatabase();
-app.UseRateLimiter();
-app.UseAuth();
+    var routes = app.MapWithHead();
+    routes.MapHome();
+    routes.MapHealth();
+    routes.MapChat();
+    routes.MapInsights();
+    routes.MapSearch();
+    routes.MapAudits();
+    routes.MapIngest();
+    routes.MapOpenApiDocument();
 
-var routes = app.MapWithHead();
-routes.MapHome();
-routes.MapHealth();
-routes.MapChat();
-routes.MapInsights();
-routes.MapSearch();
-routes.MapAudits();
-routes.MapIngest();
-routes.MapOpenApiDocument();
-
-try
-{
     await app.StartLocalDatabaseAsync(stop.Token);
     if (args is ["ingest", .. var rest])
         return await IngestFolder.RunAsync(app.Services, rest, stop.Token);
@@ -87,14 +76,4 @@ try
     await app.StartAsync(CancellationToken.None);
     await app.WaitForShutdownAsync(stop.Token);
     return 0;
-}
-catch (OperationCanceledException) when (stop.Token.IsCancellationRequested)
-{
-    // A stop during the start is no error, but a command that was stopped is not complete.
-    return args is ["ingest" or "eval", ..] ? 1 : 0;
-}
-catch (Exception e) when (e is LocalPostgresException or OptionsValidationException)
-{
-    await Console.Error.WriteLineAsync(e.Message);
-    return 1;
 }

@@ -19,11 +19,19 @@ internal static class ConfigurationFeature
 
     /// <summary>Binds an options class to its section, or to the environment variables that its properties name, and validates it at start.</summary>
     /// <returns>The values, for choices before the start.</returns>
+    /// <exception cref="SettingsException">A value is not of its property's type.</exception>
     public static T BindOptions<T>(this WebApplicationBuilder builder, string? section = null) where T : class, new()
     {
         IConfiguration source = section is null ? builder.Configuration : builder.Configuration.GetSection(section);
         builder.Services.AddOptions<T>().Bind(source).ValidateDataAnnotations().ValidateOnStart();
-        return source.Get<T>() ?? new();
+        try
+        {
+            return source.Get<T>() ?? new();
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new SettingsException([e.Message]);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Sockets;
 using System.Text.Json;
 using System.Text.RegularExpressions;
 using ChatBackend.Infrastructure.Configuration;
@@ -68,6 +69,7 @@ public sealed class ServiceProcessTests : IAsyncLifetime
     [InlineData("ModelLimits__BreakerRatio", "50", "BreakerRatio must be between 0.01 and 1")]
     [InlineData("ModelLimits__Connect", "00:00:00", "Connect must be between 00:00:00.0010000 and 01:00:00")]
     [InlineData("Shutdown__Timeout", "00:00:05", "Timeout must be between 00:00:06 and 00:10:00")]
+    [InlineData("Turns__Lease", "soon", "Failed to convert configuration value 'soon' at 'Turns:Lease' to type 'System.TimeSpan'.")]
     [InlineData("Turns__Lease", "00:00:00", "Lease must be between 00:00:00.1000000 and 01:00:00")]
     public async Task The_service_does_not_start_with_an_option_out_of_range(string setting, string value, string problem)
     {
@@ -75,6 +77,20 @@ public sealed class ServiceProcessTests : IAsyncLifetime
 
         Assert.Equal(1, await service.WaitForExitAsync());
         Assert.Contains(problem, service.Output);
+    }
+
+    [Fact]
+    public async Task The_service_does_not_start_on_a_port_that_is_in_use()
+    {
+        using var other = new TcpListener(IPAddress.IPv6Any, 0);
+        other.Start();
+        var port = ((IPEndPoint)other.LocalEndpoint).Port;
+
+        await using var service = Start("Production", ("AI_PROVIDER", "offline"), ("PORT", $"{port}"));
+
+        Assert.Equal(1, await service.WaitForExitAsync());
+        Assert.Contains($"Failed to bind to address http://[::]:{port}: address already in use.", service.Output);
+        Assert.DoesNotContain("Unhandled exception", service.Output);
     }
 
     [Theory]
