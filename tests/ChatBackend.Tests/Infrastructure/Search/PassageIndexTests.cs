@@ -35,12 +35,12 @@ public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdra
     }
 
     [Theory]
-    [InlineData("the numbat digs beneath a lighthouse")]
+    [InlineData("the bettong digs beneath a lighthouse")]
     [InlineData("كيف يحفر النمباط تحت المنارات؟")]
     [InlineData("袋食蚁兽在灯塔下如何挖洞？")]
     public async Task Both_indexes_give_the_same_coverage(string question)
     {
-        string[] passages = ["a numbat digs", "a numbat beneath the stars", "يحفر النمباط تحت المنارة", "ينام النمباط", "袋食蚁兽挖洞", "灯塔下"];
+        string[] passages = ["a bettong digs", "a bettong beneath the stars", "يحفر النمباط تحت المنارة", "ينام النمباط", "袋食蚁兽挖洞", "灯塔下"];
         await PutAsync("postgres", "same/a.md", passages);
         await PutAsync("qdrant", "same/a.md", passages);
 
