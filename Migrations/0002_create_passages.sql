@@ -8,6 +8,8 @@ create table documents (
     url              text not null,
     -- SHA-256 of the source and the chunker's version.
     content_hash     text not null,
+    -- For questions about the book itself: place in the sidebar, label, description, headings.
+    outline          json not null default '{}',
     -- If the analyzer changes, its terms change too, and the passages are indexed again.
     analyzer_version integer not null,
     -- The size of the corpus is read from here, one row per document.

@@ -14,6 +14,7 @@ internal static class ChatFeature
         builder.BindOptions<TurnOptions>("Turns");
         builder.Services.AddSingleton<IValidator<ChatRequest>, ChatRequestValidator>();
         builder.Services.AddSingleton<IValidator<FeedbackRequest>, FeedbackRequestValidator>();
+        builder.Services.AddSingleton<BookOutline>();
         builder.Services.AddSingleton<Retrieval>();
         builder.Services.AddSingleton<AnswerWriter>();
         builder.Services.AddSingleton<TurnReader>();

@@ -79,7 +79,7 @@ internal sealed class IngestSampleBook(
             return;
 
         var files = BookFolder.Find(folder);
-        if (await IsIndexedAsync(folder, files.Pages, cancellationToken))
+        if (await IsIndexedAsync(folder, [.. files.Pages, .. files.Categories], cancellationToken))
             return;
 
         await using var upload = await JobUpload.OpenAsync(database, isChecked: false, cancellationToken);

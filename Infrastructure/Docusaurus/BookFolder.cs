@@ -5,7 +5,8 @@ namespace ChatBackend.Infrastructure.Docusaurus;
 
 /// <param name="Pages">The pages' paths below the folder, with forward slashes, in ordinal order.</param>
 /// <param name="Skipped">Files that have a page's name but are not pages, with the reason.</param>
-internal sealed record BookFiles(IReadOnlyList<string> Pages, IReadOnlyList<(string Path, string Reason)> Skipped);
+/// <param name="Categories">The folders' <c>_category_</c> files.</param>
+internal sealed record BookFiles(IReadOnlyList<string> Pages, IReadOnlyList<(string Path, string Reason)> Skipped, IReadOnlyList<string> Categories);
 
 /// <summary>The pages of a book in a folder: the <c>.md</c> and <c>.mdx</c> files that Docusaurus would publish.</summary>
 internal static class BookFolder
@@ -31,13 +32,14 @@ internal static class BookFolder
         {
             ShouldRecursePredicate = static (ref entry) =>
                 !IsLeftOut(entry.FileName) && entry.FileName is not "node_modules" && !entry.Attributes.HasFlag(FileAttributes.ReparsePoint),
-            ShouldIncludePredicate = static (ref entry) => !entry.IsDirectory && !IsLeftOut(entry.FileName) && IsPage(entry.FileName),
+            ShouldIncludePredicate = static (ref entry) => !entry.IsDirectory && ((!IsLeftOut(entry.FileName) && IsPage(entry.FileName)) || CategoryFile.IsName(entry.FileName)),
         };
 
         var found = files.Order(StringComparer.Ordinal).Select(path => (Path: path, Reason: WhyNoPage(root, path))).ToList();
         return new(
-            [.. found.Where(f => f.Reason is null).Select(f => f.Path)],
-            [.. found.Where(f => f.Reason is not null).Select(f => (f.Path, f.Reason!))]);
+            [.. found.Where(f => f.Reason is null && !CategoryFile.Is(f.Path)).Select(f => f.Path)],
+            [.. found.Where(f => f.Reason is not null).Select(f => (f.Path, f.Reason!))],
+            [.. found.Where(f => f.Reason is null && CategoryFile.Is(f.Path)).Select(f => f.Path)]);
     }
 
     /// <summary>A page with the partials that it imports from the folder.</summary>

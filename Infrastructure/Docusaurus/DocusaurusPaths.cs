@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text;
 using ChatBackend.Infrastructure.Search;
 
@@ -36,6 +37,16 @@ internal static class DocusaurusPaths
         return separators == 0 || rest == name.Length || IsSeparator(name[rest]) ? name : name[rest..];
     }
 
+    /// <summary>The number that <see cref="WithoutNumberPrefix"/> removes; null for none.</summary>
+    public static double? NumberPrefix(string name) =>
+        WithoutNumberPrefix(name).Length == name.Length ? null : double.Parse(name[..CountWhile(name, 0, char.IsAsciiDigit)], CultureInfo.InvariantCulture);
+
+    /// <summary>Whether the file is its folder's own page: <c>index</c>, <c>readme</c>, or named like the folder with its number:
+    /// <c>01-arm/01-arm.md</c> is, <c>01-arm/arm.md</c> is not.</summary>
+    public static bool IsFolderPage(string folder, string name) =>
+        name.Equals("index", StringComparison.OrdinalIgnoreCase) || name.Equals("readme", StringComparison.OrdinalIgnoreCase)
+        || name.Equals(folder[(folder.LastIndexOf('/') + 1)..], StringComparison.OrdinalIgnoreCase);
+
     private static string Slug(string path, FrontMatter frontMatter)
     {
         var slash = path.LastIndexOf('/');
@@ -46,9 +57,7 @@ internal static class DocusaurusPaths
         if (frontMatter.Slug is { } slug)
             return slug.StartsWith('/') ? slug : Resolve(slug, folderSlug);
 
-        // The folder's name is compared with its number: 01-arm/01-arm.md is the folder's page, 01-arm/arm.md is not.
-        var isFolderPage = new[] { "index", "readme", folder[(folder.LastIndexOf('/') + 1)..] }.Contains(name, StringComparer.OrdinalIgnoreCase);
-        if (isFolderPage)
+        if (IsFolderPage(folder, name))
             return folderSlug;
 
         return Resolve(frontMatter.Id ?? (frontMatter.ParseNumberPrefixes ? WithoutNumberPrefix(name) : name), folderSlug);

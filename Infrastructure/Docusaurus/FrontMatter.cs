@@ -1,14 +1,19 @@
+using System.Globalization;
 using YamlDotNet.Core;
 using YamlDotNet.Core.Events;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
-/// <summary>The fields of a page's front matter that decide its title and address.</summary>
+/// <summary>The fields of a page's front matter that decide its title, its address and its place in the sidebar.</summary>
 /// <param name="ParseNumberPrefixes">Docusaurus' <c>parse_number_prefixes</c>: whether <c>01-</c> is removed from the path.</param>
 /// <param name="Draft">Docusaurus does not publish drafts, so a link to one would be broken.</param>
 /// <param name="Description">What the page is about, for search engines; not shown on the page.</param>
 internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool ParseNumberPrefixes = true, bool Draft = false, string? Description = null)
 {
+    public double? SidebarPosition { get; init; }
+
+    public string? SidebarLabel { get; init; }
+
     /// <summary>More than any page needs. The YAML scanner is slow on much longer hostile input.</summary>
     private const int MaxLength = 65_536;
 
@@ -63,7 +68,11 @@ internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool
             Text("title"), Text("id"), Text("slug"),
             ParseNumberPrefixes: !IsBoolean("parse_number_prefixes", false),
             Draft: IsBoolean("draft", true),
-            Description: Text("description"));
+            Description: Text("description"))
+        {
+            SidebarPosition = double.TryParse(Text("sidebar_position"), CultureInfo.InvariantCulture, out var position) && double.IsFinite(position) ? position : null,
+            SidebarLabel = Text("sidebar_label"),
+        };
 
         string? Text(string name) => fields.GetValueOrDefault(name)?.Trim() is { Length: > 0 } text ? text : null;
 

@@ -16,7 +16,7 @@ namespace ChatBackend.Infrastructure.Docusaurus;
 internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
 {
     /// <summary>Part of every content hash. Change it whenever the chunker's output changes, so that all documents are ingested again.</summary>
-    public const string Version = "2";
+    public const string Version = "3";
 
     /// <summary>The budget of a passage and of the tiny neighbours that are merged into it.</summary>
     public const int MaxTokens = Budget + (2 * Tiny);
@@ -33,6 +33,9 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
     /// <exception cref="DocumentException">The document cannot be read. The message says why.</exception>
     public IndexedDocument Document(string path, string content, string? title = null, string? url = null)
     {
+        if (CategoryFile.Is(path))
+            return CategoryFile.Read(NormalPath(path), content);
+
         var source = Read(path, content, title, url);
         var text = MdxText.ToMarkdown(source.Body);
         var tree = Parse(text);
@@ -50,13 +53,16 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         if (passages.Count == 0 && source.FrontMatter.Description is { } description)
             passages = [new(0, [], Anchor: null, description)];
 
-        return new(source.Path, pageTitle, source.Url, source.Hash, passages);
+        return new(source.Path, pageTitle, source.Url, source.Hash, passages) { Outline = PageOutline.Of(source.Path, source.FrontMatter, tree, headings) };
     }
 
     /// <summary>The content hash that <see cref="Document"/> would return, without chunking the page.</summary>
     /// <exception cref="DocumentException">The document cannot be read. The message says why.</exception>
     public (string ContentHash, bool IsDraft) Inspect(string path, string content, string? title = null, string? url = null)
     {
+        if (CategoryFile.Is(path))
+            return (CategoryFile.Read(NormalPath(path), content).ContentHash, false);
+
         var source = Read(path, content, title, url);
 
         return (source.Hash, source.FrontMatter.Draft);

@@ -138,7 +138,7 @@ internal sealed class MarkdownPieces
             .Where(part => part.Length > 0)];
 
     /// <summary>Each sentence ends with the space after it, so the joined sentences are the text again.</summary>
-    private static IEnumerable<string> Sentences(string text)
+    public static IEnumerable<string> Sentences(string text)
     {
         var start = 0;
 

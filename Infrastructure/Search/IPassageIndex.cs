@@ -15,6 +15,13 @@ internal interface IPassageIndex
     /// <summary>The document's path and the address of each passage, without repetitions.</summary>
     Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken);
 
+    /// <summary>The outline of every document, in no particular order.</summary>
+    Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken);
+
+    /// <summary>The first passages of each of these documents, by path and position.</summary>
+    /// <param name="most">The most passages of each document.</param>
+    Task<IReadOnlyList<Passage>> GetFirstAsync(IReadOnlyCollection<string> paths, int most, CancellationToken cancellationToken);
+
     /// <summary>The best passages for a query, best first.</summary>
     Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken);
 

@@ -6,11 +6,15 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passages, bool IsStrong, ModelUsage? Usage = null);
+internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passages, bool IsStrong, ModelUsage? Usage = null)
+{
+    /// <summary>An answer in the book's own words, with markers of the passages; null if it is to be written from the passages.</summary>
+    public string? Written { get; init; }
+}
 
 /// <param name="model">Null where no model is configured: questions are then not rewritten.</param>
 internal sealed class Retrieval(
-    IPassageIndex index, IOptions<AiOptions> ai, IOptions<SiteOptions> site, ILogger<Retrieval> log,
+    IPassageIndex index, BookOutline outline, IOptions<AiOptions> ai, IOptions<SiteOptions> site, ILogger<Retrieval> log,
     IChatModel? model = null)
 {
     public const int MaxPassages = 6;
@@ -37,6 +41,9 @@ internal sealed class Retrieval(
 
     public async Task<Retrieved> FindAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
     {
+        if (BookQuestion.Of(question, site.Value) is { } asked && await outline.FindAsync(asked, question, cancellationToken) is { } answer)
+            return answer;
+
         history = SmallTalk.Without(history);
         var isAnswerable = !FollowUp.SaysNothing(question.Message);
         if (FollowUp.RefersToConversation(question.Message, history))

@@ -11,6 +11,9 @@ namespace ChatBackend.Features.Chat.Answering;
 /// <summary>Answers a message that is only small talk, without a search. The phrases and answers are in <c>small-talk.yaml</c>.</summary>
 internal static partial class SmallTalk
 {
+    /// <summary>Chinese, Japanese and Korean letters begin here.</summary>
+    public const char FirstHan = '\u2E80';
+
     private const int Longest = 200;
 
     private static readonly Phrase[] Phrases = [.. Read()];
@@ -62,7 +65,8 @@ internal static partial class SmallTalk
         return telling;
     }
 
-    private static string Fold(string text) =>
+    /// <summary>Lower case, without punctuation, accents and repeated letters.</summary>
+    public static string Fold(string text) =>
         Repeated().Replace(Marks().Replace(TextAnalyzer.Fold(text).Normalize(NormalizationForm.FormD), ""), "${letter}");
 
     private static IEnumerable<Phrase> Read()
@@ -94,8 +98,6 @@ internal static partial class SmallTalk
 
     private sealed record Phrase(Kind Kind, string Said, string Folded, string Answer, string TheBook)
     {
-        private const char FirstHan = '\u2E80';
-
         /// <summary>Chinese has no spaces between words.</summary>
         public bool Begins(string text) =>
             text.StartsWith(Folded, StringComparison.Ordinal)

@@ -68,6 +68,11 @@ internal sealed record EvaluationRun(IServiceProvider Services, int? Depth)
 
         public Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) => index.GetAsync(ids, cancellationToken);
 
+        public Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken) => index.GetOutlineAsync(cancellationToken);
+
+        public Task<IReadOnlyList<Passage>> GetFirstAsync(IReadOnlyCollection<string> paths, int most, CancellationToken cancellationToken) =>
+            index.GetFirstAsync(paths, most, cancellationToken);
+
         public Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken) => index.GetDocumentsAsync(cancellationToken);
 
         public Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken) => index.GetUrlsAsync(cancellationToken);

@@ -10,7 +10,7 @@ internal static class FolderUpload
     {
         foreach (var (path, reason) in files.Skipped)
             upload.Skip(path, reason);
-        foreach (var page in files.Pages)
+        foreach (var page in files.Pages.Concat(files.Categories))
             await upload.AddAsync(await ReadAsync(folder, page, cancellationToken), cancellationToken);
     }
 

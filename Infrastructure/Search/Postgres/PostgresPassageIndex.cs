@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Search.Words;
 using Dapper;
@@ -26,16 +27,16 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         await using var batch = new NpgsqlBatch(connection);
         Add(batch,
             """
-            insert into documents (id, path, title, url, content_hash, analyzer_version, passage_count, created_at, updated_at)
-            values (@id, @path, @title, @url, @hash, @analyzer, @passages, now(), now())
+            insert into documents (id, path, title, url, outline, content_hash, analyzer_version, passage_count, created_at, updated_at)
+            values (@id, @path, @title, @url, @outline::json, @hash, @analyzer, @passages, now(), now())
             on conflict (path) do update set
-                title = excluded.title, url = excluded.url, content_hash = excluded.content_hash, analyzer_version = excluded.analyzer_version,
+                title = excluded.title, url = excluded.url, outline = excluded.outline, content_hash = excluded.content_hash, analyzer_version = excluded.analyzer_version,
                 passage_count = excluded.passage_count, updated_at = excluded.updated_at
             where (documents.content_hash, documents.analyzer_version, documents.title, documents.url)
                 is distinct from (excluded.content_hash, excluded.analyzer_version, excluded.title, excluded.url)
             """,
             ("id", Guid.CreateVersion7()), ("path", StoredText.Clean(document.Path)), ("title", StoredText.Clean(document.Title)), ("url", StoredText.Clean(document.Url)),
-            ("hash", document.ContentHash), ("analyzer", TextAnalyzer.Version), ("passages", rows.Length));
+            ("outline", JsonSerializer.Serialize(document.Outline)), ("hash", document.ContentHash), ("analyzer", TextAnalyzer.Version), ("passages", rows.Length));
         Add(batch,
             "delete from passages where document_id = (select id from documents where path = @path and updated_at = now())",
             ("path", StoredText.Clean(document.Path)));
@@ -97,6 +98,26 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
             where p.id = any(@ids)
             """,
             new { ids = ids.ToArray() }, cancellationToken);
+    }
+
+    public async Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken)
+    {
+        var documents = await QueryAsync<(string Path, string Title, string Url, string Outline)>(
+            "select path, title, url, outline::text from documents", new { }, cancellationToken);
+        return [.. documents.Select(d => new OutlinedDocument(d.Path, d.Title, d.Url, JsonSerializer.Deserialize<DocumentOutline>(d.Outline)!))];
+    }
+
+    public async Task<IReadOnlyList<Passage>> GetFirstAsync(IReadOnlyCollection<string> paths, int most, CancellationToken cancellationToken)
+    {
+        return await QueryAsync<Passage>(
+            """
+            select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
+                0::float8 as score, 0::float8 as coverage, null::integer as holds
+            from documents d join passages p on p.document_id = d.id
+            where d.path = any(@paths) and p.position < @most
+            order by d.path, p.position
+            """,
+            new { paths = paths.Select(StoredText.Clean).ToArray(), most }, cancellationToken);
     }
 
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)

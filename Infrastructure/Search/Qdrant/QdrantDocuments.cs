@@ -52,13 +52,21 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
                 return;
 
             var fresh = await points(generation, cancellationToken);
-            var incomplete = new QdrantDocument(QdrantFields.Document, path, marker?.Generation ?? "", marker?.Revision ?? Guid.NewGuid(), "", TextAnalyzer.Version, Model);
+            var incomplete = new QdrantDocument(QdrantFields.Document, path, marker?.Generation ?? "", marker?.Revision ?? Guid.NewGuid(), "", TextAnalyzer.Version, Model)
+            {
+                Outlined = marker?.Outlined,
+            };
             await client.UpsertAsync([Point(incomplete)], cancellationToken);
             foreach (var batch in fresh.Chunk(QdrantClient.MaxPoints))
                 await client.UpsertAsync(batch, cancellationToken);
             await RequireCountAsync(path, generation, fresh.Count, cancellationToken);
 
-            var live = incomplete with { Generation = generation, Revision = Guid.NewGuid() };
+            var live = incomplete with
+            {
+                Generation = generation,
+                Revision = Guid.NewGuid(),
+                Outlined = new(path, StoredText.Clean(document.Title), StoredText.Clean(document.Url), document.Outline),
+            };
             await client.UpdateBatchAsync(
                 [
                     new() { Upsert = new { Points = new[] { Point(live) } } },
@@ -122,6 +130,19 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
         {
             return new Dictionary<string, string>();
+        }
+    }
+
+    public async Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            var documents = await client.ScrollAsync<QdrantDocument>(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document)]), cancellationToken);
+            return [.. documents.Where(d => d.Payload!.Generation.Length > 0).Select(d => d.Payload!.Outlined).OfType<OutlinedDocument>()];
+        }
+        catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
+        {
+            return [];
         }
     }
 

@@ -46,6 +46,23 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             cancellationToken);
     }
 
+    public Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken) =>
+        documents.GetOutlineAsync(cancellationToken);
+
+    public async Task<IReadOnlyList<Passage>> GetFirstAsync(IReadOnlyCollection<string> paths, int most, CancellationToken cancellationToken)
+    {
+        if (paths.Count == 0 || most <= 0)
+            return [];
+        var filter = new QdrantFilter(
+        [
+            QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage),
+            QdrantFilter.IsAny(QdrantFields.Path, paths.Select(StoredText.Clean)),
+            QdrantFilter.IsAny(QdrantFields.Position, Enumerable.Range(0, most)),
+        ]);
+        var found = await ReadAsync(async token => [.. (await client.ScrollAsync<QdrantPassage>(filter, token)).Select(r => r.Payload!.ToPassage())], cancellationToken);
+        return [.. found.OrderBy(p => p.DocumentPath, StringComparer.Ordinal).ThenBy(p => p.Position)];
+    }
+
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
     {
         var terms = QueryTerms.Of(query.Text);

@@ -51,6 +51,9 @@ internal sealed record QdrantPassage(
 internal sealed record QdrantDocument(
     string Kind, string Path, string Generation, Guid Revision, string ContentHash, int AnalyzerVersion, string EmbeddingModel)
 {
+    /// <summary>Belongs to <see cref="Generation"/>.</summary>
+    public OutlinedDocument? Outlined { get; init; }
+
     /// <summary>True if no passage of another version is left.</summary>
     [JsonIgnore]
     public bool IsComplete => ContentHash.Length > 0;

@@ -1,0 +1,184 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using ChatBackend.Infrastructure.Docusaurus;
+using YamlDotNet.Serialization;
+using YamlDotNet.Serialization.NamingConventions;
+
+namespace ChatBackend.Features.Chat.Answering;
+
+internal enum BookQuestionKind
+{
+    /// <summary>What is this book about?</summary>
+    Book,
+
+    /// <summary>Which page should I read first?</summary>
+    First,
+
+    /// <summary>Summarize chapter 2.</summary>
+    Chapter,
+
+    /// <summary>Summarize this page.</summary>
+    Page,
+}
+
+/// <summary>A question about the book itself. It is recognized by its whole wording, without a model: the phrases are in <c>book-questions.yaml</c>.</summary>
+/// <param name="Name">What the question names, folded: "chapter 2".</param>
+/// <param name="Chapter">The number that was asked for, -1 for the last; 0 for other kinds.</param>
+internal sealed record BookQuestion(BookQuestionKind Kind, int Chapter, string Name, BookQuestion.AnswerBlock Answer, string TheBook)
+{
+    private const int Longest = 200;
+
+    /// <summary>A shorter title ("ROS 2") is a subject too: "What is ROS 2?" does not ask for the book.</summary>
+    private const int TitleWords = 3;
+
+    private static readonly Lazy<Language[]> Languages = new(Read);
+
+    /// <summary>Null for an ordinary question. A question about selected text is about that text.</summary>
+    public static BookQuestion? Of(Question question, SiteOptions site)
+    {
+        if (question.SelectedText is not null || question.Message.Length > Longest)
+            return null;
+
+        var message = SmallTalk.Fold(question.Message);
+        if (site.BookTitle is { } title && SmallTalk.Fold(title) is var folded && folded.Count(c => c == ' ') >= TitleWords - 1)
+            message = $" {message} ".Replace($" {folded} ", $" {Language.Title} ", StringComparison.Ordinal).Trim();
+
+        return Languages.Value.Select(language => language.Match(message)).FirstOrDefault(match => match is not null);
+    }
+
+    private static Language[] Read()
+    {
+        using var file = new StreamReader(typeof(BookQuestion).Assembly.GetManifestResourceStream("book-questions.yaml")!);
+        return
+        [
+            .. new DeserializerBuilder().WithNamingConvention(UnderscoredNamingConvention.Instance).Build()
+                .Deserialize<Dictionary<string, LanguageBlock>>(file).Values.Select(block => new Language(block)),
+        ];
+    }
+
+    private sealed class Language
+    {
+        /// <summary>The book's title in a folded message.</summary>
+        public const string Title = "titleofthebook";
+
+        private const string It = "{it}";
+
+        private readonly LanguageBlock _block;
+        private readonly string[] _beside;
+        private readonly Dictionary<string, int> _numbers;
+        private readonly (BookQuestionKind Kind, Regex Pattern)[] _names;
+        private readonly HashSet<string> _about;
+        private readonly HashSet<string> _whole;
+        private readonly HashSet<string> _first;
+
+        public Language(LanguageBlock block)
+        {
+            _block = block;
+            _beside = [.. block.Beside.Select(SmallTalk.Fold).OrderByDescending(phrase => phrase.Length)];
+            _numbers = block.Numbers.SelectMany(number => number.Value.Select(word => (Word: SmallTalk.Fold(word), number.Key)))
+                .DistinctBy(number => number.Word).ToDictionary(number => number.Word, number => number.Key);
+            _names = [(BookQuestionKind.Chapter, AnyOf(block.Chapter)), (BookQuestionKind.Page, AnyOf(block.Page)), (BookQuestionKind.Book, AnyOf(block.Book))];
+            (_about, _whole, _first) = ([.. block.About.Select(Shape), It], [.. block.Whole.Select(Shape)], [.. block.First.Select(Shape)]);
+        }
+
+        public BookQuestion? Match(string message)
+        {
+            foreach (var text in WithoutBeside(message))
+            {
+                if (_first.Contains(text))
+                    return Found(BookQuestionKind.First);
+                if (_whole.Contains(text))
+                    return Found(BookQuestionKind.Book);
+
+                foreach (var (kind, pattern) in _names)
+                {
+                    foreach (Match match in pattern.Matches(text))
+                    {
+                        var shape = $"{text[..match.Index].TrimEnd()}{It}{text[(match.Index + match.Length)..].TrimStart()}";
+                        if (kind == BookQuestionKind.Book && _first.Contains(shape))
+                            return Found(BookQuestionKind.First);
+                        if ((shape != It || kind == BookQuestionKind.Chapter) && (_about.Contains(shape) || (kind == BookQuestionKind.Book && _whole.Contains(shape))))
+                            return Found(kind, match);
+                    }
+                }
+            }
+
+            return null;
+        }
+
+        private BookQuestion Found(BookQuestionKind kind, Match? match = null)
+        {
+            var number = match?.Groups["number"].Value ?? "";
+            var chapter = number.Length == 0 ? 0 : _numbers.TryGetValue(number, out var named) ? named : int.Parse(number, CultureInfo.InvariantCulture);
+            return new(kind, chapter, match?.Value ?? "", _block.Answer, _block.TheBook);
+        }
+
+        /// <summary>The message, and the message without the words beside the question at its start and its end.</summary>
+        private IEnumerable<string> WithoutBeside(string message)
+        {
+            for (var start = message; start is not null; start = Array.Find(_beside, word => Begins(start, word)) is { } first ? start[first.Length..].TrimStart() : null)
+                for (var text = start; text is not null; text = Array.Find(_beside, word => Ends(text, word)) is { } last ? text[..^last.Length].TrimEnd() : null)
+                    yield return text;
+        }
+
+        // Chinese has no spaces between words.
+        private static bool Begins(string text, string word) =>
+            text.Length > word.Length && text.StartsWith(word, StringComparison.Ordinal) && (text[word.Length] == ' ' || word[^1] >= SmallTalk.FirstHan);
+
+        private static bool Ends(string text, string word) =>
+            text.Length > word.Length && text.EndsWith(word, StringComparison.Ordinal) && (text[^(word.Length + 1)] == ' ' || word[0] >= SmallTalk.FirstHan);
+
+        /// <summary>The folded phrase with {it} between its words, without the spaces around it.</summary>
+        private static string Shape(string phrase) => string.Join(It, phrase.Split(It).Select(SmallTalk.Fold));
+
+        /// <summary>Finds a whole name, the longest that begins at a place.</summary>
+        private Regex AnyOf(IEnumerable<string> names) => new(
+            $"(?<![\\p{{L}}-[\u2E80-\uFFFF]])(?:{string.Join('|', names.Select(Pattern).OrderByDescending(name => name.Length))})(?![\\p{{L}}\\p{{N}}-[\u2E80-\uFFFF]])",
+            RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+
+        private string Pattern(string name) => name.Split("{number}") switch
+        {
+            [var before, var after] => $"{Regex.Escape(SmallTalk.Fold(before))} ?(?<number>[0-9]{{1,4}}|{string.Join('|', _numbers.Keys.Select(Regex.Escape).OrderByDescending(n => n.Length))}) ?{Regex.Escape(SmallTalk.Fold(after))}",
+            _ => name == "{book}" ? Title : Regex.Escape(SmallTalk.Fold(name)),
+        };
+    }
+
+    private sealed class LanguageBlock
+    {
+        public required string TheBook { get; set; }
+
+        public required List<string> Beside { get; set; }
+
+        public required List<string> Book { get; set; }
+
+        public required List<string> Page { get; set; }
+
+        public required List<string> Chapter { get; set; }
+
+        public required Dictionary<int, List<string>> Numbers { get; set; }
+
+        public required List<string> About { get; set; }
+
+        public required List<string> Whole { get; set; }
+
+        public required List<string> First { get; set; }
+
+        public required AnswerBlock Answer { get; set; }
+    }
+
+    /// <summary>The sentences of a language.</summary>
+    internal sealed class AnswerBlock
+    {
+        public required string Book { get; set; }
+
+        public required string First { get; set; }
+
+        public required string Chapter { get; set; }
+
+        public required string Page { get; set; }
+
+        public required string NoChapter { get; set; }
+
+        public required string NoPage { get; set; }
+    }
+}
