@@ -39,7 +39,9 @@ internal sealed class AnswerWriter(
         ModelPiece? last = null;
         try
         {
-            var pieces = model is null
+            var pieces = found.Written is { } written && (model is null || sources.Length == 0)
+                ? OfflineAnswerer.StreamAsync(written, ai.Value.MaxOutputTokens, cancellationToken)
+                : model is null
                 ? offline.StreamAsync(found.SearchText, found.Passages, ai.Value.MaxOutputTokens, cancellationToken)
                 : AskAsync(model, question, conversation, found, begun, cancellationToken);
             await foreach (var piece in pieces)
@@ -91,7 +93,7 @@ internal sealed class AnswerWriter(
         var passages = found.Passages;
         for (var attempt = 0; ; attempt++)
         {
-            var messages = ChatPrompt.Build(ChatPrompt.NewFence(), question, conversation, passages, tokens, site.Value.BookTitle);
+            var messages = ChatPrompt.Build(ChatPrompt.NewFence(), question, conversation, passages, tokens, site.Value.BookTitle, found.Written);
             var left = TimeSpan.FromSeconds(ai.Value.TimeoutSeconds) - time.GetElapsedTime(begun);
             var request = new ModelRequest(messages)
             {

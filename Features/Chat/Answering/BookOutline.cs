@@ -208,7 +208,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
         public int Add(OutlinedDocument page, string[] above)
         {
             var outline = page.Outline;
-            var text = string.Join("\n\n", new[] { outline.Description, outline.Opening, string.Join(" · ", outline.Headings) }.Where(part => !string.IsNullOrEmpty(part)));
+            var text = string.Join("\n\n", new[] { outline.Description ?? page.Title, outline.Opening, string.Join(" · ", outline.Headings) }.Where(part => !string.IsNullOrEmpty(part)));
             Passages.Add(new()
             {
                 Id = PassageId.Of(page.Path, new(-1, [], null, text)),

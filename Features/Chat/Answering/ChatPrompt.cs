@@ -25,16 +25,20 @@ internal static class ChatPrompt
     private const string SelectionNotInBook =
         "The selected text is not in the book. Say so where it matters.";
 
+    private const string AboutTheBook =
+        "The question is about the book itself, or about a part of it. The outline and the passages are what the book says of it: sum them up, in the order of the outline.";
+
     public static string NewFence() => $"data-{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
 
+    /// <param name="outline">The answer in the book's own words to a question about the book itself; null for other questions.</param>
     /// <param name="bookTitle">Set by the operator, so it may be part of the instructions.</param>
     public static IReadOnlyList<ModelMessage> Build(
-        string fence, Question question, Conversation conversation, IReadOnlyList<Passage> passages, int tokens, string? bookTitle = null)
+        string fence, Question question, Conversation conversation, IReadOnlyList<Passage> passages, int tokens, string? bookTitle = null, string? outline = null)
     {
         var messages = new List<ModelMessage>
         {
             new(ModelRole.System, Instructions(bookTitle is null ? "a textbook" : $"the textbook “{bookTitle}”")),
-            new(ModelRole.User, Material(fence, question, conversation.Profile, passages)),
+            new(ModelRole.User, Material(fence, question, conversation.Profile, passages, outline)),
         };
 
         var left = tokens - TokenEstimate.Of(question.Message) - messages.Sum(m => TokenEstimate.Of(m.Content));
@@ -51,7 +55,7 @@ internal static class ChatPrompt
         return history.Skip(first);
     }
 
-    private static string Material(string fence, Question question, ReaderProfile? profile, IReadOnlyList<Passage> passages)
+    private static string Material(string fence, Question question, ReaderProfile? profile, IReadOnlyList<Passage> passages, string? outline)
     {
         var text = new StringBuilder();
         if (profile is not null)
@@ -62,6 +66,12 @@ internal static class ChatPrompt
             Fence(text, fence, "the text that the reader selected; the question is about it", selected);
             if (!passages.Any(p => p.HoldsSelection))
                 text.AppendLine(SelectionNotInBook).AppendLine();
+        }
+
+        if (outline is not null)
+        {
+            Fence(text, fence, "an outline, in the order of the book, with the numbers of the passages", outline);
+            text.AppendLine(AboutTheBook).AppendLine();
         }
 
         foreach (var (passage, i) in passages.Select((p, i) => (p, i)))

@@ -61,10 +61,12 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     /// <summary>Writes an answer piece by piece, as a model does; the last piece says why it ended.</summary>
     /// <param name="question">The question with its context: the text that the book was searched for.</param>
     /// <param name="passages">What may be quoted, best first. A citation is the place in this list, from 1.</param>
-    public async IAsyncEnumerable<ModelPiece> StreamAsync(
-        string question, IReadOnlyList<Passage> passages, int maxTokens, [EnumeratorCancellation] CancellationToken cancellationToken)
+    public IAsyncEnumerable<ModelPiece> StreamAsync(string question, IReadOnlyList<Passage> passages, int maxTokens, CancellationToken cancellationToken) =>
+        StreamAsync(Answer(question, passages) ?? NotCovered(site.Value), maxTokens, cancellationToken);
+
+    /// <summary>An answer that is written already, piece by piece.</summary>
+    public static async IAsyncEnumerable<ModelPiece> StreamAsync(string whole, int maxTokens, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var whole = Answer(question, passages) ?? NotCovered(site.Value);
         var answer = OutputLimit.Cut(whole, OutputLimit.Characters(maxTokens));
         for (var start = 0; start < answer.Length;)
         {

@@ -76,6 +76,31 @@ public sealed class IngestFolderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_category_file_is_kept_up_to_date_beside_the_pages()
+    {
+        Directory.CreateDirectory(Path.Combine(_folder, "arm"));
+        Write("arm/a.md", "Text.");
+        Write("arm/_category_.json", """{"label": "The arm"}""");
+        Assert.Equal(0, await RunAsync(_folder));
+        Assert.Contains("1 document: 1 ingested (1 passage), 0 unchanged, 0 failed.", _output.ToString());
+        Assert.Equal(["arm/_category_.json", "arm/a.md"], await PathsAsync());
+
+        Write("arm/_category_.json", """{"label": "The right arm"}""");
+        Assert.Equal(0, await RunAsync(_folder));
+        Assert.Contains("1 document: 0 ingested (0 passages), 1 unchanged, 0 failed.", _output.ToString());
+        Assert.Equal(["The right arm"], (await _database.Index.GetOutlineAsync(TestContext.Current.CancellationToken)).Select(d => d.Outline.Label).OfType<string>());
+
+        Write("arm/_category_.json", "{");
+        Assert.Equal(1, await RunAsync("--prune", _folder));
+        Assert.Contains("failed: arm/_category_.json: The category file is not valid (line ", _output.ToString());
+        Assert.Equal(["arm/_category_.json", "arm/a.md"], await PathsAsync());
+
+        File.Delete(Path.Combine(_folder, "arm/_category_.json"));
+        Assert.Equal(0, await RunAsync("--prune", _folder));
+        Assert.Equal(["arm/a.md"], await PathsAsync());
+    }
+
+    [Fact]
     public async Task A_missing_or_empty_folder_or_a_wrong_option_changes_nothing_and_exits_with_1()
     {
         Write("a.md", "Text.");

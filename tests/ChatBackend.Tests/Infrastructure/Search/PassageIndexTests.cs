@@ -225,6 +225,62 @@ public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdra
     }
 
     [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task An_outline_is_replaced_and_removed_with_its_document(string index)
+    {
+        Task PutAsync(string path, string hash, DocumentOutline outline) =>
+            Of(index).ReplaceAsync(new(path, $"Title {hash}", "/docs/outline", hash, []) { Outline = outline }, None);
+        async Task<OutlinedDocument[]> OutlineAsync() => [.. (await Of(index).GetOutlineAsync(None)).Where(d => d.Path.StartsWith("outline/", StringComparison.Ordinal))];
+        var whole = new DocumentOutline { Position = 2.5, Label = "Label", Description = "Description", PageId = "", Headings = ["One", "دو \"2\""], Opening = "Opening." };
+        await PutAsync("outline/a.md", "1", whole);
+        await PutAsync("outline/_category_.json", "1", new());
+
+        var stored = (await OutlineAsync()).Single(d => d.Path == "outline/a.md");
+        Assert.Equal(("Title 1", "/docs/outline"), (stored.Title, stored.Url));
+        Assert.Equivalent(whole, stored.Outline, strict: true);
+
+        await PutAsync("outline/a.md", "2", new() { Label = "Other" });
+        Assert.Equal("Title 2 Other", (await OutlineAsync()).Where(d => d.Path == "outline/a.md").Select(d => $"{d.Title} {d.Outline.Label}").Single());
+
+        await Of(index).RemoveAsync(["outline/a.md"], None);
+        Assert.Equal(["outline/_category_.json"], (await OutlineAsync()).Select(d => d.Path));
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task The_first_passages_of_pages_are_in_order_and_of_the_current_version(string index)
+    {
+        await PutAsync(index, "first/b.md", "b0", "b1", "b2");
+        await PutAsync(index, "first/a.md", "old", "old", "old", "old");
+        await PutAsync(index, "first/a.md", "a0", "a1", "a2");
+        await PutAsync(index, "first/c.md", "c0");
+
+        var found = await Of(index).GetFirstAsync(["first/b.md", "first/a.md", "first/unknown.md"], 2, None);
+
+        Assert.Equal(["a0", "a1", "b0", "b1"], found.Select(p => p.Text));
+        Assert.Equal("/docs/first/a", found[0].Url);
+        Assert.Empty(await Of(index).GetFirstAsync([], 2, None));
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task What_an_outline_says_is_not_searched_and_changes_no_score(string index)
+    {
+        await PutAsync(index, "ordinary/a.md", "a quokka smiles at the camera", "another quokka eats leaves");
+        var before = await FindAsync(index, "quokka smiles");
+
+        await Of(index).ReplaceAsync(
+            new("ordinary/_category_.json", "Quokka", "", "1", []) { Outline = new() { Label = "Quokka smiles", Description = "quokka smiles", Headings = ["quokka"], Opening = "quokka" } }, None);
+        await Of(index).ReplaceAsync(
+            new("ordinary/b.md", "Quokka", "/docs/ordinary/b", "1", []) { Outline = new() { Description = "quokka smiles" } }, None);
+
+        Assert.Equal(before.Select(p => (p.Id, p.Score, p.Coverage)), (await FindAsync(index, "quokka smiles")).Select(p => (p.Id, p.Score, p.Coverage)));
+    }
+
+    [Theory]
     [InlineData("postgres", "")]
     [InlineData("qdrant", "")]
     [InlineData("postgres", "   ")]
