@@ -82,12 +82,12 @@ public sealed class IngestFolderTests : IAsyncLifetime
         Write("arm/a.md", "Text.");
         Write("arm/_category_.json", """{"label": "The arm"}""");
         Assert.Equal(0, await RunAsync(_folder));
-        Assert.Contains("1 document: 1 ingested (1 passage), 0 unchanged, 0 failed.", _output.ToString());
+        Assert.Contains("2 documents: 2 ingested (1 passage), 0 unchanged, 0 failed.", _output.ToString());
         Assert.Equal(["arm/_category_.json", "arm/a.md"], await PathsAsync());
 
         Write("arm/_category_.json", """{"label": "The right arm"}""");
         Assert.Equal(0, await RunAsync(_folder));
-        Assert.Contains("1 document: 0 ingested (0 passages), 1 unchanged, 0 failed.", _output.ToString());
+        Assert.Contains("2 documents: 1 ingested (0 passages), 1 unchanged, 0 failed.", _output.ToString());
         Assert.Equal(["The right arm"], (await _database.Index.GetOutlineAsync(TestContext.Current.CancellationToken)).Select(d => d.Outline.Label).OfType<string>());
 
         Write("arm/_category_.json", "{");

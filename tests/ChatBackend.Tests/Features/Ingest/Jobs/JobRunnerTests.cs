@@ -168,6 +168,11 @@ internal sealed class WatchedIndex(IPassageIndex inner, Func<string, Task> befor
 
     public Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken) => inner.GetUrlsAsync(cancellationToken);
 
+    public Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken) => inner.GetOutlineAsync(cancellationToken);
+
+    public Task<IReadOnlyList<Passage>> GetFirstAsync(IReadOnlyCollection<string> paths, int most, CancellationToken cancellationToken) =>
+        inner.GetFirstAsync(paths, most, cancellationToken);
+
     public Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken) => inner.SearchAsync(query, cancellationToken);
 
     public Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) => inner.GetAsync(ids, cancellationToken);
