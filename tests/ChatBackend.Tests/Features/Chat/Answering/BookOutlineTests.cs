@@ -26,7 +26,7 @@ public sealed class BookOutlineTests(SampleBookApp book, ChatApp withModel) : IC
             """, Text(answer).ReplaceLineEndings());
         Assert.Equal(
             [
-                "/docs/", "/docs/", "/docs/foundations/embodied-intelligence", Nodes, Services, "/docs/simulation/urdf", "/docs/simulation/gazebo-isaac", "/docs/perception/sensors",
+                "/docs/intro", "/docs/intro", "/docs/foundations/embodied-intelligence", Nodes, Services, "/docs/simulation/urdf", "/docs/simulation/gazebo-isaac", "/docs/perception/sensors",
                 "/docs/perception/state-estimation", "/docs/motion/kinematics", "/docs/motion/balance-and-walking", "/docs/motion/manipulation",
                 "/docs/learning/reinforcement-learning", "/docs/learning/sim-to-real", "/docs/learning/vision-language-action", "/docs/safety/",
             ], Urls(answer));
@@ -72,7 +72,7 @@ public sealed class BookOutlineTests(SampleBookApp book, ChatApp withModel) : IC
 
             1. **Physical AI and Humanoid Robotics**: What this book teaches, who it is for, and how to read it.
             """, Text(answer).ReplaceLineEndings(), StringComparison.Ordinal);
-        Assert.Equal(["/docs/", "/docs/foundations/embodied-intelligence", Nodes], Urls(answer));
+        Assert.Equal(["/docs/intro", "/docs/foundations/embodied-intelligence", Nodes], Urls(answer));
     }
 
     [Fact]
