@@ -9,23 +9,29 @@ namespace ChatBackend.Infrastructure.Ai;
 
 internal static class AiFeature
 {
-    /// <summary>Registers <see cref="IChatModel"/> and <see cref="IEmbedder"/>, unless offline: their users take them as optional.</summary>
+    /// <summary>Registers <see cref="IChatModel"/> and <see cref="IEmbedder"/>, which their users take as optional. Offline there is no chat
+    /// model, and an embedder only if its model is named and there is a server for it.</summary>
     public static void AddAi(this WebApplicationBuilder builder)
     {
         var options = builder.BindOptions<AiOptions>();
         builder.BindOptions<ModelLimits>(nameof(ModelLimits));
 
         builder.Services.AddSingleton<OfflineAnswerer>();
-        if (IsOffline(options, builder.Environment.IsDevelopment()))
+        var isOffline = IsOffline(options, builder.Environment.IsDevelopment());
+        if (!isOffline || (builder.Configuration["OPENAI_EMBEDDING_MODEL"] is not null && (options.ApiKey is not null || options.BaseUrl is not null)))
+        {
+            builder.Services.AddSingleton<OpenAiClients>();
+            builder.Services.AddSingleton<ModelAttempts>();
+            builder.Services.AddSingleton<IEmbedder, OpenAiEmbedder>();
+        }
+
+        if (isOffline)
         {
             builder.Services.AddSingleton(new Dependency("model", IsRequired: false, _ => Task.FromResult("offline")));
             return;
         }
 
-        builder.Services.AddSingleton<OpenAiClients>();
-        builder.Services.AddSingleton<ModelAttempts>();
         builder.Services.AddSingleton<IChatModel, OpenAiChatModel>();
-        builder.Services.AddSingleton<IEmbedder, OpenAiEmbedder>();
         // Asking the model would cost money; the circuit breaker knows how the last requests went.
         builder.Services.AddSingleton(services => new Dependency("model", IsRequired: false, _ =>
         {

@@ -19,12 +19,12 @@ internal static class SettingsTable
     public static IReadOnlyList<Setting> All { get; } =
     [
         new("DATABASE_URL", "PostgreSQL: a postgres:// URI or Npgsql keywords", "development: a private PostgreSQL under .data/", DatabaseProblem) { IsSecret = true },
-        new("AI_PROVIDER", "openai, or offline to run without a model", "openai; development without a key: offline", OneOf("openai", "offline")),
+        new("AI_PROVIDER", "openai, or offline to answer with quotations instead of a model", "openai; development without a key: offline", OneOf("openai", "offline")),
         new("OPENAI_API_KEY", "the API key of OpenAI, or of the server at OPENAI_BASE_URL", "development: the offline answerer", NoProblem) { IsSecret = true },
         new("OPENAI_BASE_URL", "another server with OpenAI's API", "https://api.openai.com/v1", HttpUrl),
         new("OPENAI_CHAT_MODEL", "the model that answers", Ai.ChatModel, NoProblem),
         new("OPENAI_FALLBACK_MODEL", "the model that answers when the first one fails", "none", NoProblem),
-        new("OPENAI_EMBEDDING_MODEL", "the embedding model (with Qdrant)", Ai.EmbeddingModel, NoProblem),
+        new("OPENAI_EMBEDDING_MODEL", "the embedding model (with Qdrant); used offline too if it is set", Ai.EmbeddingModel, NoProblem),
         Number<AiOptions>("OPENAI_EMBEDDING_DIMENSIONS", "the dimensions of an embedding"),
         Number<AiOptions>("MODEL_TIMEOUT_SECONDS", "how long one answer may take with all its attempts, in seconds"),
         Number<AiOptions>("MODEL_MAX_OUTPUT_TOKENS", "the longest answer, in tokens; longer ones are cut"),

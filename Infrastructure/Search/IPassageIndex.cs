@@ -22,6 +22,10 @@ internal interface IPassageIndex
     /// <param name="most">The most passages of each document.</param>
     Task<IReadOnlyList<Passage>> GetFirstAsync(IReadOnlyCollection<string> paths, int most, CancellationToken cancellationToken);
 
+    /// <summary>Measures how similar the book is to questions that it does not answer, which <see cref="Passage.Nearness"/> is relative to.
+    /// To be called after each ingest; costs little if nothing changed. A failure of the model is logged and fails nothing.</summary>
+    Task MeasureSimilarityAsync(CancellationToken cancellationToken);
+
     /// <summary>The best passages for a query, best first.</summary>
     Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken);
 

@@ -33,8 +33,12 @@ internal sealed record Passage
     /// <summary>The share (0 to 1) of the query that this passage holds (<see cref="Words.Coverage"/>).</summary>
     public double Coverage { get; init => field = Math.Clamp(value, 0, 1); }
 
-    /// <summary>Cosine similarity to the query; null without an embedder, or for a model whose values are not calibrated.</summary>
+    /// <summary>Cosine similarity to the query; null without an embedder. The values of two models cannot be compared.</summary>
     public double? Similarity { get; init; }
+
+    /// <summary>How much more similar it is than the book is to questions that it does not answer (<see cref="Meaning.UnrelatedQuestions"/>);
+    /// from 0 on, it is related to the query. Null if that was not measured.</summary>
+    public double? Nearness { get; init; }
 
     /// <summary>Which version of its document it belongs to; null in PostgreSQL, where a document has only one.</summary>
     public string? Generation { get; init; }

@@ -22,12 +22,15 @@ internal static class SearchIndexFeature
         }
 
         builder.Services.AddSingleton<QdrantClient>();
-        // In offline mode there is no embedder, so only words are searched.
+        // Without an embedder, only words are searched.
         builder.Services.AddSingleton(services => new QdrantDocuments(
             services.GetRequiredService<QdrantClient>(), services.GetService<IEmbedder>(), services.GetRequiredService<IOptions<AiOptions>>()));
-        builder.Services.AddSingleton<IPassageIndex>(services => new QdrantPassageIndex(
+        builder.Services.AddSingleton(services => new QdrantThreshold(
             services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantDocuments>(), services.GetService<IEmbedder>(),
-            services.GetRequiredService<ILogger<QdrantPassageIndex>>()));
+            services.GetRequiredService<IOptions<SiteOptions>>().Value.BookLanguage, services.GetRequiredService<ILogger<QdrantThreshold>>()));
+        builder.Services.AddSingleton<IPassageIndex>(services => new QdrantPassageIndex(
+            services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantDocuments>(), services.GetRequiredService<QdrantThreshold>(),
+            services.GetService<IEmbedder>(), services.GetRequiredService<ILogger<QdrantPassageIndex>>()));
         builder.Services.AddSingleton(services => new Dependency("qdrant", IsRequired: false, async cancellationToken =>
             await services.GetRequiredService<QdrantClient>().GetCollectionInfoAsync(cancellationToken) is null ? "no book yet" : "reachable"));
     }

@@ -27,9 +27,10 @@ internal sealed class Retrieval(
 
     private const double Strong = 0.7;
 
-    /// <summary>Cosine similarity of text-embedding-3: a question in other words or another language shares no words with its passage.</summary>
-    private const double RelatedMeaning = 0.4;
-    private const double StrongMeaning = 0.55;
+    /// <summary>How much <see cref="Passage.Nearness"/> counts beside the coverage where no model answers (docs/retrieval.md).</summary>
+    private const double NearnessWeight = 2;
+
+    private const double StrongNearness = 0.15;
 
     /// <summary>How many characters of the selected text join the query; the index matches all of it separately.</summary>
     private const int SelectedTextInSearch = 600;
@@ -62,7 +63,9 @@ internal sealed class Retrieval(
     }
 
     // Only English is recognized. For a book in another language, any question may be foreign.
-    private bool MayBeForeign(string question) => Language.TwoLetterISOLanguageName != "en" || FollowUp.IsForeign(question);
+    private bool MayBeForeign(string question) => !IsEnglish || FollowUp.IsForeign(question);
+
+    private bool IsEnglish => Language.TwoLetterISOLanguageName == "en";
 
     private CultureInfo Language => CultureInfo.GetCultureInfo(site.Value.BookLanguage);
 
@@ -87,10 +90,12 @@ internal sealed class Retrieval(
     private Retrieved Judge(string search, IReadOnlyList<Passage> found)
     {
         var best = found.Select(p => p.Coverage).DefaultIfEmpty(0).Max();
-        var nearest = found.Select(p => p.Similarity ?? 0).DefaultIfEmpty(0).Max();
-        return best < (model is null ? RelatedOffline : Related) && nearest < RelatedMeaning
-            ? new(search, [], IsStrong: false)
-            : new(search, found, best >= Strong || nearest >= StrongMeaning);
+        // A question in another language, or in quite other words, shares no word with its passage.
+        var isForeign = best == 0 || (IsEnglish && FollowUp.IsForeign(search));
+        var isRelated = found.Any(p => model is null && !isForeign
+            ? p.Coverage + (NearnessWeight * (p.Nearness ?? 0)) >= RelatedOffline
+            : p.Coverage >= (model is null ? RelatedOffline : Related) || p.Nearness >= 0);
+        return isRelated ? new(search, found, best >= Strong || found.Any(p => p.Nearness >= StrongNearness)) : new(search, [], IsStrong: false);
     }
 
     private static string Beginning(string selected) => selected[..Math.Min(selected.Length, SelectedTextInSearch)];

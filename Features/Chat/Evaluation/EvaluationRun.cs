@@ -77,6 +77,8 @@ internal sealed record EvaluationRun(IServiceProvider Services, int? Depth)
 
         public Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken) => index.GetUrlsAsync(cancellationToken);
 
+        public Task MeasureSimilarityAsync(CancellationToken cancellationToken) => index.MeasureSimilarityAsync(cancellationToken);
+
         public Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken) => index.ReplaceAsync(document, cancellationToken);
 
         public Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken) => index.RemoveAsync(paths, cancellationToken);

@@ -64,6 +64,7 @@ internal sealed class ScratchIndex : IAsyncDisposable
         await Parallel.ForEachAsync(
             documents, new ParallelOptions { MaxDegreeOfParallelism = AtOnce, CancellationToken = cancellationToken },
             async (document, token) => await index.ReplaceAsync(document, token));
+        await index.MeasureSimilarityAsync(cancellationToken);
 
         // Autovacuum does this for a book some time after its ingest; the measured times are those after it.
         await using var connection = await Services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync(cancellationToken);

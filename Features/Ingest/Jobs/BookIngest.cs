@@ -42,6 +42,7 @@ internal sealed class BookIngest(NpgsqlDataSource database, IPassageIndex index,
         if (gone.Length > 0)
             await patience.RunAsync(Index, token => index.RemoveAsync(gone, token), cancellationToken);
         progress.SetRemoved(gone.Length);
+        await patience.RunAsync(Index, index.MeasureSimilarityAsync, cancellationToken);
     }
 
     private async Task IngestAsync(

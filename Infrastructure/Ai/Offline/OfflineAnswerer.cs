@@ -95,7 +95,8 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         var weights = asked.ToDictionary(term => term, term => Rarity(sentences.Count(s => s.Terms.Contains(term)), sentences.Length));
         var least = weights.Values.Sum() * (asked.Count > MuchTerms ? LeastCoverageOfMuch : LeastCoverage);
 
-        if (sentences.Length == 0 || !sources.Any(s => s.Terms.Where(weights.ContainsKey).Sum(t => weights[t]) >= least))
+        var nearest = sources.Where(s => s.Sentences.Length > 0 && s.Nearness >= 0).MaxBy(s => s.Nearness);
+        if (sentences.Length == 0 || (nearest is null && !sources.Any(s => s.Terms.Where(weights.ContainsKey).Sum(t => weights[t]) >= least)))
             return null;
 
         var words = Words(question);
@@ -103,6 +104,12 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
             IsDefinition: words.Length > 1 && words[0].Equals("what", StringComparison.OrdinalIgnoreCase) && Defines.Contains(words[1]),
             AsksForCode: words.Any(AsksForCode.Contains));
         var chosen = Choose(sources, weights, kind);
+        // A question in another language, or in quite other words, shares no word with the passage that is near to it.
+        if (chosen.Count == 0 && nearest is not null)
+        {
+            chosen = [nearest.Sentences[0]];
+            AddWhatFollows(chosen, EnoughElsewhere);
+        }
 
         return chosen.Count == 0 ? null : Write(chosen, wantsCode: words.Any(MayWantCode.Contains));
     }
@@ -258,7 +265,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     {
         public Source(Passage passage, int rank)
         {
-            (Heading, Rank) = (passage.Headings, rank);
+            (Heading, Rank, Nearness) = (passage.Headings, rank, passage.Nearness);
             HeadingTerms = [.. TextAnalyzer.Analyze(Heading).Frequencies.Keys];
             Sentences = [.. QuotableMarkdown.Split(passage.Text).Select((quote, position) => new Sentence(this, quote, position))];
             Terms = [.. HeadingTerms, .. Sentences.SelectMany(s => s.Terms)];
@@ -267,6 +274,8 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         public string Heading { get; }
 
         public int Rank { get; }
+
+        public double? Nearness { get; }
 
         public HashSet<string> HeadingTerms { get; }
 

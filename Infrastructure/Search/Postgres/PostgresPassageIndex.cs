@@ -88,6 +88,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
     public async Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken) => await QueryAsync<(string, string)>(
         "select distinct d.path, p.url from passages p join documents d on d.id = p.document_id", new { }, cancellationToken);
 
+    /// <summary>This index has no vectors.</summary>
+    public Task MeasureSimilarityAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {
         return await QueryAsync<Passage>(

@@ -26,7 +26,7 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
 
     private const int MaxPathsInFilter = 100;
 
-    private static readonly Guid Namespace = UuidVersion5.Create(new("6ba7b810-9dad-11d1-80b4-00c04fd430c8"), "chatbackend.qdrant");
+    internal static readonly Guid Namespace = UuidVersion5.Create(new("6ba7b810-9dad-11d1-80b4-00c04fd430c8"), "chatbackend.qdrant");
 
     private readonly ConcurrentDictionary<string, (Guid Revision, long Since)> _seen = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim[] _turns = [.. Enumerable.Range(0, 16).Select(_ => new SemaphoreSlim(1, 1))];

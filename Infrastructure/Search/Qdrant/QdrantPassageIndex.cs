@@ -7,8 +7,8 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 /// The passage index in Qdrant: the results by meaning (dense vectors) and by words (BM25 as a sparse vector), fused by
 /// <see cref="ScoreFusion"/>. Without an embedder, or if it fails, only words are searched.
 /// </summary>
-internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments documents, IEmbedder? embedder, ILogger<QdrantPassageIndex> log)
-    : IPassageIndex
+internal sealed class QdrantPassageIndex(
+    QdrantClient client, QdrantDocuments documents, QdrantThreshold threshold, IEmbedder? embedder, ILogger<QdrantPassageIndex> log) : IPassageIndex
 {
     public const string Dense = "dense";
 
@@ -18,9 +18,6 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     private const int MaxWeighed = 32;
 
     private const int MaxHolders = 12;
-
-    /// <summary>A passage that shares no word with the question and is less similar than this is unrelated. A nearest neighbour always exists.</summary>
-    private const double Unrelated = 0.25;
 
     public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken) =>
         await documents.ReplaceAsync(document, (generation, token) => PointsAsync(document, generation, token), cancellationToken);
@@ -36,6 +33,8 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
             cancellationToken);
         return [.. all.Select(p => (p.DocumentPath, p.Url)).Distinct()];
     }
+
+    public Task MeasureSimilarityAsync(CancellationToken cancellationToken) => threshold.MeasureAsync(cancellationToken);
 
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {
@@ -119,7 +118,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         }
     }
 
-    /// <summary>Takes one round trip (two concurrent requests), and a second one for the neighbours of passages that hold the selection.</summary>
+    /// <summary>Takes one round trip (up to three concurrent requests), and a second one for the neighbours of passages that hold the selection.</summary>
     private async Task<IReadOnlyList<Passage>> FindAsync(Search search, CancellationToken cancellationToken)
     {
         var queries = new List<QdrantQuery>();
@@ -145,13 +144,14 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
 
         var asking = client.QueryBatchAsync<QdrantPassage>(queries, cancellationToken);
         var counting = client.CountAsync(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]), cancellationToken);
-        await Task.WhenAll(asking, counting);
+        var comparing = byMeaning is null ? Task.FromResult<double?>(null) : threshold.GetAsync(cancellationToken);
+        await Task.WhenAll(asking, counting, comparing);
         var answers = await asking;
         search.Weigh(weighed.Select(w => (w.term, answers[w.Place])), await counting);
 
         var found = new Dictionary<Guid, Passage>();
         foreach (var (id, passage) in Fuse(byWords is { } words ? answers[words] : [], byMeaning is { } nearest ? answers[nearest] : null, search.ListLength).Take(search.Candidates))
-            found[id] = passage;
+            found[id] = passage with { Nearness = passage.Similarity - await comparing };
         foreach (var record in windows.SelectMany(place => answers[place]))
             found.TryAdd(record.Id, record.Payload!.ToPassage());
         if (search.Selection is { } selection)
@@ -172,7 +172,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
 
     /// <summary>Best first.</summary>
     /// <param name="byMeaning">Null if only words were searched.</param>
-    private IEnumerable<KeyValuePair<Guid, Passage>> Fuse(
+    private static IEnumerable<KeyValuePair<Guid, Passage>> Fuse(
         IReadOnlyList<QdrantRecord<QdrantPassage>> byWords, IReadOnlyList<QdrantRecord<QdrantPassage>>? byMeaning, int limit)
     {
         if (byMeaning is null)
@@ -184,7 +184,7 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         return ScoreFusion.Fuse([.. byWords.Select(r => (r.Id, r.Score))], [.. byMeaning.Select(r => (r.Id, r.Score))], limit)
             .Where(f => f.Value > 0)
             .OrderByDescending(f => f.Value)
-            .Select(f => KeyValuePair.Create(f.Key, payloads[f.Key].ToPassage() with { Score = f.Value, Similarity = HasMeaningfulScores ? similarity.GetValueOrDefault(f.Key) : null }));
+            .Select(f => KeyValuePair.Create(f.Key, payloads[f.Key].ToPassage() with { Score = f.Value, Similarity = similarity.GetValueOrDefault(f.Key) }));
     }
 
     /// <summary>Queries for the passages with most of a window's terms: in the book, and on the reader's page.</summary>
@@ -213,13 +213,13 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
     /// <summary>Reads the passages before and after those that may hold the selection.</summary>
     private async Task<IReadOnlyList<QdrantRecord<QdrantPassage>>> NeighboursAsync(IEnumerable<Passage> found, CancellationToken cancellationToken)
     {
-        var documents = found.Where(p => p.HoldsSelection).GroupBy(p => (p.DocumentPath, p.Generation)).Select(document => new QdrantFilter(
+        var places = found.Where(p => p.HoldsSelection).GroupBy(p => (p.DocumentPath, p.Generation)).Select(document => new QdrantFilter(
         [
             QdrantFilter.Is(QdrantFields.Path, document.Key.DocumentPath),
             QdrantFilter.Is(QdrantFields.Generation, document.Key.Generation!),
             QdrantFilter.IsAny(QdrantFields.Position, document.SelectMany(p => (int[])[p.Position - 1, p.Position + 1]).Where(p => p >= 0).Distinct()),
         ])).ToList();
-        return documents.Count == 0 ? [] : await client.ScrollAsync<QdrantPassage>(new(Should: documents), cancellationToken);
+        return places.Count == 0 ? [] : await client.ScrollAsync<QdrantPassage>(new(Should: places), cancellationToken);
     }
 
     private static List<Passage> Rank(IReadOnlyList<Passage> found, Search search)
@@ -229,7 +229,8 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
         [
             .. search.Cover(found)
                 .Select(p => (Passage: p with { Score = p.Score * (p.Page == page ? ReaderPage.Lift : 1) }, IsOnPage: p.Page == page))
-                .Where(f => f.Passage.Score == 0 || f.Passage.Coverage > 0 || f.Passage.Similarity is not < Unrelated)
+                // A nearest passage always exists. One that shares no word with the question is unrelated, unless it is near.
+                .Where(f => f.Passage.Score == 0 || f.Passage.Coverage > 0 || f.Passage.Nearness is not < 0)
                 // If text is selected, the reader's page comes first, whatever the scores are. The index in PostgreSQL does the same.
                 .OrderByDescending(f => search.Selection is not null && f.IsOnPage)
                 .ThenByDescending(f => f.Passage.Score)
@@ -239,9 +240,6 @@ internal sealed class QdrantPassageIndex(QdrantClient client, QdrantDocuments do
                 .Select(f => f.Passage),
         ];
     }
-
-    /// <summary>The cosine of unrelated texts depends on the model. It is known for this family only.</summary>
-    private bool HasMeaningfulScores => embedder?.Model.StartsWith("text-embedding-3", StringComparison.Ordinal) == true;
 
     private sealed record Search(string Text, QueryTerm[] Terms, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
     {

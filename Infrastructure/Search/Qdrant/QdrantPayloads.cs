@@ -16,6 +16,8 @@ internal static class QdrantFields
 
     public const string Document = "document";
 
+    public const string Threshold = "threshold";
+
     public static readonly IReadOnlyList<(string Field, string Type)> Indexed =
     [
         (Kind, "keyword"), (Path, "keyword"), (Generation, "keyword"), (Position, "integer"), (PassageId, "uuid"), (PageUrl, "keyword"),

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Infrastructure.Search.Meaning;
+using ChatBackend.Infrastructure.Search.Qdrant;
 using ChatBackend.Tests.Features.Chat.Answering;
 using ChatBackend.Tests.Features.Ingest;
 using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
@@ -12,6 +14,7 @@ namespace ChatBackend.Tests.Features.Chat;
 public sealed class QdrantChatTests : IAsyncLifetime
 {
     private const string Question = "How do two ROS 2 nodes talk to each other?";
+    private const string PartlyCovered = "Do nodes talk to each other over topics while a lighthouse is dark?";
 
     private readonly string _folder = Directory.CreateTempSubdirectory("book").FullName;
     private StubQdrant _qdrant = null!;
@@ -108,6 +111,59 @@ public sealed class QdrantChatTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_model_that_fails_after_the_last_page_does_not_fail_the_ingest()
+    {
+        await using var app = await StartAsync();
+        // A vector without numbers makes the answer invalid.
+        _model.Vector = (text, dimensions) => UnrelatedQuestions.In("en").Contains(text) ? [] : BagOfWords(text, dimensions);
+        Assert.Equal(2, (await IngestAsync(app)).Passages);
+        Assert.Empty(_qdrant.Payloads("textbook", QdrantFields.Threshold));
+        _model.Vector = BagOfWords;
+
+        Assert.Equal(2, (await IngestAsync(app)).Unchanged);
+
+        Assert.Single(_qdrant.Payloads("textbook", QdrantFields.Threshold));
+    }
+
+    [Theory]
+    [InlineData(PartlyCovered, 0.5, true)]
+    [InlineData(PartlyCovered, 0.1, false)]
+    [InlineData(Question, 0.19, true)]
+    [InlineData("دو نوڈز آپس میں کیسے بات کرتے ہیں؟", 0.5, true)]
+    [InlineData("دو نوڈز آپس میں کیسے بات کرتے ہیں؟", 0.1, false)]
+    public async Task Offline_with_an_embedder_coverage_and_nearness_decide_together(string question, double similarity, bool isAnswered)
+    {
+        await using var app = await StartAsync(isOffline: true, embeddingModel: "a-local-model");
+        _model.Vector = Similarity(question, similarity);
+        await IngestAsync(app);
+
+        var answer = await (await AskAsync(app, question)).JsonAsync();
+
+        Assert.Equal(isAnswered, answer.GetProperty("grounding").GetString() != "none");
+        Assert.Equal(isAnswered, answer.GetProperty("citations").GetArrayLength() > 0);
+        Assert.Empty(_model.Requests);
+    }
+
+    [Theory]
+    [InlineData(0.5, 1)]
+    [InlineData(0.1, 2)]
+    public async Task A_near_question_in_another_language_needs_no_translation(double similarity, int requests)
+    {
+        const string Urdu = "دو نوڈز آپس میں کیسے بات کرتے ہیں؟";
+        await using var app = await StartAsync(embeddingModel: "a-local-model");
+        _model.Vector = Similarity(Urdu, similarity);
+        await IngestAsync(app);
+        for (var i = 1; i < requests; i++)
+            _model.Answer("nodes talk over topics");
+        _model.Answer("موضوعات کے ذریعے [1]۔");
+
+        var answer = await (await AskAsync(app, Urdu)).JsonAsync();
+
+        Assert.Equal("/docs/ros2/topics#how-nodes-talk", answer.GetProperty("citations")[0].GetProperty("url").GetString());
+        Assert.Equal(requests, _model.Requests.Count);
+    }
+
+    [Fact]
     public async Task Off_the_book_nothing_is_given_to_the_model()
     {
         await using var app = await StartAsync();
@@ -187,10 +243,12 @@ public sealed class QdrantChatTests : IAsyncLifetime
         Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("/health")).StatusCode);
     }
 
-    private async Task<ChatBackendApp> StartAsync(bool isOffline = false, string? url = null, string sampleBook = "off")
+    private async Task<ChatBackendApp> StartAsync(bool isOffline = false, string? url = null, string sampleBook = "off", string? embeddingModel = null)
     {
         var app = new ChatBackendApp { ["QDRANT_URL"] = url ?? _qdrant.Url, ["QDRANT_API_KEY"] = StubQdrant.Key, ["SAMPLE_BOOK"] = sampleBook };
         app[isOffline ? "AI_PROVIDER" : "OPENAI_BASE_URL"] = isOffline ? "offline" : _model.BaseUrl;
+        if (embeddingModel is not null)
+            (app["OPENAI_BASE_URL"], app["OPENAI_EMBEDDING_MODEL"]) = (_model.BaseUrl, embeddingModel);
         await app.InitializeAsync();
         _ = app.Client;
         return app;
@@ -217,6 +275,16 @@ public sealed class QdrantChatTests : IAsyncLifetime
         Directory.CreateDirectory(Path.Combine(_folder, Path.GetDirectoryName(path)!));
         File.WriteAllText(Path.Combine(_folder, path), text);
     }
+
+    /// <summary>A model for which unrelated questions have a similarity of 0.2 to the page on topics, and the question another one.</summary>
+    private static Func<string, int, float[]> Similarity(string question, double similarity) => (text, dimensions) =>
+    {
+        var toTopics = text == question ? similarity : UnrelatedQuestions.In("en").Contains(text) ? 0.2 : text.StartsWith("Topics", StringComparison.Ordinal) ? 1 : 0;
+        var vector = new float[dimensions];
+        // The page on balance has a direction of its own.
+        (vector[0], vector[text.StartsWith("Balance", StringComparison.Ordinal) ? 1 : 2]) = ((float)toTopics, (float)Math.Sqrt(1 - (toTopics * toTopics)));
+        return vector;
+    };
 
     /// <summary>Texts with words in common are near each other, others are not.</summary>
     private static float[] BagOfWords(string text, int dimensions)

@@ -173,6 +173,8 @@ internal sealed class WatchedIndex(IPassageIndex inner, Func<string, Task> befor
     public Task<IReadOnlyList<Passage>> GetFirstAsync(IReadOnlyCollection<string> paths, int most, CancellationToken cancellationToken) =>
         inner.GetFirstAsync(paths, most, cancellationToken);
 
+    public Task MeasureSimilarityAsync(CancellationToken cancellationToken) => inner.MeasureSimilarityAsync(cancellationToken);
+
     public Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken) => inner.SearchAsync(query, cancellationToken);
 
     public Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) => inner.GetAsync(ids, cancellationToken);

@@ -25,6 +25,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
     {
         var index = _qdrant.Another(new MeaningOfWords());
         await PutAsync(index, "meaning/a.md", "A walrus swims in cold water.", "The gripper closes around the cup.", "Torque is measured at the joint.");
+        await index.MeasureSimilarityAsync(None);
 
         var found = await index.SearchAsync(new("grasping objects"), None);
 
@@ -91,15 +92,6 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         Assert.Null(found.Similarity);
         await Assert.ThrowsAsync<ModelException>(() => PutAsync(index, "alone/b.md", "Another walrus."));
         Assert.DoesNotContain("alone/b.md", await index.GetDocumentsAsync(None));
-    }
-
-    [Fact]
-    public async Task A_model_whose_scale_is_unknown_gives_ranks_and_no_similarity()
-    {
-        var index = _qdrant.Another(new MeaningOfWords { Model = "some-local-model" });
-        await PutAsync(index, "scale/a.md", "The gripper closes around the cup.");
-
-        Assert.Null(Assert.Single(await index.SearchAsync(new("grasping objects"), None)).Similarity);
     }
 
     [Fact]
@@ -354,6 +346,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
 
         var index = _qdrant.Another(new MeaningOfWords());
         await PutAsync(index, "described/a.md", "Before it.", "The gripper closes firmly around the cup of the visitor.", "After it.");
+        await index.MeasureSimilarityAsync(None);
         await index.SearchAsync(new("grasping a cup") { SelectedText = "gripper closes firmly around the cup of the visitor", PageUrl = "/docs/described/a" }, None);
         await _qdrant.Index.SearchAsync(new("cup"), None);
         await index.GetAsync([Guid.NewGuid()], None);

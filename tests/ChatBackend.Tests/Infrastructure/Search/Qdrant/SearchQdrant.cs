@@ -28,7 +28,7 @@ public sealed class SearchQdrant : IAsyncLifetime
             Options.Create(new QdrantOptions { Url = new(url ?? Stub.Url), ApiKey = key, Collection = Collection }), TimeProvider.System, NullLogger<QdrantClient>.Instance);
         var documents = new QdrantDocuments(client, embedder, Options.Create(new AiOptions { EmbeddingDimensions = 8 }));
         _parts.AddRange([client, documents]);
-        return new(client, documents, embedder, NullLogger<QdrantPassageIndex>.Instance);
+        return new(client, documents, new(client, documents, embedder, "en", NullLogger<QdrantThreshold>.Instance), embedder, NullLogger<QdrantPassageIndex>.Instance);
     }
 
     public async ValueTask DisposeAsync()
