@@ -23,8 +23,8 @@ internal static class PostIngest
     /// <summary>The largest body: 64 MiB.</summary>
     public const int MaxBytes = 64 * 1024 * 1024;
 
-    /// <summary>Seconds after which to ask again when the queue is full.</summary>
-    private const int RetryAfter = 30;
+    /// <summary>When to ask again when the queue is full.</summary>
+    private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(30);
 
     public static void MapPostIngest(this IEndpointRouteBuilder ingest) => ingest
         .MapPost("", HandleAsync)
@@ -101,9 +101,7 @@ internal static class PostIngest
         }
         catch (UploadException e)
         {
-            if (e.Status == StatusCodes.Status429TooManyRequests)
-                request.HttpContext.Response.Headers.RetryAfter = $"{RetryAfter}";
-            return Problem.Of(e.Status, e.Code, e.Message);
+            return Problem.Of(e.Status, e.Code, e.Message, e.Status == StatusCodes.Status429TooManyRequests ? RetryAfter : null);
         }
     }
 

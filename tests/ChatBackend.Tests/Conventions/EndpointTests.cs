@@ -1,3 +1,4 @@
+using System.Reflection;
 using System.Text.RegularExpressions;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Tests.Infrastructure.Http.OpenApi;
@@ -35,18 +36,23 @@ public sealed class EndpointTests(ChatBackendApp app) : IClassFixture<ChatBacken
     }
 
     [Fact]
-    public void Every_endpoint_that_takes_a_body_validates_it()
+    public void Every_endpoint_validates_its_body_and_its_group_of_parameters()
     {
-        var bodies = (
+        var requests = (
             from endpoint in Endpoints
-            let body = endpoint.Metadata.GetMetadata<IAcceptsMetadata>()
-            where body is not null
-            select (Endpoint: endpoint, Type: body.RequestType!)).ToArray();
+            let body = endpoint.Metadata.GetMetadata<IAcceptsMetadata>()?.RequestType
+            from type in (Type[])
+            [
+                .. body is null ? Type.EmptyTypes : [body],
+                .. endpoint.Metadata.GetMetadata<MethodInfo>()!.GetParameters().Where(p => p.IsDefined(typeof(AsParametersAttribute))).Select(p => p.ParameterType),
+            ]
+            select (Endpoint: endpoint, Type: type)).ToArray();
 
-        Assert.Contains(bodies, b => b.Type.Name == "ChatRequest");
-        Assert.DoesNotContain(bodies, b => app.Services.GetService(typeof(IValidator<>).MakeGenericType(b.Type)) is null);
+        Assert.Contains(requests, r => r.Type.Name == "ChatRequest");
+        Assert.Contains(requests, r => r.Type.Name == "ListAuditsRequest");
+        Assert.DoesNotContain(requests, r => app.Services.GetService(typeof(IValidator<>).MakeGenericType(r.Type)) is null);
         // The example of an invalid field that both .Validate<T>() and .AcceptsMergePatch<T>() add.
-        Assert.DoesNotContain(bodies, b => !b.Endpoint.Metadata.OfType<AnswerProblem>().Any(p => p.Detail?.EndsWith(" must not be empty.", StringComparison.Ordinal) is true));
+        Assert.DoesNotContain(requests, r => !r.Endpoint.Metadata.OfType<AnswerProblem>().Any(p => p.Detail?.EndsWith(" must not be empty.", StringComparison.Ordinal) is true));
     }
 
     [Fact]

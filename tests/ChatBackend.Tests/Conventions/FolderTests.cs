@@ -9,6 +9,8 @@ public sealed class FolderTests
     /// <summary>Past this many files a folder has more than one subject.</summary>
     private const int MaxFiles = 14;
 
+    private static readonly string Tests = Path.Combine("tests", "ChatBackend.Tests");
+
     private static readonly (string From, string To, string Why)[] Uses =
     [.. (
         from type in typeof(Program).Assembly.GetTypes()
@@ -46,14 +48,28 @@ public sealed class FolderTests
     [Fact]
     public void No_folder_has_more_than_fourteen_files()
     {
-        var folders = new[] { "Features", "Infrastructure" }
-            .SelectMany(top => Directory.GetFiles(Path.Combine(Repository.Root, top), "*.cs", SearchOption.AllDirectories))
-            .CountBy(file => Path.GetRelativePath(Repository.Root, Path.GetDirectoryName(file)!))
-            .ToArray();
+        var folders = Folders("Features").Concat(Folders("Infrastructure")).Concat(Folders(Tests)).ToArray();
 
         Assert.Contains(folders, f => f.Key == Path.Combine("Features", "Audits"));
+        Assert.Contains(folders, f => f.Key == Path.Combine(Tests, "Features", "Audits"));
         Assert.DoesNotContain(folders, f => f.Value > MaxFiles);
     }
+
+    [Fact]
+    public void Folders_of_tests_are_named_as_the_folders_they_test()
+    {
+        var tested = Folders("Features").Concat(Folders("Infrastructure")).Select(f => f.Key).ToArray();
+        var tests = Folders(Tests).Select(f => Path.GetRelativePath(Tests, f.Key)).Except([".", "Conventions"]).ToArray();
+
+        Assert.Contains(Path.Combine("Features", "Audits"), tests);
+        Assert.Empty(tests.Except(tested));
+    }
+
+    private static IEnumerable<KeyValuePair<string, int>> Folders(string top) => Directory
+        .GetFiles(Path.Combine(Repository.Root, top), "*.cs", SearchOption.AllDirectories)
+        .Select(file => Path.GetRelativePath(Repository.Root, Path.GetDirectoryName(file)!))
+        .Where(folder => !folder.Split(Path.DirectorySeparatorChar).Any(part => part is "bin" or "obj"))
+        .CountBy(folder => folder);
 
     private static void AssertNone(IEnumerable<string> faults)
     {
