@@ -22,7 +22,6 @@ internal sealed class AiOptions
     [ConfigurationKeyName("OPENAI_CHAT_MODEL"), Required]
     public string ChatModel { get; set; } = "gpt-4o-mini";
 
-    /// <summary>The model that answers when the first one fails; none by default.</summary>
     [ConfigurationKeyName("OPENAI_FALLBACK_MODEL")]
     public string? FallbackModel { get; set; }
 

@@ -20,7 +20,6 @@ internal enum ModelRole
 
 internal sealed record ModelMessage(ModelRole Role, string Content);
 
-/// <param name="Messages">The prompt, oldest message first.</param>
 internal sealed record ModelRequest(IReadOnlyList<ModelMessage> Messages)
 {
     /// <summary>The most tokens of the answer. A server that sends more is cut off (<see cref="OutputLimit"/>).</summary>
@@ -32,7 +31,6 @@ internal sealed record ModelRequest(IReadOnlyList<ModelMessage> Messages)
 
 internal sealed record ModelPiece(string Text)
 {
-    /// <summary>Why the answer ended; only on the last piece.</summary>
     public ModelFinish? Finish { get; init; }
 
     /// <summary>Tokens used; only on the last piece, and only if the model reports them.</summary>
@@ -46,10 +44,8 @@ internal enum ModelFinish
 {
     Stop,
 
-    /// <summary>The limit of output tokens cut the answer.</summary>
     Length,
 
-    /// <summary>A content filter cut the answer.</summary>
     ContentFilter,
 }
 

@@ -31,7 +31,6 @@ internal enum ModelFailure
     /// <summary>It returned an error, or a response that is not an answer.</summary>
     Failed,
 
-    /// <summary>It did not answer, or stopped, within its time.</summary>
     Timeout,
 
     /// <summary>The connection was refused, the service said 503, or the circuit is open.</summary>

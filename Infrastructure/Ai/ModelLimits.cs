@@ -12,7 +12,6 @@ internal sealed class ModelLimits
     [Range(typeof(TimeSpan), "00:00:00.001", "01:00:00")]
     public TimeSpan FirstPiece { get; set; } = TimeSpan.FromSeconds(20);
 
-    /// <summary>Between two pieces.</summary>
     [Range(typeof(TimeSpan), "00:00:00.001", "01:00:00")]
     public TimeSpan Gap { get; set; } = TimeSpan.FromSeconds(20);
 
@@ -43,7 +42,6 @@ internal sealed class ModelLimits
     [Range(0.01, 1.0)]
     public double BreakerRatio { get; set; } = 0.5;
 
-    /// <summary>The time over which attempts are counted; at least half a second.</summary>
     [Range(typeof(TimeSpan), "00:00:00.500", "1.00:00:00")]
     public TimeSpan BreakerWindow { get; set; } = TimeSpan.FromSeconds(30);
 

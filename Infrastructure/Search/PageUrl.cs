@@ -25,7 +25,6 @@ internal static class PageUrl
                 continue;
             }
 
-            // A lone surrogate becomes U+FFFD.
             Rune.DecodeFromUtf16(path.AsSpan(index), out var rune, out var length);
             foreach (var one in bytes[..rune.EncodeToUtf8(bytes)])
                 encoded.Append('%').Append(one.ToString("X2"));

@@ -10,13 +10,11 @@ internal static class ScoreFusion
     /// <summary>Each list should have at least this many passages, or as many as are wanted of the fused one.</summary>
     public const int ListLength = 50;
 
-    /// <summary>The weight of the words; the meaning has the rest.</summary>
     private const double Words = 0.5;
 
     /// <summary>Scores from 0 to 1 by passage. A passage in only one of the lists scores 0 in the other.</summary>
     /// <param name="byWords">BM25 scores, best first.</param>
     /// <param name="byMeaning">Cosine similarities, best first.</param>
-    /// <param name="limit">The most passages that each list may have.</param>
     public static Dictionary<Guid, double> Fuse(
         IReadOnlyList<(Guid Id, double Score)> byWords, IReadOnlyList<(Guid Id, double Score)> byMeaning, int limit = ListLength)
     {

@@ -8,7 +8,6 @@ internal sealed class SearchException(bool isUnavailable, string message) : Fail
 {
     public override bool IsUnavailable { get; } = isUnavailable;
 
-    /// <summary>The index's HTTP status; null without a response.</summary>
     public int? Status { get; init; }
 
     public override string Code => IsUnavailable ? "search_unavailable" : "search_failed";

@@ -15,7 +15,6 @@ internal static class StoredText
             return text;
 
         var clean = new StringBuilder(text.Length);
-        // The enumerator returns U+FFFD for a lone surrogate.
         foreach (var rune in text.EnumerateRunes())
             clean.Append(rune.Value is 0 or Separator ? Rune.ReplacementChar : rune);
         return clean.ToString();

@@ -6,7 +6,6 @@ namespace ChatBackend.Infrastructure.Search;
 /// <summary>Name-based UUIDs with SHA-1 (RFC 9562, 5.5): the same namespace and name give the same UUID everywhere.</summary>
 internal static class UuidVersion5
 {
-    /// <summary>The UUID of a name, taken as UTF-8.</summary>
     public static Guid Create(Guid namespaceId, string name)
     {
         var nameBytes = Encoding.UTF8.GetBytes(name);

@@ -3,7 +3,6 @@ using Npgsql;
 
 namespace ChatBackend.Infrastructure.Http.Problems;
 
-/// <summary>Which status and code a caller gets for an exception.</summary>
 internal static class ExceptionMapping
 {
     public static Failure ToFailure(Exception exception) => exception switch

@@ -1,7 +1,7 @@
 namespace ChatBackend.Infrastructure.Http.Problems;
 
 /// <summary>What a caller is told about an exception. A request answers with it as a problem; a turn stores it.</summary>
-/// <param name="Detail">For a person. It never contains the text of an upstream or of another library's exception.</param>
+/// <param name="Detail">For a person; never the text of an upstream or of another library.</param>
 /// <param name="RetryAfter">When to retry; only with 503.</param>
 internal sealed record Failure(int Status, string Code, string Detail, TimeSpan? RetryAfter = null)
 {

@@ -9,7 +9,6 @@ internal static class Problem
 {
     /// <param name="code">Stable, lower_snake_case; never renamed once released.</param>
     /// <param name="detail">What happened and what to do, for a person. Never an exception's message.</param>
-    /// <param name="retryAfter">How long to wait, as Retry-After says it.</param>
     public static ProblemHttpResult Of(int status, string code, string detail, TimeSpan? retryAfter = null) =>
         TypedResults.Problem(Details(status, code, detail, retryAfter));
 
