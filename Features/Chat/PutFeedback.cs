@@ -65,10 +65,11 @@ internal static class PutFeedback
                         where m.id = @messageId and m.role = 'assistant' and (s.user_id is null or s.user_id = @Subject)
                         """,
                         new { messageId, reader.Subject }, cancellationToken: cancellationToken));
+                    // The lock waits for a delete of the session, after which there is no message to insert for.
                     return askedAt is null ? 0 : await connection.ExecuteAsync(new(
                         """
                         insert into message_feedback (message_id, rating, comment, created_at, updated_at)
-                        select id, @Rating, @Comment, @askedAt, @askedAt from messages where id = @messageId
+                        select id, @Rating, @Comment, @askedAt, @askedAt from messages where id = @messageId for key share
                         on conflict (message_id) do update set rating = excluded.rating, comment = excluded.comment, updated_at = excluded.updated_at
                         where message_feedback.updated_at <= excluded.updated_at
                         """,

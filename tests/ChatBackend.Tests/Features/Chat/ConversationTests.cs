@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using Dapper;
 
 namespace ChatBackend.Tests.Features.Chat;
 
@@ -107,6 +108,36 @@ public sealed class ConversationTests(ChatApp app) : IClassFixture<ChatApp>
 
         await (await RateAsync(question, new { rating = "up" })).ProblemAsync(404, "message_not_found");
         await (await RateAsync(Guid.NewGuid(), new { rating = "up" })).ProblemAsync(404, "message_not_found");
+    }
+
+    [Fact]
+    public async Task Feedback_during_a_delete_is_deleted_too()
+    {
+        var answer = await app.AnswerAsync(new { message = "How do ROS 2 nodes talk?" });
+        await using var connection = await app.OpenDatabaseAsync();
+        await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await connection.ExecuteAsync("delete from chat_sessions where id = @session", new { session = answer.GetProperty("session_id").GetGuid() });
+
+        var rating = RateAsync(answer.GetProperty("message_id").GetGuid(), new { rating = "up" });
+        await Until.TrueAsync(
+            () => app.ScalarAsync<bool>("select exists (select from pg_stat_activity where wait_event_type = 'Lock' and query like '%insert into message_feedback%' and datname = current_database())"),
+            "The feedback does not wait for the delete.");
+        await transaction.CommitAsync(TestContext.Current.CancellationToken);
+
+        Assert.Equal(HttpStatusCode.OK, (await rating).StatusCode);
+    }
+
+    [Fact]
+    public async Task A_failed_turns_state_holds_the_whole_problem()
+    {
+        app.Model.Fail(401, "invalid_api_key");
+        var turn = (await (await app.AskAsync(new { message = "How do ROS 2 nodes talk?" })).JsonAsync()).GetProperty("turn_id").GetGuid();
+
+        var error = (await (await app.Client.GetAsync($"/chat/turns/{turn}")).JsonAsync()).GetProperty("error");
+
+        Assert.Equal(("model_failed", $"/chat/turns/{turn}"), (error.GetProperty("code").GetString(), error.GetProperty("instance").GetString()));
+        Assert.Matches("^[0-9a-f]{32}$", error.GetProperty("trace_id").GetString());
+        Assert.NotEmpty(error.GetProperty("retrieved").EnumerateArray());
     }
 
     private Task<HttpResponseMessage> RateAsync(Guid message, object body) => app.Client.PutAsJsonAsync($"/chat/messages/{message}/feedback", body);
