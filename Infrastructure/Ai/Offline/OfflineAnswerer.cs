@@ -88,6 +88,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     /// <summary>The whole answer, in Markdown; null when no passage covers the question.</summary>
     internal static string? Answer(string question, IReadOnlyList<Passage> passages)
     {
+        question = Spelling.CorrectBy([.. passages.Select(p => p.Terms)], question);
         var terms = TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys;
         var asked = terms.Except(UrduFunctionWords).ToHashSet() is { Count: > 0 } telling ? telling : [.. terms];
         var sources = passages.Select((passage, rank) => new Source(passage, rank)).ToArray();

@@ -123,48 +123,60 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
             new { paths = paths.Select(StoredText.Clean).ToArray(), most }, cancellationToken);
     }
 
+    /// <summary>Takes one round trip. If the question has a word that the book does not have, it takes a second one to look for words that are
+    /// spelled nearly so, and, if there is one, a third one to search for that.</summary>
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
     {
-        var terms = QueryTerms.Of(query.Text);
         var selection = Selection.Of(query.SelectedText);
-        if (query.Limit <= 0 || (terms.Length == 0 && selection is null))
+        var question = new SpelledQuestion(query.Text);
+        if (query.Limit <= 0 || (QueryTerms.Of(question).Length == 0 && selection is null))
             return [];
 
-        var found = await FindAsync(
-            query.Text,
-            terms,
-            selection is null ? RankSql : RankWithSelectionSql,
-            new
-            {
-                terms = terms.Select(t => t.Term).ToArray(),
-                weights = terms.Select(t => t.Frequency).ToArray(),
-                k1 = Bm25.K1,
-                lengthFixed = Bm25.Fixed,
-                lengthPerTerm = Bm25.PerTerm,
-                candidates = query.Candidates,
-                pages = ReaderPage.Urls(query.PageUrl),
-                pageLift = ReaderPage.Lift,
-                windows = selection?.Windows.SelectMany((w, i) => w.Select(_ => i)).ToArray() ?? [],
-                windowTerms = selection?.Windows.SelectMany(w => w).ToArray() ?? [],
-            },
-            cancellationToken);
-
+        var (found, unknown) = await FindAsync(query, question, selection, cancellationToken);
+        var words = Spelling.Find(query.Text, unknown.Contains);
+        if (words.Count > 0 && Spelling.Correct(query.Text, words, (await KnownAsync(words, cancellationToken)).Contains) is { } corrected)
+            (found, _) = await FindAsync(query, corrected, selection, cancellationToken);
         return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? found, query.Limit);
     }
 
-    private async Task<IReadOnlyList<Passage>> FindAsync(string question, QueryTerm[] terms, string sql, object parameters, CancellationToken cancellationToken)
+    /// <summary>The best passages, and the question's terms that no passage has.</summary>
+    private async Task<(IReadOnlyList<Passage> Found, HashSet<string> Unknown)> FindAsync(
+        PassageQuery query, SpelledQuestion question, Selection? selection, CancellationToken cancellationToken)
     {
+        var terms = QueryTerms.Of(question);
+        var parameters = new
+        {
+            terms = terms.Select(t => t.Term).ToArray(),
+            weights = terms.Select(t => t.Weight).ToArray(),
+            k1 = Bm25.K1,
+            lengthFixed = Bm25.Fixed,
+            lengthPerTerm = Bm25.PerTerm,
+            candidates = query.Candidates,
+            pages = ReaderPage.Urls(query.PageUrl),
+            pageLift = ReaderPage.Lift,
+            windows = selection?.Windows.SelectMany((w, i) => w.Select(_ => i)).ToArray() ?? [],
+            windowTerms = selection?.Windows.SelectMany(w => w).ToArray() ?? [],
+        };
+        var sql = selection is null ? RankSql : RankWithSelectionSql;
         var rows = await db.RetryAsync(
             async connection => (await connection.QueryAsync<Passage, Statistics, (Passage Passage, Statistics Statistics)>(
                 new(sql, parameters, cancellationToken: cancellationToken), (passage, statistics) => (passage, statistics), splitOn: "passage_count")).AsList(),
             cancellationToken);
         if (rows.Count == 0)
-            return [];
+            return ([], [.. terms.Select(t => t.Term)]);
 
         var rarities = terms.Zip(rows[0].Statistics.Rarities, (term, rarity) => (term.Term, Rarity: rarity > 0 ? rarity : (double?)null)).ToDictionary(t => t.Term, t => t.Rarity);
         var coverage = Coverage.Of(question, [.. rows.Select(r => r.Passage.Terms)], rarities, rows[0].Statistics.PassageCount);
-        return [.. rows.Select((row, i) => row.Passage with { Coverage = coverage[i] })];
+        return ([.. rows.Select((row, i) => row.Passage with { Coverage = coverage[i] })], [.. rarities.Where(r => r.Value is null).Select(r => r.Key)]);
     }
+
+    /// <summary>The terms of spellings that a passage has.</summary>
+    private async Task<HashSet<string>> KnownAsync(IReadOnlyList<UnknownWord> words, CancellationToken cancellationToken) =>
+    [
+        .. await QueryAsync<string>(
+            "select s.term from unnest(@terms) as s (term) where exists (select from passage_terms t where t.term = s.term)",
+            new { terms = words.SelectMany(w => w.Spellings).Select(s => s.Term).Distinct().ToArray() }, cancellationToken),
+    ];
 
     private Task<List<T>> QueryAsync<T>(string sql, object parameters, CancellationToken cancellationToken) => db.RetryAsync(
         async connection => (await connection.QueryAsync<T>(new(sql, parameters, cancellationToken: cancellationToken))).AsList(), cancellationToken);

@@ -11,7 +11,7 @@ internal static class Bm25Vector
     public static QdrantSparse OfPassage(AnalyzedText terms) =>
         Of(terms.Frequencies.Select(t => (t.Key, t.Value * (Bm25.K1 + 1) / (t.Value + Bm25.Fixed + (Bm25.PerTerm * terms.Length)))));
 
-    public static QdrantSparse OfQuery(IEnumerable<QueryTerm> terms) => Of(terms.Select(t => (t.Term, (double)t.Frequency)));
+    public static QdrantSparse OfQuery(IEnumerable<QueryTerm> terms) => Of(terms.Select(t => (t.Term, t.Weight)));
 
     /// <summary>The index of a term: FNV-1a of its UTF-8 bytes, the same in every process and version.</summary>
     public static uint IndexOf(string term) =>

@@ -64,14 +64,32 @@ internal sealed class QdrantPassageIndex(
 
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
     {
-        var terms = QueryTerms.Of(query.Text);
         var selection = Selection.Of(query.SelectedText);
-        if (query.Limit <= 0 || (terms.Length == 0 && selection is null))
+        var question = new SpelledQuestion(query.Text);
+        if (query.Limit <= 0 || (QueryTerms.Of(question).Length == 0 && selection is null))
             return [];
 
-        var search = new Search(query.Text, terms, await EmbedAsync(query.Text, cancellationToken), selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
-        var found = Rank(await ReadAsync(token => FindAsync(search, token), cancellationToken), search);
+        var search = new Search(question, await EmbedAsync(query.Text, cancellationToken), selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
+        var found = await ReadAsync(token => FindAsync(search, token), cancellationToken);
+        var words = Spelling.Find(query.Text, search.IsUnknown);
+        if (words.Count > 0 && Spelling.Correct(query.Text, words, (await KnownAsync(words, cancellationToken)).Contains) is { } corrected)
+        {
+            search = new(corrected, search.Meaning, selection, search.Pages, search.Candidates);
+            found = await ReadAsync(token => FindAsync(search, token), cancellationToken);
+        }
+
+        found = Rank(found, search);
         return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? found, query.Limit);
+    }
+
+    /// <summary>The terms of spellings that the best passages for any of them have.</summary>
+    private async Task<HashSet<string>> KnownAsync(IReadOnlyList<UnknownWord> words, CancellationToken cancellationToken)
+    {
+        var terms = words.SelectMany(w => w.Spellings).Select(s => s.Term).Distinct().ToArray();
+        var query = new QdrantQuery { Query = Bm25Vector.OfQuery(terms.Select(t => new QueryTerm(t, 1))), Using = Sparse, Limit = MaxHolders, WithPayload = false, WithVector = [Sparse] };
+        var found = (await client.QueryBatchAsync<QdrantPassage>([query], cancellationToken))[0];
+        var known = found.SelectMany(r => r.Vector![Sparse].Indices).ToHashSet();
+        return [.. terms.Where(t => known.Contains(Bm25Vector.IndexOf(t)))];
     }
 
     /// <summary>Before the first ingest there is no collection, so the result is empty.</summary>
@@ -241,10 +259,12 @@ internal sealed class QdrantPassageIndex(
         ];
     }
 
-    private sealed record Search(string Text, QueryTerm[] Terms, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
+    private sealed record Search(SpelledQuestion Question, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
     {
         private Dictionary<string, double?> _rarities = [];
         private double _passageCount;
+
+        public QueryTerm[] Terms { get; } = QueryTerms.Of(Question);
 
         /// <summary>The most passages of each list: by words and by meaning.</summary>
         public int ListLength => Meaning is null ? Candidates : Math.Max(Candidates, ScoreFusion.ListLength);
@@ -260,9 +280,11 @@ internal sealed class QdrantPassageIndex(
                 t => t.Term, t => t.Best is [{ Vector: { } vectors } best] && ValueOf(t.Term, vectors) is > 0 and var value ? best.Score / value : (double?)null);
         }
 
+        public bool IsUnknown(string term) => _rarities.TryGetValue(term, out var rarity) && rarity is null;
+
         public IReadOnlyList<Passage> Cover(IReadOnlyList<Passage> found)
         {
-            var coverage = Coverage.Of(Text, [.. found.Select(p => p.Terms)], _rarities, _passageCount);
+            var coverage = Coverage.Of(Question, [.. found.Select(p => p.Terms)], _rarities, _passageCount);
             return [.. found.Select((passage, i) => passage with { Coverage = coverage[i] })];
         }
 

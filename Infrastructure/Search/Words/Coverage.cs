@@ -25,13 +25,13 @@ internal static class Coverage
     /// <param name="rarity">The inverse document frequency of the question's terms; null for one that no passage has. Terms that are absent
     /// here were not looked up, and do not count.</param>
     /// <param name="passageCount">The number of passages in the book.</param>
-    public static double[] Of(string question, IReadOnlyList<AnalyzedText> passages, IReadOnlyDictionary<string, double?> rarity, double passageCount)
+    public static double[] Of(SpelledQuestion question, IReadOnlyList<AnalyzedText> passages, IReadOnlyDictionary<string, double?> rarity, double passageCount)
     {
-        var words = Words(question).Where(w => w.Terms.Any(rarity.ContainsKey)).ToArray();
+        var words = Words(question.Text).Where(w => w.Terms.Any(rarity.ContainsKey)).ToArray();
         var (covered, all) = (new double[passages.Count], new double[passages.Count]);
         foreach (var word in words)
         {
-            var degrees = passages.Select(p => Degree(word, p)).ToArray();
+            var degrees = passages.Select(p => question.Discount(word.Terms[0]) * Degree(word, p)).ToArray();
             var (known, weight) = Weigh(word, degrees.DefaultIfEmpty(0).Max(), rarity, passageCount);
             foreach (var (degree, i) in degrees.Select((d, i) => (d, i)))
             {

@@ -1,7 +1,8 @@
 namespace ChatBackend.Infrastructure.Search.Words;
 
 /// <summary>A term that an index looks up for a question.</summary>
-internal sealed record QueryTerm(string Term, int Frequency);
+/// <param name="Weight">How often the question has it; less for a corrected word.</param>
+internal sealed record QueryTerm(string Term, double Weight);
 
 internal static class QueryTerms
 {
@@ -9,8 +10,8 @@ internal static class QueryTerms
     private const int MaxTerms = 128;
 
     /// <summary>Ordered from the most specific term to the least.</summary>
-    public static QueryTerm[] Of(string text) =>
-        [.. TextAnalyzer.AnalyzeQuery(text).Frequencies
+    public static QueryTerm[] Of(SpelledQuestion question) =>
+        [.. TextAnalyzer.AnalyzeQuery(question.Text).Frequencies
             .OrderBy(t => t.Key[0] == TextAnalyzer.GramPrefix).ThenByDescending(t => t.Key.Length)
-            .Take(MaxTerms).Select(t => new QueryTerm(t.Key, t.Value))];
+            .Take(MaxTerms).Select(t => new QueryTerm(t.Key, question.Discount(t.Key) * t.Value))];
 }

@@ -87,6 +87,40 @@ internal static partial class TextAnalyzer
         return folded.ToString();
     }
 
+    /// <summary>The text with other words in place of some; the function gets a word folded, and returns null to keep it. Identifiers, options,
+    /// acronyms and numbers are not words, and neither are runs of a script without spaces.</summary>
+    public static string ReplaceWords(string text, Func<string, string?> replacement)
+    {
+        var normalized = Normalize(text);
+        var hasLowerCase = normalized.Any(char.IsLower);
+        var replaced = new StringBuilder(normalized.Length);
+        var end = 0;
+        foreach (var segment in WordSegmenter.Segments(normalized))
+        {
+            var word = normalized.AsSpan(segment.Start, segment.Length);
+            if (word.IndexOfAny('\'', '‘', '’') is > ShortPart and var mark)
+                word = word[..mark];
+            if (segment.Kind == SegmentKind.Run || !IsPlain(word, hasLowerCase) || (segment.Start > 0 && normalized[segment.Start - 1] == '-')
+                || replacement(FoldLetters(word)) is not { } other)
+                continue;
+            replaced.Append(normalized, end, segment.Start - end).Append(other);
+            end = segment.Start + word.Length;
+        }
+
+        return replaced.Append(normalized, end, normalized.Length - end).ToString();
+    }
+
+    /// <summary>The term of a folded word of letters: the same as in a passage.</summary>
+    public static string TermOf(string word) => word.AsSpan().ContainsAnyExcept(Stemmable) ? word : EnglishStemmer.Stem(word);
+
+    private static bool IsPlain(ReadOnlySpan<char> word, bool hasLowerCase)
+    {
+        for (var i = 0; i < word.Length; i++)
+            if (!char.IsLetter(word[i]) || (i > 0 && hasLowerCase && char.IsUpper(word[i])))
+                return false;
+        return true;
+    }
+
     /// <summary>NFKC. Replaces what .NET's normalization rejects (lone surrogates, U+FFFE), and drops excessive marks.</summary>
     private static string Normalize(string text)
     {
@@ -318,7 +352,7 @@ internal static partial class TextAnalyzer
             // CAN is a bus; can is a stop word.
             if (!keepStopWords && !isAcronym && StopWords.Contain(folded))
                 return;
-            Add(folded.AsSpan().ContainsAnyExcept(Stemmable) ? folded : EnglishStemmer.Stem(folded));
+            Add(TermOf(folded));
         }
 
         private void AddAll(IEnumerable<string> terms)

@@ -76,13 +76,13 @@ public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdra
     [InlineData("qdrant")]
     public async Task The_length_of_other_passages_does_not_change_a_score(string index)
     {
-        await PutAsync(index, "length/a.md", "a numbat eats termites");
+        await PutAsync(index, "length/a.md", "a quoll eats termites");
         await PutAsync(index, "length/b.md", "short");
-        var beside = (await FindAsync(index, "numbat")).Single().Score;
+        var beside = (await FindAsync(index, "quoll")).Single().Score;
 
         await PutAsync(index, "length/b.md", string.Join(' ', Enumerable.Range(0, 5_000).Select(i => $"word{i}")));
 
-        Assert.Equal(beside, (await FindAsync(index, "numbat")).Single().Score, 6);
+        Assert.Equal(beside, (await FindAsync(index, "quoll")).Single().Score, 6);
         await Of(index).RemoveAsync(["length/b.md"], None);
     }
 
@@ -94,6 +94,60 @@ public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdra
         await Of(index).ReplaceAsync(new("untitled/a.md", "", "/docs/untitled/a", "1", [new(0, [], null, "A lone takahe.")]), None);
 
         Assert.Equal("", (await FindAsync(index, "takahe")).Single().Heading);
+    }
+
+    [Theory]
+    [InlineData("postgres", "quokka")]
+    [InlineData("postgres", "qoukka")]
+    [InlineData("postgres", "quoka")]
+    [InlineData("postgres", "quokkas")]
+    [InlineData("postgres", "quokkka")]
+    [InlineData("postgres", "quolka")]
+    [InlineData("qdrant", "quokka")]
+    [InlineData("qdrant", "qoukka")]
+    [InlineData("qdrant", "quoka")]
+    [InlineData("qdrant", "quokkka")]
+    [InlineData("qdrant", "quolka")]
+    public async Task A_word_with_one_typing_error_finds_the_word_of_the_book(string index, string typed)
+    {
+        await PutAsync(index, "typo/a.md", "the quokka smiles", "another page of smiles");
+
+        var right = await FindAsync(index, "Does a quokka smile?");
+        var found = await FindAsync(index, $"Does a {typed} smile?");
+
+        Assert.Equal(right[0].Id, found[0].Id);
+        Assert.InRange(found[0].Coverage, 0.7, right[0].Coverage);
+        Assert.InRange(found[0].Score, 0.7 * right[0].Score, right[0].Score);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task A_word_that_the_book_has_is_not_read_as_another(string index)
+    {
+        await PutAsync(index, "near/a.md", "the marten climbs");
+        await PutAsync(index, "near/b.md", "the martin flies");
+
+        Assert.Equal("near/a.md", (await FindAsync(index, "marten")).Single().DocumentPath);
+        Assert.Equal("near/b.md", (await FindAsync(index, "martin")).Single().DocumentPath);
+    }
+
+    [Theory]
+    [InlineData("postgres", "zrolia")]
+    [InlineData("postgres", "orilla")]
+    [InlineData("postgres", "ROS 3")]
+    [InlineData("postgres", "boat")]
+    [InlineData("postgres", "zorilla_pair")]
+    [InlineData("qdrant", "ROS 3")]
+    [InlineData("qdrant", "boat")]
+    public async Task Two_errors_another_first_letter_short_words_numbers_and_identifiers_are_not_corrected(string index, string typed)
+    {
+        await PutAsync(index, "typo/b.md", "zorila ROS2 boar zorila_pear");
+
+        var found = await FindAsync(index, typed);
+
+        Assert.All(found, passage => Assert.InRange(passage.Coverage, 0, 0.7));
+        await Of(index).RemoveAsync(["typo/b.md"], None);
     }
 
     [Theory]

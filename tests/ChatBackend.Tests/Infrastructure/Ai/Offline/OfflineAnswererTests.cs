@@ -44,6 +44,10 @@ public sealed class OfflineAnswererTests
     ];
 
     [Fact]
+    public void A_typing_error_does_not_change_what_is_quoted() =>
+        Assert.Equal(OfflineAnswerer.Answer("grasp an eggshell", Book), OfflineAnswerer.Answer("grsap an egshell", Book));
+
+    [Fact]
     public void The_best_sentence_comes_first_with_what_follows_it_and_is_cited() => Assert.Equal(
         """
         From *Nodes › How nodes talk*:

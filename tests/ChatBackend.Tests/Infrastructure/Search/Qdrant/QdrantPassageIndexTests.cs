@@ -73,7 +73,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         var lists = searches.Where(s => (bool)s!["with_payload"]!).ToArray();
         Assert.Equal(["bm25", "dense"], lists.Select(s => (string)s!["using"]!));
         Assert.All(lists, s => Assert.Equal(ScoreFusion.ListLength, (int)s!["limit"]!));
-        Assert.Equal(["gripper"], QueryTerms.Of("gripper").Select(t => t.Term));
+        Assert.Equal(["gripper"], QueryTerms.Of(new("gripper")).Select(t => t.Term));
         // The one left asks for the weight of the question's only term.
         Assert.Equal(3, searches.Count);
     }
