@@ -30,6 +30,8 @@ async Task<int> RunAsync()
         return CheckCommand.Run(builder.Configuration, builder.Environment.IsDevelopment(), Console.Out);
     if (args is ["health", ..])
         return await HealthCommand.RunAsync(builder.Configuration);
+    if (args is ["manifest", .. var folders])
+        return await PrintManifest.RunAsync(folders, Console.Out, Console.Error, stop.Token);
 
     builder.AddSettings();
     builder.Services.AddSingleton<IHostLifetime>(stop);

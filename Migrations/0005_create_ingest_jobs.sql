@@ -44,5 +44,7 @@ create table ingest_job_documents (
     content  text not null,
     -- Why it cannot be ingested, if that was found during the upload; the content is empty then.
     problem  text,
+    -- What the built site has of it, if the upload says that: the ids of its headings, and its place in the sidebar.
+    on_site  json,
     constraint ingest_job_documents_pkey primary key (job_id, position)
 );

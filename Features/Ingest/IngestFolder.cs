@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Docusaurus.Site;
 using ChatBackend.Infrastructure.Search;
 using Dapper;
 using Microsoft.Extensions.Options;
@@ -10,10 +11,15 @@ using Spectre.Console;
 
 namespace ChatBackend.Features.Ingest;
 
-/// <summary><c>ChatBackend ingest &lt;folder&gt; [--prune]</c>: uploads a folder as a job, and runs the queue until that job has ended.</summary>
+/// <summary><c>ChatBackend ingest &lt;folder&gt;</c>: uploads a folder as a job, and runs the queue until that job has ended.</summary>
 internal static class IngestFolder
 {
-    private const string Usage = "Usage: ChatBackend ingest <folder> [--prune]";
+    private const string Usage = """
+        Usage: ChatBackend ingest <folder> [--prune] [--exclude <glob>]... [--site <build>]
+          --prune           remove what is in the index but not in the folder
+          --exclude <glob>  leave these pages out, as Docusaurus' exclude does: --exclude '**/*.summary.md'
+          --site <build>    the site as built: the folder that `docusaurus build` writes, or what `ChatBackend manifest` wrote
+        """;
 
     /// <summary>Includes the wait for another process that migrates.</summary>
     private static readonly TimeSpan LongestMigration = TimeSpan.FromMinutes(5);
@@ -40,8 +46,7 @@ internal static class IngestFolder
 
     internal static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, IAnsiConsole console, CancellationToken cancellationToken)
     {
-        var folders = args.Where(arg => !arg.StartsWith('-')).ToList();
-        if (folders.Count != 1 || args.Any(arg => arg.StartsWith('-') && arg != "--prune"))
+        if (Arguments.Parse(args) is not { } arguments)
         {
             console.WriteLine(Usage);
             return 1;
@@ -49,7 +54,7 @@ internal static class IngestFolder
 
         try
         {
-            return await RunAsync(services, folders[0], args.Contains("--prune"), console, cancellationToken);
+            return await RunAsync(services, arguments, console, cancellationToken);
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
@@ -58,22 +63,24 @@ internal static class IngestFolder
         }
     }
 
-    private static async Task<int> RunAsync(IServiceProvider services, string folder, bool prune, IAnsiConsole console, CancellationToken cancellationToken)
+    private static async Task<int> RunAsync(IServiceProvider services, Arguments arguments, IAnsiConsole console, CancellationToken cancellationToken)
     {
-        var files = BookFolder.Find(folder);
-        foreach (var (path, reason) in files.Skipped)
-            console.WriteLine($"  skipped: {path}: {reason}");
+        var site = arguments.Site is null ? null : await SiteManifest.LoadAsync(arguments.Site, cancellationToken);
+        var files = BookFolder.Find(arguments.Folder);
+        var database = services.GetRequiredService<NpgsqlDataSource>();
+        await using var upload = await JobUpload.OpenAsync(database, isChecked: false, cancellationToken);
+        upload.Published = new(services.GetRequiredService<IOptions<SiteOptions>>().Value, arguments.Exclude, site);
+        await upload.AddFolderAsync(arguments.Folder, files, cancellationToken);
+        foreach (var document in upload.Skipped)
+            console.WriteLine($"  skipped: {document.Path}: {document.Reason}");
         // An empty folder is most likely the wrong folder.
-        if (files.Pages.Count == 0)
+        if (upload.Count == files.Categories.Count)
         {
-            console.WriteLine($"There are no .md or .mdx files in {folder}.");
+            console.WriteLine(files.Pages.Count == 0 ? $"There are no .md or .mdx files in {arguments.Folder}." : $"The site publishes none of the pages in {arguments.Folder}.");
             return 1;
         }
 
-        var database = services.GetRequiredService<NpgsqlDataSource>();
-        await using var upload = await JobUpload.OpenAsync(database, isChecked: false, cancellationToken);
-        await upload.AddFolderAsync(folder, files, cancellationToken);
-        await upload.EnqueueAsync(prune, plan: false, cancellationToken);
+        await upload.EnqueueAsync(arguments.Prune, plan: false, cancellationToken);
         try
         {
             return Report(console, await RunAsync(services, upload.Id, console, cancellationToken));
@@ -174,7 +181,7 @@ internal static class IngestFolder
     private static string Describe(Exception exception) => exception switch
     {
         NpgsqlException or SocketException or TimeoutException => $"The database cannot be used: {exception.Message}",
-        SearchException or UploadException or IOException or UnauthorizedAccessException => exception.Message,
+        SearchException or UploadException or DocumentException or IOException or UnauthorizedAccessException => exception.Message,
         _ => exception.ToString(),
     };
 
@@ -187,6 +194,8 @@ internal static class IngestFolder
             console.WriteLine($"{Count(report.Removed, "document")} removed, no longer in the folder.");
         if (report.Drafts > 0)
             console.WriteLine($"{Count(report.Drafts, "draft")} skipped.");
+        foreach (var document in report.Warnings)
+            console.WriteLine($"  warning: {document.Path}: {document.Reason}");
         foreach (var document in report.Failed)
             console.WriteLine($"  failed: {document.Path}: {document.Reason}");
         switch (job.State)
@@ -206,4 +215,39 @@ internal static class IngestFolder
     }
 
     private static string Count(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";
+
+    private sealed record Arguments(string Folder, bool Prune, IReadOnlyList<string> Exclude, string? Site)
+    {
+        /// <summary>Null if they are wrong.</summary>
+        public static Arguments? Parse(IReadOnlyList<string> args)
+        {
+            var arguments = new Arguments("", false, [], null);
+
+            for (var index = 0; index < args.Count; index++)
+            {
+                var value = index + 1 < args.Count ? args[index + 1] : null;
+                switch (args[index])
+                {
+                    case "--prune":
+                        arguments = arguments with { Prune = true };
+                        break;
+                    case "--exclude" when value is not null:
+                        arguments = arguments with { Exclude = [.. arguments.Exclude, value] };
+                        index++;
+                        break;
+                    case "--site" when value is not null && arguments.Site is null:
+                        arguments = arguments with { Site = value };
+                        index++;
+                        break;
+                    case var folder when !folder.StartsWith('-') && arguments.Folder.Length == 0:
+                        arguments = arguments with { Folder = folder };
+                        break;
+                    default:
+                        return null;
+                }
+            }
+
+            return arguments.Folder.Length == 0 ? null : arguments;
+        }
+    }
 }

@@ -2,6 +2,7 @@ using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace ChatBackend.Features.Ingest;
@@ -9,7 +10,7 @@ namespace ChatBackend.Features.Ingest;
 /// <summary>Runs in the background after the migration. Later starts only compare a hash per page. Failures do not stop the service.</summary>
 internal sealed class IngestSampleBook(
     NpgsqlDataSource database, DatabaseStart databaseStart, IPassageIndex index, MarkdownChunker chunker, JobStatus jobs, JobLoop loop,
-    IHostEnvironment environment, TimeProvider time, ILogger<IngestSampleBook> log)
+    IOptions<SiteOptions> site, IHostEnvironment environment, TimeProvider time, ILogger<IngestSampleBook> log)
     : BackgroundService
 {
     private static readonly TimeSpan Pause = TimeSpan.FromSeconds(5);
@@ -83,6 +84,7 @@ internal sealed class IngestSampleBook(
             return;
 
         await using var upload = await JobUpload.OpenAsync(database, isChecked: false, cancellationToken);
+        upload.Published = new(site.Value, [], site: null);
         await upload.AddFolderAsync(folder, files, cancellationToken);
         await upload.EnqueueAsync(prune: false, plan: false, cancellationToken);
         loop.Nudge();

@@ -1,5 +1,6 @@
 using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Features.Ingest.Uploads;
+using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Http.Problems;
@@ -40,6 +41,7 @@ internal static class PostIngest
         .FailsWith(StatusCodes.Status400BadRequest, "path_outside_folder")
         .FailsWith(StatusCodes.Status400BadRequest, "duplicate_path")
         .FailsWith(StatusCodes.Status400BadRequest, "no_documents")
+        .FailsWith(StatusCodes.Status400BadRequest, "invalid_site")
         .FailsWith(StatusCodes.Status400BadRequest, "invalid_archive")
         .FailsWith(StatusCodes.Status400BadRequest, "link_in_archive")
         .FailsWith(StatusCodes.Status400BadRequest, "encrypted_entry")
@@ -62,7 +64,7 @@ internal static class PostIngest
     /// <response code="413">The body, a document, or all of them together are too large.</response>
     /// <response code="429">20 jobs wait already.</response>
     internal static async Task<Results<Accepted<IngestJobResponse>, ProblemHttpResult>> HandleAsync(
-        [AsParameters] IngestQuery query, HttpRequest request, NpgsqlDataSource database, JobStatus jobs, JobLoop loop,
+        [AsParameters] IngestQuery query, HttpRequest request, NpgsqlDataSource database, JobStatus jobs, JobLoop loop, IOptions<SiteOptions> site,
         IValidator<IngestRequest> validator, IOptions<JsonOptions> json, CancellationToken cancellationToken)
     {
         try
@@ -71,16 +73,22 @@ internal static class PostIngest
             var type = request.ContentType?.Split(';')[0].Trim().ToLowerInvariant();
             // Whether JSON is an upload of the whole book, which is never refused for the queue, is known when it was read.
             await using var upload = await JobUpload.OpenAsync(database, isChecked: type != Json && (!prune || plan), cancellationToken);
+            upload.Published = new(site.Value, [], site: null);
             if (type == Zip)
             {
                 await using var zip = await ZipDocuments.OpenAsync(request.Body, query.Root, cancellationToken);
+                if (await zip.ReadSiteAsync(cancellationToken) is { } published)
+                    upload.Published = new(site.Value, [], published);
                 await zip.AddToAsync(upload, cancellationToken);
             }
             else
             {
                 var documents = new JsonDocuments(request.BodyReader, isLines: type == Lines, json.Value.SerializerOptions);
+                var number = 0;
                 await foreach (var document in documents.ReadAsync(cancellationToken))
                 {
+                    if (documents.Site is { } built && number++ == 0)
+                        upload.Published = new(site.Value, [], built);
                     if (await FaultAsync(validator, document, upload.Count, cancellationToken) is { } fault)
                         return fault;
                     var path = UploadedDocument.NormalPath(document.Path!);

@@ -4,8 +4,8 @@ using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
-/// <summary>The address that Docusaurus 3 gives a page with its default settings (no <c>trailingSlash</c>, the default
-/// <c>numberPrefixParser</c>, one version, one language).</summary>
+/// <summary>The address that Docusaurus 3 gives a page with its default settings (the default <c>numberPrefixParser</c>, one version, one
+/// language).</summary>
 internal static class DocusaurusPaths
 {
     /// <summary>The page's address for citations: absolute if the site's address is known, else relative to the site's root.</summary>
@@ -14,7 +14,29 @@ internal static class DocusaurusPaths
     {
         var (origin, basePath) = Base(site.BaseUrl);
 
-        return origin + PageUrl.Encode(Join(basePath, site.DocsRoute, Slug(path, frontMatter)));
+        return origin + PageUrl.Encode(WithSlash(Join(basePath, site.DocsRoute, Slug(path, frontMatter)), site.TrailingSlash, Join(basePath)));
+    }
+
+    /// <summary>The address of a page of a built site, in the site's form.</summary>
+    /// <param name="sitePath">Begins with <paramref name="siteBase"/>.</param>
+    public static string SiteUrl(string sitePath, string siteBase, SiteOptions site)
+    {
+        var (origin, basePath) = Base(site.BaseUrl);
+
+        return origin + PageUrl.Encode(site.BaseUrl is null ? sitePath : Join(basePath, sitePath[siteBase.Length..]));
+    }
+
+    /// <summary>The path below the site's base, not percent-encoded and without slashes at its ends.</summary>
+    public static string Route(string path, FrontMatter frontMatter, SiteOptions site) => Uri.UnescapeDataString(Join(site.DocsRoute, Slug(path, frontMatter)).Trim('/'));
+
+    /// <summary>Docusaurus' id of the document.</summary>
+    public static string Id(string path, FrontMatter frontMatter)
+    {
+        var slash = path.LastIndexOf('/');
+        var name = Path.GetFileNameWithoutExtension(path[(slash + 1)..]);
+        var id = frontMatter.Id ?? (frontMatter.ParseNumberPrefixes ? WithoutNumberPrefix(name) : name);
+
+        return slash < 0 ? id : $"{WithoutPrefixes(path[..slash], frontMatter)}/{id}";
     }
 
     /// <summary>Removes a name's number prefix: <c>01-nodes</c>, <c>1. nodes</c> and <c>01 - nodes</c> become <c>nodes</c>.
@@ -46,6 +68,14 @@ internal static class DocusaurusPaths
     public static bool IsFolderPage(string folder, string name) =>
         name.Equals("index", StringComparison.OrdinalIgnoreCase) || name.Equals("readme", StringComparison.OrdinalIgnoreCase)
         || name.Equals(folder[(folder.LastIndexOf('/') + 1)..], StringComparison.OrdinalIgnoreCase);
+
+    private static string WithSlash(string path, bool? trailingSlash, string start)
+    {
+        if (trailingSlash is null || path == start)
+            return path;
+
+        return trailingSlash.Value ? path.TrimEnd('/') + "/" : path.TrimEnd('/');
+    }
 
     private static string Slug(string path, FrontMatter frontMatter)
     {

@@ -10,6 +10,9 @@ namespace ChatBackend.Infrastructure.Docusaurus;
 /// <param name="Description">What the page is about, for search engines; not shown on the page.</param>
 internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool ParseNumberPrefixes = true, bool Draft = false, string? Description = null)
 {
+    /// <summary>Docusaurus publishes the page, but no sidebar and no search engine knows it.</summary>
+    public bool Unlisted { get; init; }
+
     public double? SidebarPosition { get; init; }
 
     public string? SidebarLabel { get; init; }
@@ -70,6 +73,7 @@ internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool
             Draft: IsBoolean("draft", true),
             Description: Text("description"))
         {
+            Unlisted = IsBoolean("unlisted", true),
             SidebarPosition = double.TryParse(Text("sidebar_position"), CultureInfo.InvariantCulture, out var position) && double.IsFinite(position) ? position : null,
             SidebarLabel = Text("sidebar_label"),
         };

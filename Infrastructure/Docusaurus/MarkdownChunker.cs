@@ -30,17 +30,21 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
     /// <param name="content">The source with its front matter.</param>
     /// <param name="title">Replaces the document's own title.</param>
     /// <param name="url">Replaces the address that Docusaurus would give the page.</param>
+    /// <param name="onSite">What the built site has of the page, if that is known.</param>
+    /// <param name="missing">Takes the anchors that the built site does not have.</param>
     /// <exception cref="DocumentException">The document cannot be read. The message says why.</exception>
-    public IndexedDocument Document(string path, string content, string? title = null, string? url = null)
+    public IndexedDocument Document(string path, string content, string? title = null, string? url = null, DocumentOnSite? onSite = null, ICollection<string>? missing = null)
     {
         if (CategoryFile.Is(path))
             return CategoryFile.Read(NormalPath(path), content);
 
-        var source = Read(path, content, title, url);
+        var source = Read(path, content, title, url, onSite);
         var text = MdxText.ToMarkdown(source.Body);
         var tree = Parse(text);
         var anchors = new HeadingAnchors();
         var headings = tree.Descendants().OfType<HeadingBlock>().OrderBy(block => block.Span.Start).ToDictionary(block => block, anchors.Next);
+        if (onSite is not null)
+            KeepAnchorsOf(onSite, headings, missing);
 
         var pageTitle = title ?? source.FrontMatter.Title
             ?? tree.OfType<HeadingBlock>().Where(block => block.Level == 1).Select(block => headings[block].Text).FirstOrDefault(heading => heading.Length > 0)
@@ -53,22 +57,45 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         if (passages.Count == 0 && source.FrontMatter.Description is { } description)
             passages = [new(0, [], Anchor: null, description)];
 
-        return new(source.Path, pageTitle, source.Url, source.Hash, passages) { Outline = PageOutline.Of(source.Path, source.FrontMatter, tree, headings) };
+        return new(source.Path, pageTitle, source.Url, source.Hash, passages) {
+            Outline = PageOutline.Of(source.Path, source.FrontMatter, tree, headings) with { Order = onSite?.Order },
+        };
     }
 
     /// <summary>The content hash that <see cref="Document"/> would return, without chunking the page.</summary>
     /// <exception cref="DocumentException">The document cannot be read. The message says why.</exception>
-    public (string ContentHash, bool IsDraft) Inspect(string path, string content, string? title = null, string? url = null)
+    public (string ContentHash, bool IsDraft) Inspect(string path, string content, string? title = null, string? url = null, DocumentOnSite? onSite = null)
     {
         if (CategoryFile.Is(path))
             return (CategoryFile.Read(NormalPath(path), content).ContentHash, false);
 
-        var source = Read(path, content, title, url);
+        var source = Read(path, content, title, url, onSite);
 
         return (source.Hash, source.FrontMatter.Draft);
     }
 
-    private Source Read(string path, string content, string? title, string? url)
+    /// <summary>A heading whose anchor the site does not have gets that of the nearest heading above it.</summary>
+    private static void KeepAnchorsOf(DocumentOnSite site, Dictionary<HeadingBlock, Heading> headings, ICollection<string>? missing)
+    {
+        string? above = null;
+
+        foreach (var (block, heading) in headings.OrderBy(heading => heading.Key.Span.Start))
+        {
+            if (heading.Anchor is not { } anchor)
+                continue;
+
+            if (site.Anchors.Contains(anchor, StringComparer.Ordinal))
+            {
+                above = anchor;
+                continue;
+            }
+
+            missing?.Add(anchor);
+            headings[block] = heading with { Anchor = above };
+        }
+    }
+
+    private Source Read(string path, string content, string? title, string? url, DocumentOnSite? onSite)
     {
         var normalPath = NormalPath(path);
 
@@ -79,7 +106,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         var (frontMatter, body) = FrontMatter.Split(text);
         var address = url ?? DocusaurusPaths.Url(normalPath, frontMatter, site.Value);
 
-        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', Version, normalPath, title, address, text)));
+        var hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', [Version, normalPath, title, address, $"{onSite?.Order}", .. onSite?.Anchors ?? [], text])));
 
         return new(normalPath, frontMatter, body, address, Convert.ToHexStringLower(hash));
     }
@@ -255,3 +282,8 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         public string WithHeading() => Joined is not null || Path.Count == 0 ? Text : $"{new string('#', Path[^1].Level)} {Path[^1].Text}\n\n{Text}".TrimEnd();
     }
 }
+
+/// <summary>What a built site has of a document.</summary>
+/// <param name="Anchors">The ids of its headings.</param>
+/// <param name="Order">Its place in the sidebar, from 0.</param>
+internal sealed record DocumentOnSite(IReadOnlyList<string> Anchors, int Order);

@@ -37,7 +37,7 @@ internal static class Sidebar
             .Select(group => Folder(folder.Length == 0 ? group.Key : $"{folder}/{group.Key}", group.Key, [.. group], categories))
             .OfType<SidebarItem>();
 
-        return [.. own.Concat(folders).OrderBy(item => item.Position ?? double.PositiveInfinity).ThenBy(item => item.Name, StringComparer.Ordinal)];
+        return [.. own.Concat(folders).OrderBy(item => item.Pages.Min(page => page.Outline.Order) ?? int.MaxValue).ThenBy(item => item.Position ?? double.PositiveInfinity).ThenBy(item => item.Name, StringComparer.Ordinal)];
     }
 
     /// <summary>Null for a folder that Docusaurus does not show, because nothing but a generated index is in it.</summary>

@@ -22,6 +22,14 @@ internal sealed partial class SiteOptions
     [ConfigurationKeyName("DOCS_ROUTE"), Required]
     public string DocsRoute { get; set; } = "/docs";
 
+    /// <summary>Docusaurus' <c>trailingSlash</c>; null as there means that a folder's page has a slash at its end and other pages have none.</summary>
+    [ConfigurationKeyName("TRAILING_SLASH")]
+    public bool? TrailingSlash { get; set; }
+
+    /// <summary>Patterns of pages that are not ingested, comma-separated, as in Docusaurus' <c>exclude</c>.</summary>
+    [ConfigurationKeyName("INGEST_EXCLUDE")]
+    public string? Exclude { get; set; }
+
     /// <summary>The book's title in italics, for a sentence of Markdown; <paramref name="otherwise"/> without a title.</summary>
     public string NameBook(string otherwise) => BookTitle is null ? otherwise : $"*{Markup().Replace(BookTitle, @"\$0")}*";
 

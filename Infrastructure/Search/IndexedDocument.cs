@@ -16,6 +16,9 @@ internal sealed record DocumentOutline
     /// <summary>Its place among its siblings in the sidebar; null places it behind those that have one.</summary>
     public double? Position { get; init; }
 
+    /// <summary>Its place among all pages of the built site; null if that is not known.</summary>
+    public int? Order { get; init; }
+
     /// <summary>Its name in the sidebar; null means its title, or the folder's name.</summary>
     public string? Label { get; init; }
 

@@ -51,7 +51,8 @@ internal sealed class BookIngest(NpgsqlDataSource database, IPassageIndex index,
         if (document.Problem is not null)
             throw new DocumentException(document.Problem);
 
-        var (hash, isDraft) = chunker.Inspect(document.Path, document.Content, document.Title, document.Url);
+        var onSite = document.OnSite is { } json ? IngestJson.Read<DocumentOnSite>(json) : null;
+        var (hash, isDraft) = chunker.Inspect(document.Path, document.Content, document.Title, document.Url, onSite);
         if (isDraft)
         {
             lock (drafts)
@@ -64,9 +65,12 @@ internal sealed class BookIngest(NpgsqlDataSource database, IPassageIndex index,
         }
         else
         {
-            var cut = chunker.Document(document.Path, document.Content, document.Title, document.Url);
+            var missing = new List<string>();
+            var cut = chunker.Document(document.Path, document.Content, document.Title, document.Url, onSite, missing);
             await patience.RunAsync(Index, token => index.ReplaceAsync(cut, token), cancellationToken);
             progress.AddIngested(document.Path, cut.Chunks.Count);
+            foreach (var anchor in missing)
+                progress.AddWarning(document.Path, $"The built site has no #{anchor}; the nearest heading above it is cited.");
         }
     }
 }

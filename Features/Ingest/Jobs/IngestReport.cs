@@ -11,14 +11,17 @@ namespace ChatBackend.Features.Ingest.Jobs;
 /// <param name="Drafts">Drafts; they are not ingested.</param>
 /// <param name="FailedCount">Documents that could not be ingested; the index keeps their old versions.</param>
 /// <param name="Failed">At most 1,000 of them, with the reason.</param>
-/// <param name="Skipped">Files that have a document's name but are none, such as a broken link; at most 1,000.</param>
+/// <param name="Skipped">Files that have a document's name but are none, such as a broken link, and pages that the site does not publish; at most 1,000.</param>
 /// <param name="WaitsFor">What the job waits for at the moment; null when it does not wait.</param>
 /// <example>{"documents":1203,"done":410,"ingested":30,"passages":214,"embedded":96,"unchanged":378,"removed":0,"drafts":2,"failed_count":0,
-/// "failed":[],"skipped":[],"waits_for":null,"plan":null}</example>
+/// "failed":[],"skipped":[],"warnings":[],"waits_for":null,"plan":null}</example>
 internal sealed record IngestReport(
     int Documents, int Done, int Ingested, int Passages, int Embedded, int Unchanged, int Removed, int Drafts, int FailedCount,
     IReadOnlyList<FailedDocument> Failed, IReadOnlyList<FailedDocument> Skipped, string? WaitsFor)
 {
+    /// <summary>What authors should look at, at most 1,000: headings that the built site does not have.</summary>
+    public IReadOnlyList<FailedDocument> Warnings { get; init; } = [];
+
     /// <summary>The most documents that a list names.</summary>
     public const int MaxNamed = 1_000;
 

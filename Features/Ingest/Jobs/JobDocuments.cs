@@ -36,7 +36,7 @@ internal static class JobDocuments
     private static Task<List<UploadedDocument>> ReadAsync(NpgsqlDataSource database, Guid jobId, int first, int last, CancellationToken cancellationToken) => database.RetryAsync(
         async connection => (await connection.QueryAsync<UploadedDocument>(new(
             """
-            select path, content, title, url, problem
+            select path, content, title, url, problem, on_site::text as on_site
             from ingest_job_documents
             where job_id = @jobId and position between @first and @last
             order by position

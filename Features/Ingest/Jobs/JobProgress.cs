@@ -7,6 +7,7 @@ internal sealed class JobProgress(IngestReport before)
     private readonly Lock _lock = new();
     private readonly HashSet<string> _ingested = new(StringComparer.Ordinal);
     private readonly List<FailedDocument> _failed = [];
+    private readonly List<FailedDocument> _warnings = [.. before.Warnings];
     private readonly List<string> _waits = [];
     private IngestReport _report = IngestReport.Empty with
     {
@@ -35,7 +36,7 @@ internal sealed class JobProgress(IngestReport before)
             {
                 // Documents that an earlier attempt ingested were found unchanged by this one.
                 var again = Math.Min(_report.Ingested - _ingested.Count, _report.Unchanged);
-                return _report with { Unchanged = _report.Unchanged - again, Failed = [.. _failed], WaitsFor = _waits.LastOrDefault() };
+                return _report with { Unchanged = _report.Unchanged - again, Failed = [.. _failed], Warnings = [.. _warnings], WaitsFor = _waits.LastOrDefault() };
             }
         }
     }
@@ -58,6 +59,15 @@ internal sealed class JobProgress(IngestReport before)
             _failed.Add(new(path, reason));
         return report with { Done = report.Done + 1, FailedCount = report.FailedCount + 1 };
     });
+
+    public void AddWarning(string path, string text)
+    {
+        lock (_lock)
+        {
+            if (_warnings.Count < IngestReport.MaxNamed)
+                _warnings.Add(new(path, text));
+        }
+    }
 
     public void SetRemoved(int documents) => Change(report => report with { Removed = documents });
 

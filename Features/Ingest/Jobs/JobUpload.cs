@@ -1,4 +1,5 @@
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Docusaurus.Site;
 using Dapper;
 using Npgsql;
 
@@ -38,6 +39,12 @@ internal sealed class JobUpload : IAsyncDisposable
     /// <summary>Documents so far.</summary>
     public int Count => _paths.Count;
 
+    /// <summary>What is not ingested, in the order of the upload.</summary>
+    public IReadOnlyList<FailedDocument> Skipped => _skipped;
+
+    /// <summary>Decides which of the documents that are added from now on the site publishes, and where; null for all, by Docusaurus' rules.</summary>
+    public PublishedPages? Published { get; set; }
+
     /// <param name="isChecked">Whether to refuse the upload now if too many jobs wait, and not only when all of it was read.</param>
     /// <exception cref="UploadException">Too many jobs wait.</exception>
     public static async Task<JobUpload> OpenAsync(NpgsqlDataSource database, bool isChecked, CancellationToken cancellationToken)
@@ -70,8 +77,20 @@ internal sealed class JobUpload : IAsyncDisposable
     /// <exception cref="UploadException">The path is there twice, or the upload is too large.</exception>
     public async Task AddAsync(UploadedDocument document, CancellationToken cancellationToken)
     {
-        if (!_paths.Add(document.Path))
+        if (_paths.Contains(document.Path))
             throw new UploadException("duplicate_path", $"{UploadedDocument.Shown(document.Path)} is in the upload twice.");
+        if (document.Problem is null && Published?.Find(document.Path, document.Content, document.Url) is { } page)
+        {
+            if (page.LeftOut is { } reason)
+            {
+                Skip(document.Path, reason);
+                return;
+            }
+
+            document = document with { Url = document.Url ?? page.Url, OnSite = page.OnSite is null ? null : IngestJson.Write(page.OnSite) };
+        }
+
+        _paths.Add(document.Path);
         if (_paths.Count > MaxDocuments)
             throw new UploadException("too_many_documents", $"The upload has more than {MaxDocuments:N0} documents.", StatusCodes.Status413PayloadTooLarge);
         _characters += document.Content.Length;
@@ -84,12 +103,8 @@ internal sealed class JobUpload : IAsyncDisposable
             await FlushAsync(cancellationToken);
     }
 
-    /// <summary>A file that is named like a document but is none; the job's report lists it.</summary>
-    public void Skip(string path, string reason)
-    {
-        if (_skipped.Count < IngestReport.MaxNamed)
-            _skipped.Add(new(path, reason));
-    }
+    /// <summary>A file that is named like a document but is none, or that the site does not publish; the job's report lists it.</summary>
+    public void Skip(string path, string reason) => _skipped.Add(new(path, reason));
 
     /// <summary>Puts the job into the queue. An upload of the whole book takes the place of those that wait before it, except plans.</summary>
     /// <param name="prune">The upload is the whole book.</param>
@@ -98,7 +113,7 @@ internal sealed class JobUpload : IAsyncDisposable
     public async Task EnqueueAsync(bool prune, bool plan, CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);
-        var report = IngestJson.Write(IngestReport.Empty with { Documents = Count, Skipped = _skipped });
+        var report = IngestJson.Write(IngestReport.Empty with { Documents = Count, Skipped = [.. _skipped.Take(IngestReport.MaxNamed)] });
         // The lock makes jobs enter one after another. The second statement sees what was committed before the lock was taken.
         _isQueued = await _database.RetryAsync(
             async connection =>
@@ -163,9 +178,9 @@ internal sealed class JobUpload : IAsyncDisposable
                 with kept as (
                     update ingest_jobs set lease_until = now() + @Lease where id = @Id and state = 'receiving'
                 )
-                insert into ingest_job_documents (job_id, position, path, content, title, url, problem)
-                select @Id, @first + d.number - 1, d.path, d.content, d.title, d.url, d.problem
-                from unnest(@Paths, @Contents, @Titles, @Urls, @Problems) with ordinality as d (path, content, title, url, problem, number)
+                insert into ingest_job_documents (job_id, position, path, content, title, url, problem, on_site)
+                select @Id, @first + d.number - 1, d.path, d.content, d.title, d.url, d.problem, d.on_site::json
+                from unnest(@Paths, @Contents, @Titles, @Urls, @Problems, @OnSite) with ordinality as d (path, content, title, url, problem, on_site, number)
                 on conflict (job_id, position) do nothing
                 """,
                 new
@@ -178,6 +193,7 @@ internal sealed class JobUpload : IAsyncDisposable
                     Titles = _batch.Select(d => d.Title).ToArray(),
                     Urls = _batch.Select(d => d.Url).ToArray(),
                     Problems = _batch.Select(d => d.Problem).ToArray(),
+                    OnSite = _batch.Select(d => d.OnSite).ToArray(),
                 },
                 cancellationToken: cancellationToken)),
             cancellationToken);

@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Http;
 
 namespace ChatBackend.Features.Ingest.Jobs;
@@ -6,7 +7,8 @@ namespace ChatBackend.Features.Ingest.Jobs;
 /// <param name="Title">Replaces its own title.</param>
 /// <param name="Url">Replaces the address that Docusaurus would give it.</param>
 /// <param name="Problem">Why it cannot be ingested; the content is empty then.</param>
-internal sealed record UploadedDocument(string Path, string Content, string? Title = null, string? Url = null, string? Problem = null)
+/// <param name="OnSite">What the built site has of it (<see cref="DocumentOnSite"/>), as JSON.</param>
+internal sealed record UploadedDocument(string Path, string Content, string? Title = null, string? Url = null, string? Problem = null, string? OnSite = null)
 {
     public const int MaxPathLength = 1_000;
 

@@ -1,6 +1,7 @@
 using System.ComponentModel;
 using System.ComponentModel.DataAnnotations;
 using System.Text;
+using System.Text.Json;
 using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Http;
@@ -14,8 +15,10 @@ namespace ChatBackend.Features.Ingest.Uploads;
 /// <param name="Documents">At most 20,000, with 100 MB of text in all.</param>
 /// <param name="Prune">The documents are the whole book: those that they lack are removed from the index. <c>?prune=</c> is the same.</param>
 /// <param name="Plan">A dry run: the job's report says what would change. <c>?plan=</c> is the same.</param>
-/// <example>{"prune":false,"plan":false}</example>
-internal sealed record IngestRequest([property: Required] IReadOnlyList<IngestDocument> Documents, bool Prune = false, bool Plan = false);
+/// <param name="Site">What <c>ChatBackend manifest</c> wrote of the built site, before <c>documents</c>: what the site does not publish is left out,
+/// and addresses and anchors are the site's. In a zip it is the file <c>site.json</c>.</param>
+/// <example>{"prune":false,"plan":false,"site":null}</example>
+internal sealed record IngestRequest([property: Required] IReadOnlyList<IngestDocument> Documents, bool Prune = false, bool Plan = false, JsonElement? Site = null);
 
 /// <summary>A page of the book.</summary>
 /// <param name="Path">Its path in the book's folder, which decides its address.</param>

@@ -4,6 +4,7 @@ using System.Runtime.CompilerServices;
 using System.Text.Json;
 using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Docusaurus.Site;
 
 namespace ChatBackend.Features.Ingest.Uploads;
 
@@ -30,6 +31,9 @@ internal sealed class JsonDocuments(PipeReader body, bool isLines, JsonSerialize
 
     /// <inheritdoc cref="Prune"/>
     public bool? Plan { get; private set; }
+
+    /// <summary>Known before the first document, if it stands before them; null if the body does not say.</summary>
+    public SiteManifest? Site { get; private set; }
 
     /// <exception cref="BadHttpRequestException">The body is not JSON, or a member has the wrong type.</exception>
     /// <exception cref="UploadException">A document is too large.</exception>
@@ -95,6 +99,13 @@ internal sealed class JsonDocuments(PipeReader body, bool isLines, JsonSerialize
                         Prune = Flag(reader, name);
                     else if (name == "plan")
                         Plan = Flag(reader, name);
+                    else if (name == "site" && reader.TokenType is not JsonTokenType.Null)
+                    {
+                        var start = reader;
+                        if (!reader.TrySkip())
+                            return null;
+                        Site = ReadSite(ref start);
+                    }
                     else if (!reader.TrySkip())
                         return null;
                     break;
@@ -123,6 +134,18 @@ internal sealed class JsonDocuments(PipeReader body, bool isLines, JsonSerialize
         JsonTokenType.Null => null,
         _ => throw WrongType($"$.{name}"),
     };
+
+    private static SiteManifest ReadSite(ref Utf8JsonReader reader)
+    {
+        try
+        {
+            return SiteManifest.Parse(JsonElement.ParseValue(ref reader).GetRawText());
+        }
+        catch (DocumentException e)
+        {
+            throw new UploadException("invalid_site", e.Message);
+        }
+    }
 
     private IngestDocument Deserialize(ref Utf8JsonReader reader)
     {

@@ -3,6 +3,7 @@ using System.IO.Compression;
 using System.Text;
 using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Docusaurus.Site;
 
 namespace ChatBackend.Features.Ingest.Uploads;
 
@@ -57,6 +58,20 @@ internal sealed class ZipDocuments : IAsyncDisposable
     {
         foreach (var (path, entry) in _texts.Where(t => BookFolder.IsPublished(t.Key)).OrderBy(t => t.Key, StringComparer.Ordinal))
             await upload.AddAsync(await ReadAsync(path, entry, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>The manifest of the built site, <c>site.json</c> at the top of the archive; null if there is none.</summary>
+    /// <exception cref="UploadException">It is not a manifest.</exception>
+    public async Task<SiteManifest?> ReadSiteAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return _archive.GetEntry("site.json") is { } entry ? SiteManifest.Parse(await UnpackAsync(entry, cancellationToken)) : null;
+        }
+        catch (DocumentException e)
+        {
+            throw new UploadException("invalid_site", e.Message);
+        }
     }
 
     public async ValueTask DisposeAsync()

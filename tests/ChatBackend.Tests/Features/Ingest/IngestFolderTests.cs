@@ -101,6 +101,50 @@ public sealed class IngestFolderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Pages_that_the_site_does_not_publish_are_listed_and_left_out()
+    {
+        Write("a.md", "Text.");
+        Write("a.summary.md", "Text.");
+        Write("b.md", "---\nunlisted: true\n---\nText.");
+        Write("c.md", "---\nslug: /a\n---\nText.");
+        Write("d.md", "Text.");
+
+        Assert.Equal(0, await RunAsync(_folder, "--exclude", "**/*.summary.md", "--exclude", "{c2,d}.md"));
+        Assert.Equal(["a.md"], await PathsAsync());
+        Assert.Contains("skipped: a.summary.md: It is excluded by **/*.summary.md.", _output.ToString());
+        Assert.Contains("skipped: b.md: It is unlisted.", _output.ToString());
+        Assert.Contains("skipped: c.md: Its address /docs/a is that of a.md, too.", _output.ToString());
+        Assert.Equal(1, await RunAsync(_folder, "--exclude", "**/*.md"));
+        Assert.Contains("The site publishes none of the pages", _output.ToString());
+    }
+
+    [Fact]
+    public async Task The_built_site_decides_which_pages_there_are_and_where()
+    {
+        const string Words = "words that are enough for a passage of its own, because a small section is joined with the one that follows it in the page.";
+        Write("a.md", $"## One\n\nThe quoll, {Words}\n\n## Two\n\nThe dunnart, {Words}");
+        Write("b.md", "Text.");
+        var build = Directory.CreateDirectory(Path.Combine(_folder, "_build", "docs", "a")).Parent!.Parent!.FullName;
+        File.WriteAllText(
+            Path.Combine(build, "docs", "a", "index.html"),
+            "<html class='docs-doc-id-a'><head><link rel=canonical href='https://book.example/base/docs/a/'></head><body><div id=__docusaurus><h2 id=one>One</h2></div>");
+
+        Assert.Equal(0, await RunAsync(_folder, "--site", build));
+        Assert.Contains("skipped: b.md: The built site does not have it.", _output.ToString());
+        Assert.Contains("warning: a.md: The built site has no #two; the nearest heading above it is cited.", _output.ToString());
+        var found = Assert.Single(await _database.Index.SearchAsync(new("dunnart", 1), TestContext.Current.CancellationToken));
+        Assert.Equal("/base/docs/a/#one", found.Url);
+
+        using var output = new StringWriter();
+        Assert.Equal(0, await PrintManifest.RunAsync([build], output, output, TestContext.Current.CancellationToken));
+        var manifest = Path.Combine(build, "site.json");
+        await File.WriteAllTextAsync(manifest, output.ToString(), TestContext.Current.CancellationToken);
+        Assert.Equal(0, await RunAsync(_folder, "--site", manifest));
+        Assert.Contains("1 document: 0 ingested (0 passages), 1 unchanged, 0 failed.", _output.ToString());
+        Assert.Equal(1, await PrintManifest.RunAsync([Path.Combine(_folder, "none")], output, output, TestContext.Current.CancellationToken));
+    }
+
+    [Fact]
     public async Task A_missing_or_empty_folder_or_a_wrong_option_changes_nothing_and_exits_with_1()
     {
         Write("a.md", "Text.");

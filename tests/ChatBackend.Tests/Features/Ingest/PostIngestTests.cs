@@ -63,6 +63,20 @@ public sealed class PostIngestTests(ChatBackendApp app) : IClassFixture<ChatBack
     }
 
     [Fact]
+    public async Task The_built_site_can_be_told_with_an_upload()
+    {
+        const string Site = """{"base_path":"/base/","pages":[{"path":"/base/docs/told/a/","route":"docs/told/a","id":"told/a","anchors":[],"order":0}]}""";
+        var zipped = await UploadAsync(Content(Zip(("site.json", Site), ("told/a.md", "The wambenger climbs."), ("told/b.md", "The wambenger sleeps.")), PostIngest.Zip));
+
+        Assert.Equal((1, 1, 0), Counts(zipped));
+        Assert.Equal("told/b.md", zipped.GetProperty("report").GetProperty("skipped")[0].GetProperty("path").GetString());
+        Assert.Contains("\"/base/docs/told/a/\"", await app.Client.GetStringAsync("/search?q=wambenger"));
+
+        var json = await UploadAsync(Content(Encoding.UTF8.GetBytes($$"""{"site":{{Site}},"documents":[{"path":"told/b.md","content":"x"},{"path":"told/a.md","content":"The wambenger wakes."}]}"""), PostIngest.Json));
+        Assert.Equal((1, 1, 0), Counts(json));
+    }
+
+    [Fact]
     public async Task A_folder_of_a_zip_can_be_named()
     {
         var zip = Zip(("book-main/README.md", "About the repository."), ("book-main/website/docs/named.md", "The bettong burrows."));

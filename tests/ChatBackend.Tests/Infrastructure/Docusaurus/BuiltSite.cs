@@ -1,5 +1,5 @@
 using System.Diagnostics;
-using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Docusaurus.Site;
 
 namespace ChatBackend.Tests.Infrastructure.Docusaurus;
 

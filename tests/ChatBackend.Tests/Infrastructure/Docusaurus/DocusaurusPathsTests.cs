@@ -48,6 +48,23 @@ public sealed class DocusaurusPathsTests
     public void Front_matter_changes_the_address(string path, string? id, string? slug, string expected) =>
         Assert.Equal(expected, DocusaurusPaths.Url(path, new(null, id, slug), new()));
 
+    [Theory]
+    [InlineData("a/b.md", null, "/docs/a/b")]
+    [InlineData("a/index.md", null, "/docs/a/")]
+    [InlineData("a/b.md", true, "/docs/a/b/")]
+    [InlineData("a/index.md", true, "/docs/a/")]
+    [InlineData("a/b.md", false, "/docs/a/b")]
+    [InlineData("a/index.md", false, "/docs/a")]
+    [InlineData("index.md", false, "/docs")]
+    public void Addresses_end_as_trailingSlash_says(string path, bool? trailingSlash, string url) =>
+        Assert.Equal(url, DocusaurusPaths.Url(path, new(null, null, null), new() { TrailingSlash = trailingSlash }));
+
+    [Fact]
+    public void The_start_page_keeps_its_slash() =>
+        Assert.Equal(
+            ["https://book.example/", "https://book.example/base/"],
+            new[] { "https://book.example", "https://book.example/base/" }.Select(site => DocusaurusPaths.Url("index.md", new(null, null, null), new() { BaseUrl = new(site), DocsRoute = "/", TrailingSlash = false })));
+
     [Fact]
     public void Number_prefixes_stay_where_the_page_says_so() =>
         Assert.Equal("/docs/01-a/02-b", DocusaurusPaths.Url("01-a/02-b.md", new(null, null, null, ParseNumberPrefixes: false), new()));

@@ -4,7 +4,7 @@ using AngleSharp.Dom;
 using AngleSharp.Html.Dom;
 using AngleSharp.Html.Parser;
 
-namespace ChatBackend.Infrastructure.Docusaurus;
+namespace ChatBackend.Infrastructure.Docusaurus.Site;
 
 /// <summary>What a built site publishes.</summary>
 /// <param name="BasePath">Docusaurus' <c>baseUrl</c>: the path of the site's start page, which begins and ends with a slash.</param>
@@ -18,6 +18,11 @@ internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pag
         RespectNullableAnnotations = true,
         RespectRequiredConstructorParameters = true,
     };
+
+    /// <param name="path">A <c>build</c> folder, or a file with a manifest.</param>
+    /// <exception cref="DocumentException">It is neither.</exception>
+    public static async Task<SiteManifest> LoadAsync(string path, CancellationToken cancellationToken) =>
+        File.Exists(path) ? Parse(await File.ReadAllTextAsync(path, cancellationToken)) : await ReadAsync(path, cancellationToken);
 
     /// <summary>Reads the HTML files of a <c>build</c> folder.</summary>
     /// <exception cref="DocumentException">There is no such folder, or no page of Docusaurus in it.</exception>
@@ -58,7 +63,7 @@ internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pag
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
     // Collapsed categories of the sidebar are not in the HTML, but each page links to the next.
-    private static List<SitePage> InSidebarOrder(List<BuiltPage> pages)
+    private static IReadOnlyList<SitePage> InSidebarOrder(List<BuiltPage> pages)
     {
         var byRoute = pages.ToDictionary(page => page.Page.Route, StringComparer.Ordinal);
         var followers = pages.Select(page => page.NextRoute).OfType<string>().ToHashSet(StringComparer.Ordinal);
@@ -73,7 +78,7 @@ internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pag
 
         ordered.AddRange(pages.Where(page => placed.Add(page.Page.Route)).Select(page => page.Page));
 
-        return ordered;
+        return [.. ordered.Select((page, order) => page with { Order = order })];
     }
 
     private sealed record BuiltPage(SitePage Page, string BasePath, string? NextRoute)
@@ -95,7 +100,7 @@ internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pag
             var id = document.DocumentElement.ClassList.FirstOrDefault(name => name.StartsWith(SitePage.IdClass, StringComparison.Ordinal))?[SitePage.IdClass.Length..];
             string[] anchors = [.. document.QuerySelectorAll("h1[id], h2[id], h3[id], h4[id], h5[id], h6[id]").Select(heading => heading.Id!).Distinct(StringComparer.Ordinal)];
 
-            return new(new(path, route, id, anchors), basePath, next is null ? null : RouteOf(next, basePath));
+            return new(new(path, route, id, anchors, Order: 0), basePath, next is null ? null : RouteOf(next, basePath));
         }
 
         private static string RouteOf(string href, string basePath)
@@ -112,7 +117,8 @@ internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pag
 /// <param name="Route">The path below the site's base, without slashes at its ends.</param>
 /// <param name="Id">Docusaurus' id of the document; null for other pages.</param>
 /// <param name="Anchors">The ids of the headings, in the page's order.</param>
-internal sealed record SitePage(string Path, string Route, string? Id, IReadOnlyList<string> Anchors)
+/// <param name="Order">Its place in the sidebar, from 0.</param>
+internal sealed record SitePage(string Path, string Route, string? Id, IReadOnlyList<string> Anchors, int Order)
 {
     /// <summary>Begins the class of the html element that names the document.</summary>
     public const string IdClass = "docs-doc-id-";
