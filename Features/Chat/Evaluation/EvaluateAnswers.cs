@@ -19,6 +19,7 @@ internal static class EvaluateAnswers
           --beir <folder>         corpus.jsonl, queries.jsonl and qrels.tsv, in an index of its own that is dropped at the end
           --unanswerable <file>   more questions to refuse, one per line (text, or JSON with "text"); may be repeated
           --typos                 ask each answerable question again with one mistyped letter
+          --at-most <n>           ask n questions of each set at most, spread over it
           --json                  print JSON, with the numbers of each question
         """;
 
@@ -60,12 +61,13 @@ internal static class EvaluateAnswers
             sets.AddRange(((QuestionSet[])[answerable, refused]).Where(s => s.Questions.Count > 0));
         }
 
-        if (options.Typos)
-            sets.Insert(1, Typos.In(sets[0]));
         foreach (var file in options.Unanswerable)
             sets.Add(await QuestionFile.ReadUnanswerableAsync(file, cancellationToken));
+        sets = [.. sets.Select(s => s.Spread(options.AtMost))];
+        if (options.Typos)
+            sets.Insert(1, Typos.In(sets[0]));
 
-        var run = new EvaluationRun(asking, Depth: options.Beir is null ? null : Measures.Deepest);
+        var run = new EvaluationRun(asking, Depth: options.Beir is null ? null : Measures.DepthFor(sets[0]));
         var results = new List<SetResult>();
         foreach (var set in sets)
         {
@@ -73,7 +75,7 @@ internal static class EvaluateAnswers
             results.Add(await run.AskAsync(set, results.FirstOrDefault(), cancellationToken));
         }
 
-        var report = new Report(results, await run.TimeAsync(sets[0], cancellationToken), IsDeep: options.Beir is not null);
+        var report = new Report(results, await run.TimeAsync(sets[0], cancellationToken), run.Depth);
         if (options.Json)
             await Console.Out.WriteLineAsync(report.ToJson());
         else
@@ -142,6 +144,8 @@ internal static class EvaluateAnswers
 
         public bool Json { get; private set; }
 
+        public int AtMost { get; private set; } = int.MaxValue;
+
         public double? MinRecall { get; private set; }
 
         public double? MinRefusal { get; private set; }
@@ -166,6 +170,9 @@ internal static class EvaluateAnswers
                         break;
                     case "--unanswerable" when rest.TryDequeue(out var file):
                         options.Unanswerable.Add(file);
+                        break;
+                    case "--at-most" when rest.TryDequeue(out var text) && int.TryParse(text, CultureInfo.InvariantCulture, out var most) && most > 0:
+                        options.AtMost = most;
                         break;
                     case "--min-recall" when Share(rest) is { } share:
                         options.MinRecall = share;

@@ -48,12 +48,15 @@ internal sealed record EvaluationRun(IServiceProvider Services, int? Depth)
         {
             var ranked = Depth is { } depth ? await index.Index.SearchAsync(new(question.Text, depth), cancellationToken) : null;
             var answer = await writer.WriteAsync(new(question.Text, null, null), new([], null), new Draft(), cancellationToken);
-            return new(question, index.Last, ranked ?? index.Last, answer, null);
+            return Outcome(answer, null, ranked);
         }
         catch (FailureException e)
         {
-            return new(question, index.Last, index.Last, null, e.Message);
+            return Outcome(null, e.Message, null);
         }
+
+        Outcome Outcome(Answer? answer, string? failure, IReadOnlyList<Passage>? ranked) => new(
+            question, [.. index.Last.Select(p => FoundPassage.Of(question, p))], [.. Evaluation.Outcome.Relevant(question, ranked ?? index.Last)], answer, failure);
     }
 
     /// <summary>Keeps what the last search found, whether or not it was good enough for an answer.</summary>

@@ -6,6 +6,11 @@ internal static class Measures
     /// <summary>How many passages are ranked where a measure looks at more than an answer's passages.</summary>
     public const int Deepest = 100;
 
+    private const int DeepEnoughForOne = 20;
+
+    /// <summary>With one relevant text a question, what is found further down hardly changes a measure, and takes most of the time.</summary>
+    public static int DepthFor(QuestionSet set) => set.Questions.Any(q => q.Places.Count > 1) ? Deepest : DeepEnoughForOne;
+
     /// <summary>The share of what is relevant that is among the first <paramref name="k"/>.</summary>
     public static double Recall(Outcome outcome, int k) => Hits(outcome, k) / (double)outcome.Question.Places.Count;
 

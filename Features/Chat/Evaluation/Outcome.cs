@@ -5,9 +5,9 @@ namespace ChatBackend.Features.Chat.Evaluation;
 
 /// <summary>What became of one question.</summary>
 /// <param name="Found">What the search found, also for a refused question; nothing for small talk.</param>
-/// <param name="Ranked">The same or, for a set in BEIR's layout, more of it.</param>
+/// <param name="Relevances">The relevance of each page or heading in the order found, 0 for a wrong one (<see cref="Relevant"/>).</param>
 /// <param name="Answer">Null if the question failed.</param>
-internal sealed record Outcome(AskedQuestion Question, IReadOnlyList<Passage> Found, IReadOnlyList<Passage> Ranked, Answer? Answer, string? Failure)
+internal sealed record Outcome(AskedQuestion Question, IReadOnlyList<FoundPassage> Found, IReadOnlyList<int> Relevances, Answer? Answer, string? Failure)
 {
     public bool IsAnswered => Answer is { Grounding: not Grounding.None };
 
@@ -17,24 +17,30 @@ internal sealed record Outcome(AskedQuestion Question, IReadOnlyList<Passage> Fo
     /// <summary>The rank of the first passage that answers the question, from 1; null if none was found.</summary>
     public int? Rank => Relevances.Index().FirstOrDefault(r => r.Item > 0) is { Item: > 0 } first ? first.Index + 1 : null;
 
-    /// <summary>The relevance of each page or heading in the order found. Further passages of one place are left out.</summary>
-    public IReadOnlyList<int> Relevances => field ??= [.. OncePerPlace()];
-
     public double Coverage => Found.Select(p => p.Coverage).DefaultIfEmpty(0).Max();
 
     public double? Similarity => Found.Max(p => p.Similarity);
 
-    public int CitedRightly => Answer?.Citations.Count(c => Found.Any(p => p.Url == c.Url && Question.Places.Any(place => place.IsPageOf(p.DocumentPath, p.Url)))) ?? 0;
+    public int CitedRightly => Answer?.Citations.Count(c => Found.Any(p => p.Url == c.Url && p.IsOnRightPage)) ?? 0;
 
-    private IEnumerable<int> OncePerPlace()
+    /// <summary>Further passages of a place that was found already are left out.</summary>
+    public static IEnumerable<int> Relevant(AskedQuestion question, IReadOnlyList<Passage> ranked)
     {
         var seen = new HashSet<Place>();
-        foreach (var passage in Ranked)
-            if (Question.Places.FirstOrDefault(p => p.Holds(passage.DocumentPath, passage.Url)) is not { } place)
+        foreach (var passage in ranked)
+            if (question.Places.FirstOrDefault(p => p.Holds(passage.DocumentPath, passage.Url)) is not { } place)
                 yield return 0;
             else if (seen.Add(place))
                 yield return place.Relevance;
     }
+}
+
+/// <summary>What a report tells of a passage. Thousands of questions are kept in memory, so the passage itself is not.</summary>
+internal sealed record FoundPassage(string Url, string Heading, double Score, double Coverage, double? Similarity, bool IsOnRightPage)
+{
+    public static FoundPassage Of(AskedQuestion question, Passage passage) => new(
+        passage.Url, passage.Heading, passage.Score, passage.Coverage, passage.Similarity,
+        question.Places.Any(place => place.IsPageOf(passage.DocumentPath, passage.Url)));
 }
 
 internal sealed record SetResult(QuestionSet Set, IReadOnlyList<Outcome> Outcomes)

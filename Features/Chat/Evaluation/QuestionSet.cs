@@ -4,7 +4,12 @@ namespace ChatBackend.Features.Chat.Evaluation;
 
 /// <summary>Questions that are measured together.</summary>
 /// <param name="IsAnswerable">False for questions that must be refused.</param>
-internal sealed record QuestionSet(string Name, bool IsAnswerable, IReadOnlyList<AskedQuestion> Questions);
+internal sealed record QuestionSet(string Name, bool IsAnswerable, IReadOnlyList<AskedQuestion> Questions)
+{
+    /// <summary>At most so many questions, at equal distances.</summary>
+    public QuestionSet Spread(int most) =>
+        Questions.Count <= most ? this : this with { Questions = [.. Enumerable.Range(0, most).Select(i => Questions[(int)((long)i * Questions.Count / most)])] };
+}
 
 /// <param name="Id">Where the question comes from: <c>line 12</c>, or its id.</param>
 /// <param name="Places">Each is a right answer; none for a question that must be refused.</param>

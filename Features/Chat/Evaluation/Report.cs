@@ -7,8 +7,8 @@ using Spectre.Console;
 namespace ChatBackend.Features.Chat.Evaluation;
 
 /// <param name="Milliseconds">How long a search took, in ascending order.</param>
-/// <param name="IsDeep">True if more passages were ranked than an answer is written from, for the measures of BEIR.</param>
-internal sealed record Report(IReadOnlyList<SetResult> Sets, double[] Milliseconds, bool IsDeep)
+/// <param name="Depth">How many passages were ranked for the measures of BEIR; null for as many as an answer is written from.</param>
+internal sealed record Report(IReadOnlyList<SetResult> Sets, double[] Milliseconds, int? Depth)
 {
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -17,6 +17,8 @@ internal sealed record Report(IReadOnlyList<SetResult> Sets, double[] Millisecon
         // The output is a file or a terminal, where questions should be readable in every script.
         Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
     };
+
+    private bool IsDeep => Depth is not null;
 
     /// <summary>recall@3 of the answerable questions; null without any.</summary>
     public double? Recall => Sets.FirstOrDefault(s => s.Set.IsAnswerable) is { } set ? Mean(set, o => RecallAt(o, 3)) : null;
@@ -47,7 +49,7 @@ internal sealed record Report(IReadOnlyList<SetResult> Sets, double[] Millisecon
                     o.Failure,
                     Coverage = Math.Round(o.Coverage, 4),
                     o.Similarity,
-                    Found = o.Found.Select(p => new { p.Url, p.Heading, p.Score, p.Coverage, p.Similarity }),
+                    o.Found,
                     Cited = o.Answer?.Citations.Select(c => c.Url) ?? [],
                 }),
             }),
@@ -98,7 +100,7 @@ internal sealed record Report(IReadOnlyList<SetResult> Sets, double[] Millisecon
     {
         if (set.Set.IsAnswerable)
         {
-            foreach (var k in (int[])(IsDeep ? [1, 3, 6, 10, Measures.Deepest] : [1, 3, 6]))
+            foreach (var k in ((int[])[1, 3, 6, 10, Measures.Deepest]).Where(k => k <= (Depth ?? 6)))
                 yield return ($"recall@{k}", Mean(set, o => RecallAt(o, k)));
             yield return (IsDeep ? "MRR@10" : "MRR", Mean(set, o => Measures.ReciprocalRank(o, 10)));
             if (IsDeep)

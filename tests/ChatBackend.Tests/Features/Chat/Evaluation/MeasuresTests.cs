@@ -71,7 +71,19 @@ public sealed class MeasuresTests
         Assert.Equal(mistyped, Typos.In(set).Questions.Select(q => q.Text));
     }
 
-    private static Outcome Rank(string[] ranked, params (string Id, int Relevance)[] relevant) => new(
-        new("1", "", [.. relevant.Select(r => new Place(r.Id, r.Id, null, r.Relevance))]), [],
-        [.. ranked.Select((id, i) => new Passage { Id = Guid.NewGuid(), DocumentPath = id, Position = i, Title = "", HeadingPath = [""], Url = $"/{id}", Text = "" })], null, null);
+    [Fact]
+    public void Fewer_questions_are_spread_over_the_set()
+    {
+        var set = new QuestionSet("answerable", true, [.. Enumerable.Range(0, 10).Select(i => new AskedQuestion($"{i}", "", []))]);
+
+        Assert.Equal(["0", "2", "5", "7"], set.Spread(4).Questions.Select(q => q.Id));
+        Assert.Same(set, set.Spread(10));
+    }
+
+    private static Outcome Rank(string[] ranked, params (string Id, int Relevance)[] relevant)
+    {
+        var question = new AskedQuestion("1", "", [.. relevant.Select(r => new Place(r.Id, r.Id, null, r.Relevance))]);
+        Passage[] passages = [.. ranked.Select((id, i) => new Passage { Id = Guid.NewGuid(), DocumentPath = id, Position = i, Title = "", HeadingPath = [""], Url = $"/{id}", Text = "" })];
+        return new(question, [], [.. Outcome.Relevant(question, passages)], null, null);
+    }
 }
