@@ -15,10 +15,11 @@ namespace ChatBackend.Features.Ingest;
 internal static class IngestFolder
 {
     private const string Usage = """
-        Usage: ChatBackend ingest <folder> [--prune] [--exclude <glob>]... [--site <build>]
+        Usage: ChatBackend ingest <folder> [--prune] [--exclude <glob>]... [--site <build>] [--version <version>]
           --prune           remove what is in the index but not in the folder
           --exclude <glob>  leave these pages out, as Docusaurus' exclude does: --exclude '**/*.summary.md'
           --site <build>    the site as built: the folder that `docusaurus build` writes, or what `ChatBackend manifest` wrote
+          --version <v>     versioned_docs/version-<v> instead of the folder, beside which it is
         """;
 
     /// <summary>Includes the wait for another process that migrates.</summary>
@@ -66,11 +67,14 @@ internal static class IngestFolder
     private static async Task<int> RunAsync(IServiceProvider services, Arguments arguments, IAnsiConsole console, CancellationToken cancellationToken)
     {
         var site = arguments.Site is null ? null : await SiteManifest.LoadAsync(arguments.Site, cancellationToken);
-        var files = BookFolder.Find(arguments.Folder);
+        var book = BookFolders.Find(arguments.Folder, arguments.Version);
+        var files = BookFolder.Find(book.Docs);
         var database = services.GetRequiredService<NpgsqlDataSource>();
         await using var upload = await JobUpload.OpenAsync(database, isChecked: false, cancellationToken);
-        upload.Published = new(services.GetRequiredService<IOptions<SiteOptions>>().Value, arguments.Exclude, site);
-        await upload.AddFolderAsync(arguments.Folder, files, cancellationToken);
+        upload.Published = new(services.GetRequiredService<IOptions<SiteOptions>>().Value, arguments.Exclude, site) { Version = book.Route };
+        await upload.AddFolderAsync(book.Docs, files, cancellationToken);
+        foreach (var (language, translation) in book.Translations)
+            await upload.AddTranslationAsync(language, translation, cancellationToken);
         foreach (var document in upload.Skipped)
             console.WriteLine($"  skipped: {document.Path}: {document.Reason}");
         // An empty folder is most likely the wrong folder.
@@ -216,12 +220,12 @@ internal static class IngestFolder
 
     private static string Count(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";
 
-    private sealed record Arguments(string Folder, bool Prune, IReadOnlyList<string> Exclude, string? Site)
+    private sealed record Arguments(string Folder, bool Prune, IReadOnlyList<string> Exclude, string? Site, string? Version)
     {
         /// <summary>Null if they are wrong.</summary>
         public static Arguments? Parse(IReadOnlyList<string> args)
         {
-            var arguments = new Arguments("", false, [], null);
+            var arguments = new Arguments("", false, [], null, null);
 
             for (var index = 0; index < args.Count; index++)
             {
@@ -237,6 +241,10 @@ internal static class IngestFolder
                         break;
                     case "--site" when value is not null && arguments.Site is null:
                         arguments = arguments with { Site = value };
+                        index++;
+                        break;
+                    case "--version" when value is not null && arguments.Version is null:
+                        arguments = arguments with { Version = value };
                         index++;
                         break;
                     case var folder when !folder.StartsWith('-') && arguments.Folder.Length == 0:

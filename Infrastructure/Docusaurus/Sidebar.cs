@@ -20,8 +20,10 @@ internal sealed record SidebarItem(string Name, string Label, string? Descriptio
 /// (<c>sidebars/generator.js</c> of its docs plugin, 3.10).</summary>
 internal static class Sidebar
 {
+    /// <remarks>Translations are left out: they have the same pages.</remarks>
     public static IReadOnlyList<SidebarItem> Of(IReadOnlyCollection<OutlinedDocument> documents)
     {
+        documents = [.. documents.Where(d => PassageLanguage.Split(d.Path).Language is null)];
         var categories = documents.Where(d => CategoryFile.Is(d.Path)).GroupBy(d => FolderOf(d.Path)).ToDictionary(g => g.Key, g => g.OrderBy(d => d.Path, StringComparer.Ordinal).First());
 
         return Items("", documents.Where(d => !CategoryFile.Is(d.Path)).ToList(), categories);

@@ -1,4 +1,5 @@
 using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Features.Ingest.Jobs;
 
@@ -12,6 +13,19 @@ internal static class FolderUpload
             upload.Skip(path, reason);
         foreach (var page in files.Pages.Concat(files.Categories))
             await upload.AddAsync(await ReadAsync(folder, page, cancellationToken), cancellationToken);
+    }
+
+    /// <summary>Adds the pages of a translation. Its categories are those of the book.</summary>
+    public static async Task AddTranslationAsync(this JobUpload upload, string language, string folder, CancellationToken cancellationToken)
+    {
+        var files = BookFolder.Find(folder);
+        foreach (var (path, reason) in files.Skipped)
+            upload.Skip(PassageLanguage.PathOf(language, path), reason);
+        foreach (var page in files.Pages)
+        {
+            var document = await ReadAsync(folder, page, cancellationToken);
+            await upload.AddAsync(document with { Path = PassageLanguage.PathOf(language, document.Path) }, cancellationToken);
+        }
     }
 
     private static async Task<UploadedDocument> ReadAsync(string folder, string page, CancellationToken cancellationToken)

@@ -136,7 +136,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         var words = Spelling.Find(query.Text, unknown.Contains);
         if (words.Count > 0 && Spelling.Correct(query.Text, words, (await KnownAsync(words, cancellationToken)).Contains) is { } corrected)
             (found, _) = await FindAsync(query, corrected, selection, cancellationToken);
-        return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? found, query.Limit);
+        return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? PassageLanguage.Prefer(found, query), query.Limit);
     }
 
     /// <summary>The best passages, and the question's terms that no passage has.</summary>

@@ -79,7 +79,7 @@ internal sealed class QdrantPassageIndex(
         }
 
         found = Rank(found, search);
-        return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? found, query.Limit);
+        return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? PassageLanguage.Prefer(found, query), query.Limit);
     }
 
     /// <summary>The terms of spellings that the best passages for any of them have.</summary>

@@ -145,6 +145,42 @@ public sealed class IngestFolderTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Translations_are_passages_with_their_own_addresses_and_come_first_in_their_language()
+    {
+        var docs = Directory.CreateDirectory(Path.Combine(_folder, "docs")).FullName;
+        var urdu = Directory.CreateDirectory(Path.Combine(_folder, "i18n", "ur", "docusaurus-plugin-content-docs", "current")).FullName;
+        const string Code = "```python\nrclpy.spin(node)\nrclpy.shutdown()\n```";
+        File.WriteAllText(Path.Combine(docs, "01-nodes.md"), $"# Nodes\n\nA node sends messages with rclpy, and this is how it waits for them in a loop.\n\n{Code}");
+        File.WriteAllText(Path.Combine(urdu, "01-nodes.md"), $"# نوڈز\n\nروبوٹ کا نوڈ پیغام بھیجتا ہے اور پیغام کا انتظار کرتا ہے۔\n\n{Code}");
+
+        Assert.Equal(0, await RunAsync(docs, "--prune"));
+        Assert.Equal(["01-nodes.md", "i18n/ur/01-nodes.md"], await PathsAsync());
+
+        Assert.Equal(["/ur/docs/nodes", "/docs/nodes"], await UrlsAsync("نوڈ rclpy spin shutdown کے ساتھ پیغام کا انتظار کیسے کرتا ہے؟"));
+        Assert.Equal(["/docs/nodes", "/ur/docs/nodes"], await UrlsAsync("how do I use rclpy.spin and rclpy.shutdown?"));
+
+        async Task<IEnumerable<string>> UrlsAsync(string question) => (await _database.Index.SearchAsync(new(question, 2), TestContext.Current.CancellationToken)).Select(p => p.Url);
+    }
+
+    [Fact]
+    public async Task A_version_is_ingested_with_its_addresses()
+    {
+        foreach (var folder in new[] { "docs", "versioned_docs/version-2.0", "versioned_docs/version-1.0" })
+            File.WriteAllText(Path.Combine(Directory.CreateDirectory(Path.Combine(_folder, folder)).FullName, "a.md"), $"The bilby of {folder.Split('-')[^1]}.");
+        File.WriteAllText(Path.Combine(_folder, "versions.json"), """["2.0", "1.0"]""");
+        var docs = Path.Combine(_folder, "docs");
+
+        foreach (var (version, url) in new[] { ((string?)null, "/docs/next/a"), ("2.0", "/docs/a"), ("1.0", "/docs/1.0/a") })
+        {
+            Assert.Equal(0, await RunAsync(version is null ? [docs] : [docs, "--version", version]));
+            Assert.Equal(url, Assert.Single(await _database.Index.SearchAsync(new("bilby", 2), TestContext.Current.CancellationToken)).Url);
+        }
+
+        Assert.Equal(1, await RunAsync(docs, "--version", "3.0"));
+        Assert.Contains("There is no version 3.0", _output.ToString());
+    }
+
+    [Fact]
     public async Task A_missing_or_empty_folder_or_a_wrong_option_changes_nothing_and_exits_with_1()
     {
         Write("a.md", "Text.");
