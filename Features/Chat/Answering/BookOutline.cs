@@ -18,6 +18,8 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
 
     private const int FirstPages = 3;
 
+    private const int FewPages = 10;
+
     /// <summary>The share of a prompt for passages, because the list and the conversation need room too.</summary>
     private const double PassageShare = 0.5;
 
@@ -69,7 +71,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
     {
         // A folder without a page of its own is cited by its first page where that is not listed.
         var page = item.Page ?? (isTopOnly ? item.Pages.First() : null);
-        var marker = page is null ? "" : $" [{answer.Add(page, above)}]";
+        var marker = page is null ? "" : $" [{answer.Add(page, above, isBrief: true)}]";
         answer.Text.Append(CultureInfo.InvariantCulture, $"\n{new string(' ', 2 * above.Length)}- {Described(item.Label, item.Description)}{marker}");
         if (isTopOnly)
             return;
@@ -103,7 +105,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
         answer.Text.Append('\n');
         foreach (var page in pages)
         {
-            answer.Text.Append(CultureInfo.InvariantCulture, $"\n- {Described(page.Outline.Label ?? page.Title, page.Outline.Description, page.Outline.Opening)} [{answer.Add(page, [chapter.Label])}]");
+            answer.Text.Append(CultureInfo.InvariantCulture, $"\n- {Described(page.Outline.Label ?? page.Title, page.Outline.Description, page.Outline.Opening)} [{answer.Add(page, [chapter.Label], isBrief: pages.Length > FewPages)}]");
             if (page.Outline.Headings.Count > 0)
                 answer.Text.Append(CultureInfo.InvariantCulture, $"\n  - {string.Join(" · ", page.Outline.Headings.Select(Plain))}");
         }
@@ -205,10 +207,12 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
         public List<Passage> Passages { get; } = [.. passages];
 
         /// <summary>Adds a page's outline as a passage; returns its number.</summary>
-        public int Add(OutlinedDocument page, string[] above)
+        /// <param name="isBrief">With the description or the first sentence alone, because a prompt has little room for each of many pages.</param>
+        public int Add(OutlinedDocument page, string[] above, bool isBrief = false)
         {
             var outline = page.Outline;
-            var text = string.Join("\n\n", new[] { outline.Description ?? page.Title, outline.Opening, string.Join(" · ", outline.Headings) }.Where(part => !string.IsNullOrEmpty(part)));
+            var text = isBrief ? outline.Description ?? outline.Opening ?? page.Title
+                : string.Join("\n\n", new[] { outline.Description ?? page.Title, outline.Opening, PageOutline.Clean(string.Join(" · ", outline.Headings)) }.Where(part => !string.IsNullOrEmpty(part)));
             Passages.Add(new()
             {
                 Id = PassageId.Of(page.Path, new(-1, [], null, text)),

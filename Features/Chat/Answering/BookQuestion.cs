@@ -63,6 +63,9 @@ internal sealed record BookQuestion(BookQuestionKind Kind, int Chapter, string N
 
         private const string It = "{it}";
 
+        /// <summary>The most words beside a question, at its start and at its end.</summary>
+        private const int MostBeside = 5;
+
         private readonly LanguageBlock _block;
         private readonly string[] _beside;
         private readonly Dictionary<string, int> _numbers;
@@ -114,11 +117,15 @@ internal sealed record BookQuestion(BookQuestionKind Kind, int Chapter, string N
         }
 
         /// <summary>The message, and the message without the words beside the question at its start and its end.</summary>
-        private IEnumerable<string> WithoutBeside(string message)
+        private IEnumerable<string> WithoutBeside(string message) =>
+            Shorter(message, text => Array.Find(_beside, word => Begins(text, word)) is { } first ? text[first.Length..].TrimStart() : null)
+                .SelectMany(start => Shorter(start, text => Array.Find(_beside, word => Ends(text, word)) is { } last ? text[..^last.Length].TrimEnd() : null));
+
+        private static IEnumerable<string> Shorter(string text, Func<string, string?> next)
         {
-            for (var start = message; start is not null; start = Array.Find(_beside, word => Begins(start, word)) is { } first ? start[first.Length..].TrimStart() : null)
-                for (var text = start; text is not null; text = Array.Find(_beside, word => Ends(text, word)) is { } last ? text[..^last.Length].TrimEnd() : null)
-                    yield return text;
+            yield return text;
+            for (var words = 0; words < MostBeside && next(text) is { } rest; words++)
+                yield return text = rest;
         }
 
         // Chinese has no spaces between words.
