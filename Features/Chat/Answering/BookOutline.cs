@@ -47,7 +47,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
                 var chapters = Chapters(sidebar);
                 return Chapter(asked, sidebar, chapters) is { } chapter
                     ? await ChapterAsync(asked, question, chapter, chapters, cancellationToken)
-                    : Say(question, Sentence(asked, asked.Answer.NoChapter, number: asked.Chapter, count: chapters.Count));
+                    : Say(question, Sentence(asked, asked.Answer.NoChapter, number: asked.Chapter, count: chapters.Length));
         }
     }
 
@@ -91,7 +91,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
     }
 
     private async Task<Retrieved> ChapterAsync(
-        BookQuestion asked, Question question, SidebarItem chapter, IReadOnlyList<SidebarItem> chapters, CancellationToken cancellationToken)
+        BookQuestion asked, Question question, SidebarItem chapter, SidebarItem[] chapters, CancellationToken cancellationToken)
     {
         var pages = chapter.Pages.Take(MostListed).ToArray();
         var number = asked.Chapter > 0 ? asked.Chapter : chapters.Index().First(c => c.Item == chapter).Index + 1;
@@ -149,7 +149,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
     }
 
     /// <summary>What readers call chapters: the top entries with a number in their names, else the top folders, else all pages but the opening one.</summary>
-    private static IReadOnlyList<SidebarItem> Chapters(IReadOnlyList<SidebarItem> sidebar)
+    private static SidebarItem[] Chapters(IReadOnlyList<SidebarItem> sidebar)
     {
         while (sidebar is [{ IsFolder: true, Items.Count: > 0 } only])
             sidebar = only.Items;
@@ -161,7 +161,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
     }
 
     /// <summary>The entry that is named as the question names it ("Module 2: Simulation"), else the one at that place.</summary>
-    private static SidebarItem? Chapter(BookQuestion asked, IReadOnlyList<SidebarItem> sidebar, IReadOnlyList<SidebarItem> chapters) =>
+    private static SidebarItem? Chapter(BookQuestion asked, IReadOnlyList<SidebarItem> sidebar, SidebarItem[] chapters) =>
         All(sidebar).FirstOrDefault(item => $"{SmallTalk.Fold(item.Label)} ".StartsWith($"{asked.Name} ", StringComparison.Ordinal))
         ?? (asked.Chapter < 0 ? chapters.LastOrDefault() : chapters.ElementAtOrDefault(asked.Chapter - 1));
 

@@ -133,7 +133,7 @@ public sealed class BookQuestionTests
             .SelectMany(File.ReadLines).Where(line => line.Length > 0 && line[0] != '#').Select(line => line.Split('\t')[0]).ToArray();
 
         Assert.True(questions.Length >= 79);
-        Assert.Empty(questions.Where(question => Of(question) is not null));
+        Assert.DoesNotContain(questions, question => Of(question) is not null);
     }
 
     [Fact]
