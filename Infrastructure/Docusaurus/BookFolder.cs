@@ -79,11 +79,11 @@ internal static class BookFolder
     }
 
     /// <summary>True for a path that Docusaurus publishes as a page.</summary>
-    public static bool IsPublished(string path) => IsSource(path) && !path.Split('/').Any(name => IsLeftOut(name));
+    public static bool IsPublished(string path) => IsPage(path) && IsSource(path) && !path.Split('/').Any(name => IsLeftOut(name));
 
-    /// <summary>True for the path of a page, or of a partial that pages may import.</summary>
+    /// <summary>True for the path of a page, of a partial that pages may import, or of a folder's <c>_category_</c> file.</summary>
     public static bool IsSource(string path) =>
-        IsPage(path) && !path.Split('/').Any(name => name.StartsWith('.') || name is "node_modules" or "__MACOSX");
+        (IsPage(path) || CategoryFile.Is(path)) && !path.Split('/').Any(name => name.StartsWith('.') || name is "node_modules" or "__MACOSX");
 
     private static string Root(string folder)
     {

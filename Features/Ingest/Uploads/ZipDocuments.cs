@@ -56,7 +56,7 @@ internal sealed class ZipDocuments : IAsyncDisposable
     /// <exception cref="UploadException">An entry is broken, too large, or unpacks to far more than it is.</exception>
     public async Task AddToAsync(JobUpload upload, CancellationToken cancellationToken)
     {
-        foreach (var (path, entry) in _texts.Where(t => BookFolder.IsPublished(t.Key)).OrderBy(t => t.Key, StringComparer.Ordinal))
+        foreach (var (path, entry) in _texts.Where(t => BookFolder.IsPublished(t.Key) || CategoryFile.Is(t.Key)).OrderBy(t => t.Key, StringComparer.Ordinal))
             await upload.AddAsync(await ReadAsync(path, entry, cancellationToken), cancellationToken);
     }
 

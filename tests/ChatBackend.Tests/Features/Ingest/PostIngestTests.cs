@@ -53,11 +53,12 @@ public sealed class PostIngestTests(ChatBackendApp app) : IClassFixture<ChatBack
     {
         var zip = Zip(
             ("docs/zip/index.mdx", "import Part from './_part.mdx'\n\n# Zip\n\n<Part/>\n"), ("docs/zip/_part.mdx", "The echidna curls up."), ("docs/zip/picture.png", "\u0089PNG"),
-            ("docs/.hidden/x.md", "hidden"), ("docs\\zip\\windows.md", "# Windows\n\nThe potoroo hops."));
+            ("docs/zip/_category_.json", """{"label": "The zip"}"""), ("docs/.hidden/_category_.yml", "label: Hidden"), ("docs/.hidden/x.md", "hidden"), ("docs\\zip\\windows.md", "# Windows\n\nThe potoroo hops."));
 
         var job = await UploadAsync(Content(zip, PostIngest.Zip));
 
-        Assert.Equal((2, 2, 0), Counts(job));
+        Assert.Equal((3, 3, 0), Counts(job));
+        Assert.Equal("The zip", await app.ScalarAsync<string>("select outline ->> 'Label' from documents where path = 'zip/_category_.json'"));
         Assert.Contains("/docs/zip", await app.Client.GetStringAsync("/search?q=echidna"));
         Assert.Contains("/docs/zip/windows", await app.Client.GetStringAsync("/search?q=potoroo"));
     }
