@@ -16,7 +16,6 @@ internal static class AiFeature
         var options = builder.BindOptions<AiOptions>();
         builder.BindOptions<ModelLimits>(nameof(ModelLimits));
 
-        builder.Services.AddSingleton<OfflineAnswerer>();
         var isOffline = IsOffline(options, builder.Environment.IsDevelopment());
         if (!isOffline || (builder.Configuration["OPENAI_EMBEDDING_MODEL"] is not null && (options.ApiKey is not null || options.BaseUrl is not null)))
         {

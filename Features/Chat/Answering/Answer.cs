@@ -13,10 +13,12 @@ internal sealed record Answer(
 /// <summary>How well the book supports an answer.</summary>
 internal enum Grounding
 {
-    /// <summary>The answer cites passages that fit the question.</summary>
+    /// <summary>The answer cites passages, and each one fits what it is cited for. Without a model: one quoted sentence, or two beside each other,
+    /// have nearly all that the question asks about.</summary>
     Grounded,
 
-    /// <summary>The answer cites passages that cover only part of the question, or was cut before it cited one.</summary>
+    /// <summary>The answer also cited passages that do not exist or do not fit (these citations are gone), or was cut before it cited one. Without a
+    /// model: the quotations have only part of what the question asks about.</summary>
     Partial,
 
     /// <summary>The answer cites nothing: the book does not cover the question, or it was small talk.</summary>

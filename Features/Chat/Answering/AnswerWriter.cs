@@ -9,7 +9,7 @@ namespace ChatBackend.Features.Chat.Answering;
 
 /// <param name="model">Null where no model is configured: the answer then quotes the book.</param>
 internal sealed class AnswerWriter(
-    Retrieval retrieval, OfflineAnswerer offline, IOptions<AiOptions> ai, IOptions<SiteOptions> site,
+    Retrieval retrieval, IOptions<AiOptions> ai, IOptions<SiteOptions> site,
     TimeProvider time, IChatModel? model = null)
 {
     private const int Halvings = 2;
@@ -32,18 +32,21 @@ internal sealed class AnswerWriter(
         var sources = found.Passages.Select(RetrievedPassage.From).ToArray();
         draft.SetRetrieved(sources);
 
-        var markers = new CitationMarkers(sources.Length);
+        var quotation = model is null && found.Written is null
+            ? OfflineAnswerer.Answer(found.SearchText, found.Passages, SmallTalk.QuotedFrom(question, site.Value))
+            : null;
+        var written = model is null ? found.Written ?? quotation?.Text ?? SmallTalk.NotCovered(question, site.Value)
+            : sources.Length == 0 ? found.Written : null;
+        var markers = new CitationMarkers(sources.Length, written is null ? new CitationCheck(question.Message, found.Passages).Fits : null);
         // It runs after the markers, because a dropped marker can join the text around it into new Markdown.
         var safe = new SafeMarkdown();
         var hasText = false;
         ModelPiece? last = null;
         try
         {
-            var pieces = found.Written is { } written && (model is null || sources.Length == 0)
+            var pieces = written is not null
                 ? OfflineAnswerer.StreamAsync(written, ai.Value.MaxOutputTokens, cancellationToken)
-                : model is null
-                ? offline.StreamAsync(found.SearchText, found.Passages, ai.Value.MaxOutputTokens, cancellationToken)
-                : AskAsync(model, question, conversation, found, begun, cancellationToken);
+                : AskAsync(model!, question, conversation, found, begun, cancellationToken);
             await foreach (var piece in pieces)
             {
                 last = piece;
@@ -67,7 +70,7 @@ internal sealed class AnswerWriter(
 
         // A cut answer may end before its first citation, which does not mean that the book has a gap.
         Grounding GroundingOf() =>
-            citations.Count > 0 ? found.IsStrong ? Grounding.Grounded : Grounding.Partial
+            citations.Count > 0 ? markers.HasDropped || quotation is { IsWhole: false } ? Grounding.Partial : Grounding.Grounded
             : isIncomplete && sources.Length > 0 ? Grounding.Partial
             : Grounding.None;
 

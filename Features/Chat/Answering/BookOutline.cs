@@ -173,7 +173,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
         return documents.Where(d => !CategoryFile.Is(d.Path) && urls.Contains(d.Url.TrimEnd('/'), StringComparer.Ordinal)).MaxBy(d => d.Url.Length);
     }
 
-    private static Retrieved Say(Question question, string sentence) => new(question.Message, [], IsStrong: false) { Written = sentence };
+    private static Retrieved Say(Question question, string sentence) => new(question.Message, []) { Written = sentence };
 
     private string Sentence(BookQuestion asked, string sentence, int number = 0, string title = "", int count = 0)
     {
@@ -228,6 +228,6 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
             return Passages.Count;
         }
 
-        public Retrieved ToRetrieved(Question question) => new(question.Message, Passages, IsStrong: true) { Written = Text.ToString() };
+        public Retrieved ToRetrieved(Question question) => new(question.Message, Passages) { Written = Text.ToString() };
     }
 }

@@ -5,12 +5,14 @@ namespace ChatBackend.Features.Chat.Answering;
 
 /// <summary>Renumbers markers such as <c>[n]</c> in the order of first use while the answer streams, drops those without a passage, and splits
 /// <c>[1, 3]</c> and <c>[1-2]</c>. Brackets inside code stay, because they are indexes.</summary>
-internal sealed partial class CitationMarkers(int passages)
+/// <param name="fits">Whether a passage, by its number, fits the answer so far; null to trust every marker whose passage was given.</param>
+internal sealed partial class CitationMarkers(int passages, Func<string, int, bool>? fits = null)
 {
     private const int LongestMarker = 24;
 
     private readonly StringBuilder _held = new();
     private readonly List<int> _used = [];
+    private readonly StringBuilder _before = new();
     private bool _spaceHeld;
     private int _backticks;
     private int _openCode;
@@ -18,6 +20,9 @@ internal sealed partial class CitationMarkers(int passages)
 
     /// <summary>Passage numbers as the model was given them, in the order of first use.</summary>
     public IReadOnlyList<int> Used => _used;
+
+    /// <summary>True if a marker was dropped: its passage was not given, or does not fit.</summary>
+    public bool HasDropped { get; private set; }
 
     /// <summary>Returns what can be shown now. Text that may become a marker is held back.</summary>
     public string Push(string piece)
@@ -55,11 +60,18 @@ internal sealed partial class CitationMarkers(int passages)
         if (!opens || _held.Length > 0)
             Release(shown);
         if (opens)
+        {
             _held.Append(character);
+        }
         else if (character == ' ')
+        {
             _spaceHeld = true;
+        }
         else
+        {
             shown.Append(character);
+            _before.Append(character);
+        }
     }
 
     private void Release(StringBuilder shown)
@@ -67,13 +79,17 @@ internal sealed partial class CitationMarkers(int passages)
         if (_spaceHeld)
             shown.Append(' ');
         shown.Append(_held);
+        _before.Append(_spaceHeld ? " " : "").Append(_held);
         _held.Clear();
         _spaceHeld = false;
     }
 
     private void ShowMarker(StringBuilder shown)
     {
-        var known = Numbers().Matches(_held.ToString()).SelectMany(Given).ToArray();
+        var named = Numbers().Matches(_held.ToString());
+        var given = named.SelectMany(Given).ToArray();
+        var known = given.Where(number => fits?.Invoke(_before.ToString(), number) != false).ToArray();
+        HasDropped |= known.Length < given.Length || named.Any(IsBeyond);
         _held.Clear();
         if (known.Length > 0 && _spaceHeld)
             shown.Append(' ');
@@ -88,9 +104,20 @@ internal sealed partial class CitationMarkers(int passages)
 
     private IEnumerable<int> Given(Match match)
     {
-        var first = Number(match.Groups["first"].ValueSpan);
-        var last = match.Groups["last"].Success ? Number(match.Groups["last"].ValueSpan) : first;
+        var (first, last) = Range(match);
         return Enumerable.Range(1, passages).Where(n => n >= first && n <= last);
+    }
+
+    private bool IsBeyond(Match match)
+    {
+        var (first, last) = Range(match);
+        return first < 1 || last > passages || last < first;
+    }
+
+    private static (int First, int Last) Range(Match match)
+    {
+        var first = Number(match.Groups["first"].ValueSpan);
+        return (first, match.Groups["last"].Success ? Number(match.Groups["last"].ValueSpan) : first);
 
         static int Number(ReadOnlySpan<char> digits) => int.TryParse(digits, out var number) ? number : int.MaxValue;
     }

@@ -6,7 +6,7 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passages, bool IsStrong, ModelUsage? Usage = null)
+internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passages, ModelUsage? Usage = null)
 {
     /// <summary>An answer in the book's own words, with markers of the passages; null if it is to be written from the passages.</summary>
     public string? Written { get; init; }
@@ -25,12 +25,8 @@ internal sealed class Retrieval(
     /// <summary>Higher than with a model, because quoting cannot tell whether a passage answers the question.</summary>
     private const double RelatedOffline = 0.46;
 
-    private const double Strong = 0.7;
-
     /// <summary>How much <see cref="Passage.Nearness"/> counts beside the coverage where no model answers (docs/retrieval.md).</summary>
     private const double NearnessWeight = 2;
-
-    private const double StrongNearness = 0.15;
 
     /// <summary>How many characters of the selected text join the query; the index matches all of it separately.</summary>
     private const int SelectedTextInSearch = 600;
@@ -79,7 +75,7 @@ internal sealed class Retrieval(
             var found = await index.SearchAsync(
                 new(both, MaxPassages) { SelectedText = selected, PageUrl = question.PageUrl }, cancellationToken);
             if (found.Any(p => p.HoldsSelection))
-                return new(both, found, IsStrong: true);
+                return new(both, found);
             if (!isAnswerable)
                 return Judge(both, found);
         }
@@ -95,7 +91,7 @@ internal sealed class Retrieval(
         var isRelated = found.Any(p => model is null && !isForeign
             ? p.Coverage + (NearnessWeight * (p.Nearness ?? 0)) >= RelatedOffline
             : p.Coverage >= (model is null ? RelatedOffline : Related) || p.Nearness >= 0);
-        return isRelated ? new(search, found, best >= Strong || found.Any(p => p.Nearness >= StrongNearness)) : new(search, [], IsStrong: false);
+        return new(search, isRelated ? found : []);
     }
 
     private static string Beginning(string selected) => selected[..Math.Min(selected.Length, SelectedTextInSearch)];

@@ -8,7 +8,7 @@ using YamlDotNet.Serialization.NamingConventions;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <summary>Answers a message that is only small talk, without a search. The phrases and answers are in <c>small-talk.yaml</c>.</summary>
+/// <summary>Answers a message that is only small talk, without a search, and has the service's own sentences. All are in <c>small-talk.yaml</c>.</summary>
 internal static partial class SmallTalk
 {
     /// <summary>Chinese, Japanese and Korean letters begin here.</summary>
@@ -16,7 +16,9 @@ internal static partial class SmallTalk
 
     private const int Longest = 200;
 
-    private static readonly Phrase[] Phrases = [.. Read()];
+    private static readonly Dictionary<string, LanguageBlock> Blocks = Read();
+
+    private static readonly Phrase[] Phrases = [.. PhrasesOf(Blocks)];
 
     /// <summary>In ascending priority: the highest kind in a message decides the answer.</summary>
     private enum Kind
@@ -29,9 +31,23 @@ internal static partial class SmallTalk
     }
 
     public static string? Answer(Question question, SiteOptions site) =>
-        question.SelectedText is null && Find(question.Message) is { } phrase
+        question.SelectedText is null && Find(question.Message, site.BookLanguage) is { } phrase
             ? phrase.Answer.Replace("{book}", site.NameBook(phrase.TheBook), StringComparison.Ordinal)
             : null;
+
+    /// <summary>The answer where the book has nothing on the question, in the question's language if it is known.</summary>
+    public static string NotCovered(Question question, SiteOptions site)
+    {
+        var block = BlockFor(question, site);
+        return block.NotCovered.Replace("{book}", site.NameBook(block.TheBook), StringComparison.Ordinal);
+    }
+
+    /// <summary>What stands above a quotation, with <c>{heading}</c> for the place that it is from.</summary>
+    public static string QuotedFrom(Question question, SiteOptions site) => BlockFor(question, site).QuotedFrom;
+
+    /// <summary>The question's language, else the book's, else English.</summary>
+    private static LanguageBlock BlockFor(Question question, SiteOptions site) =>
+        Blocks.GetValueOrDefault(Languages.Of(question.Message) ?? "") ?? Blocks.GetValueOrDefault(site.BookLanguage.Split('-')[0]) ?? Blocks["en"];
 
     /// <summary>No question refers to small talk.</summary>
     public static IReadOnlyList<HistoryMessage> Without(IReadOnlyList<HistoryMessage> history)
@@ -40,12 +56,12 @@ internal static partial class SmallTalk
         return [.. history.Where(message =>
         {
             if (message.Role == ModelRole.User)
-                isSmallTalk = Find(message.Content) is not null;
+                isSmallTalk = Find(message.Content, "") is not null;
             return !isSmallTalk;
         })];
     }
 
-    private static Phrase? Find(string message)
+    private static Phrase? Find(string message, string bookLanguage)
     {
         if (message.Length > Longest)
             return null;
@@ -53,8 +69,9 @@ internal static partial class SmallTalk
         Phrase? telling = null;
         for (var rest = Fold(message); rest.Length > 0;)
         {
-            // The longest phrase. If several languages have it, the one that is spelled as in the message.
-            var next = Phrases.Where(p => p.Begins(rest)).MaxBy(p => (p.Folded.Length, message.Contains(p.Said, StringComparison.OrdinalIgnoreCase)));
+            // The longest phrase. If several languages have it, the one that is spelled as in the message, else the book's.
+            var next = Phrases.Where(p => p.Begins(rest))
+                .MaxBy(p => (p.Folded.Length, message.Contains(p.Said, StringComparison.OrdinalIgnoreCase), bookLanguage.StartsWith(p.Language, StringComparison.OrdinalIgnoreCase)));
             if (next is null)
                 return null;
             if (next.Kind != Kind.Beside && next.Kind >= (telling?.Kind ?? Kind.Beside))
@@ -69,25 +86,26 @@ internal static partial class SmallTalk
     public static string Fold(string text) =>
         Repeated().Replace(Marks().Replace(TextAnalyzer.Fold(text).Normalize(NormalizationForm.FormD), ""), "${letter}");
 
-    private static IEnumerable<Phrase> Read()
+    private static Dictionary<string, LanguageBlock> Read()
     {
         using var file = new StreamReader(typeof(SmallTalk).Assembly.GetManifestResourceStream("small-talk.yaml")!);
-        var languages = new DeserializerBuilder().WithNamingConvention(UnderscoredNamingConvention.Instance).Build()
+        return new DeserializerBuilder().WithNamingConvention(UnderscoredNamingConvention.Instance).Build()
             .Deserialize<Dictionary<string, LanguageBlock>>(file);
-
-        return
-            from language in languages.Values
-            from part in new (Kind Kind, List<string> Said, string Answer)[]
-            {
-                (Kind.Beside, language.Beside, ""),
-                (Kind.Greeting, language.Greeting.Said, language.Greeting.Answer),
-                (Kind.Thanks, language.Thanks.Said, language.Thanks.Answer),
-                (Kind.Farewell, language.Farewell.Said, language.Farewell.Answer),
-                (Kind.WhatAreYou, language.WhatAreYou.Said, language.WhatAreYou.Answer),
-            }
-            from said in part.Said
-            select new Phrase(part.Kind, said, Fold(said), part.Answer, language.TheBook);
     }
+
+    private static IEnumerable<Phrase> PhrasesOf(Dictionary<string, LanguageBlock> blocks) =>
+        from block in blocks
+        let language = block.Value
+        from part in new (Kind Kind, List<string> Said, string Answer)[]
+        {
+            (Kind.Beside, language.Beside, ""),
+            (Kind.Greeting, language.Greeting.Said, language.Greeting.Answer),
+            (Kind.Thanks, language.Thanks.Said, language.Thanks.Answer),
+            (Kind.Farewell, language.Farewell.Said, language.Farewell.Answer),
+            (Kind.WhatAreYou, language.WhatAreYou.Said, language.WhatAreYou.Answer),
+        }
+        from said in part.Said
+        select new Phrase(part.Kind, said, Fold(said), part.Answer, language.TheBook, block.Key);
 
     // Hindi's vowel signs are marks too. They stay, as do its double letters: without them, other words would match.
     [GeneratedRegex(@"[\p{Mn}'-[\u0941-\u094D\u0962\u0963]]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
@@ -96,7 +114,7 @@ internal static partial class SmallTalk
     [GeneratedRegex(@"(?<letter>[\p{L}-[\u0900-\u097F]])\k<letter>+", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Repeated();
 
-    private sealed record Phrase(Kind Kind, string Said, string Folded, string Answer, string TheBook)
+    private sealed record Phrase(Kind Kind, string Said, string Folded, string Answer, string TheBook, string Language)
     {
         /// <summary>Chinese has no spaces between words.</summary>
         public bool Begins(string text) =>
@@ -107,6 +125,10 @@ internal static partial class SmallTalk
     private sealed class LanguageBlock
     {
         public required string TheBook { get; set; }
+
+        public required string QuotedFrom { get; set; }
+
+        public required string NotCovered { get; set; }
 
         public required List<string> Beside { get; set; }
 

@@ -1,17 +1,19 @@
 using System.Runtime.CompilerServices;
 using System.Text;
-using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
 using ChatBackend.Infrastructure.Search.Words;
-using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Ai.Offline;
 
+/// <param name="Text">In Markdown.</param>
+/// <param name="IsWhole">True if one quoted sentence, or two beside each other, have nearly all that the question asks about.</param>
+internal sealed record OfflineAnswer(string Text, bool IsWhole);
+
 /// <summary>
 /// Answers without a model: quotes the sentences that share most words with the question, weighted by rarity, under the heading
-/// they come from, or says that the book does not cover the question.
+/// they come from.
 /// </summary>
-internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
+internal static class OfflineAnswerer
 {
     private const int MostSentences = 4;
     private const int MostPassages = 3;
@@ -20,13 +22,19 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     private const int EnoughSentences = 4;
     private const int EnoughElsewhere = 2;
 
-    /// <summary>The least share of the question, by weight, that one passage must cover.</summary>
+    /// <summary>The least coverage of the question by one passage.</summary>
     private const double LeastCoverage = 0.25;
 
     /// <summary>The same for a question with selected text: one passage contains only a part of it.</summary>
     private const double LeastCoverageOfMuch = 0.15;
 
-    private const int MuchTerms = 12;
+    private const int MuchWords = 12;
+
+    /// <summary>One quoted sentence, or two beside each other, that cover this much of the question very likely answer it.</summary>
+    private const double Whole = 0.9;
+
+    /// <summary>The least share of the question that a quotation of another passage adds to the first.</summary>
+    private const double LeastAdded = 0.2;
 
     /// <summary>The least score, relative to the best one, of a further sentence of a chosen passage, or of another passage.</summary>
     private const double LeastWorth = 0.45;
@@ -52,18 +60,6 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
 
     private static readonly HashSet<string> Defines = new(["is", "are", "means"], StringComparer.OrdinalIgnoreCase);
 
-    // The analyzer keeps these because they do no harm in a search; they are not part of the question here.
-    private static readonly HashSet<string> UrduFunctionWords =
-    [
-        .. TextAnalyzer.Analyze("کیا کیوں کیسے کیسی کیسا کون کب کہاں کس کسی کتنا کتنے کتنی ہے ہیں ہو ہوتا ہوتی ہوتے تھا تھی تھے کا کی کے کو سے میں پر نے اور یا جو یہ وہ اس ان تو بھی نہیں کر کرتا کرتی کرتے کریں بتائیں").Frequencies.Keys,
-    ];
-
-    /// <summary>Writes an answer piece by piece, as a model does; the last piece says why it ended.</summary>
-    /// <param name="question">The question with its context: the text that the book was searched for.</param>
-    /// <param name="passages">What may be quoted, best first. A citation is the place in this list, from 1.</param>
-    public IAsyncEnumerable<ModelPiece> StreamAsync(string question, IReadOnlyList<Passage> passages, int maxTokens, CancellationToken cancellationToken) =>
-        StreamAsync(Answer(question, passages) ?? NotCovered(site.Value), maxTokens, cancellationToken);
-
     /// <summary>An answer that is written already, piece by piece.</summary>
     public static async IAsyncEnumerable<ModelPiece> StreamAsync(string whole, int maxTokens, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
@@ -82,29 +78,27 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         yield return new("") { Finish = answer.Length < whole.Length ? ModelFinish.Length : ModelFinish.Stop, Model = ModelNames.Offline };
     }
 
-    internal static string NotCovered(SiteOptions site) =>
-        $"{site.NameBook("The book")} does not cover this. Try other words, or ask about something else in it.";
-
-    /// <summary>The whole answer, in Markdown; null when no passage covers the question.</summary>
-    internal static string? Answer(string question, IReadOnlyList<Passage> passages)
+    /// <summary>Null when no passage covers the question.</summary>
+    /// <param name="question">The question with its context: the text that the book was searched for.</param>
+    /// <param name="passages">What may be quoted, best first. A citation is the place in this list, from 1.</param>
+    /// <param name="quotedFrom">The line above a quotation, with <c>{heading}</c> for its headings.</param>
+    public static OfflineAnswer? Answer(string question, IReadOnlyList<Passage> passages, string quotedFrom)
     {
         question = Spelling.CorrectBy([.. passages.Select(p => p.Terms)], question);
-        var terms = TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys;
-        var asked = terms.Except(UrduFunctionWords).ToHashSet() is { Count: > 0 } telling ? telling : [.. terms];
-        var sources = passages.Select((passage, rank) => new Source(passage, rank)).ToArray();
-        var sentences = sources.SelectMany(p => p.Sentences).ToArray();
-        var weights = asked.ToDictionary(term => term, term => Rarity(sentences.Count(s => s.Terms.Contains(term)), sentences.Length));
-        var least = weights.Values.Sum() * (asked.Count > MuchTerms ? LeastCoverageOfMuch : LeastCoverage);
-
-        var nearest = sources.Where(s => s.Sentences.Length > 0 && s.Nearness >= 0).MaxBy(s => s.Nearness);
-        if (sentences.Length == 0 || (nearest is null && !sources.Any(s => s.Terms.Where(weights.ContainsKey).Sum(t => weights[t]) >= least)))
+        var sources = passages.Select((passage, rank) => new Source(passage, rank)).Where(s => s.Sentences.Length > 0).ToArray();
+        var coverage = Coverage.Among(question, [.. sources.SelectMany(s => s.Sentences).Select(s => s.Terms)]);
+        foreach (var source in sources)
+            source.Compare(coverage);
+        var least = coverage.Weights.Count > MuchWords ? LeastCoverageOfMuch : LeastCoverage;
+        var nearest = sources.Where(s => s.Nearness >= 0).MaxBy(s => s.Nearness);
+        if (nearest is null && !sources.Any(s => coverage.Of(s.Degrees) >= least))
             return null;
 
         var words = Words(question);
         var kind = new Kind(
             IsDefinition: words.Length > 1 && words[0].Equals("what", StringComparison.OrdinalIgnoreCase) && Defines.Contains(words[1]),
             AsksForCode: words.Any(AsksForCode.Contains));
-        var chosen = Choose(sources, weights, kind);
+        var chosen = Choose(sources, coverage, kind);
         // A question in another language, or in quite other words, shares no word with the passage that is near to it.
         if (chosen.Count == 0 && nearest is not null)
         {
@@ -112,32 +106,35 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
             AddWhatFollows(chosen, EnoughElsewhere);
         }
 
-        return chosen.Count == 0 ? null : Write(chosen, wantsCode: words.Any(MayWantCode.Contains));
+        return chosen.Count == 0 ? null : new(Write(chosen, quotedFrom, wantsCode: words.Any(MayWantCode.Contains)), IsWhole(chosen, coverage));
     }
 
-    /// <summary>BM25's weight of a term by the number of sentences that contain it.</summary>
-    private static double Rarity(int holding, int count) => Math.Log(1 + ((count - holding + 0.5) / (holding + 0.5)));
-
-    /// <summary>Takes the best sentence of the best passage and those that add to it, then the best of each passage that scores nearly as well.</summary>
-    private static List<Sentence> Choose(Source[] sources, Dictionary<string, double> weights, Kind kind)
+    private static bool IsWhole(List<Sentence> chosen, Coverage coverage) => chosen.Exists(sentence =>
     {
-        var said = new HashSet<string>();
+        var next = chosen.Find(s => s.Source == sentence.Source && s.Position == sentence.Position + 1);
+        return sentence.Source.HoldsSelection || coverage.Of(Most(sentence.Degrees, next?.Degrees ?? sentence.Degrees, sentence.Source.HeadingDegrees)) >= Whole;
+    });
+
+    /// <summary>Takes the best sentence of the best passage and those that add to it, then the best of each passage that scores nearly as well
+    /// and has words of the question that were not yet quoted.</summary>
+    private static List<Sentence> Choose(Source[] sources, Coverage coverage, Kind kind)
+    {
+        var said = new double[coverage.Weights.Count];
         var ranked = sources
-            .Where(s => s.Sentences.Length > 0)
-            .Select(s => (Source: s, Best: s.Sentences.Max(sentence => Worth(sentence, weights, said, kind))))
+            .Select(s => (Source: s, Best: s.Sentences.Max(sentence => Worth(sentence, coverage, said, kind))))
             .OrderByDescending(s => s.Best / (1 + (LaterPassage * s.Source.Rank)))
             .ToArray();
 
         var chosen = new List<Sentence>();
-        foreach (var (source, best) in ranked.Where(s => s.Best > 0 && s.Best >= LeastWorthElsewhere * ranked[0].Best).Take(MostPassages))
+        foreach (var (source, best) in ranked.Where(s => s.Best > 0 && s.Best >= LeastWorthElsewhere * ranked[0].Best))
         {
             var isFirst = chosen.Count == 0;
             var quoted = new List<Sentence>();
             while (quoted.Count < (isFirst ? MostSentences : 1))
             {
                 var (next, worth) = source.Sentences.Except(quoted)
-                    .Where(s => !chosen.Exists(c => c.Folded == s.Folded))
-                    .Select(s => (Sentence: s, Worth: Worth(s, weights, said, kind)))
+                    .Where(s => !chosen.Exists(c => c.Folded == s.Folded) && (isFirst || Added(s, coverage, said) >= LeastAdded))
+                    .Select(s => (Sentence: s, Worth: Worth(s, coverage, said, kind)))
                     .OrderByDescending(s => s.Worth)
                     .FirstOrDefault();
                 // The best sentence of the first passage is always quoted.
@@ -146,17 +143,25 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
                     break;
 
                 quoted.Add(next);
-                said.UnionWith(next.Terms);
+                said = Most(said, next.Degrees, source.HeadingDegrees);
                 if (Before(next) is { } before && !quoted.Contains(before))
                     quoted.Add(before);
             }
 
             AddWhatFollows(quoted, isFirst ? EnoughSentences : EnoughElsewhere);
             chosen.AddRange(quoted);
+            if (chosen.DistinctBy(s => s.Source).Count() == MostPassages)
+                break;
         }
 
         return chosen;
     }
+
+    /// <summary>The share of the question that a sentence has and what was said has not.</summary>
+    private static double Added(Sentence sentence, Coverage coverage, double[] said) =>
+        coverage.Weights.Zip(sentence.Degrees, said).Sum(w => w.First * Math.Max(0, w.Second - w.Third)) / coverage.Weights.Sum();
+
+    private static double[] Most(params double[][] degrees) => [.. degrees[0].Select((_, i) => degrees.Max(d => d[i]))];
 
     /// <summary>Adds the sentences after the best one, because they explain it.</summary>
     private static void AddWhatFollows(List<Sentence> quoted, int enough)
@@ -169,17 +174,17 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         }
     }
 
-    private static double Worth(Sentence sentence, Dictionary<string, double> weights, HashSet<string> said, Kind kind)
+    private static double Worth(Sentence sentence, Coverage coverage, double[] said, Kind kind)
     {
-        var own = weights.Where(w => sentence.Terms.Contains(w.Key)).Sum(w => said.Contains(w.Key) ? w.Value * Repeated : w.Value);
+        var own = coverage.Weights.Zip(sentence.Degrees, said).Sum(w => w.First * (Math.Max(0, w.Second - w.Third) + (Repeated * Math.Min(w.Second, w.Third))));
         if (own <= 0)
             return 0;
 
-        var heading = weights.Where(w => sentence.Source.HeadingTerms.Contains(w.Key)).Sum(w => w.Value);
+        var heading = coverage.Weights.Zip(sentence.Source.HeadingDegrees, (weight, degree) => weight * degree).Sum();
         var opening = sentence.Quote is { IsFirst: true, Block: 0 } ? 1.25 : 1;
-        var defining = kind.IsDefinition && IsDefinition(sentence, weights) ? 1.5 : 1;
+        var defining = kind.IsDefinition && IsDefinition(sentence, coverage) ? 1.5 : 1;
         // A long sentence is less to the point, and a question answers nothing.
-        var length = 1 / (1 + (0.15 * Math.Log(1 + (sentence.Terms.Count / 12.0))));
+        var length = 1 / (1 + (0.15 * Math.Log(1 + (sentence.Terms.Frequencies.Count / 12.0))));
         var form = sentence.Quote.TableHead is not null ? 0.8 : sentence.Quote.Text.EndsWith('?') ? 0.4 : 1;
 
         var coding = kind.AsksForCode && sentence.Quote.Code is not null ? 1.5 : 1;
@@ -188,11 +193,11 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     }
 
     /// <summary>"What is a node?" is answered by "A node is …".</summary>
-    private static bool IsDefinition(Sentence sentence, Dictionary<string, double> weights)
+    private static bool IsDefinition(Sentence sentence, Coverage coverage)
     {
         var words = Words(sentence.Quote.Text);
         return Array.FindIndex(words, Defines.Contains) is > 0 and < 6 and var verb
-            && words[..verb].Any(w => TextAnalyzer.Analyze(w).Frequencies.Keys.Any(weights.ContainsKey));
+            && coverage.Degrees(TextAnalyzer.Analyze(string.Join(' ', words[..verb]))).Any(degree => degree > 0);
     }
 
     private static Sentence? Before(Sentence sentence)
@@ -203,7 +208,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
         return Array.Find(sentence.Source.Sentences, s => s.Position == sentence.Position - 1);
     }
 
-    private static string Write(List<Sentence> chosen, bool wantsCode)
+    private static string Write(List<Sentence> chosen, string quotedFrom, bool wantsCode)
     {
         var answer = new StringBuilder();
         var code = wantsCode ? chosen[0].Quote.Code : null;
@@ -212,7 +217,7 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
             if (answer.Length > 0)
                 answer.Append("\n\n");
             if (group.Key.Heading is { Length: > 0 } heading)
-                answer.Append("From *").Append(Plain(heading)).Append("*:\n\n");
+                answer.Append(quotedFrom.Replace("{heading}", $"*{Plain(heading)}*", StringComparison.Ordinal)).Append("\n\n");
 
             answer.Append(Quoted([.. group.OrderBy(s => s.Position)], $" [{group.Key.Rank + 1}]"));
             if (group.Key == chosen[0].Source && code is not null)
@@ -264,12 +269,13 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
     /// <summary>A passage divided into sentences.</summary>
     private sealed class Source
     {
+        private readonly AnalyzedText _headingTerms;
+
         public Source(Passage passage, int rank)
         {
-            (Heading, Rank, Nearness) = (passage.Headings, rank, passage.Nearness);
-            HeadingTerms = [.. TextAnalyzer.Analyze(Heading).Frequencies.Keys];
+            (Heading, Rank, Nearness, HoldsSelection) = (passage.Headings, rank, passage.Nearness, passage.HoldsSelection);
+            _headingTerms = TextAnalyzer.Analyze(Heading);
             Sentences = [.. QuotableMarkdown.Split(passage.Text).Select((quote, position) => new Sentence(this, quote, position))];
-            Terms = [.. HeadingTerms, .. Sentences.SelectMany(s => s.Terms)];
         }
 
         public string Heading { get; }
@@ -278,11 +284,22 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
 
         public double? Nearness { get; }
 
-        public HashSet<string> HeadingTerms { get; }
+        public bool HoldsSelection { get; }
 
         public Sentence[] Sentences { get; }
 
-        public HashSet<string> Terms { get; }
+        /// <summary>The degree to which the headings, or all of the passage, have each word of the question.</summary>
+        public double[] HeadingDegrees { get; private set; } = [];
+
+        public double[] Degrees { get; private set; } = [];
+
+        public void Compare(Coverage question)
+        {
+            foreach (var sentence in Sentences)
+                sentence.Degrees = question.Degrees(sentence.Terms);
+            HeadingDegrees = question.Degrees(_headingTerms);
+            Degrees = Most([HeadingDegrees, .. Sentences.Select(s => s.Degrees)]);
+        }
     }
 
     private sealed class Sentence(Source source, Quote quote, int position)
@@ -293,7 +310,9 @@ internal sealed class OfflineAnswerer(IOptions<SiteOptions> site)
 
         public int Position { get; } = position;
 
-        public HashSet<string> Terms { get; } = [.. TextAnalyzer.Analyze(quote.Text).Frequencies.Keys];
+        public AnalyzedText Terms { get; } = TextAnalyzer.Analyze(quote.Text);
+
+        public double[] Degrees { get; set; } = [];
 
         public string Folded { get; } = TextAnalyzer.Fold(quote.Text);
     }

@@ -32,7 +32,7 @@ internal static partial class QuotableMarkdown
     private static readonly MarkdownPipeline Pipeline = new MarkdownPipelineBuilder().UsePipeTables().UseMathematics().Build();
 
     // A full stop after these does not end a sentence.
-    private static readonly string[] Abbreviations = ["e.g", "i.e", "etc", "vs", "cf", "fig", "eq", "ch", "sec", "approx", "dr", "prof", "no", "al"];
+    private static readonly string[] Abbreviations = ["e.g", "i.e", "etc", "vs", "cf", "fig", "eq", "ch", "sec", "approx", "dr", "prof", "no", "al", "mr", "mrs", "ms", "st", "jr", "sr", "vol", "pp", "ca", "gen", "col", "lt"];
 
     public static IReadOnlyList<Quote> Split(string markdown)
     {
@@ -149,10 +149,12 @@ internal static partial class QuotableMarkdown
         if (!char.IsWhiteSpace(text[end]))
             return false;
 
-        // A sentence does not start with a lower-case letter, unless it starts with code.
+        // A sentence does not start with a lower-case letter, unless it starts with code, or with a mark (". . .").
         var next = end;
         while (next < text.Length && char.IsWhiteSpace(text[next]))
             next++;
+        if (next < text.Length && text[next] is '.' or '…' or '!' or '?')
+            return false;
         if (next < text.Length && !isWhole[next] && char.IsLower(text[next]))
             return false;
 
@@ -160,7 +162,8 @@ internal static partial class QuotableMarkdown
             return true;
         var word = text.ToString(start, i - start).Split([' ', '(', '"']).Last().ToLowerInvariant();
 
-        return word is not [>= 'a' and <= 'z'] && !Abbreviations.Contains(word);
+        // A letter before the full stop is an initial (A. B. Smith), and so is one after another full stop (U.S., Ph.D.).
+        return word is not ([>= 'a' and <= 'z'] or [.., '.', >= 'a' and <= 'z']) && !Abbreviations.Contains(word);
     }
 
     /// <summary>Text without emphasis, links and images, which depend on their page.</summary>

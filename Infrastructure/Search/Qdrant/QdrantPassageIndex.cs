@@ -284,8 +284,8 @@ internal sealed class QdrantPassageIndex(
 
         public IReadOnlyList<Passage> Cover(IReadOnlyList<Passage> found)
         {
-            var coverage = Coverage.Of(Question, [.. found.Select(p => p.Terms)], _rarities, _passageCount);
-            return [.. found.Select((passage, i) => passage with { Coverage = coverage[i] })];
+            var coverage = new Coverage(Question, [.. found.Select(p => p.Terms)], _rarities, _passageCount);
+            return [.. found.Select(passage => passage with { Coverage = coverage.Of(passage.Terms) })];
         }
 
         /// <summary>The address of the reader's page if any passage is on it, else null.</summary>

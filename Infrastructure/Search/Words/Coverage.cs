@@ -5,7 +5,7 @@ namespace ChatBackend.Infrastructure.Search.Words;
 /// to the degree that the passage has it, so that one line fits all scripts: its term, most of its beginning (Latin script), or its
 /// 4-grams (other scripts). In scripts without spaces each character is such a word. docs/retrieval.md has what was tried.
 /// </summary>
-internal static class Coverage
+internal sealed class Coverage
 {
     /// <summary>The weight of what is missing in a passage and is elsewhere in the book. What the book has nowhere weighs 1: an answer often
     /// uses other words than its question, but a question about the book rarely uses words that the book does not have.</summary>
@@ -21,26 +21,52 @@ internal static class Coverage
     private const double LeastBeginning = 0.7;
     private const int ShortestBeginning = 4;
 
-    /// <summary>The coverage (0 to 1) of each passage, in the same order.</summary>
+    private readonly (AnalyzedWord Word, double Discount, double Known, double Weight)[] _words;
+
+    /// <param name="texts">The candidates: a word that is not in the book may be like one of theirs.</param>
     /// <param name="rarity">The inverse document frequency of the question's terms; null for one that no passage has. Terms that are absent
     /// here were not looked up, and do not count.</param>
     /// <param name="passageCount">The number of passages in the book.</param>
-    public static double[] Of(SpelledQuestion question, IReadOnlyList<AnalyzedText> passages, IReadOnlyDictionary<string, double?> rarity, double passageCount)
+    public Coverage(SpelledQuestion question, IReadOnlyList<AnalyzedText> texts, IReadOnlyDictionary<string, double?> rarity, double passageCount)
     {
-        var words = Words(question.Text).Where(w => w.Terms.Any(rarity.ContainsKey)).ToArray();
-        var (covered, all) = (new double[passages.Count], new double[passages.Count]);
-        foreach (var word in words)
-        {
-            var degrees = passages.Select(p => question.Discount(word.Terms[0]) * Degree(word, p)).ToArray();
-            var (known, weight) = Weigh(word, degrees.DefaultIfEmpty(0).Max(), rarity, passageCount);
-            foreach (var (degree, i) in degrees.Select((d, i) => (d, i)))
-            {
-                covered[i] += weight * degree;
-                all[i] += weight * (degree + ((1 - degree) * (1 - known + (known * Elsewhere))));
-            }
-        }
+        _words =
+        [
+            .. from word in Words(question.Text)
+               where word.Terms.Any(rarity.ContainsKey)
+               let weighed = Weigh(word, texts, rarity, passageCount)
+               select (word, question.Discount(word.Terms[0]), weighed.Known, weighed.Weight),
+        ];
+    }
 
-        return [.. covered.Zip(all, (c, a) => a > 0 ? c / a : 0)];
+    /// <summary>The weight of each word that counts.</summary>
+    public IReadOnlyList<double> Weights => field ??= [.. _words.Select(w => w.Weight)];
+
+    /// <summary>The coverage where these texts are the whole book.</summary>
+    public static Coverage Among(string question, IReadOnlyList<AnalyzedText> texts) => new(
+        new(question), texts,
+        QueryTerms.Of(new(question)).ToDictionary(
+            t => t.Term, t => texts.Count(text => text.Frequencies.ContainsKey(t.Term)) is > 0 and var holding ? Rarity(holding, texts.Count) : (double?)null),
+        texts.Count);
+
+    /// <summary>The coverage (0 to 1) of a text.</summary>
+    public double Of(AnalyzedText text) => Of(Degrees(text));
+
+    /// <param name="degrees">The degree (0 to 1) to which each word is there.</param>
+    public double Of(IReadOnlyList<double> degrees)
+    {
+        var covered = _words.Zip(degrees, (w, degree) => w.Weight * degree).Sum();
+        var missing = _words.Zip(degrees, (w, degree) => w.Weight * (1 - degree) * (1 - w.Known + (w.Known * Elsewhere))).Sum();
+        return covered > 0 ? covered / (covered + missing) : 0;
+    }
+
+    /// <summary>The degree (0 to 1) to which a text has each word that counts.</summary>
+    public double[] Degrees(AnalyzedText text) => [.. _words.Select(w => w.Discount * Degree(w.Word, text))];
+
+    /// <summary>How many words of a statement say something, and how many of them another text has too.</summary>
+    public static (int Shared, int All) Shared(string statement, AnalyzedText text)
+    {
+        var words = Words(statement);
+        return (words.Count(w => Degree(w, text) > 0), words.Count);
     }
 
     /// <summary>The words that say something about the topic; all words if there are none.</summary>
@@ -97,14 +123,19 @@ internal static class Coverage
     }
 
     /// <summary>Whether the book has a word (or the degree to which it has a similar one), and what the word weighs.</summary>
-    private static (double Known, double Weight) Weigh(AnalyzedWord word, double best, IReadOnlyDictionary<string, double?> rarity, double passageCount)
+    private static (double Known, double Weight) Weigh(
+        AnalyzedWord word, IReadOnlyList<AnalyzedText> texts, IReadOnlyDictionary<string, double?> rarity, double passageCount)
     {
-        var unknown = Rarity(0);
+        var unknown = Rarity(0, passageCount);
         if (word.IsRun)
             return word.Terms.Min(rarity.GetValueOrDefault) is { } rarest ? (1, rarest) : (0, UnknownCharacter * unknown);
         var share = EverydayWords.Contain(word.Terms[0]) ? Everyday : 1;
-        return rarity.GetValueOrDefault(word.Terms[0]) is { } own ? (1, share * own) : (best, share * (best > 0 ? Rarity(1) : unknown));
-
-        double Rarity(double passages) => Math.Log(1 + ((passageCount - passages + 0.5) / (passages + 0.5)));
+        if (rarity.GetValueOrDefault(word.Terms[0]) is { } own)
+            return (1, share * own);
+        var best = texts.Select(text => Degree(word, text)).DefaultIfEmpty(0).Max();
+        return (best, share * (best > 0 ? Rarity(1, passageCount) : unknown));
     }
+
+    /// <summary>BM25's inverse document frequency.</summary>
+    private static double Rarity(double holding, double count) => Math.Log(1 + ((count - holding + 0.5) / (holding + 0.5)));
 }

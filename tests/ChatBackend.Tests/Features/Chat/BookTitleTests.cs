@@ -5,10 +5,10 @@ public sealed class BookTitleTests
     private const string OffTheBook = "Which wine goes with oysters?";
 
     [Theory]
-    [InlineData("Robots *at* Work [1]", "off", @"*Robots \*at\* Work \[1\]* does not cover this.")]
-    [InlineData("Robots at Work", "on", "*Robots at Work* does not cover this.")]
-    [InlineData(null, "on", "*Physical AI and Humanoid Robotics* does not cover this.")]
-    [InlineData(null, "off", "The book does not cover this.")]
+    [InlineData("Robots *at* Work [1]", "off", @"There is nothing on this in *Robots \*at\* Work \[1\]*.")]
+    [InlineData("Robots at Work", "on", "There is nothing on this in *Robots at Work*.")]
+    [InlineData(null, "on", "There is nothing on this in *Physical AI and Humanoid Robotics*.")]
+    [InlineData(null, "off", "There is nothing on this in this book.")]
     public async Task The_offline_model_names_the_book(string? title, string sampleBook, string expected)
     {
         await using var app = new ChatApp { ["AI_PROVIDER"] = "offline", ["SAMPLE_BOOK"] = sampleBook };

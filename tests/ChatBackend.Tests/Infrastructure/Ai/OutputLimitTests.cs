@@ -105,10 +105,8 @@ public sealed class OutputLimitTests
     [Fact]
     public async Task A_quotation_is_cut_as_well()
     {
-        var quotable = OfflineAnswererTests.Quotable("Nodes", $"Nodes talk {new string('x', 10_000)}.");
-
-        var pieces = await new OfflineAnswerer(Options.Create(new SiteOptions()))
-            .StreamAsync("How do nodes talk?", [quotable], maxTokens: 10, TestContext.Current.CancellationToken)
+        var pieces = await OfflineAnswerer
+            .StreamAsync($"> Nodes talk {new string('x', 10_000)}. [1]", maxTokens: 10, TestContext.Current.CancellationToken)
             .ToListAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal((ModelFinish.Length, 80), (pieces[^1].Finish, pieces.Sum(p => p.Text.Length)));

@@ -1,8 +1,6 @@
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Ai.Offline;
-using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
-using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Tests.Infrastructure.Ai.Offline;
 
@@ -45,7 +43,7 @@ public sealed class OfflineAnswererTests
 
     [Fact]
     public void A_typing_error_does_not_change_what_is_quoted() =>
-        Assert.Equal(OfflineAnswerer.Answer("grasp an eggshell", Book), OfflineAnswerer.Answer("grsap an egshell", Book));
+        Assert.Equal(Answer("grasp an eggshell", Book), Answer("grsap an egshell", Book));
 
     [Fact]
     public void The_best_sentence_comes_first_with_what_follows_it_and_is_cited() => Assert.Equal(
@@ -54,13 +52,13 @@ public sealed class OfflineAnswererTests
 
         > Two ROS 2 nodes talk to each other by exchanging typed messages. With a topic, one node publishes, e.g. an image, and others subscribe. Services are in the next chapter. Sensors are not the subject here. [1]
         """,
-        OfflineAnswerer.Answer("How do two ROS 2 nodes talk to each other?", Book));
+        Answer("How do two ROS 2 nodes talk to each other?", Book));
 
     [Fact]
     public void A_question_how_gets_the_code_that_follows_and_other_questions_do_not()
     {
-        var how = OfflineAnswerer.Answer("How do I create a publisher?", Book);
-        var what = OfflineAnswerer.Answer("What does a publisher publish?", Book);
+        var how = Answer("How do I create a publisher?", Book);
+        var what = Answer("What does a publisher publish?", Book);
 
         Assert.Contains("`create_publisher(Float64, \"a[0].b. C\")`. [2]", how, StringComparison.Ordinal);
         Assert.Contains("\n\n```python\npublisher = node.create_publisher(Float64, \"joints\", 10)\npublisher.publish(values[0])\n```", how, StringComparison.Ordinal);
@@ -76,7 +74,7 @@ public sealed class OfflineAnswererTests
         > - Topic: one to many (2).
         > - Service: request and response. [3]
         """,
-        OfflineAnswerer.Answer("Which channels connect nodes?", Book), StringComparison.Ordinal);
+        Answer("Which channels connect nodes?", Book), StringComparison.Ordinal);
 
     [Fact]
     public void A_row_of_a_table_stays_in_its_table() => Assert.Equal(
@@ -89,7 +87,7 @@ public sealed class OfflineAnswererTests
         >
         > [3]
         """,
-        OfflineAnswerer.Answer("grasp an eggshell", Book));
+        Answer("grasp an eggshell", Book));
 
     [Theory]
     [InlineData("How do I bake bread?")]
@@ -99,8 +97,8 @@ public sealed class OfflineAnswererTests
     [InlineData("")]
     public void What_the_book_does_not_cover_has_no_answer(string question)
     {
-        Assert.Null(OfflineAnswerer.Answer(question, Book));
-        Assert.Null(OfflineAnswerer.Answer(question, []));
+        Assert.Null(Answer(question, Book));
+        Assert.Null(Answer(question, []));
     }
 
     [Fact]
@@ -110,16 +108,16 @@ public sealed class OfflineAnswererTests
 
         > نوڈ ایک پروگرام ہے جو ایک کام کرتا ہے۔ یہ پیغام بھیجتا ہے۔ [1]
         """,
-        OfflineAnswerer.Answer("نوڈ کیا ہے؟", [Quotable("نوڈ", "نوڈ ایک پروگرام ہے جو ایک کام کرتا ہے۔ یہ پیغام بھیجتا ہے۔")]));
+        Answer("نوڈ کیا ہے؟", [Quotable("نوڈ", "نوڈ ایک پروگرام ہے جو ایک کام کرتا ہے۔ یہ پیغام بھیجتا ہے۔")]));
 
     [Fact]
     public void What_has_no_heading_is_quoted_alone() =>
-        Assert.Equal("> A node does one job. [1]", OfflineAnswerer.Answer("What is a node?", [Quotable("", "A node does one job.")]));
+        Assert.Equal("> A node does one job. [1]", Answer("What is a node?", [Quotable("", "A node does one job.")]));
 
     [Fact]
     public void The_same_sentence_in_two_passages_is_quoted_once()
     {
-        var answer = OfflineAnswerer.Answer("What is a node?", [Quotable("One", "A node is a participant."), Quotable("Two", "A node is a **participant**.")]);
+        var answer = Answer("What is a node?", [Quotable("One", "A node is a participant."), Quotable("Two", "A node is a **participant**.")]);
 
         Assert.Equal("From *One*:\n\n> A node is a participant. [1]", answer);
     }
@@ -128,6 +126,8 @@ public sealed class OfflineAnswererTests
     [InlineData("A. B. Smith wrote it. See Fig. 3 for the arm. Then stop", "A. B. Smith wrote it.|See Fig. 3 for the arm.|Then stop")]
     [InlineData("It is 3.5 m long! Is it? \"Yes.\" `x. Y` is code. $a. B$ is math.", "It is 3.5 m long!|Is it?|\"Yes.\"|`x. Y` is code.|$a. B$ is math.")]
     [InlineData("ロボットは歩く。人も歩く。", "ロボットは歩く。|人も歩く。")]
+    [InlineData("He said . . . Nothing moved . . . at all. Then it fell...  Slowly", "He said . . .|Nothing moved . . . at all.|Then it fell...|Slowly")]
+    [InlineData("The U.S. Army has a Ph.D. Student of Mr. Asimov. It is so", "The U.S. Army has a Ph.D. Student of Mr. Asimov.|It is so")]
     [InlineData(":::note\nMind *this*[^1] and ![image](a.png)that.\n:::", "Mind this and that.")]
     [InlineData("# Heading\n\n$$\nx = 1. Y\n$$\n\n> Quoted. Twice.", "Quoted.|Twice.")]
     [InlineData("", "")]
@@ -141,7 +141,7 @@ public sealed class OfflineAnswererTests
         var started = System.Diagnostics.Stopwatch.GetTimestamp();
 
         foreach (var text in hostile)
-            OfflineAnswerer.Answer("e", [Quotable(text, text)]);
+            Answer("e", [Quotable(text, text)]);
 
         Assert.True(System.Diagnostics.Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(25));
     }
@@ -149,15 +149,39 @@ public sealed class OfflineAnswererTests
     [Fact]
     public async Task It_streams_words_and_says_that_no_model_wrote_them()
     {
-        var answerer = new OfflineAnswerer(Options.Create(new SiteOptions()));
+        var answer = Answer("How do nodes talk?", Book)!;
         var pieces = new List<ModelPiece>();
-        await foreach (var piece in answerer.StreamAsync("How do nodes talk?", Book, AiOptions.DefaultMaxOutputTokens, CancellationToken.None))
+        await foreach (var piece in OfflineAnswerer.StreamAsync(answer, AiOptions.DefaultMaxOutputTokens, CancellationToken.None))
             pieces.Add(piece);
 
         Assert.True(pieces.Count > 20);
-        Assert.Equal(OfflineAnswerer.Answer("How do nodes talk?", Book), string.Concat(pieces.Select(p => p.Text)));
+        Assert.Equal(answer, string.Concat(pieces.Select(p => p.Text)));
         Assert.Equal(new ModelPiece("") { Finish = ModelFinish.Stop, Model = "offline-extractive" }, pieces[^1]);
     }
+
+    [Theory]
+    [InlineData("Which typed messages do two ROS 2 nodes exchange?", true)]
+    [InlineData("Which typed messages do two ROS 2 nodes exchange in a cathedral?", false)]
+    [InlineData("Do nodes talk and do sensors grasp an eggshell?", false)]
+    public void An_answer_is_whole_where_one_sentence_or_two_beside_each_other_have_nearly_all_of_the_question(string question, bool isWhole) =>
+        Assert.Equal(isWhole, OfflineAnswerer.Answer(question, Book, From)!.IsWhole);
+
+    [Fact]
+    public void Another_passage_is_quoted_only_for_words_that_the_first_lacks()
+    {
+        Passage[] book = [Quotable("Arm", "The arm has a gripper with three fingers."), Quotable("Hand", "A gripper with three fingers is a hand."), Quotable("Cup", "Fingers close around the cup.")];
+
+        Assert.DoesNotContain("[2]", Answer("What has a gripper with three fingers?", book), StringComparison.Ordinal);
+        Assert.Contains("Fingers close around the cup. [3]", Answer("Which fingers of the gripper close around a cup?", book), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void The_line_above_a_quotation_is_the_callers() => Assert.StartsWith(
+        "摘自*Hand*：\n\n> A hand grasps.", OfflineAnswerer.Answer("Which hand grasps?", [Quotable("Hand", "A hand grasps.")], "摘自{heading}：")!.Text, StringComparison.Ordinal);
+
+    private const string From = "From {heading}:";
+
+    private static string? Answer(string question, IReadOnlyList<Passage> passages) => OfflineAnswerer.Answer(question, passages, From)?.Text;
 
     internal static Passage Quotable(string headings, string text) => new()
     {

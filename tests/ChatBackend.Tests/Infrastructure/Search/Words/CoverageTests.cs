@@ -68,16 +68,15 @@ public sealed class CoverageTests
         var question = "humanoid lighthouse";
         var rarity = new Dictionary<string, double?> { ["humanoid"] = 2 };
 
-        Assert.Equal(1, Coverage.Of(new(question), [Book[0]], rarity, Book.Length)[0]);
-        Assert.Equal([0], Coverage.Of(new(question), [Book[0]], new Dictionary<string, double?>(), 0));
-        Assert.Empty(Coverage.Of(new(""), [], rarity, 0));
+        Assert.Equal(1, new Coverage(new(question), [Book[0]], rarity, Book.Length).Of(Book[0]));
+        Assert.Equal(0, new Coverage(new(question), [Book[0]], new Dictionary<string, double?>(), 0).Of(Book[0]));
+        Assert.Empty(new Coverage(new(""), [], rarity, 0).Weights);
     }
 
     private static double[] Cover(string question, params AnalyzedText[] passages)
     {
         passages = passages.Length > 0 ? passages : Book;
-        var rarity = QueryTerms.Of(new(question)).ToDictionary(
-            t => t.Term, t => passages.Count(p => p.Frequencies.ContainsKey(t.Term)) is > 0 and var holding ? Math.Log(1 + ((passages.Length - holding + 0.5) / (holding + 0.5))) : (double?)null);
-        return Coverage.Of(new(question), passages, rarity, passages.Length);
+        var coverage = Coverage.Among(question, passages);
+        return [.. passages.Select(coverage.Of)];
     }
 }
