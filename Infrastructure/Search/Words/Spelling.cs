@@ -30,7 +30,7 @@ internal static class Spelling
     private const int ShortestSpelling = 4;
 
     /// <summary>A question with more unknown words has another subject, or another language, rather than so many errors.</summary>
-    private const int MostWords = 2;
+    private const int MostWords = 3;
 
     private static readonly string[] Alphabets =
     [
