@@ -20,7 +20,7 @@ create table documents (
 );
 
 create table passages (
-    -- UUIDv5 of path, position and content.
+    -- UUIDv5 of path and content.
     id           uuid primary key,
     -- The passage's key in the index: 4 bytes per posting instead of 16.
     number       integer generated always as identity,
@@ -31,10 +31,14 @@ create table passages (
     url          text not null,
     text         text not null,
     term_count   integer not null,
+    -- UUIDv5 of headings and text: the plan of an ingest finds a moved page by it.
+    content_key  uuid not null,
     created_at   timestamptz not null default now(),
     constraint passages_number unique (number),
     constraint passages_document_position unique (document_id, position)
 );
+
+create index passages_content_key on passages (content_key);
 
 create table passage_terms (
     -- "C": terms are only ever compared for equality, and bytes compare fastest.

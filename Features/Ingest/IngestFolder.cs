@@ -1,5 +1,7 @@
 using System.Net.Sockets;
 using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Features.Ingest.Progress;
+using ChatBackend.Features.Ingest.Uploads;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Docusaurus.Site;
@@ -15,8 +17,9 @@ namespace ChatBackend.Features.Ingest;
 internal static class IngestFolder
 {
     private const string Usage = """
-        Usage: ChatBackend ingest <folder> [--prune] [--exclude <glob>]... [--site <build>] [--version <version>]
+        Usage: ChatBackend ingest <folder> [--prune] [--plan] [--exclude <glob>]... [--site <build>] [--version <version>]
           --prune           remove what is in the index but not in the folder
+          --plan            write nothing; say what would change
           --exclude <glob>  leave these pages out, as Docusaurus' exclude does: --exclude '**/*.summary.md'
           --site <build>    the site as built: the folder that `docusaurus build` writes, or what `ChatBackend manifest` wrote
           --version <v>     versioned_docs/version-<v> instead of the folder, beside which it is
@@ -84,7 +87,7 @@ internal static class IngestFolder
             return 1;
         }
 
-        await upload.EnqueueAsync(arguments.Prune, plan: false, cancellationToken);
+        await upload.EnqueueAsync(arguments.Prune, arguments.Plan, cancellationToken);
         try
         {
             return Report(console, await RunAsync(services, upload.Id, console, cancellationToken));
@@ -192,7 +195,10 @@ internal static class IngestFolder
     private static int Report(IAnsiConsole console, IngestJobResponse job)
     {
         var report = job.Report;
-        console.WriteLine($"{Count(report.Documents - report.Drafts, "document")}: {report.Ingested} ingested ({Count(report.Passages, "passage")}), {report.Unchanged} unchanged, {report.FailedCount} failed.");
+        if (report.Plan is { } plan)
+            Report(console, report, plan);
+        else
+            console.WriteLine($"{Count(report.Documents - report.Drafts, "document")}: {report.Ingested} ingested ({Count(report.Passages, "passage")}), {report.Unchanged} unchanged, {report.FailedCount} failed.");
 
         if (report.Removed > 0)
             console.WriteLine($"{Count(report.Removed, "document")} removed, no longer in the folder.");
@@ -218,14 +224,29 @@ internal static class IngestFolder
         return job.State == "completed" && report.FailedCount == 0 ? 0 : 1;
     }
 
+    private static void Report(IAnsiConsole console, IngestReport report, IngestPlan plan)
+    {
+        console.WriteLine(
+            $"A plan; nothing was written. {Count(report.Documents - report.Drafts, "document")}: {plan.AddedCount} added, {plan.ChangedCount} changed, {plan.MovedCount} moved, "
+            + $"{plan.RemovedCount} removed, {report.Unchanged} unchanged, {report.FailedCount} failed; {Count(plan.PassagesToEmbed, "passage")} to embed.");
+        foreach (var path in plan.Added)
+            console.WriteLine($"  added: {path}");
+        foreach (var path in plan.Changed)
+            console.WriteLine($"  changed: {path}");
+        foreach (var (from, to) in plan.Moved)
+            console.WriteLine($"  moved: {from} to {to}");
+        foreach (var path in plan.Removed)
+            console.WriteLine($"  removed: {path}");
+    }
+
     private static string Count(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";
 
-    private sealed record Arguments(string Folder, bool Prune, IReadOnlyList<string> Exclude, string? Site, string? Version)
+    private sealed record Arguments(string Folder, bool Prune, bool Plan, IReadOnlyList<string> Exclude, string? Site, string? Version)
     {
         /// <summary>Null if they are wrong.</summary>
         public static Arguments? Parse(IReadOnlyList<string> args)
         {
-            var arguments = new Arguments("", false, [], null, null);
+            var arguments = new Arguments("", Prune: false, Plan: false, [], Site: null, Version: null);
 
             for (var index = 0; index < args.Count; index++)
             {
@@ -234,6 +255,9 @@ internal static class IngestFolder
                 {
                     case "--prune":
                         arguments = arguments with { Prune = true };
+                        break;
+                    case "--plan":
+                        arguments = arguments with { Plan = true };
                         break;
                     case "--exclude" when value is not null:
                         arguments = arguments with { Exclude = [.. arguments.Exclude, value] };

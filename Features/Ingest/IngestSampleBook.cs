@@ -1,4 +1,5 @@
 using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Features.Ingest.Uploads;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;

@@ -92,7 +92,7 @@ internal static class PostIngest
                     if (await FaultAsync(validator, document, upload.Count, cancellationToken) is { } fault)
                         return fault;
                     var path = UploadedDocument.NormalPath(document.Path!);
-                    if (path.Split('/').Any(name => name.StartsWith('_')))
+                    if (path.Split('/').Any(name => name.StartsWith('_')) && !CategoryFile.Is(path))
                         upload.Skip(path, "Docusaurus does not publish names that begin with _.");
                     else
                         await upload.AddAsync(new(path, document.Content!, document.Title, document.Url), cancellationToken);

@@ -10,4 +10,11 @@ internal interface IEmbedder
     /// <summary>One vector per text, in the order of the texts. Batches, retries and deadlines are handled here.</summary>
     /// <exception cref="ModelException">Every failure, whatever its cause.</exception>
     Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken);
+
+    /// <summary>One call without retries and without the circuit breaker, for an ingest, which waits as long as it must.</summary>
+    /// <param name="texts">At most 128.</param>
+    /// <param name="limit">The time for the call.</param>
+    /// <exception cref="ModelException">Every failure, whatever its cause.</exception>
+    Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedOnceAsync(IReadOnlyList<string> texts, TimeSpan limit, CancellationToken cancellationToken) =>
+        EmbedAsync(texts, cancellationToken);
 }

@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Infrastructure.Search;
@@ -5,7 +6,7 @@ namespace ChatBackend.Infrastructure.Search;
 /// <remarks>Dapper sets the properties. Npgsql reports an array column as System.Array, which Dapper can assign only to an array property.</remarks>
 internal sealed record Passage
 {
-    /// <summary>UUIDv5 of the document's path, the position and the content.</summary>
+    /// <summary>UUIDv5 of the document's path and the content.</summary>
     public required Guid Id { get; init; }
 
     public required string DocumentPath { get; init; }
@@ -53,15 +54,23 @@ internal sealed record Passage
 
     public AnalyzedText Terms => field ??= PassageTerms.Of(HeadingPath, Text);
 
+    /// <summary>What is embedded of it.</summary>
+    public string EmbeddedText => $"{Headings}\n\n{Text}";
+
+    /// <summary>The same for the same content wherever it is: passages with equal keys have equal vectors.</summary>
+    /// <param name="model">The embedding model; empty for none.</param>
+    public Guid ContentKey(string model) => PassageId.OfContent(EmbeddedText, model);
+
     /// <summary>The passages of a document, in order. Characters that cannot be stored are replaced.</summary>
     public static Passage[] Of(IndexedDocument document)
     {
         var title = StoredText.Clean(document.Title);
+        var repetitions = new Dictionary<Guid, int>();
         return
         [
             .. document.Chunks.Select(chunk => new Passage
             {
-                Id = PassageId.Of(document.Path, chunk),
+                Id = PassageId.Of(document.Path, chunk, CollectionsMarshal.GetValueRefOrAddDefault(repetitions, PassageId.Of(document.Path, chunk), out _)++),
                 DocumentPath = StoredText.Clean(document.Path),
                 Position = chunk.Position,
                 Title = title,

@@ -15,6 +15,7 @@ internal static class SearchIndexFeature
     public static void AddPassageIndex(this WebApplicationBuilder builder)
     {
         builder.BindOptions<SiteOptions>();
+        builder.Services.AddSingleton(services => (IPassageVectors)services.GetRequiredService<IPassageIndex>());
         if (builder.BindOptions<QdrantOptions>().Url is null)
         {
             builder.Services.AddSingleton<IPassageIndex>(services => new PostgresPassageIndex(services.GetRequiredService<NpgsqlDataSource>()));

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using ChatBackend.Features.Ingest.Progress;
 using ChatBackend.Infrastructure.Database;
 using Dapper;
 using Npgsql;

@@ -1,3 +1,4 @@
+using ChatBackend.Features.Ingest.Progress;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;

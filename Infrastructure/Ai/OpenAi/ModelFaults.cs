@@ -33,7 +33,7 @@ internal static class ModelFaults
 
     public static ModelException TooLong() => new(ModelFailure.Failed, "The model's server sent more than an answer can be.");
 
-    public static ModelException Malformed() => new(ModelFailure.Failed, "The model's server did not answer as its API promises.");
+    public static ModelException Malformed() => new(ModelFailure.Failed, "The model's server did not answer as its API promises.") { IsSettings = true };
 
     /// <summary>Classifies an exception of the SDK, except cancellations, which are the caller's.</summary>
     public static ModelException From(Exception exception, TimeProvider time) => exception switch
@@ -53,7 +53,7 @@ internal static class ModelFaults
     public static ModelException FromError(int status, string? code, string? type, string? message, TimeSpan? retryAfter)
     {
         if (Is(SpentQuota))
-            return new(ModelFailure.RateLimited, "The quota at the model's server is spent.") { RetryAfter = retryAfter };
+            return new(ModelFailure.RateLimited, "The quota at the model's server is spent.") { RetryAfter = retryAfter, IsSettings = true };
         if (Is("context_length_exceeded") || (status is 400 or 413 && SpeaksOfContext(message)))
             return new(ModelFailure.ContextTooLong, "The prompt is longer than the model's context.");
         if (Is("content_filter", "content_policy_violation"))
@@ -66,8 +66,8 @@ internal static class ModelFaults
             408 or 504 => new(ModelFailure.Timeout, $"The model's server answered {status}.") { RetryAfter = retryAfter, IsTransient = true, IsOutage = true },
             409 => new(ModelFailure.Failed, "The model's server answered 409.") { RetryAfter = retryAfter, IsTransient = true },
             >= 500 => new(ModelFailure.Failed, $"The model's server answered {status}.") { RetryAfter = retryAfter, IsTransient = true, IsOutage = true },
-            401 or 403 => new(ModelFailure.Failed, $"The model's server did not accept the key ({status})."),
-            404 => new(ModelFailure.Failed, "The model's server does not know the model or the address (404)."),
+            401 or 403 => new(ModelFailure.Failed, $"The model's server did not accept the key ({status}).") { IsSettings = true },
+            404 => new(ModelFailure.Failed, "The model's server does not know the model or the address (404).") { IsSettings = true },
             >= 300 => new(ModelFailure.Failed, $"The model's server did not accept the request ({status})."),
             _ when Is(Busy) => RateLimited(),
             _ when Is("server_is_overloaded", "overloaded_error", "overloaded") => Unavailable(),

@@ -30,6 +30,24 @@ internal sealed class OpenAiEmbedder(
         return vectors;
     }
 
+    public async Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedOnceAsync(IReadOnlyList<string> texts, TimeSpan limit, CancellationToken cancellationToken)
+    {
+        using var budget = new ModelBudget(limit, time);
+        using var call = new ModelCall("embeddings", _options.EmbeddingModel, log) { Attempts = 1 };
+        try
+        {
+            var embeddings = await AskAsync([.. texts.Select(t => t.Length == 0 ? " " : t)], limit, budget, cancellationToken);
+            call.Succeed("stop", embeddings.Usage is { } usage ? new(usage.InputTokenCount, 0) : null);
+
+            return [.. embeddings.OrderBy(e => e.Index).Select(e => e.ToFloats())];
+        }
+        catch (ModelException e)
+        {
+            call.Fail(e);
+            throw;
+        }
+    }
+
     private static IEnumerable<List<string>> Batches(IReadOnlyList<string> texts)
     {
         var batch = new List<string>();
@@ -58,7 +76,7 @@ internal sealed class OpenAiEmbedder(
         try
         {
             var embeddings = await attempts.RunAsync(
-                call, _options.EmbeddingModel, Attempts, budget, isLastModel: true, token => AskAsync(texts, budget, token), cancellationToken);
+                call, _options.EmbeddingModel, Attempts, budget, isLastModel: true, token => AskAsync(texts, limits.Value.Embed, budget, token), cancellationToken);
             call.Succeed("stop", embeddings.Usage is { } usage ? new(usage.InputTokenCount, 0) : null);
 
             return embeddings.OrderBy(e => e.Index).Select(e => e.ToFloats());
@@ -70,9 +88,9 @@ internal sealed class OpenAiEmbedder(
         }
     }
 
-    private async Task<OpenAIEmbeddingCollection> AskAsync(List<string> texts, ModelBudget budget, CancellationToken cancellationToken)
+    private async Task<OpenAIEmbeddingCollection> AskAsync(List<string> texts, TimeSpan limit, ModelBudget budget, CancellationToken cancellationToken)
     {
-        using var silence = new CancellationTokenSource(limits.Value.Embed, time);
+        using var silence = new CancellationTokenSource(limit, time);
         using var abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, budget.Token, silence.Token);
         try
         {

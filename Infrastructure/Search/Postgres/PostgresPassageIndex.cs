@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Search.Words;
 using Dapper;
@@ -8,8 +9,10 @@ namespace ChatBackend.Infrastructure.Search.Postgres;
 
 /// <summary>The passage index in PostgreSQL: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009)
 /// over an inverted index in tables. Every operation takes one round trip.</summary>
-internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
+internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex, IPassageVectors
 {
+    private const string NoModel = "";
+
     public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken)
     {
         var rows = Passage.Of(document);
@@ -43,10 +46,11 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
         // Arrays of arrays must be rectangular, so a heading path is sent as one string.
         Add(batch,
             """
-            insert into passages (id, document_id, position, heading, heading_path, url, text, term_count)
-            select p.id, d.id, p.position, p.heading, coalesce(nullif(string_to_array(p.heading_path, @separator), '{}'), array['']), p.url, p.text, p.term_count
-            from unnest(@ids, @positions, @headings, @heading_paths, @urls, @texts, @term_counts)
-                as p (id, position, heading, heading_path, url, text, term_count)
+            insert into passages (id, document_id, position, heading, heading_path, url, text, term_count, content_key)
+            select p.id, d.id, p.position, p.heading, coalesce(nullif(string_to_array(p.heading_path, @separator), '{}'), array['']), p.url, p.text, p.term_count,
+                p.content_key
+            from unnest(@ids, @positions, @headings, @heading_paths, @urls, @texts, @term_counts, @content_keys)
+                as p (id, position, heading, heading_path, url, text, term_count, content_key)
             join documents d on d.path = @path and d.updated_at = now()
             """,
             ("path", StoredText.Clean(document.Path)), ("separator", StoredText.Separator.ToString()),
@@ -54,7 +58,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
             ("headings", rows.Select(r => r.Heading).ToArray()),
             ("heading_paths", rows.Select(r => string.Join(StoredText.Separator, r.HeadingPath)).ToArray()),
             ("urls", rows.Select(r => r.Url).ToArray()), ("texts", rows.Select(r => r.Text).ToArray()),
-            ("term_counts", rows.Select(r => r.Terms.Length).ToArray()));
+            ("term_counts", rows.Select(r => r.Terms.Length).ToArray()), ("content_keys", rows.Select(r => r.ContentKey(NoModel)).ToArray()));
         Add(batch,
             """
             insert into passage_terms (term, passage_number, frequency, passage_length)
@@ -66,6 +70,20 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex
             ("path", StoredText.Clean(document.Path)), ("positions", terms.Select(t => t.Position).ToArray()),
             ("terms", terms.Select(t => t.Term).ToArray()), ("frequencies", terms.Select(t => t.Frequency).ToArray()));
         return await batch.ExecuteNonQueryAsync(cancellationToken);
+    }
+
+    /// <summary>Meaning is not searched here, so there are no vectors.</summary>
+    public IEmbedder? Embedder => null;
+
+    public Task ReplaceAsync(IndexedDocument document, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken) =>
+        ReplaceAsync(document, cancellationToken);
+
+    public async Task<IReadOnlyList<KnownPassage>> FindAsync(IReadOnlyCollection<Guid> contentKeys, bool withVectors, CancellationToken cancellationToken)
+    {
+        var found = await QueryAsync<(Guid ContentKey, string Path)>(
+            "select p.content_key, d.path from passages p join documents d on d.id = p.document_id where p.content_key = any(@keys)",
+            new { keys = contentKeys.ToArray() }, cancellationToken);
+        return [.. found.Select(p => new KnownPassage(p.ContentKey, p.Path, Vector: null))];
     }
 
     public async Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken)

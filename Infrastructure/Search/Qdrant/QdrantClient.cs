@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Net;
+using System.Runtime.CompilerServices;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Microsoft.Extensions.Options;
@@ -114,6 +115,23 @@ internal sealed class QdrantClient : IDisposable
             records.AddRange(page.Points);
             if (page.NextPageOffset is null || page.NextPageOffset == offset)
                 return records;
+            offset = page.NextPageOffset;
+        }
+    }
+
+    /// <param name="vector">The name of a dense vector to return; null for none.</param>
+    public async IAsyncEnumerable<QdrantDenseRecord<T>> ScrollWithVectorsAsync<T>(
+        QdrantFilter filter, string? vector, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        string[] withVector = vector is null ? [] : [vector];
+        for (Guid? offset = null; ;)
+        {
+            var page = await SendAsync<QdrantDensePage<T>>(
+                HttpMethod.Post, "/points/scroll", new { Filter = filter, Limit = MaxPoints, Offset = offset, WithPayload = true, WithVector = withVector }, WriteLimit, cancellationToken);
+            foreach (var point in page.Points)
+                yield return point;
+            if (page.NextPageOffset is null || page.NextPageOffset == offset)
+                yield break;
             offset = page.NextPageOffset;
         }
     }

@@ -88,6 +88,21 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         }
     }
 
+    public async Task<IReadOnlyList<KnownPassage>> FindAsync(IReadOnlyCollection<Guid> contentKeys, bool withVectors, CancellationToken cancellationToken)
+    {
+        // Also makes the index of the content keys, without which Qdrant Cloud refuses to filter by them.
+        await EnsureCollectionAsync(cancellationToken);
+        var found = new List<KnownPassage>();
+        foreach (var keys in contentKeys.Chunk(QdrantClient.MaxPoints))
+        {
+            await foreach (var point in client.ScrollWithVectorsAsync<QdrantPassage>(
+                new([QdrantFilter.IsAny(QdrantFields.ContentKey, keys)]), withVectors ? QdrantPassageIndex.Dense : null, cancellationToken))
+                found.Add(new(point.Payload!.ContentKey, point.Payload.Path, point.Vector?.GetValueOrDefault(QdrantPassageIndex.Dense)));
+        }
+
+        return found;
+    }
+
     /// <summary>Hides the documents first, then deletes their passages and their own points.</summary>
     public async Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken)
     {

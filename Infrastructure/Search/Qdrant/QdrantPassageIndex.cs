@@ -8,7 +8,7 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 /// <see cref="ScoreFusion"/>. Without an embedder, or if it fails, only words are searched.
 /// </summary>
 internal sealed class QdrantPassageIndex(
-    QdrantClient client, QdrantDocuments documents, QdrantThreshold threshold, IEmbedder? embedder, ILogger<QdrantPassageIndex> log) : IPassageIndex
+    QdrantClient client, QdrantDocuments documents, QdrantThreshold threshold, IEmbedder? embedder, ILogger<QdrantPassageIndex> log) : IPassageIndex, IPassageVectors
 {
     public const string Dense = "dense";
 
@@ -19,8 +19,16 @@ internal sealed class QdrantPassageIndex(
 
     private const int MaxHolders = 12;
 
-    public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken) =>
-        await documents.ReplaceAsync(document, (generation, token) => PointsAsync(document, generation, token), cancellationToken);
+    public IEmbedder? Embedder => embedder;
+
+    public Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken) =>
+        documents.ReplaceAsync(document, async (generation, token) => Points(document, generation, await EmbedAsync(document, token)), cancellationToken);
+
+    public Task ReplaceAsync(IndexedDocument document, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken) =>
+        documents.ReplaceAsync(document, (generation, _) => Task.FromResult(Points(document, generation, vectors)), cancellationToken);
+
+    public Task<IReadOnlyList<KnownPassage>> FindAsync(IReadOnlyCollection<Guid> contentKeys, bool withVectors, CancellationToken cancellationToken) =>
+        documents.FindAsync(contentKeys, withVectors, cancellationToken);
 
     public Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken) => documents.RemoveAsync(paths, cancellationToken);
 
@@ -106,20 +114,28 @@ internal sealed class QdrantPassageIndex(
         }
     }
 
-    private async Task<IReadOnlyList<QdrantPoint>> PointsAsync(IndexedDocument document, string generation, CancellationToken cancellationToken)
+    /// <summary>The vectors of a document's passages by their content keys; none without an embedder.</summary>
+    private async Task<IReadOnlyDictionary<Guid, ReadOnlyMemory<float>>> EmbedAsync(IndexedDocument document, CancellationToken cancellationToken)
     {
-        var passages = Passage.Of(document);
-        var meanings = embedder is null ? null : await embedder.EmbedAsync([.. passages.Select(p => $"{p.Headings}\n\n{p.Text}")], cancellationToken);
+        if (embedder is null)
+            return new Dictionary<Guid, ReadOnlyMemory<float>>();
+        var passages = Passage.Of(document).DistinctBy(p => p.ContentKey(embedder.Model)).ToArray();
+        var vectors = await embedder.EmbedAsync([.. passages.Select(p => p.EmbeddedText)], cancellationToken);
+        return passages.Zip(vectors).ToDictionary(p => p.First.ContentKey(embedder.Model), p => p.Second);
+    }
 
-        return [.. passages.Select((passage, i) =>
+    private IReadOnlyList<QdrantPoint> Points(IndexedDocument document, string generation, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> meanings) =>
+    [
+        .. Passage.Of(document).Select(passage =>
         {
             var vectors = new Dictionary<string, object> { [Sparse] = Bm25Vector.OfPassage(passage.Terms) };
-            if (meanings is not null)
-                vectors[Dense] = meanings[i];
+            var key = passage.ContentKey(embedder?.Model ?? "");
+            if (meanings.TryGetValue(key, out var meaning))
+                vectors[Dense] = meaning;
             // The id depends on the generation, because writing an unchanged passage must not remove it from the old set.
-            return new QdrantPoint(UuidVersion5.Create(passage.Id, generation), vectors, QdrantPassage.Of(passage, generation));
-        })];
-    }
+            return new QdrantPoint(UuidVersion5.Create(passage.Id, generation), vectors, QdrantPassage.Of(passage, generation, key));
+        }),
+    ];
 
     private async Task<ReadOnlyMemory<float>?> EmbedAsync(string text, CancellationToken cancellationToken)
     {

@@ -11,6 +11,7 @@ internal static class QdrantFields
     public const string Position = "position";
     public const string PassageId = "passage_id";
     public const string PageUrl = "page_url";
+    public const string ContentKey = "content_key";
 
     public const string Passage = "passage";
 
@@ -21,16 +22,19 @@ internal static class QdrantFields
     public static readonly IReadOnlyList<(string Field, string Type)> Indexed =
     [
         (Kind, "keyword"), (Path, "keyword"), (Generation, "keyword"), (Position, "integer"), (PassageId, "uuid"), (PageUrl, "keyword"),
+        (ContentKey, "uuid"),
     ];
 }
 
 /// <summary>A passage as Qdrant stores it.</summary>
+/// <param name="ContentKey"><see cref="Passage.ContentKey"/>, for the model of its vector.</param>
 internal sealed record QdrantPassage(
-    string Kind, string Path, string Generation, Guid PassageId, int Position, string Title, string[] HeadingPath, string Url, string PageUrl, string Text)
+    string Kind, string Path, string Generation, Guid PassageId, int Position, string Title, string[] HeadingPath, string Url, string PageUrl, string Text,
+    Guid ContentKey)
 {
-    public static QdrantPassage Of(Passage passage, string generation) => new(
+    public static QdrantPassage Of(Passage passage, string generation, Guid contentKey) => new(
         QdrantFields.Passage, passage.DocumentPath, generation, passage.Id, passage.Position, passage.Title, passage.HeadingPath, passage.Url,
-        passage.Page, passage.Text);
+        passage.Page, passage.Text, contentKey);
 
     public Passage ToPassage() => new()
     {

@@ -5,6 +5,11 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 /// <summary>A point that Qdrant returns. The score is set by queries only, the vector only if requested.</summary>
 internal sealed record QdrantRecord<T>(Guid Id, double Score, T? Payload, IReadOnlyDictionary<string, QdrantSparse>? Vector);
 
+/// <summary>A point with dense vectors.</summary>
+internal sealed record QdrantDenseRecord<T>(Guid Id, T? Payload, IReadOnlyDictionary<string, ReadOnlyMemory<float>?>? Vector);
+
+internal sealed record QdrantDensePage<T>(IReadOnlyList<QdrantDenseRecord<T>> Points, Guid? NextPageOffset);
+
 internal sealed record QdrantCollection(long? PointsCount, QdrantCollectionConfig Config);
 
 internal sealed record QdrantCollectionConfig(QdrantCollectionParameters Params);

@@ -9,6 +9,9 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 /// point of its own.</summary>
 internal sealed class QdrantThreshold(QdrantClient client, QdrantDocuments documents, IEmbedder? embedder, string language, ILogger<QdrantThreshold> log)
 {
+    /// <summary>Nobody waits for it, so a slow model has its time.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
+
     private static readonly Guid Id = UuidVersion5.Create(QdrantDocuments.Namespace, "\nthreshold");
 
     /// <summary>Does nothing if it was measured for the same documents and the same model. If the model fails, the old value stays
@@ -27,7 +30,7 @@ internal sealed class QdrantThreshold(QdrantClient client, QdrantDocuments docum
 
         try
         {
-            var meanings = await embedder.EmbedAsync(questions, cancellationToken);
+            var meanings = await embedder.EmbedOnceAsync(questions, Limit, cancellationToken);
             var answers = await client.QueryBatchAsync<QdrantPassage>(
                 [.. meanings.Select(meaning => new QdrantQuery { Query = meaning, Using = QdrantPassageIndex.Dense, Limit = 1, WithPayload = false })], cancellationToken);
             var nearest = answers.SelectMany(a => a).Select(r => r.Score).ToArray();

@@ -1,4 +1,6 @@
 using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Features.Ingest.Progress;
+using ChatBackend.Features.Ingest.Uploads;
 using ChatBackend.Infrastructure.Docusaurus;
 using Microsoft.Extensions.DependencyInjection;
 using Npgsql;

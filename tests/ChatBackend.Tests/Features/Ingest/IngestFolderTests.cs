@@ -237,7 +237,7 @@ public sealed class IngestFolderTests : IAsyncLifetime
 
     private async Task<int> RunAsync(IPassageIndex index, params string[] args)
     {
-        await using var services = new ServiceCollection().AddOptions().AddLogging().AddSingleton(index).AddSingleton(_database.Connections).AddSingleton(TimeProvider.System)
+        await using var services = new ServiceCollection().AddOptions().AddLogging().AddSingleton(index).AddSingleton((IPassageVectors)index).AddSingleton(_database.Connections).AddSingleton(TimeProvider.System)
             .AddSingleton<MarkdownChunker>().AddSingleton<BookIngest>().AddSingleton<JobRunner>().AddSingleton<JobStatus>()
             .Configure<PatienceOptions>(options => options.Seconds = 0)
             .BuildServiceProvider();

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Features.Ingest.Progress;
 
 namespace ChatBackend.Tests.Features.Ingest;
 

@@ -1,5 +1,8 @@
+using System.Collections.Concurrent;
 using ChatBackend.Features.Ingest;
 using ChatBackend.Features.Ingest.Jobs;
+using ChatBackend.Features.Ingest.Progress;
+using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
@@ -110,6 +113,73 @@ public sealed class JobRunnerTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_slow_embedder_fails_nothing_and_gets_smaller_batches()
+    {
+        var id = await UploadAsync([.. Enumerable.Range(0, 60).Select(i => $"{i}.md")]);
+        var embedder = new ScriptedEmbedder(texts => texts.Count > 4 ? throw new ModelException(ModelFailure.Timeout, "Too slow.") : null);
+
+        await Process(embedder: embedder).Runner.RunNextAsync(Cancel);
+
+        var job = await FindAsync(id);
+        Assert.Equal(("completed", 60, 60, 0), (job.State, job.Report.Ingested, job.Report.Embedded, job.Report.FailedCount));
+        Assert.Equal(60, embedder.Embedded.Distinct().Count());
+    }
+
+    [Fact]
+    public async Task A_quick_embedder_gets_larger_batches()
+    {
+        await UploadAsync([.. Enumerable.Range(0, 400).Select(i => $"{i}.md")]);
+        var embedder = new ScriptedEmbedder(_ => null);
+
+        await Process(embedder: embedder).Runner.RunNextAsync(Cancel);
+
+        Assert.Equal(400, embedder.Embedded.Count);
+        Assert.True(embedder.Sizes.Max() > 16, string.Join(' ', embedder.Sizes));
+        Assert.True(embedder.Sizes.Max() <= PassageEmbedder.MaxTexts, string.Join(' ', embedder.Sizes));
+    }
+
+    [Fact]
+    public async Task An_outage_of_the_embedder_is_waited_out_and_429_by_its_retry_after()
+    {
+        var id = await UploadAsync("a.md");
+        var failures = new Queue<ModelException>([
+            new(ModelFailure.Unavailable, "Refused.") { IsTransient = true },
+            new(ModelFailure.Failed, "500.") { IsTransient = true },
+            new(ModelFailure.RateLimited, "429.") { IsTransient = true, RetryAfter = TimeSpan.FromSeconds(1.5) },
+        ]);
+        var waits = new List<string?>();
+        var embedder = new ScriptedEmbedder(_ => failures.TryDequeue(out var failure) ? throw failure : null);
+        var process = Process(embedder: embedder);
+        var started = TimeProvider.System.GetTimestamp();
+        var running = process.Runner.RunNextAsync(Cancel);
+        while (!running.IsCompleted)
+        {
+            waits.Add(process.Runner.Find(id)?.WaitsFor);
+            await Task.Delay(10, Cancel);
+        }
+
+        Assert.Equal("completed", (await FindAsync(id)).State);
+        Assert.Contains("the embedding model: 429.", waits);
+        Assert.True(TimeProvider.System.GetElapsedTime(started) >= TimeSpan.FromSeconds(1.5));
+    }
+
+    [Fact]
+    public async Task A_text_that_the_model_refuses_fails_its_page_alone_and_a_wrong_key_fails_the_job()
+    {
+        var id = await UploadAsync("a.md", "long.md", "c.md");
+        var embedder = new ScriptedEmbedder(texts => texts.Any(t => t.Contains("long.md")) ? throw new ModelException(ModelFailure.ContextTooLong, "Too long.") : null);
+        await Process(embedder: embedder).Runner.RunNextAsync(Cancel);
+
+        var job = await FindAsync(id);
+        Assert.Equal(("completed", 2), (job.State, job.Report.Ingested));
+        Assert.Equal(new FailedDocument("long.md", "Too long."), Assert.Single(job.Report.Failed));
+
+        id = await UploadAsync("d.md");
+        await Process(embedder: new ScriptedEmbedder(_ => throw new ModelException(ModelFailure.Failed, "The key.") { IsSettings = true })).Runner.RunNextAsync(Cancel);
+        Assert.Equal(("failed", "The key."), ((await FindAsync(id)).State, (await FindAsync(id)).Error!.Detail));
+    }
+
+    [Fact]
     public async Task A_job_that_runs_stops_when_it_is_cancelled_and_the_next_one_runs()
     {
         var id = await UploadAsync("a.md", "b.md");
@@ -127,12 +197,12 @@ public sealed class JobRunnerTests : IAsyncLifetime
         Assert.Equal("completed", (await FindAsync(next)).State);
     }
 
-    private Process Process(Func<string, Task>? beforeWrite = null, int patience = 60)
+    private Process Process(Func<string, Task>? beforeWrite = null, int patience = 60, IEmbedder? embedder = null)
     {
         var options = Options.Create(new IngestOptions { Beat = TimeSpan.FromMilliseconds(20) });
         var limit = Options.Create(new PatienceOptions { Seconds = patience });
-        var index = beforeWrite is null ? (IPassageIndex)_database.Index : new WatchedIndex(_database.Index, beforeWrite);
-        var ingest = new BookIngest(_database.Connections, index, new(Options.Create(new SiteOptions())), limit, TimeProvider.System);
+        var vectors = new WatchedVectors(_database.Index, beforeWrite ?? (_ => Task.CompletedTask), embedder);
+        var ingest = new BookIngest(_database.Connections, _database.Index, vectors, new(Options.Create(new SiteOptions())), limit, TimeProvider.System);
         var runner = new JobRunner(_database.Connections, ingest, options, limit, TimeProvider.System, NullLogger<JobRunner>.Instance);
         return new(runner, new(_database.Connections, runner));
     }
@@ -153,29 +223,38 @@ public sealed class JobRunnerTests : IAsyncLifetime
 
 internal sealed record Process(JobRunner Runner, JobStatus Status);
 
-/// <summary>Calls something before each document is written.</summary>
-internal sealed class WatchedIndex(IPassageIndex inner, Func<string, Task> beforeWrite) : IPassageIndex
+/// <summary>Calls something before each document is written, and may have an embedder.</summary>
+internal sealed class WatchedVectors(IPassageVectors inner, Func<string, Task> beforeWrite, IEmbedder? embedder = null) : IPassageVectors
 {
-    public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken)
+    public IEmbedder? Embedder => embedder;
+
+    public async Task ReplaceAsync(IndexedDocument document, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken)
     {
         await beforeWrite(document.Path);
-        await inner.ReplaceAsync(document, cancellationToken);
+        await inner.ReplaceAsync(document, vectors, cancellationToken);
     }
 
-    public Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken) => inner.RemoveAsync(paths, cancellationToken);
+    public Task<IReadOnlyList<KnownPassage>> FindAsync(IReadOnlyCollection<Guid> contentKeys, bool withVectors, CancellationToken cancellationToken) =>
+        inner.FindAsync(contentKeys, withVectors, cancellationToken);
+}
 
-    public Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken) => inner.GetDocumentsAsync(cancellationToken);
+/// <summary>An embedder that fails as told.</summary>
+internal sealed class ScriptedEmbedder(Func<IReadOnlyList<string>, object?> before) : IEmbedder
+{
+    public string Model => "scripted";
 
-    public Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken) => inner.GetUrlsAsync(cancellationToken);
+    public int Dimensions => 1;
 
-    public Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken) => inner.GetOutlineAsync(cancellationToken);
+    public ConcurrentQueue<string> Embedded { get; } = new();
 
-    public Task<IReadOnlyList<Passage>> GetFirstAsync(IReadOnlyCollection<string> paths, int most, CancellationToken cancellationToken) =>
-        inner.GetFirstAsync(paths, most, cancellationToken);
+    public ConcurrentQueue<int> Sizes { get; } = new();
 
-    public Task MeasureSimilarityAsync(CancellationToken cancellationToken) => inner.MeasureSimilarityAsync(cancellationToken);
-
-    public Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken) => inner.SearchAsync(query, cancellationToken);
-
-    public Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) => inner.GetAsync(ids, cancellationToken);
+    public Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken)
+    {
+        before(texts);
+        Sizes.Enqueue(texts.Count);
+        foreach (var text in texts)
+            Embedded.Enqueue(text);
+        return Task.FromResult<IReadOnlyList<ReadOnlyMemory<float>>>([.. texts.Select(_ => new ReadOnlyMemory<float>([1]))]);
+    }
 }

@@ -372,6 +372,8 @@ internal sealed class StubPoint
                     ["indices"] = new JsonArray([.. Sparse[name].Keys.Select(k => JsonValue.Create(k))]),
                     ["values"] = new JsonArray([.. Sparse[name].Values.Select(v => JsonValue.Create(v))]),
                 };
+            foreach (var name in names.Select(n => (string)n!).Where(Dense.ContainsKey))
+                vectors[name] = new JsonArray([.. Dense[name].Select(v => JsonValue.Create(v))]);
             answer["vector"] = vectors;
         }
 

@@ -1,4 +1,4 @@
-namespace ChatBackend.Features.Ingest.Jobs;
+namespace ChatBackend.Features.Ingest.Progress;
 
 /// <summary>What a job has done so far. A job's last report says what it did.</summary>
 /// <param name="Documents">Documents of the upload.</param>
@@ -13,11 +13,12 @@ namespace ChatBackend.Features.Ingest.Jobs;
 /// <param name="Failed">At most 1,000 of them, with the reason.</param>
 /// <param name="Skipped">Files that have a document's name but are none, such as a broken link, and pages that the site does not publish; at most 1,000.</param>
 /// <param name="WaitsFor">What the job waits for at the moment; null when it does not wait.</param>
+/// <param name="Plan">What the upload would change; null unless the job is a plan that has completed.</param>
 /// <example>{"documents":1203,"done":410,"ingested":30,"passages":214,"embedded":96,"unchanged":378,"removed":0,"drafts":2,"failed_count":0,
 /// "failed":[],"skipped":[],"warnings":[],"waits_for":null,"plan":null}</example>
 internal sealed record IngestReport(
     int Documents, int Done, int Ingested, int Passages, int Embedded, int Unchanged, int Removed, int Drafts, int FailedCount,
-    IReadOnlyList<FailedDocument> Failed, IReadOnlyList<FailedDocument> Skipped, string? WaitsFor)
+    IReadOnlyList<FailedDocument> Failed, IReadOnlyList<FailedDocument> Skipped, string? WaitsFor, IngestPlan? Plan)
 {
     /// <summary>What authors should look at, at most 1,000: headings that the built site does not have.</summary>
     public IReadOnlyList<FailedDocument> Warnings { get; init; } = [];
@@ -25,7 +26,7 @@ internal sealed record IngestReport(
     /// <summary>The most documents that a list names.</summary>
     public const int MaxNamed = 1_000;
 
-    public static readonly IngestReport Empty = new(0, 0, 0, 0, 0, 0, 0, 0, 0, [], [], null);
+    public static readonly IngestReport Empty = new(0, 0, 0, 0, 0, 0, 0, 0, 0, [], [], null, null);
 }
 
 /// <summary>A document that could not be ingested.</summary>

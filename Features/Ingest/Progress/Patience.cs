@@ -1,8 +1,9 @@
+using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http.Problems;
 using Npgsql;
 
-namespace ChatBackend.Features.Ingest.Jobs;
+namespace ChatBackend.Features.Ingest.Progress;
 
 /// <summary>Waits while a dependency of a job is unavailable, up to <c>INGEST_PATIENCE</c>. Time that a server asked for (Retry-After) does not
 /// count, up to <see cref="MostAsked"/>.</summary>
@@ -55,7 +56,13 @@ internal sealed class Patience(TimeSpan limit, TimeProvider time, JobProgress pr
         },
         cancellationToken);
 
-    private static bool IsUnavailable(Exception exception) => exception is FailureException { IsUnavailable: true } || exception.IsDatabaseUnavailable();
+    private static bool IsUnavailable(Exception exception) => exception switch
+    {
+        // What makes slow calls time out is the embedder's matter.
+        ModelException e => e is { IsTransient: true, IsSettings: false, Failure: not ModelFailure.Timeout },
+        FailureException e => e.IsUnavailable,
+        _ => exception.IsDatabaseUnavailable(),
+    };
 
     private static string Describe(Exception exception) => exception is FailureException ? exception.Message : ExceptionMapping.ToFailure(exception).Detail;
 }

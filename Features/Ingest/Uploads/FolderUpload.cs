@@ -1,7 +1,8 @@
+using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
 
-namespace ChatBackend.Features.Ingest.Jobs;
+namespace ChatBackend.Features.Ingest.Uploads;
 
 /// <summary>Uploads a folder of this machine.</summary>
 internal static class FolderUpload

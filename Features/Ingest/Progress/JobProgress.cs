@@ -1,4 +1,4 @@
-namespace ChatBackend.Features.Ingest.Jobs;
+namespace ChatBackend.Features.Ingest.Progress;
 
 /// <summary>The report of a job that runs in this process.</summary>
 /// <param name="before">The last report of an earlier attempt, whose ingested documents are unchanged now.</param>
@@ -68,6 +68,10 @@ internal sealed class JobProgress(IngestReport before)
                 _warnings.Add(new(path, text));
         }
     }
+
+    public void AddPlanned() => Change(report => report with { Done = report.Done + 1 });
+
+    public void SetPlan(IngestPlan plan) => Change(report => report with { Plan = plan });
 
     public void SetRemoved(int documents) => Change(report => report with { Removed = documents });
 
