@@ -43,12 +43,20 @@ internal sealed class JsonDocuments(PipeReader body, bool isLines, JsonSerialize
         {
             var read = await body.ReadAsync(cancellationToken);
             var buffer = read.Buffer;
-            while (Next(ref buffer, read.IsCompleted) is { } document)
-                yield return document;
+            try
+            {
+                while (Next(ref buffer, read.IsCompleted) is { } document)
+                    yield return document;
 
-            if (buffer.Length > MaxDocumentBytes)
-                throw new UploadException("document_too_large", $"documents[{_count}] has more than {BookFolder.MaxBytes / 1024 / 1024} MB.", StatusCodes.Status413PayloadTooLarge);
-            body.AdvanceTo(buffer.Start, buffer.End);
+                if (buffer.Length > MaxDocumentBytes)
+                    throw new UploadException("document_too_large", $"documents[{_count}] has more than {BookFolder.MaxBytes / 1024 / 1024} MB.", StatusCodes.Status413PayloadTooLarge);
+            }
+            finally
+            {
+                // Also if the body is refused: otherwise the server cannot read the rest, and breaks the connection.
+                body.AdvanceTo(buffer.Start, buffer.End);
+            }
+
             if (read.IsCompleted)
                 yield break;
         }
