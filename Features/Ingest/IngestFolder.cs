@@ -6,7 +6,6 @@ using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Docusaurus.Site;
 using ChatBackend.Infrastructure.Search;
-using Dapper;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Spectre.Console;

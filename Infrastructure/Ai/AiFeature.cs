@@ -1,5 +1,4 @@
 using System.Text;
-using ChatBackend.Infrastructure.Ai.Offline;
 using ChatBackend.Infrastructure.Ai.OpenAi;
 using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Health;

@@ -57,7 +57,8 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         if (passages.Count == 0 && source.FrontMatter.Description is { } description)
             passages = [new(0, [], Anchor: null, description)];
 
-        return new(source.Path, pageTitle, source.Url, source.Hash, passages) {
+        return new(source.Path, pageTitle, source.Url, source.Hash, passages)
+        {
             Outline = PageOutline.Of(source.Path, source.FrontMatter, tree, headings) with { Order = onSite?.Order },
         };
     }
@@ -230,7 +231,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
                 continue;
             }
 
-            if (draft.IsTiny && (draft.Joined ?? draft.Path.LastOrDefault()) is { } first && next is { IsTiny: true } && next.IsBeside(draft) && !IsContinued(index)
+            if (draft.IsTiny && (draft.Joined ?? (draft.Path is [.., var last] ? last : null)) is { } first && next is { IsTiny: true } && next.IsBeside(draft) && !IsContinued(index)
                 && !(index + 2 < drafts.Count && drafts[index + 2].IsBelow(next)))
             {
                 IReadOnlyList<Heading> parents = draft.Joined is null ? [.. draft.Path.SkipLast(1)] : draft.Path;

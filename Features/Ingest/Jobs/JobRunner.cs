@@ -1,6 +1,5 @@
 using ChatBackend.Features.Ingest.Progress;
 using ChatBackend.Infrastructure.Configuration;
-using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.Extensions.Options;
 using Npgsql;

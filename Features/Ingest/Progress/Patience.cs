@@ -1,7 +1,6 @@
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http.Problems;
-using Npgsql;
 
 namespace ChatBackend.Features.Ingest.Progress;
 

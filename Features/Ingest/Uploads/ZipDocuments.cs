@@ -181,7 +181,7 @@ internal sealed class ZipDocuments : IAsyncDisposable
     }
 
     /// <summary>The bytes are counted as they come: the lengths in the archive may be wrong.</summary>
-    private async Task<string> UnpackAsync(ZipArchiveEntry entry, CancellationToken cancellationToken)
+    private static async Task<string> UnpackAsync(ZipArchiveEntry entry, CancellationToken cancellationToken)
     {
         var name = UploadedDocument.Shown(entry.FullName);
         if (entry.IsEncrypted)

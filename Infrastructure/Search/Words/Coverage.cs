@@ -66,11 +66,11 @@ internal sealed class Coverage
     public static (int Shared, int All) Shared(string statement, AnalyzedText text)
     {
         var words = Words(statement);
-        return (words.Count(w => Degree(w, text) > 0), words.Count);
+        return (words.Count(w => Degree(w, text) > 0), words.Length);
     }
 
     /// <summary>The words that say something about the topic; all words if there are none.</summary>
-    private static IReadOnlyList<AnalyzedWord> Words(string question)
+    private static AnalyzedWord[] Words(string question)
     {
         var words = TextAnalyzer.AnalyzeWords(question);
         var stops = Languages.StopWordsOf(Languages.Of(question));

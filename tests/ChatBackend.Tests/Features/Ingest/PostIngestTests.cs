@@ -5,7 +5,6 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using ChatBackend.Features.Ingest;
-using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Tests.Features.Chat;
 
 namespace ChatBackend.Tests.Features.Ingest;

@@ -1,8 +1,6 @@
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Ai.Offline;
-using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
-using Microsoft.Extensions.Options;
 using ChatBackend.Tests.Infrastructure.Ai.Offline;
 
 namespace ChatBackend.Tests.Infrastructure.Ai;
