@@ -25,8 +25,9 @@ internal sealed class Retrieval(
     /// <summary>Higher than with a model, because quoting cannot tell whether a passage answers the question.</summary>
     private const double RelatedOffline = 0.46;
 
-    /// <summary>How much <see cref="Passage.Nearness"/> counts beside the coverage where no model answers (docs/retrieval.md).</summary>
-    private const double NearnessWeight = 2;
+    /// <summary>Where no model answers and the nearness was measured: the least sum of a passage's coverage and its
+    /// <see cref="Passage.Nearness"/>. Together they tell the book's questions from others better than either alone (docs/retrieval.md).</summary>
+    private const double RelatedTogether = 0.52;
 
     /// <summary>How many characters of the selected text join the query; the index matches all of it separately.</summary>
     private const int SelectedTextInSearch = 600;
@@ -88,8 +89,8 @@ internal sealed class Retrieval(
         var best = found.Select(p => p.Coverage).DefaultIfEmpty(0).Max();
         // A question in another language, or in quite other words, shares no word with its passage.
         var isForeign = best == 0 || (IsEnglish && FollowUp.IsForeign(search));
-        var isRelated = found.Any(p => model is null && !isForeign
-            ? p.Coverage + (NearnessWeight * (p.Nearness ?? 0)) >= RelatedOffline
+        var isRelated = found.Any(p => model is null && !isForeign && p.Nearness is { } nearness
+            ? p.Coverage + nearness >= RelatedTogether
             : p.Coverage >= (model is null ? RelatedOffline : Related) || p.Nearness >= 0);
         return new(search, isRelated ? found : []);
     }

@@ -36,10 +36,10 @@ internal sealed record Outcome(AskedQuestion Question, IReadOnlyList<FoundPassag
 }
 
 /// <summary>What a report tells of a passage. Thousands of questions are kept in memory, so the passage itself is not.</summary>
-internal sealed record FoundPassage(string Url, string Heading, double Score, double Coverage, double? Similarity, bool IsOnRightPage)
+internal sealed record FoundPassage(string Url, string Heading, double Score, double Coverage, double? Similarity, double? Nearness, bool IsOnRightPage)
 {
     public static FoundPassage Of(AskedQuestion question, Passage passage) => new(
-        passage.Url, passage.Heading, passage.Score, passage.Coverage, passage.Similarity,
+        passage.Url, passage.Heading, passage.Score, passage.Coverage, passage.Similarity, passage.Nearness,
         question.Places.Any(place => place.IsPageOf(passage.DocumentPath, passage.Url)));
 }
 
