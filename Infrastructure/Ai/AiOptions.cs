@@ -7,6 +7,8 @@ internal sealed class AiOptions
     /// <summary>About 1,500 words of English.</summary>
     public const int DefaultMaxOutputTokens = 2_000;
 
+    public const int MaxEmbeddingDimensions = 16_384;
+
     /// <summary><c>openai</c> or <c>offline</c>; null lets the environment decide.</summary>
     [ConfigurationKeyName("AI_PROVIDER")]
     public string? Provider { get; set; }
@@ -28,8 +30,9 @@ internal sealed class AiOptions
     [ConfigurationKeyName("OPENAI_EMBEDDING_MODEL"), Required]
     public string EmbeddingModel { get; set; } = "text-embedding-3-small";
 
-    [ConfigurationKeyName("OPENAI_EMBEDDING_DIMENSIONS"), Range(1, 16_384)]
-    public int EmbeddingDimensions { get; set; } = 1536;
+    /// <summary>Null for as many as the model answers with.</summary>
+    [ConfigurationKeyName("OPENAI_EMBEDDING_DIMENSIONS"), Range(1, MaxEmbeddingDimensions)]
+    public int? EmbeddingDimensions { get; set; }
 
     [ConfigurationKeyName("MODEL_MAX_OUTPUT_TOKENS"), Range(1, 100_000)]
     public int MaxOutputTokens { get; set; } = DefaultMaxOutputTokens;

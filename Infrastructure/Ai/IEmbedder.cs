@@ -5,7 +5,8 @@ internal interface IEmbedder
     /// <summary>The model's name. Vectors of different models cannot be compared.</summary>
     string Model { get; }
 
-    int Dimensions { get; }
+    /// <summary>The numbers in a vector, where they are set or the model has answered; else null.</summary>
+    int? KnownDimensions => null;
 
     /// <summary>One vector per text, in the order of the texts. Batches, retries and deadlines are handled here.</summary>
     /// <exception cref="ModelException">Every failure, whatever its cause.</exception>

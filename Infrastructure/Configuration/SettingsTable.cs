@@ -25,7 +25,7 @@ internal static class SettingsTable
         new("OPENAI_CHAT_MODEL", "the model that answers", Ai.ChatModel, NoProblem),
         new("OPENAI_FALLBACK_MODEL", "the model that answers when the first one fails", "none", NoProblem),
         new("OPENAI_EMBEDDING_MODEL", "the embedding model (with Qdrant); used offline too if it is set", Ai.EmbeddingModel, NoProblem),
-        Number<AiOptions>("OPENAI_EMBEDDING_DIMENSIONS", "the dimensions of an embedding"),
+        Number<AiOptions>("OPENAI_EMBEDDING_DIMENSIONS", "the dimensions of an embedding", "the model's own"),
         Number<AiOptions>("MODEL_TIMEOUT_SECONDS", "how long one answer may take with all its attempts, in seconds"),
         Number<AiOptions>("MODEL_MAX_OUTPUT_TOKENS", "the longest answer, in tokens; longer ones are cut"),
         Number<AiOptions>("MODEL_CONTEXT_TOKENS", "how many tokens of history and passages a prompt may contain"),
@@ -133,10 +133,11 @@ internal static class SettingsTable
         value => int.TryParse(value, out var number) && number >= (int)from && number <= (int)to ? null : $"it is not a number from {from} to {to}";
 
     /// <summary>A number with the default and the range of its property.</summary>
-    private static Setting Number<T>(string name, string meaning) where T : new()
+    /// <param name="without">What holds without the setting, if its property has no default.</param>
+    private static Setting Number<T>(string name, string meaning, string? without = null) where T : new()
     {
         var property = typeof(T).GetProperties().Single(p => p.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name == name);
         var range = property.GetCustomAttribute<RangeAttribute>()!;
-        return new(name, meaning, $"{property.GetValue(new T())}", Number(range.Minimum, range.Maximum));
+        return new(name, meaning, without ?? $"{property.GetValue(new T())}", Number(range.Minimum, range.Maximum));
     }
 }

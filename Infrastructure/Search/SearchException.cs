@@ -8,7 +8,17 @@ internal sealed class SearchException(bool isUnavailable, string message) : Fail
 {
     public override bool IsUnavailable { get; } = isUnavailable;
 
+    public override bool IsMisconfigured => Setting is not null;
+
+    /// <summary>The setting that is wrong, which the message names; null if none is.</summary>
+    public string? Setting { get; init; }
+
+    /// <summary>The status of Qdrant's answer; null if there was none.</summary>
     public int? Status { get; init; }
 
-    public override string Code => IsUnavailable ? "search_unavailable" : "search_failed";
+    public override string Code => IsUnavailable ? "search_unavailable" : IsMisconfigured ? "search_misconfigured" : "search_failed";
+
+    /// <param name="message">Names the setting.</param>
+    public static SearchException Misconfigured(string setting, string message, int? status = null) =>
+        new(isUnavailable: false, message) { Setting = setting, Status = status };
 }

@@ -23,16 +23,29 @@ internal static class SearchIndexFeature
         }
 
         builder.Services.AddSingleton<QdrantClient>();
+        builder.Services.AddSingleton(services => new QdrantSchema(
+            services.GetRequiredService<QdrantClient>(), services.GetService<IEmbedder>(), services.GetRequiredService<TimeProvider>(),
+            services.GetRequiredService<ILogger<QdrantSchema>>()));
+        builder.Services.AddHostedService<QdrantStart>();
         // Without an embedder, only words are searched.
         builder.Services.AddSingleton(services => new QdrantDocuments(
-            services.GetRequiredService<QdrantClient>(), services.GetService<IEmbedder>(), services.GetRequiredService<IOptions<AiOptions>>()));
+            services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantSchema>(), services.GetService<IEmbedder>()));
         builder.Services.AddSingleton(services => new QdrantThreshold(
             services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantDocuments>(), services.GetService<IEmbedder>(),
             services.GetRequiredService<IOptions<SiteOptions>>().Value.BookLanguage, services.GetRequiredService<ILogger<QdrantThreshold>>()));
         builder.Services.AddSingleton<IPassageIndex>(services => new QdrantPassageIndex(
-            services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantDocuments>(), services.GetRequiredService<QdrantThreshold>(),
-            services.GetService<IEmbedder>(), services.GetRequiredService<ILogger<QdrantPassageIndex>>()));
+            services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantSchema>(), services.GetRequiredService<QdrantDocuments>(),
+            services.GetRequiredService<QdrantThreshold>(), services.GetService<IEmbedder>(), services.GetRequiredService<ILogger<QdrantPassageIndex>>()));
         builder.Services.AddSingleton(services => new Dependency("qdrant", IsRequired: false, async cancellationToken =>
-            await services.GetRequiredService<QdrantClient>().GetCollectionInfoAsync(cancellationToken) is null ? "no book yet" : "reachable"));
+        {
+            try
+            {
+                return await services.GetRequiredService<QdrantSchema>().DescribeAsync(cancellationToken);
+            }
+            catch (SearchException e) when (e.IsMisconfigured || e.Status is not null)
+            {
+                throw new NotReadyException(e.Message);
+            }
+        }));
     }
 }

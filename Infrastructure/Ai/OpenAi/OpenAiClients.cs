@@ -27,7 +27,7 @@ internal sealed class OpenAiClients : IDisposable
             // By default a cancelled response is read, generated and billed for 2 s more.
             ResponseDrainTimeout = TimeSpan.FromMilliseconds(100),
         };
-        var embeddingBytes = options.Value.EmbeddingDimensions * OpenAiEmbedder.MostTexts * NumberBytes;
+        var embeddingBytes = (options.Value.EmbeddingDimensions ?? AiOptions.MaxEmbeddingDimensions) * OpenAiEmbedder.MostTexts * NumberBytes;
         _http = new(new BoundedAnswers(connections, embeddingBytes)) { Timeout = Timeout.InfiniteTimeSpan };
 
         // Local servers need no key, but the SDK does.

@@ -17,9 +17,11 @@ internal sealed class OpenAiEmbedder(
 
     private readonly AiOptions _options = options.Value;
 
+    private int? _learnt;
+
     public string Model => _options.EmbeddingModel;
 
-    public int Dimensions => _options.EmbeddingDimensions;
+    public int? KnownDimensions => _options.EmbeddingDimensions ?? _learnt;
 
     public async Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken)
     {
@@ -97,9 +99,14 @@ internal sealed class OpenAiEmbedder(
             var embeddings = (await clients.Embeddings(_options.EmbeddingModel).GenerateEmbeddingsAsync(texts, Wanted(), abort.Token)).Value;
             var isWhole = embeddings.Count == texts.Count
                 && embeddings.Select(e => e.Index).Distinct().Count() == texts.Count
-                && embeddings.All(e => e.ToFloats().Length == Dimensions);
+                && embeddings.All(e => e.ToFloats().Length > 0);
+            if (!isWhole)
+                throw ModelFaults.Malformed();
 
-            return isWhole ? embeddings : throw ModelFaults.Malformed();
+            var dimensions = _options.EmbeddingDimensions ?? (_learnt ??= embeddings[0].ToFloats().Length);
+            return embeddings.FirstOrDefault(e => e.ToFloats().Length != dimensions) is { } other
+                ? throw ModelFaults.OtherDimensions(_options.EmbeddingModel, dimensions, other.ToFloats().Length)
+                : embeddings;
         }
         catch (Exception e) when (e is not ModelException)
         {
@@ -112,5 +119,5 @@ internal sealed class OpenAiEmbedder(
 
     /// <summary>Older models and most local ones reject the parameter.</summary>
     private EmbeddingGenerationOptions Wanted() =>
-        _options.EmbeddingModel.StartsWith("text-embedding-3", StringComparison.Ordinal) ? new() { Dimensions = Dimensions } : new();
+        _options.EmbeddingModel.StartsWith("text-embedding-3", StringComparison.Ordinal) ? new() { Dimensions = _options.EmbeddingDimensions } : new();
 }

@@ -21,5 +21,11 @@ internal abstract class FailureException(string message, Exception? inner = null
     /// <summary>True when what failed is known to be unavailable for now: 503 with Retry-After, not 500.</summary>
     public abstract bool IsUnavailable { get; }
 
+    /// <summary>True when a setting is wrong, so that only the operator can help: 503 without Retry-After. The message names the setting.</summary>
+    public virtual bool IsMisconfigured => false;
+
+    /// <summary>What the server said, for <c>check</c> alone, whose requests hold nobody's text. Neither logged nor returned.</summary>
+    public string? ServerText { get; set; }
+
     public TimeSpan? RetryAfter { get; init; }
 }

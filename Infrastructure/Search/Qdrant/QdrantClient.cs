@@ -34,7 +34,8 @@ internal sealed class QdrantClient : IDisposable
     public QdrantClient(IOptions<QdrantOptions> options, TimeProvider time, ILogger<QdrantClient> log)
     {
         (_time, _log) = (time, log);
-        _collection = $"collections/{Uri.EscapeDataString(options.Value.Collection)}";
+        Collection = options.Value.Collection;
+        _collection = $"collections/{Uri.EscapeDataString(Collection)}";
         _http = new(new SocketsHttpHandler
         {
             ConnectTimeout = ReadLimit,
@@ -51,6 +52,8 @@ internal sealed class QdrantClient : IDisposable
         if (options.Value.ApiKey is { Length: > 0 } key)
             _http.DefaultRequestHeaders.Add("api-key", key);
     }
+
+    public string Collection { get; }
 
     public async Task<QdrantCollection?> GetCollectionInfoAsync(CancellationToken cancellationToken)
     {
@@ -182,7 +185,7 @@ internal sealed class QdrantClient : IDisposable
                 request.Content = JsonContent.Create(body, options: Json);
             using var response = await _http.SendAsync(request, abort.Token);
             if (!response.IsSuccessStatusCode)
-                return (default, Failure(response, path), (int)response.StatusCode is 408 or >= 500);
+                return (default, await FailureAsync(response, path, abort.Token), (int)response.StatusCode is 408 or >= 500);
 
             var answer = await response.Content.ReadFromJsonAsync<QdrantEnvelope<T>>(Json, abort.Token);
             return answer is { Result: { } result } ? (result, null, false) : (default, Malformed(), false);
@@ -205,15 +208,40 @@ internal sealed class QdrantClient : IDisposable
         }
     }
 
-    private SearchException Failure(HttpResponseMessage response, string path)
+    private async Task<SearchException> FailureAsync(HttpResponseMessage response, string path, CancellationToken cancellationToken)
     {
         var status = (int)response.StatusCode;
+        var text = await response.Content.ReadAsStringAsync(cancellationToken);
         // There is no collection before the first ingest.
         if (status != (int)HttpStatusCode.NotFound)
             _log.LogWarning("Qdrant answered {Operation} with {Status}", Name(path), status);
-        return status is 408 or 429 or >= 500
-            ? new(isUnavailable: true, Unavailable().Message) { Status = status, RetryAfter = RetryAfter(response) }
-            : new(isUnavailable: false, "The search index rejected the request.") { Status = status };
+        var failure = status switch
+        {
+            401 => SearchException.Misconfigured("QDRANT_API_KEY", "Qdrant refused the key (401): QDRANT_API_KEY.", status),
+            403 => SearchException.Misconfigured(
+                "QDRANT_API_KEY", "Qdrant refused the operation (403): the key in QDRANT_API_KEY may only read, or has no access to the collection.", status),
+            >= 300 and < 400 => SearchException.Misconfigured("QDRANT_URL", $"The server at QDRANT_URL redirects to another address ({status}).", status),
+            408 or 502 or 503 or 504 => new(isUnavailable: true, Unavailable().Message) { Status = status, RetryAfter = RetryAfter(response) },
+            429 => new(isUnavailable: true, "The book's search index has too many requests at the moment. Try again shortly.") { Status = status, RetryAfter = RetryAfter(response) },
+            >= 500 => new(isUnavailable: true, $"The book's search index has failed ({status}). Try again shortly.") { Status = status, RetryAfter = RetryAfter(response) },
+            _ => new(isUnavailable: false, $"The search index rejected the request ({status}).") { Status = status },
+        };
+        failure.ServerText = ErrorOf(text);
+        return failure;
+    }
+
+    /// <summary>The text of an error: JSON, or plain text for a wrong key.</summary>
+    private static string ErrorOf(string text)
+    {
+        try
+        {
+            using var json = JsonDocument.Parse(text);
+            return json.RootElement.TryGetProperty("status", out var status) && status.TryGetProperty("error", out var error) ? $"{error}" : text;
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException)
+        {
+            return text;
+        }
     }
 
     private TimeSpan? RetryAfter(HttpResponseMessage response) =>

@@ -1,9 +1,7 @@
 using System.Collections.Concurrent;
 using System.Diagnostics;
-using System.Text.Json;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Search.Words;
-using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Infrastructure.Search.Qdrant;
 
@@ -19,12 +17,15 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 /// Within a process, changes of one document are serialized. Two processes that replace one document at the same time may
 /// delete each other's passages. The counts detect that, and the document stays incomplete until the next ingest.
 /// </summary>
-internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, IOptions<AiOptions> ai) : IDisposable
+internal sealed class QdrantDocuments(QdrantClient client, QdrantSchema schema, IEmbedder? embedder) : IDisposable
 {
     /// <summary>A document that still changes after this many reads is returned as last read.</summary>
     private const int MaxReads = 8;
 
     private const int MaxPathsInFilter = 100;
+
+    /// <summary>The dimensions of a collection that is made without an embedder: those of the default model.</summary>
+    private const int WithoutEmbedder = 1536;
 
     internal static readonly Guid Namespace = UuidVersion5.Create(new("6ba7b810-9dad-11d1-80b4-00c04fd430c8"), "chatbackend.qdrant");
 
@@ -135,6 +136,8 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
     {
         try
         {
+            // An ingest begins here. Strict mode refuses to filter in a collection whose indexes were never made.
+            await IndexAsync(cancellationToken);
             var documents = await client.ScrollAsync<QdrantDocument>(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document)]), cancellationToken);
             // Without an embedder, this process keeps the vectors that other processes wrote.
             return documents.Select(d => d.Payload!).ToDictionary(
@@ -247,23 +250,23 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         {
             if (_exists)
                 return;
-            var collection = await client.GetCollectionInfoAsync(cancellationToken);
+            var collection = await IndexAsync(cancellationToken);
+            var dimensions = embedder is null ? null : embedder.KnownDimensions ?? (int?)(await embedder.EmbedAsync(["dimensions"], cancellationToken))[0].Length;
             if (collection is null)
             {
                 await client.CreateCollectionAsync(
                     new
                     {
-                        Vectors = new Dictionary<string, object> { [QdrantPassageIndex.Dense] = new { Size = Dimensions, Distance = "Cosine" } },
+                        Vectors = new Dictionary<string, object> { [QdrantPassageIndex.Dense] = new { Size = dimensions ?? WithoutEmbedder, Distance = "Cosine" } },
                         SparseVectors = new Dictionary<string, object> { [QdrantPassageIndex.Sparse] = new { Modifier = "idf" } },
                     },
                     cancellationToken);
-                collection = await client.GetCollectionInfoAsync(cancellationToken);
+                collection = await IndexAsync(cancellationToken);
             }
 
-            if (collection is null || !Fits(collection.Config.Params.Vectors))
-                throw new SearchException(isUnavailable: false, "The search index's collection has a different schema. Set QDRANT_COLLECTION to a new name.");
-            foreach (var (field, type) in QdrantFields.Indexed)
-                await client.CreatePayloadIndexAsync(field, type, cancellationToken);
+            if (collection is null)
+                throw new SearchException(isUnavailable: true, "The search index did not make its collection. Ingest the book again.");
+            schema.Require(collection, dimensions);
             _exists = true;
         }
         finally
@@ -272,9 +275,14 @@ internal sealed class QdrantDocuments(QdrantClient client, IEmbedder? embedder, 
         }
     }
 
-    private int Dimensions => embedder?.Dimensions ?? ai.Value.EmbeddingDimensions;
-
-    private bool Fits(JsonElement vectors) =>
-        vectors.ValueKind == JsonValueKind.Object && vectors.TryGetProperty(QdrantPassageIndex.Dense, out var dense)
-        && dense.TryGetProperty("size", out var size) && size.GetInt32() == Dimensions;
+    /// <summary>The collection, with the payload indexes that it lacked; null if there is none.</summary>
+    private async Task<QdrantCollection?> IndexAsync(CancellationToken cancellationToken)
+    {
+        if (await client.GetCollectionInfoAsync(cancellationToken) is not { } collection)
+            return null;
+        schema.Require(collection);
+        foreach (var (field, type) in QdrantFields.Indexed.Where(i => collection.PayloadSchema?.ContainsKey(i.Field) is not true))
+            await client.CreatePayloadIndexAsync(field, type, cancellationToken);
+        return collection;
+    }
 }

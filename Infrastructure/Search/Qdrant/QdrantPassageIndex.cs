@@ -8,7 +8,8 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 /// <see cref="ScoreFusion"/>. Without an embedder, or if it fails, only words are searched.
 /// </summary>
 internal sealed class QdrantPassageIndex(
-    QdrantClient client, QdrantDocuments documents, QdrantThreshold threshold, IEmbedder? embedder, ILogger<QdrantPassageIndex> log) : IPassageIndex, IPassageVectors
+    QdrantClient client, QdrantSchema schema, QdrantDocuments documents, QdrantThreshold threshold, IEmbedder? embedder, ILogger<QdrantPassageIndex> log)
+    : IPassageIndex, IPassageVectors
 {
     public const string Dense = "dense";
 
@@ -77,7 +78,10 @@ internal sealed class QdrantPassageIndex(
         if (query.Limit <= 0 || (QueryTerms.Of(question).Length == 0 && selection is null))
             return [];
 
-        var search = new Search(question, await EmbedAsync(query.Text, cancellationToken), selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
+        var meaning = await EmbedAsync(query.Text, cancellationToken);
+        if (!await schema.TakesAsync(meaning?.Length, cancellationToken))
+            meaning = null;
+        var search = new Search(question, meaning, selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
         var found = await ReadAsync(token => FindAsync(search, token), cancellationToken);
         var words = Spelling.Find(query.Text, search.IsUnknown);
         if (words.Count > 0 && Spelling.Correct(query.Text, words, (await KnownAsync(words, cancellationToken)).Contains) is { } corrected)
@@ -178,7 +182,7 @@ internal sealed class QdrantPassageIndex(
 
         var asking = client.QueryBatchAsync<QdrantPassage>(queries, cancellationToken);
         var counting = client.CountAsync(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]), cancellationToken);
-        var comparing = byMeaning is null ? Task.FromResult<double?>(null) : threshold.GetAsync(cancellationToken);
+        var comparing = byMeaning is null ? Task.FromResult<double?>(null) : threshold.GetAsync(search.Meaning!.Value.Length, cancellationToken);
         await Task.WhenAll(asking, counting, comparing);
         var answers = await asking;
         search.Weigh(weighed.Select(w => (w.term, answers[w.Place])), await counting);

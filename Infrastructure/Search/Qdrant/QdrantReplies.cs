@@ -10,11 +10,12 @@ internal sealed record QdrantDenseRecord<T>(Guid Id, T? Payload, IReadOnlyDictio
 
 internal sealed record QdrantDensePage<T>(IReadOnlyList<QdrantDenseRecord<T>> Points, Guid? NextPageOffset);
 
-internal sealed record QdrantCollection(long? PointsCount, QdrantCollectionConfig Config);
+/// <param name="PayloadSchema">The payload fields that have an index.</param>
+internal sealed record QdrantCollection(QdrantCollectionConfig Config, IReadOnlyDictionary<string, JsonElement>? PayloadSchema);
 
 internal sealed record QdrantCollectionConfig(QdrantCollectionParameters Params);
 
-internal sealed record QdrantCollectionParameters(JsonElement Vectors);
+internal sealed record QdrantCollectionParameters(JsonElement? Vectors, JsonElement? SparseVectors);
 
 internal sealed record QdrantEnvelope<T>(T? Result);
 

@@ -25,7 +25,7 @@ internal sealed class QdrantThreshold(QdrantClient client, QdrantDocuments docum
             return;
         var questions = UnrelatedQuestions.In(language);
         var basis = BasisOf(indexed, questions);
-        if (await FindAsync(cancellationToken) is { } known && known.Basis == basis)
+        if (await FindAsync(embedder.KnownDimensions, cancellationToken) is { } known && known.Basis == basis)
             return;
 
         try
@@ -36,7 +36,7 @@ internal sealed class QdrantThreshold(QdrantClient client, QdrantDocuments docum
             var nearest = answers.SelectMany(a => a).Select(r => r.Score).ToArray();
             if (nearest.Length == 0)
                 return;
-            var measured = new QdrantMeasured(QdrantFields.Threshold, UnrelatedQuestions.Threshold(nearest), embedder.Model, embedder.Dimensions, basis);
+            var measured = new QdrantMeasured(QdrantFields.Threshold, UnrelatedQuestions.Threshold(nearest), embedder.Model, meanings[0].Length, basis);
             await client.UpsertAsync([new(Id, new Dictionary<string, object>(), measured)], cancellationToken);
         }
         catch (ModelException e)
@@ -46,12 +46,14 @@ internal sealed class QdrantThreshold(QdrantClient client, QdrantDocuments docum
     }
 
     /// <summary>Null if it was not measured with this model.</summary>
-    public async Task<double?> GetAsync(CancellationToken cancellationToken) => (await FindAsync(cancellationToken))?.Value;
+    /// <param name="dimensions">Of the question's vector.</param>
+    public async Task<double?> GetAsync(int dimensions, CancellationToken cancellationToken) => (await FindAsync(dimensions, cancellationToken))?.Value;
 
-    private async Task<QdrantMeasured?> FindAsync(CancellationToken cancellationToken)
+    /// <param name="dimensions">Null if they are not known.</param>
+    private async Task<QdrantMeasured?> FindAsync(int? dimensions, CancellationToken cancellationToken)
     {
         var found = await client.RetrieveAsync<QdrantMeasured>([Id], cancellationToken);
-        return found is [{ Payload: { } measured }] && measured.EmbeddingModel == embedder?.Model && measured.Dimensions == embedder.Dimensions ? measured : null;
+        return found is [{ Payload: { } measured }] && measured.EmbeddingModel == embedder?.Model && (dimensions is null || measured.Dimensions == dimensions) ? measured : null;
     }
 
     /// <summary>A hash of everything that the value depends on.</summary>

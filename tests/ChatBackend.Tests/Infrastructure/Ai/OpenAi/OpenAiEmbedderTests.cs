@@ -44,6 +44,34 @@ public sealed class OpenAiEmbedderTests
         Assert.False(Assert.Single(stub.EmbeddingRequests).Body.TryGetProperty("dimensions", out _));
     }
 
+    [Fact]
+    public async Task Dimensions_that_are_not_set_are_learnt_from_the_first_answer()
+    {
+        await using var stub = await StubOpenAi.StartAsync();
+        stub.Dimensions = 768;
+        using var tested = new ModelUnderTest(stub.BaseUrl, options: o => o.EmbeddingModel = "nomic-embed-text");
+        Assert.Null(tested.Embedder.KnownDimensions);
+
+        await tested.Embedder.EmbedAsync(["text"], CancellationToken.None);
+
+        Assert.Equal(768, tested.Embedder.KnownDimensions);
+        stub.Dimensions = 1024;
+        await Assert.ThrowsAsync<ModelException>(() => tested.Embedder.EmbedAsync(["text"], CancellationToken.None));
+    }
+
+    [Fact]
+    public async Task Dimensions_that_are_set_and_wrong_are_named_with_both_numbers()
+    {
+        await using var stub = await StubOpenAi.StartAsync();
+        stub.Dimensions = 768;
+        using var tested = new ModelUnderTest(stub.BaseUrl, options: o => (o.EmbeddingModel, o.EmbeddingDimensions) = ("nomic-embed-text", 1536));
+
+        var failure = await Assert.ThrowsAsync<ModelException>(() => tested.Embedder.EmbedAsync(["text"], CancellationToken.None));
+
+        Assert.Equal("nomic-embed-text answered with 768 dimensions instead of 1536: set OPENAI_EMBEDDING_DIMENSIONS to 768, or leave it unset.", failure.Message);
+        Assert.True(failure.IsSettings);
+    }
+
     [Theory]
     [InlineData("""{"object":"list","model":"m","data":[],"usage":{"prompt_tokens":1,"total_tokens":1}}""")]
     [InlineData("""{"object":"list","model":"m","data":[{"object":"embedding","index":0,"embedding":[1,2,3]}],"usage":{"prompt_tokens":1,"total_tokens":1}}""")]

@@ -106,8 +106,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         await PutAsync(_qdrant.Another(embedder), "same/a.md", "A walrus.");
 
         Assert.Equal(texts, embedder.Texts);
-        // The second process ensures once that the collection's indexes exist.
-        Assert.Equal(writes + QdrantFields.Indexed.Count, Writes());
+        Assert.Equal(writes, Writes());
 
         int Writes() => Stub.Requests.Count(r => r.Query.Contains("wait=true", StringComparison.Ordinal));
     }
@@ -164,6 +163,19 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
 
         await Assert.ThrowsAsync<SearchException>(() => PutAsync(_qdrant.Index, "dropped/b.md", "Another walrus."));
         await PutAsync(_qdrant.Index, "dropped/b.md", "Another walrus.");
+
+        Assert.Single(await _qdrant.Index.SearchAsync(new("walrus"), None));
+    }
+
+    [Fact]
+    public async Task A_collection_without_its_indexes_is_healed_by_the_next_ingest()
+    {
+        await PutAsync(_qdrant.Index, "healed/a.md", "A walrus.");
+        Stub.ForgetIndexes(SearchQdrant.Collection);
+        Assert.Equal(400, (await Assert.ThrowsAsync<SearchException>(() => _qdrant.Index.SearchAsync(new("walrus"), None))).Status);
+
+        // As an ingest does, it first asks what is indexed.
+        Assert.Single(await _qdrant.Another().GetDocumentsAsync(None));
 
         Assert.Single(await _qdrant.Index.SearchAsync(new("walrus"), None));
     }
@@ -270,13 +282,14 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
     }
 
     [Theory]
-    [InlineData(500, true, 2)]
-    [InlineData(503, true, 2)]
-    [InlineData(429, true, 1)]
-    [InlineData(400, false, 1)]
-    [InlineData(401, false, 1)]
-    [InlineData(307, false, 1)]
-    public async Task Transient_errors_are_retried_and_others_are_not(int status, bool isUnavailable, int requests)
+    [InlineData(500, 503, "search_unavailable", "has failed (500)", 2)]
+    [InlineData(503, 503, "search_unavailable", "cannot be reached", 2)]
+    [InlineData(429, 503, "search_unavailable", "too many requests", 1)]
+    [InlineData(400, 500, "search_failed", "rejected the request (400)", 1)]
+    [InlineData(401, 503, "search_misconfigured", "QDRANT_API_KEY", 1)]
+    [InlineData(403, 503, "search_misconfigured", "QDRANT_API_KEY", 1)]
+    [InlineData(307, 503, "search_misconfigured", "QDRANT_URL", 1)]
+    public async Task Transient_errors_are_retried_and_each_failure_names_its_cause(int status, int answer, string code, string detail, int requests)
     {
         await PutAsync(_qdrant.Index, "errors/a.md", "A walrus.");
         var before = Queries();
@@ -284,12 +297,12 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
 
         var failure = await Assert.ThrowsAsync<SearchException>(() => _qdrant.Index.SearchAsync(new("walrus"), None));
 
-        Assert.Equal(isUnavailable, failure.IsUnavailable);
         Assert.Equal(requests, Queries() - before);
+        var isUnavailable = code == "search_unavailable";
         Assert.Equal(isUnavailable ? TimeSpan.FromSeconds(7) : null, failure.RetryAfter);
         var problem = ExceptionMapping.ToFailure(failure);
-        Assert.Equal(isUnavailable ? 503 : 500, problem.Status);
-        Assert.Equal(isUnavailable ? "search_unavailable" : "search_failed", problem.Code);
+        Assert.Equal((answer, code), (problem.Status, problem.Code));
+        Assert.Contains(detail, problem.Detail);
         foreach (var secret in (string[])[StubQdrant.UpstreamText, StubQdrant.Key, new Uri(Stub.Url).Authority])
             Assert.DoesNotContain(secret, failure + problem.Detail);
 
@@ -388,6 +401,8 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         public string Model { get; init; } = "text-embedding-3-small";
 
         public int Dimensions { get; init; } = 8;
+
+        public int? KnownDimensions => Dimensions;
 
         public bool IsBroken { get; set; }
 

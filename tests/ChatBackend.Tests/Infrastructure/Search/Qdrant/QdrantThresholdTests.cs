@@ -123,7 +123,7 @@ public sealed class QdrantThresholdTests : IAsyncLifetime
 
         public string Model { get; init; } = "known-cosines";
 
-        public int Dimensions => 8;
+        public int? KnownDimensions => 8;
 
         public bool IsBroken { get; set; }
 

@@ -26,9 +26,10 @@ public sealed class SearchQdrant : IAsyncLifetime
     {
         var client = new QdrantClient(
             Options.Create(new QdrantOptions { Url = new(url ?? Stub.Url), ApiKey = key, Collection = Collection }), TimeProvider.System, NullLogger<QdrantClient>.Instance);
-        var documents = new QdrantDocuments(client, embedder, Options.Create(new AiOptions { EmbeddingDimensions = 8 }));
+        var schema = new QdrantSchema(client, embedder, TimeProvider.System, NullLogger<QdrantSchema>.Instance);
+        var documents = new QdrantDocuments(client, schema, embedder);
         _parts.AddRange([client, documents]);
-        return new(client, documents, new(client, documents, embedder, "en", NullLogger<QdrantThreshold>.Instance), embedder, NullLogger<QdrantPassageIndex>.Instance);
+        return new(client, schema, documents, new(client, documents, embedder, "en", NullLogger<QdrantThreshold>.Instance), embedder, NullLogger<QdrantPassageIndex>.Instance);
     }
 
     public async ValueTask DisposeAsync()

@@ -16,6 +16,9 @@ internal sealed class StubQdrant : IAsyncDisposable
 {
     public const string Key = "qdrant-secret-of-the-test";
 
+    /// <summary>A key that may only read.</summary>
+    public const string ReadOnlyKey = "qdrant-read-only-secret-of-the-test";
+
     /// <summary>Part of every error that the stub sends. Our answers and logs must not contain it.</summary>
     public const string UpstreamText = "QDRANT-TEXT-THAT-MUST-NOT-LEAK";
 
@@ -90,6 +93,13 @@ internal sealed class StubQdrant : IAsyncDisposable
                 change(point.Payload);
     }
 
+    /// <summary>Removes a collection's payload indexes, as if the process had died before it made them.</summary>
+    public void ForgetIndexes(string collection)
+    {
+        lock (_lock)
+            _collections[collection].Indexes.Clear();
+    }
+
     /// <summary>Deletes a collection without the service's knowledge.</summary>
     public void Drop(string collection)
     {
@@ -114,8 +124,16 @@ internal sealed class StubQdrant : IAsyncDisposable
         var fault = Record(request);
         try
         {
-            if (http.Headers["api-key"] != Key)
-                throw new StubRefusal(401, "Must provide an API key or an Authorization bearer token");
+            if (http.Headers["api-key"] != Key && http.Headers["api-key"] != ReadOnlyKey)
+            {
+                // The only answer of Qdrant's that is not JSON.
+                context.Response.StatusCode = 401;
+                await context.Response.WriteAsync("Invalid API key or JWT", aborted.Token);
+                return;
+            }
+
+            if (http.Headers["api-key"] == ReadOnlyKey && IsWrite(request))
+                throw new StubRefusal(403, "Forbidden: Global manage access is required");
             if (fault is { Status: { } status })
             {
                 foreach (var (name, value) in fault.Headers)
@@ -140,6 +158,13 @@ internal sealed class StubQdrant : IAsyncDisposable
             // The client has closed its connection.
         }
     }
+
+    private static bool IsWrite(StubQdrantRequest request) => request.Method switch
+    {
+        "GET" => false,
+        "POST" => request.Operation is not ("points" or "points/count" or "points/scroll" or "points/query" or "points/query/batch"),
+        _ => true,
+    };
 
     private static async Task WriteAsync(HttpContext context, int status, JsonObject answer)
     {

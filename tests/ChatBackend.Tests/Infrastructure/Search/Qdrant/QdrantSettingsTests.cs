@@ -1,0 +1,139 @@
+using System.Net.Http.Json;
+using ChatBackend.Tests.Features.Ingest;
+using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
+
+namespace ChatBackend.Tests.Infrastructure.Search.Qdrant;
+
+/// <summary>The whole service with wrong settings: readers, readiness and ingest learn which one it is.</summary>
+public sealed class QdrantSettingsTests : IAsyncLifetime
+{
+    private const string Question = "How do nodes talk to each other?";
+
+    private readonly string _folder = Directory.CreateTempSubdirectory("book").FullName;
+    private StubQdrant _qdrant = null!;
+    private StubOpenAi _model = null!;
+
+    public async ValueTask InitializeAsync()
+    {
+        _qdrant = await StubQdrant.StartAsync();
+        _model = await StubOpenAi.StartAsync();
+        File.WriteAllText(Path.Combine(_folder, "topics.md"), "# Topics\n\nTwo nodes talk to each other over topics.");
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _model.DisposeAsync();
+        await _qdrant.DisposeAsync();
+        Directory.Delete(_folder, recursive: true);
+    }
+
+    [Fact]
+    public async Task A_wrong_key_is_named()
+    {
+        await using var app = await StartAsync(key: "wrong");
+
+        await AssertNamedAsync(app, "Qdrant refused the key (401): QDRANT_API_KEY.");
+    }
+
+    [Fact]
+    public async Task A_key_that_may_only_read_answers_readers_and_is_named_by_an_ingest()
+    {
+        await using (var author = await StartAsync())
+            await author.IngestAsync(_folder);
+        await using var app = await StartAsync(key: StubQdrant.ReadOnlyKey);
+
+        Assert.Single(await SearchAsync(app));
+        File.AppendAllText(Path.Combine(_folder, "topics.md"), " And over services.");
+        var failure = await FailureAsync(app);
+        Assert.Contains("(403)", failure);
+        Assert.Contains("QDRANT_API_KEY", failure);
+    }
+
+    [Fact]
+    public async Task A_collection_of_somebody_else_is_named()
+    {
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Add("api-key", StubQdrant.Key);
+        await http.PutAsJsonAsync($"{_qdrant.Url}/collections/textbook", new { vectors = new { size = 4, distance = "Dot" } });
+        await using var app = await StartAsync();
+
+        await AssertNamedAsync(app, "QDRANT_COLLECTION");
+    }
+
+    [Fact]
+    public async Task Where_only_the_vectors_do_not_fit_the_words_answer_alone()
+    {
+        await using (var author = await StartAsync())
+            await author.IngestAsync(_folder);
+        _model.Dimensions = 768;
+        await using var app = await StartAsync(embeddingModel: "nomic-embed-text");
+
+        Assert.Equal("reachable", await DetailAsync(app));
+        Assert.Single(await SearchAsync(app));
+
+        // The question taught the service the model's dimensions.
+        var detail = await DetailAsync(app);
+        foreach (var named in (string[])["nomic-embed-text has 768 dimensions", "1536", "QDRANT_COLLECTION", "OPENAI_EMBEDDING_MODEL"])
+            Assert.Contains(named, detail);
+        var failure = await FailureAsync(app);
+        Assert.Contains("search_misconfigured", failure);
+        Assert.Contains(detail!, failure);
+    }
+
+    [Fact]
+    public async Task A_full_disk_is_not_called_unreachable()
+    {
+        await using var app = await StartAsync();
+        _qdrant.Next("", StubFault.Error(500), int.MaxValue);
+
+        Assert.Equal("The book's search index has failed (500). Try again shortly.", await DetailAsync(app));
+        await (await app.Client.GetAsync("/search?q=nodes")).ProblemAsync(503, "search_unavailable");
+    }
+
+    private async Task AssertNamedAsync(ChatBackendApp app, string cause)
+    {
+        Assert.Contains(cause, await DetailAsync(app));
+        var response = await app.Client.GetAsync($"/search?q={Uri.EscapeDataString(Question)}");
+        await response.ProblemAsync(503, "search_misconfigured");
+        Assert.Null(response.Headers.RetryAfter);
+        await (await app.Client.PostAsJsonAsync("/chat", new { message = Question })).ProblemAsync(503, "search_misconfigured");
+        Assert.Contains(cause, await FailureAsync(app));
+    }
+
+    private async Task<string> FailureAsync(ChatBackendApp app) => (await Assert.ThrowsAnyAsync<Xunit.Sdk.XunitException>(() => app.IngestAsync(_folder))).Message;
+
+    private static async Task<string?> DetailAsync(ChatBackendApp app)
+    {
+        // A report is kept for two seconds.
+        string? detail = null, before = null;
+        await Until.TrueAsync(
+            async () =>
+            {
+                before = detail;
+                detail = (await (await app.Client.GetAsync("/health/ready")).JsonAsync()).GetProperty("dependencies").GetProperty("qdrant").ToString();
+                return before is not null && before != detail;
+            },
+            "the report was not renewed");
+        return System.Text.Json.JsonDocument.Parse(detail!).RootElement.GetProperty("detail").GetString();
+    }
+
+    private static async Task<string[]> SearchAsync(ChatBackendApp app)
+    {
+        var body = await (await app.Client.GetAsync($"/search?q={Uri.EscapeDataString(Question)}")).JsonAsync();
+        return [.. body.GetProperty("passages").EnumerateArray().Select(p => p.GetProperty("url").GetString()!)];
+    }
+
+    private async Task<ChatBackendApp> StartAsync(string key = StubQdrant.Key, string embeddingModel = "text-embedding-3-small")
+    {
+        var app = new ChatBackendApp
+        {
+            ["QDRANT_URL"] = _qdrant.Url,
+            ["QDRANT_API_KEY"] = key,
+            ["OPENAI_BASE_URL"] = _model.BaseUrl,
+            ["OPENAI_EMBEDDING_MODEL"] = embeddingModel,
+        };
+        await app.InitializeAsync();
+        _ = app.Client;
+        return app;
+    }
+}
