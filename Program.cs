@@ -26,8 +26,13 @@ async Task<int> RunAsync()
 {
     var builder = WebApplication.CreateBuilder(args);
 
-    if (args is ["check", ..])
-        return CheckCommand.Run(builder.Configuration, builder.Environment.IsDevelopment(), Console.Out);
+    if (args is ["check", .. var how])
+    {
+        var code = CheckCommand.Run(builder.Configuration, builder.Environment.IsDevelopment(), Console.Out);
+        if (code != 0 || how is ["--offline"])
+            return code;
+    }
+
     if (args is ["health", ..])
         return await HealthCommand.RunAsync(builder.Configuration);
     if (args is ["manifest", .. var folders])
@@ -35,7 +40,7 @@ async Task<int> RunAsync()
 
     builder.AddSettings();
     builder.Services.AddSingleton<IHostLifetime>(stop);
-    builder.AddLogging(isCommand: args is ["ingest" or "eval", ..]);
+    builder.AddLogging(isCommand: args is ["ingest" or "eval" or "check", ..]);
     builder.AddTelemetry();
     builder.AddHttpRules();
     builder.AddHealth();
@@ -70,6 +75,8 @@ async Task<int> RunAsync()
     routes.MapOpenApiDocument();
 
     await app.StartLocalDatabaseAsync(stop.Token);
+    if (args is ["check", ..])
+        return await CheckConnections.RunAsync(app.Services, Console.Out, stop.Token);
     if (args is ["ingest", .. var rest])
         return await IngestFolder.RunAsync(app.Services, rest, stop.Token);
     if (args is ["eval", .. var asked])

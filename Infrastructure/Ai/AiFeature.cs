@@ -8,6 +8,8 @@ namespace ChatBackend.Infrastructure.Ai;
 
 internal static class AiFeature
 {
+    private const string Server = "OPENAI_API_KEY, OPENAI_BASE_URL";
+
     /// <summary>Registers <see cref="IChatModel"/> and <see cref="IEmbedder"/>, which their users take as optional. Offline there is no chat
     /// model, and an embedder only if its model is named and there is a server for it.</summary>
     public static void AddAi(this WebApplicationBuilder builder)
@@ -21,6 +23,13 @@ internal static class AiFeature
             builder.Services.AddSingleton<OpenAiClients>();
             builder.Services.AddSingleton<ModelAttempts>();
             builder.Services.AddSingleton<IEmbedder, OpenAiEmbedder>();
+            // Only Qdrant stores vectors.
+            if (builder.Configuration["QDRANT_URL"] is not null)
+                builder.Services.AddSingleton(services => new Probe("embedding", $"OPENAI_EMBEDDING_MODEL, OPENAI_EMBEDDING_DIMENSIONS, {Server}", async cancellationToken =>
+                {
+                    var embedder = services.GetRequiredService<IEmbedder>();
+                    return $"{embedder.Model}, {(await embedder.EmbedAsync(["check"], cancellationToken))[0].Length} dimensions";
+                }));
         }
 
         if (isOffline)
@@ -30,6 +39,8 @@ internal static class AiFeature
         }
 
         builder.Services.AddSingleton<IChatModel, OpenAiChatModel>();
+        builder.Services.AddSingleton(services => new Probe("model", $"OPENAI_CHAT_MODEL, {Server}", async cancellationToken =>
+            await AnswerAsync(services.GetRequiredService<IChatModel>(), cancellationToken)));
         // Asking the model would cost money; the circuit breaker knows how the last requests went.
         builder.Services.AddSingleton(services => new Dependency("model", IsRequired: false, _ =>
         {
@@ -52,6 +63,20 @@ internal static class AiFeature
         }
 
         return last is { Finish: { } finish } ? new(text.ToString(), finish, last.Usage, last.Model ?? model.Name) : throw ModelFaults.Truncated();
+    }
+
+    /// <summary>Asks for one token, and returns the name of the model that answered.</summary>
+    private static async Task<string> AnswerAsync(IChatModel model, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return (await model.CompleteAsync(new([new(ModelRole.User, "Say yes.")]) { MaxOutputTokens = 1 }, cancellationToken)).Model;
+        }
+        catch (ModelException e) when (e.IsEmpty)
+        {
+            // A model that thinks first spends its token on that.
+            return model.Name;
+        }
     }
 
     /// <summary>True when set to offline, or in development without a model's settings.</summary>

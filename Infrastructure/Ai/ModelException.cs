@@ -13,6 +13,9 @@ internal sealed class ModelException(ModelFailure failure, string message, Excep
     /// <summary>True when the server failed, not when it refused the request; the circuit breaker counts these.</summary>
     public bool IsOutage { get; init; }
 
+    /// <summary>True when the model answered, but without text.</summary>
+    public bool IsEmpty { get; init; }
+
     /// <summary>True when a setting is wrong (the key, the model, the dimensions) or the quota is spent: every request fails.</summary>
     public bool IsSettings { get; init; }
 

@@ -39,6 +39,11 @@ internal static class DatabaseFeature
             throw new NotReadyException("waiting for the database to take writes");
         })
         { Started = services.GetRequiredService<DatabaseStart>().WaitAsync(CancellationToken.None) });
+        builder.Services.AddSingleton(services => new Probe("database", "DATABASE_URL", async cancellationToken =>
+        {
+            await using var connection = await services.GetRequiredService<NpgsqlDataSource>().OpenConnectionAsync(cancellationToken);
+            return $"PostgreSQL {connection.PostgreSqlVersion}";
+        }));
     }
 
     /// <summary>Answers 503 until the database is migrated, except to requests that need no database.</summary>

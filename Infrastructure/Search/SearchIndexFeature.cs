@@ -36,6 +36,8 @@ internal static class SearchIndexFeature
         builder.Services.AddSingleton<IPassageIndex>(services => new QdrantPassageIndex(
             services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantSchema>(), services.GetRequiredService<QdrantDocuments>(),
             services.GetRequiredService<QdrantThreshold>(), services.GetService<IEmbedder>(), services.GetRequiredService<ILogger<QdrantPassageIndex>>()));
+        builder.Services.AddSingleton(services => new Probe(
+            "qdrant", "QDRANT_URL, QDRANT_API_KEY, QDRANT_COLLECTION", token => services.GetRequiredService<QdrantSchema>().DescribeAsync(token)));
         builder.Services.AddSingleton(services => new Dependency("qdrant", IsRequired: false, async cancellationToken =>
         {
             try

@@ -99,7 +99,7 @@ public sealed class ServiceProcessTests : IAsyncLifetime
     public async Task The_exit_code_of_check_tells_whether_the_service_would_start(string provider, int code)
     {
         await using var check = ServiceProcess.Start(
-            new() { ["ASPNETCORE_ENVIRONMENT"] = "Production", ["DATABASE_URL"] = "postgres://u:hunter2@h/db", ["AI_PROVIDER"] = provider }, "check");
+            new() { ["ASPNETCORE_ENVIRONMENT"] = "Production", ["DATABASE_URL"] = "postgres://u:hunter2@h/db", ["AI_PROVIDER"] = provider }, "check", "--offline");
 
         Assert.Equal(code, await check.WaitForExitAsync());
         Assert.DoesNotContain("hunter2", check.Output);

@@ -6,8 +6,8 @@ using System.Text.Json;
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
 /// <summary>
-/// The only place that maps failures of a model's server to <see cref="ModelException"/>. The server's text is not used, not even as an
-/// inner exception, because it may repeat prompts, keys and addresses.
+/// The only place that maps failures of a model's server to <see cref="ModelException"/>. The server's text is used for <c>check</c>
+/// alone, not even as an inner exception, because it may repeat prompts, keys and addresses.
 /// </summary>
 internal static class ModelFaults
 {
@@ -29,7 +29,7 @@ internal static class ModelFaults
 
     public static ModelException Refused() => new(ModelFailure.Refused, "The model declined to answer.");
 
-    public static ModelException Empty() => new(ModelFailure.Failed, "The model gave an empty answer.");
+    public static ModelException Empty() => new(ModelFailure.Failed, "The model gave an empty answer.") { IsEmpty = true };
 
     public static ModelException TooLong() => new(ModelFailure.Failed, "The model's server sent more than an answer can be.");
 
@@ -45,9 +45,9 @@ internal static class ModelFaults
         ModelException known => known,
         ClientResultException { Status: >= 300 } answer => FromAnswer(answer, time),
         // The handler's connect timeout cancelled it, not this service or the caller.
-        OperationCanceledException => Unreachable(),
+        OperationCanceledException => Unreachable(exception),
         // Status 0 is the SDK's for a connection that failed before the headers.
-        ClientResultException or HttpRequestException => Unreachable(),
+        ClientResultException or HttpRequestException => Unreachable(exception),
         IOException => Truncated(),
         AggregateException { InnerException: { } inner } => From(inner, time),
         _ => Malformed(),
@@ -87,15 +87,21 @@ internal static class ModelFaults
             new(ModelFailure.Unavailable, "The model's server is unavailable.") { RetryAfter = retryAfter, IsTransient = true, IsOutage = true };
     }
 
-    private static ModelException Unreachable() =>
-        new(ModelFailure.Unavailable, "The model's server cannot be reached.") { IsTransient = true, IsOutage = true };
+    private static ModelException Unreachable(Exception exception) => new(ModelFailure.Unavailable, "The model's server cannot be reached.")
+    {
+        IsTransient = true,
+        IsOutage = true,
+        ServerText = exception.GetBaseException().Message,
+    };
 
     private static ModelException FromAnswer(ClientResultException answer, TimeProvider time)
     {
         var response = answer.GetRawResponse();
         var (code, type, message) = ReadError(response);
 
-        return FromError(answer.Status, code, type, message, response is null ? null : RetryAfter(response.Headers, time));
+        var fault = FromError(answer.Status, code, type, message, response is null ? null : RetryAfter(response.Headers, time));
+        fault.ServerText = message;
+        return fault;
     }
 
     /// <summary>OpenAI's form and those of compatible servers: an <c>error</c> object, its members at the top level, or no JSON.</summary>

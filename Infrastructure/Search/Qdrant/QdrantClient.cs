@@ -199,7 +199,9 @@ internal sealed class QdrantClient : IDisposable
         {
             // The exception's message contains the address.
             _log.LogWarning("Qdrant cannot be reached for {Operation}: {Reason}", Name(path), e.HttpRequestError);
-            return (default, Unavailable(), e.HttpRequestError != HttpRequestError.ConfigurationLimitExceeded);
+            var failure = Unavailable();
+            failure.ServerText = e.GetBaseException().Message;
+            return (default, failure, e.HttpRequestError != HttpRequestError.ConfigurationLimitExceeded);
         }
         catch (Exception e) when (e is IOException or JsonException or NotSupportedException)
         {
