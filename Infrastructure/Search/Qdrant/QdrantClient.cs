@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Net;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
@@ -30,6 +29,7 @@ internal sealed class QdrantClient : IDisposable
     private readonly TimeProvider _time;
     private readonly ILogger<QdrantClient> _log;
     private readonly string _collection;
+    private volatile QdrantStrictMode? _strictMode;
 
     public QdrantClient(IOptions<QdrantOptions> options, TimeProvider time, ILogger<QdrantClient> log)
     {
@@ -59,7 +59,9 @@ internal sealed class QdrantClient : IDisposable
     {
         try
         {
-            return await SendAsync<QdrantCollection>(HttpMethod.Get, "", null, ReadLimit, cancellationToken);
+            var collection = await SendAsync<QdrantCollection>(HttpMethod.Get, "", null, ReadLimit, cancellationToken);
+            _strictMode = collection.Config.StrictModeConfig is { Enabled: true } strictMode ? strictMode : QdrantStrictMode.Off;
+            return collection;
         }
         catch (SearchException e) when (e.Status == (int)HttpStatusCode.NotFound)
         {
@@ -88,8 +90,11 @@ internal sealed class QdrantClient : IDisposable
     public Task CreatePayloadIndexAsync(string field, string type, CancellationToken cancellationToken) =>
         WriteAsync(HttpMethod.Put, "/index?wait=true", new { FieldName = field, FieldSchema = type }, cancellationToken);
 
-    public Task UpsertAsync(IReadOnlyCollection<QdrantPoint> points, CancellationToken cancellationToken) =>
-        WriteAsync(HttpMethod.Put, "/points?wait=true", new { Points = points }, cancellationToken);
+    public async Task UpsertAsync(IReadOnlyCollection<QdrantPoint> points, CancellationToken cancellationToken)
+    {
+        foreach (var batch in points.Chunk((await StrictModeAsync(cancellationToken)).Upserts(MaxPoints)))
+            await WriteAsync(HttpMethod.Put, "/points?wait=true", new { Points = batch }, cancellationToken);
+    }
 
     /// <summary>Qdrant applies the operations in order.</summary>
     public async Task UpdateBatchAsync(IReadOnlyCollection<QdrantOperation> operations, CancellationToken cancellationToken)
@@ -101,20 +106,30 @@ internal sealed class QdrantClient : IDisposable
             Require(result);
     }
 
+    /// <summary>Exact where strict mode allows it, else Qdrant's estimate.</summary>
+    public async Task<long> EstimateCountAsync(QdrantFilter filter, CancellationToken cancellationToken)
+    {
+        var isExact = (await StrictModeAsync(cancellationToken)).SearchAllowExact is not false;
+        return (await SendAsync<QdrantCount>(HttpMethod.Post, "/points/count", new { Filter = filter, Exact = isExact }, ReadLimit, cancellationToken)).Count;
+    }
+
     public async Task<long> CountAsync(QdrantFilter filter, CancellationToken cancellationToken) =>
-        (await SendAsync<QdrantCount>(HttpMethod.Post, "/points/count", new { Filter = filter, Exact = true }, ReadLimit, cancellationToken)).Count;
+        (await StrictModeAsync(cancellationToken)).SearchAllowExact is not false
+            ? await EstimateCountAsync(filter, cancellationToken)
+            : (await ScrollAsync<object>(filter, cancellationToken, withPayload: false)).Count;
 
     /// <summary>Ids that do not exist are left out.</summary>
     public async Task<IReadOnlyList<QdrantRecord<T>>> RetrieveAsync<T>(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
         await SendAsync<QdrantRecord<T>[]>(HttpMethod.Post, "/points", new { Ids = ids, WithPayload = true }, ReadLimit, cancellationToken);
 
-    public async Task<IReadOnlyList<QdrantRecord<T>>> ScrollAsync<T>(QdrantFilter filter, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<QdrantRecord<T>>> ScrollAsync<T>(QdrantFilter filter, CancellationToken cancellationToken, bool withPayload = true)
     {
+        var limit = (await StrictModeAsync(cancellationToken)).Limit(MaxPoints);
         var records = new List<QdrantRecord<T>>();
         for (Guid? offset = null; ;)
         {
             var page = await SendAsync<QdrantPage<T>>(
-                HttpMethod.Post, "/points/scroll", new { Filter = filter, Limit = MaxPoints, Offset = offset, WithPayload = true }, ReadLimit, cancellationToken);
+                HttpMethod.Post, "/points/scroll", new { Filter = filter, Limit = limit, Offset = offset, WithPayload = withPayload }, ReadLimit, cancellationToken);
             records.AddRange(page.Points);
             if (page.NextPageOffset is null || page.NextPageOffset == offset)
                 return records;
@@ -141,13 +156,29 @@ internal sealed class QdrantClient : IDisposable
 
     public async Task<IReadOnlyList<IReadOnlyList<QdrantRecord<T>>>> QueryBatchAsync<T>(IReadOnlyCollection<QdrantQuery> queries, CancellationToken cancellationToken)
     {
-        var limit = ReadLimit.TotalSeconds.ToString(CultureInfo.InvariantCulture);
-        var answers = await SendAsync<QdrantAnswer<T>[]>(
-            HttpMethod.Post, $"/points/query/batch?timeout={limit}", new { Searches = queries }, ReadLimit, cancellationToken);
-        return answers.Length == queries.Count ? [.. answers.Select(a => a.Points)] : throw Malformed();
+        var strictMode = await StrictModeAsync(cancellationToken);
+        var answers = new List<IReadOnlyList<QdrantRecord<T>>>(queries.Count);
+        foreach (var batch in queries.Select(q => q with { Limit = strictMode.Limit(q.Limit) }).Chunk(strictMode.Searches(Math.Max(1, queries.Count))))
+        {
+            var some = await SendAsync<QdrantAnswer<T>[]>(
+                HttpMethod.Post, $"/points/query/batch?timeout={strictMode.Timeout((int)ReadLimit.TotalSeconds)}", new { Searches = batch }, ReadLimit, cancellationToken);
+            if (some.Length != batch.Length)
+                throw Malformed();
+            answers.AddRange(some.Select(a => a.Points));
+        }
+
+        return answers;
     }
 
     public void Dispose() => _http.Dispose();
+
+    /// <summary>Off before there is a collection.</summary>
+    private async ValueTask<QdrantStrictMode> StrictModeAsync(CancellationToken cancellationToken)
+    {
+        if (_strictMode is null)
+            await GetCollectionInfoAsync(cancellationToken);
+        return _strictMode ?? QdrantStrictMode.Off;
+    }
 
     private async Task WriteAsync(HttpMethod method, string path, object body, CancellationToken cancellationToken) =>
         Require(await SendAsync<QdrantUpdate>(method, path, body, WriteLimit, cancellationToken));
@@ -217,8 +248,15 @@ internal sealed class QdrantClient : IDisposable
         // There is no collection before the first ingest.
         if (status != (int)HttpStatusCode.NotFound)
             _log.LogWarning("Qdrant answered {Operation} with {Status}", Name(path), status);
+        // The limits may have changed since they were read.
+        if (status == 400)
+            _strictMode = null;
         var failure = status switch
         {
+            400 when QdrantStrictMode.InTheWay(text) is { } limit => SearchException.Misconfigured(
+                "strict_mode_config", $"Qdrant's strict mode is in the way: {limit} in the strict_mode_config of the collection \"{Collection}\" is too strict.", status),
+            400 when text.Contains("Index required", StringComparison.Ordinal) => SearchException.Misconfigured(
+                "QDRANT_COLLECTION", $"The collection \"{Collection}\" (QDRANT_COLLECTION) lacks payload indexes: ingest the book, which makes them.", status),
             401 => SearchException.Misconfigured("QDRANT_API_KEY", "Qdrant refused the key (401): QDRANT_API_KEY.", status),
             403 => SearchException.Misconfigured(
                 "QDRANT_API_KEY", "Qdrant refused the operation (403): the key in QDRANT_API_KEY may only read, or has no access to the collection.", status),

@@ -181,7 +181,7 @@ internal sealed class QdrantPassageIndex(
         var windows = search.Selection?.Windows.SelectMany(window => WindowQueries(window, search.Pages)).Select(Add).ToArray() ?? [];
 
         var asking = client.QueryBatchAsync<QdrantPassage>(queries, cancellationToken);
-        var counting = client.CountAsync(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]), cancellationToken);
+        var counting = client.EstimateCountAsync(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]), cancellationToken);
         var comparing = byMeaning is null ? Task.FromResult<double?>(null) : threshold.GetAsync(search.Meaning!.Value.Length, cancellationToken);
         await Task.WhenAll(asking, counting, comparing);
         var answers = await asking;

@@ -13,7 +13,7 @@ internal sealed record QdrantDensePage<T>(IReadOnlyList<QdrantDenseRecord<T>> Po
 /// <param name="PayloadSchema">The payload fields that have an index.</param>
 internal sealed record QdrantCollection(QdrantCollectionConfig Config, IReadOnlyDictionary<string, JsonElement>? PayloadSchema);
 
-internal sealed record QdrantCollectionConfig(QdrantCollectionParameters Params);
+internal sealed record QdrantCollectionConfig(QdrantCollectionParameters Params, QdrantStrictMode? StrictModeConfig);
 
 internal sealed record QdrantCollectionParameters(JsonElement? Vectors, JsonElement? SparseVectors);
 

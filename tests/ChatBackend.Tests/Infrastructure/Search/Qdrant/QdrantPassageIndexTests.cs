@@ -181,6 +181,51 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task Requests_stay_within_the_limits_of_strict_mode()
+    {
+        Stub.StrictMode = new()
+        {
+            ["search_allow_exact"] = false,
+            ["max_query_limit"] = 20,
+            ["max_timeout"] = 1,
+            ["search_max_batchsize"] = 2,
+            ["upsert_max_batchsize"] = 7,
+        };
+        var index = _qdrant.Another(new MeaningOfWords());
+        var texts = Enumerable.Range(0, 30).Select(i => $"The walrus number{i} eats.").ToArray();
+        await PutAsync(index, "strict/a.md", texts);
+        await index.MeasureSimilarityAsync(None);
+
+        Assert.Contains("number17", (await index.SearchAsync(new("which walrus is number17"), None))[0].Text);
+        var ids = texts.Select((text, i) => PassageId.Of("strict/a.md", new(i, [], null, text))).ToArray();
+        Assert.Equal(30, (await _qdrant.Another().GetAsync(ids, None)).Count);
+        Assert.Equal(30, Stub.Payloads(SearchQdrant.Collection, "passage").Count);
+    }
+
+    [Fact]
+    public async Task A_limit_of_strict_mode_that_is_in_the_way_is_named()
+    {
+        await PutAsync(_qdrant.Index, "strict/a.md", "A walrus.");
+        Stub.StrictMode = new() { ["condition_max_size"] = 2 };
+
+        var failure = await Assert.ThrowsAsync<SearchException>(() => _qdrant.Index.GetAsync([Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid()], None));
+
+        Assert.Equal("search_misconfigured", failure.Code);
+        Assert.Contains("condition_max_size", failure.Message);
+        Assert.DoesNotContain(StubQdrant.UpstreamText, failure.ToString());
+    }
+
+    [Fact]
+    public async Task Limits_that_are_set_while_the_service_runs_are_read_after_the_first_refusal()
+    {
+        await PutAsync(_qdrant.Index, "strict/a.md", "A walrus.");
+        Stub.StrictMode = new() { ["max_query_limit"] = 5 };
+        await Assert.ThrowsAsync<SearchException>(() => _qdrant.Index.GetOutlineAsync(None));
+
+        Assert.Single(await _qdrant.Index.GetOutlineAsync(None));
+    }
+
+    [Fact]
     public async Task A_collection_for_vectors_of_another_size_is_refused()
     {
         await PutAsync(_qdrant.Index, "size/a.md", "A walrus.");

@@ -33,6 +33,9 @@ internal sealed class StubQdrant : IAsyncDisposable
 
     public string Url => _app.Urls.First();
 
+    /// <summary>The <c>strict_mode_config</c> of every collection, besides the indexes that filters need.</summary>
+    public JsonObject StrictMode { get; set; } = [];
+
     public IReadOnlyList<StubQdrantRequest> Requests
     {
         get
@@ -204,7 +207,7 @@ internal sealed class StubQdrant : IAsyncDisposable
         {
             case ("GET", ""):
                 lock (_lock)
-                    return Find(request).Describe();
+                    return Find(request).Describe(StrictMode);
             case ("PUT", ""):
                 lock (_lock)
                 {
@@ -233,7 +236,37 @@ internal sealed class StubQdrant : IAsyncDisposable
                 return await UpdateAsync(request, body!);
             default:
                 lock (_lock)
-                    return Read(request, Find(request), body!);
+                {
+                    var collection = Find(request);
+                    Limit(request, body!);
+                    return Read(request, collection, body!);
+                }
+
+        }
+    }
+
+    /// <summary>Refuses what strict mode does not allow, in Qdrant's words.</summary>
+    private void Limit(StubQdrantRequest request, JsonNode body)
+    {
+        if (StrictMode.Count == 0)
+            return;
+        if ((bool?)body["exact"] is true && (bool?)StrictMode["search_allow_exact"] is false)
+            throw new StubRefusal(400, "Forbidden: Exact search disabled!. Help: Set exact=false.");
+        if (request.Operation == "points/scroll")
+            AtMost((int?)body["limit"] ?? 10, "max_query_limit", "limit");
+        foreach (var search in body["searches"]?.AsArray() ?? [])
+            AtMost((int?)search!["limit"] ?? 10, "max_query_limit", "limit");
+        AtMost(body["searches"]?.AsArray().Count ?? 0, "search_max_batchsize", "search batch size");
+        AtMost(body["points"]?.AsArray().Count ?? 0, "upsert_max_batchsize", "upsert limit");
+        AtMost(request.Query.Split("timeout=") is [_, var timeout] ? int.Parse(timeout) : 0, "max_timeout", "timeout");
+        var longest = (body["filter"]?["must"]?.AsArray() ?? []).Max(condition => (condition!["match"]?["any"] as JsonArray)?.Count);
+        if (longest > (int?)StrictMode["condition_max_size"])
+            throw new StubRefusal(400, $"Forbidden: Condition size limit reached ({longest} > {StrictMode["condition_max_size"]}). Help: Reduce the size of your condition.");
+
+        void AtMost(int value, string limit, string name)
+        {
+            if (value > (int?)StrictMode[limit])
+                throw new StubRefusal(400, $"Forbidden: Limit exceeded {value} > {StrictMode[limit]} for \"{name}\". Help: Reduce the \"{name}\" parameter to or below {StrictMode[limit]}.");
         }
     }
 
@@ -271,8 +304,12 @@ internal sealed class StubQdrant : IAsyncDisposable
     {
         var points = body["points"]!.AsArray().Select(p => new StubPoint(p!.AsObject())).ToArray();
         lock (_lock)
+        {
+            Limit(request, body);
             foreach (var point in points)
                 Find(request).Check(point);
+        }
+
         await EachAsync(request, points, point => Find(request).Put(point));
     }
 
@@ -416,13 +453,20 @@ internal sealed class StubCollection(JsonObject parameters)
 
     public Dictionary<string, string> Indexes { get; } = [];
 
-    public JsonObject Describe() => new()
+    public JsonObject Describe(JsonObject strictMode) => new()
     {
         ["status"] = "green",
         ["points_count"] = Points.Count,
-        ["config"] = new JsonObject { ["params"] = _parameters.DeepClone() },
+        ["config"] = new JsonObject { ["params"] = _parameters.DeepClone(), ["strict_mode_config"] = Enabled(strictMode) },
         ["payload_schema"] = new JsonObject(Indexes.Select(i => KeyValuePair.Create(i.Key, (JsonNode?)new JsonObject { ["data_type"] = i.Value }))),
     };
+
+    private static JsonNode Enabled(JsonObject strictMode)
+    {
+        var enabled = strictMode.DeepClone();
+        (enabled["enabled"], enabled["unindexed_filtering_retrieve"], enabled["unindexed_filtering_update"]) = (true, false, false);
+        return enabled;
+    }
 
     public void Check(StubPoint point)
     {
