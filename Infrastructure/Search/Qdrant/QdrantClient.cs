@@ -142,10 +142,11 @@ internal sealed class QdrantClient : IDisposable
         QdrantFilter filter, string? vector, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         string[] withVector = vector is null ? [] : [vector];
+        var limit = (await StrictModeAsync(cancellationToken)).Limit(MaxPoints);
         for (Guid? offset = null; ;)
         {
             var page = await SendAsync<QdrantDensePage<T>>(
-                HttpMethod.Post, "/points/scroll", new { Filter = filter, Limit = MaxPoints, Offset = offset, WithPayload = true, WithVector = withVector }, WriteLimit, cancellationToken);
+                HttpMethod.Post, "/points/scroll", new { Filter = filter, Limit = limit, Offset = offset, WithPayload = true, WithVector = withVector }, WriteLimit, cancellationToken);
             foreach (var point in page.Points)
                 yield return point;
             if (page.NextPageOffset is null || page.NextPageOffset == offset)
