@@ -77,6 +77,15 @@ public sealed class SidebarTests
         Assert.Contains(reason, Assert.Throws<DocumentException>(() => Document("a/_category_.yml", content)).Message, StringComparison.Ordinal);
 
     [Fact]
+    public void The_built_sites_order_goes_before_all_rules_and_translations_are_left_out() => Assert.Equal(
+        ["Last", "sub: Deep, First"],
+        Labels(
+            OnSite(Page("1-first.md", "First") with { Path = "sub/1-first.md" }, 3), OnSite(Page("sub/2-deep.md", "Deep"), 2), OnSite(Page("9-last.md", "Last"), 1),
+            Page("i18n/ur/9-last.md", "آخر")));
+
+    private static IndexedDocument OnSite(IndexedDocument document, int order) => document with { Outline = document.Outline with { Order = order } };
+
+    [Fact]
     public void A_category_file_that_is_nested_very_deeply_is_refused() =>
         Assert.Throws<DocumentException>(() => Document("a/_category_.json", new string('[', 20_000)));
 
