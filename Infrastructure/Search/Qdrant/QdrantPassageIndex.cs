@@ -1,4 +1,5 @@
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Search.Meaning;
 using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Infrastructure.Search.Qdrant;

@@ -2,6 +2,7 @@ using System.Text.Json;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Http.Problems;
 using ChatBackend.Infrastructure.Search;
+using ChatBackend.Infrastructure.Search.Meaning;
 using ChatBackend.Infrastructure.Search.Qdrant;
 using ChatBackend.Infrastructure.Search.Words;
 

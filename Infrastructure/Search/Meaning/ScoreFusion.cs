@@ -1,4 +1,4 @@
-namespace ChatBackend.Infrastructure.Search;
+namespace ChatBackend.Infrastructure.Search.Meaning;
 
 /// <summary>
 /// Fuses the passages found by words with those found by meaning: the scores of each list are scaled to 0 to 1 and added with weights.

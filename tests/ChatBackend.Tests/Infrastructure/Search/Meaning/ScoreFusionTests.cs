@@ -1,6 +1,6 @@
-using ChatBackend.Infrastructure.Search;
+using ChatBackend.Infrastructure.Search.Meaning;
 
-namespace ChatBackend.Tests.Infrastructure.Search;
+namespace ChatBackend.Tests.Infrastructure.Search.Meaning;
 
 public sealed class ScoreFusionTests
 {
