@@ -141,7 +141,7 @@ internal sealed class ZipDocuments : IAsyncDisposable
             var name = entry.FullName.Replace('\\', '/');
             if (name.StartsWith('/') || name.Split('/').Contains(".."))
                 UploadedDocument.NormalPath(name);
-            if (BookFolder.IsSource(name) || CategoryFile.Is(name))
+            if (BookFolder.IsSource(name))
                 found.Add((UploadedDocument.NormalPath(name), entry));
         }
 
