@@ -1,7 +1,6 @@
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Ai.Offline;
 using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
-using ChatBackend.Tests.Infrastructure.Ai.Offline;
 
 namespace ChatBackend.Tests.Infrastructure.Ai;
 
