@@ -2,6 +2,7 @@ using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Features.Ingest.Uploads;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Http.Problems;
 using ChatBackend.Infrastructure.Search;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -55,7 +56,7 @@ internal sealed class IngestSampleBook(
             IsIngested = true;
             return false;
         }
-        catch (Exception exception) when (exception is SearchException { IsUnavailable: true } || exception.IsDatabaseUnavailable())
+        catch (Exception exception) when (exception is FailureException { IsUnavailable: true } || exception.IsDatabaseUnavailable())
         {
             if (!_tried.Task.IsCompleted)
                 log.LogWarning("Could not ingest the sample book yet: {Reason}", exception.Message);

@@ -31,7 +31,7 @@ internal static class SettingsTable
         Number<AiOptions>("MODEL_CONTEXT_TOKENS", "how many tokens of history and passages a prompt may contain"),
         new("QDRANT_URL", "Qdrant's REST address", "the embedded index in PostgreSQL", HttpUrl),
         new("QDRANT_API_KEY", "Qdrant's API key", "none", NoProblem) { IsSecret = true },
-        new("QDRANT_COLLECTION", "the collection with the book", new QdrantOptions().Collection, NoProblem),
+        new("QDRANT_COLLECTION", "the alias of the collection with the book", new QdrantOptions().Collection, NoProblem),
         new("FRONTEND_URL", $"allowed origins, comma-separated, besides {CrossOrigin.Docusaurus}; * for all", "development: all", Origins),
         new("SITE_BASE_URL", "where the book is published, for citations", "relative addresses", HttpUrl),
         new("DOCS_ROUTE", "Docusaurus' routeBasePath of the docs", Site.DocsRoute, Route),

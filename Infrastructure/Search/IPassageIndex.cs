@@ -23,7 +23,7 @@ internal interface IPassageIndex
     Task<IReadOnlyList<Passage>> GetFirstAsync(IReadOnlyCollection<string> paths, int most, CancellationToken cancellationToken);
 
     /// <summary>Measures how similar the book is to questions that it does not answer, which <see cref="Passage.Nearness"/> is relative to.
-    /// To be called after each ingest; costs little if nothing changed. A failure of the model is logged and fails nothing.</summary>
+    /// In Qdrant the vectors of a new model answer from then on. To be called after each ingest; costs little if nothing changed. A failure of the model is logged and fails nothing.</summary>
     Task MeasureSimilarityAsync(CancellationToken cancellationToken);
 
     /// <summary>The best passages for a query, best first.</summary>

@@ -27,11 +27,14 @@ internal static class SearchIndexFeature
             services.GetRequiredService<QdrantClient>(), services.GetService<IEmbedder>(), services.GetRequiredService<TimeProvider>(),
             services.GetRequiredService<ILogger<QdrantSchema>>()));
         builder.Services.AddHostedService<QdrantStart>();
+        builder.Services.AddSingleton(services => new QdrantCollections(
+            services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantSchema>(), services.GetService<IEmbedder>()));
         // Without an embedder, only words are searched.
         builder.Services.AddSingleton(services => new QdrantDocuments(
-            services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantSchema>(), services.GetService<IEmbedder>()));
+            services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantCollections>(), services.GetService<IEmbedder>(),
+            services.GetRequiredService<ILogger<QdrantDocuments>>()));
         builder.Services.AddSingleton(services => new QdrantThreshold(
-            services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantDocuments>(), services.GetService<IEmbedder>(),
+            services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantCollections>(), services.GetRequiredService<QdrantDocuments>(), services.GetService<IEmbedder>(),
             services.GetRequiredService<IOptions<SiteOptions>>().Value.BookLanguage, services.GetRequiredService<ILogger<QdrantThreshold>>()));
         builder.Services.AddSingleton<IPassageIndex>(services => new QdrantPassageIndex(
             services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantSchema>(), services.GetRequiredService<QdrantDocuments>(),

@@ -73,8 +73,8 @@ internal sealed class ScratchIndex : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        if (Services.GetService<QdrantClient>() is { } qdrant)
-            await qdrant.DeleteCollectionAsync(CancellationToken.None);
+        if (Services.GetService<QdrantCollections>() is { } qdrant)
+            await qdrant.DropAsync(CancellationToken.None);
         await _app.DisposeAsync();
         await ExecuteAsync(_server, $"drop database if exists {_name} with (force)", CancellationToken.None);
     }

@@ -53,7 +53,36 @@ internal sealed class QdrantClient : IDisposable
             _http.DefaultRequestHeaders.Add("api-key", key);
     }
 
+    private QdrantClient(QdrantClient other, string collection)
+    {
+        (_http, _time, _log, Collection) = (other._http, other._time, other._log, collection);
+        _collection = $"collections/{Uri.EscapeDataString(collection)}";
+    }
+
+    /// <summary>The collection, or its alias.</summary>
     public string Collection { get; }
+
+    /// <summary>A client of another collection on the same server. Only this client is disposed of.</summary>
+    public QdrantClient In(string collection) => new(this, collection);
+
+    /// <summary>The name of the collection whose alias <see cref="Collection"/> is; null if it is none.</summary>
+    public async Task<string?> GetAliasedAsync(CancellationToken cancellationToken) =>
+        (await SendToAsync<QdrantAliases>(HttpMethod.Get, "aliases", null, ReadLimit, cancellationToken)).Aliases.FirstOrDefault(a => a.AliasName == Collection)?.CollectionName;
+
+    /// <summary>Makes <see cref="Collection"/> the alias of this collection, and of no other, in one step.</summary>
+    public Task MoveAliasAsync(string collection, CancellationToken cancellationToken) => SendToAsync<bool>(
+        HttpMethod.Post,
+        "collections/aliases",
+        new
+        {
+            Actions = new object[]
+            {
+                new { DeleteAlias = new { AliasName = Collection } },
+                new { CreateAlias = new { CollectionName = collection, AliasName = Collection } },
+            },
+        },
+        WriteLimit,
+        cancellationToken);
 
     public async Task<QdrantCollection?> GetCollectionInfoAsync(CancellationToken cancellationToken)
     {
@@ -191,8 +220,11 @@ internal sealed class QdrantClient : IDisposable
             throw new SearchException(isUnavailable: true, "The search index did not confirm a write.");
     }
 
+    private Task<T> SendAsync<T>(HttpMethod method, string path, object? body, TimeSpan limit, CancellationToken cancellationToken) =>
+        SendToAsync<T>(method, _collection + path, body, limit, cancellationToken);
+
     /// <summary>Retries transient failures, because every request here is idempotent.</summary>
-    private async Task<T> SendAsync<T>(HttpMethod method, string path, object? body, TimeSpan limit, CancellationToken cancellationToken)
+    private async Task<T> SendToAsync<T>(HttpMethod method, string path, object? body, TimeSpan limit, CancellationToken cancellationToken)
     {
         for (var left = Attempts - 1; ; left--)
         {
@@ -212,7 +244,7 @@ internal sealed class QdrantClient : IDisposable
         using var abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, silence.Token);
         try
         {
-            using var request = new HttpRequestMessage(method, _collection + path);
+            using var request = new HttpRequestMessage(method, path);
             if (body is not null)
                 request.Content = JsonContent.Create(body, options: Json);
             using var response = await _http.SendAsync(request, abort.Token);
@@ -292,5 +324,5 @@ internal sealed class QdrantClient : IDisposable
 
     private static SearchException Malformed() => new(isUnavailable: false, "The search index returned an invalid response.");
 
-    private static string Name(string path) => path.Length == 0 ? "collection" : path.Split('?')[0].TrimStart('/');
+    private string Name(string path) => path == _collection ? "collection" : path.Replace($"{_collection}/", "", StringComparison.Ordinal).Split('?')[0];
 }

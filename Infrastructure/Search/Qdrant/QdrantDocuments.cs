@@ -17,22 +17,17 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 /// Within a process, changes of one document are serialized. Two processes that replace one document at the same time may
 /// delete each other's passages. The counts detect that, and the document stays incomplete until the next ingest.
 /// </summary>
-internal sealed class QdrantDocuments(QdrantClient client, QdrantSchema schema, IEmbedder? embedder) : IDisposable
+internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections collections, IEmbedder? embedder, ILogger<QdrantDocuments> log) : IDisposable
 {
     /// <summary>A document that still changes after this many reads is returned as last read.</summary>
     private const int MaxReads = 8;
 
     private const int MaxPathsInFilter = 100;
 
-    /// <summary>The dimensions of a collection that is made without an embedder: those of the default model.</summary>
-    private const int WithoutEmbedder = 1536;
-
     internal static readonly Guid Namespace = UuidVersion5.Create(new("6ba7b810-9dad-11d1-80b4-00c04fd430c8"), "chatbackend.qdrant");
 
     private readonly ConcurrentDictionary<string, (Guid Revision, long Since)> _seen = new(StringComparer.Ordinal);
     private readonly SemaphoreSlim[] _turns = [.. Enumerable.Range(0, 16).Select(_ => new SemaphoreSlim(1, 1))];
-    private readonly SemaphoreSlim _creating = new(1, 1);
-    private bool _exists;
 
     private string Model => embedder?.Model ?? "";
 
@@ -47,8 +42,8 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantSchema schema, 
         await turn.WaitAsync(cancellationToken);
         try
         {
-            await EnsureCollectionAsync(cancellationToken);
-            var marker = (await FindAsync([path], cancellationToken)).GetValueOrDefault(path);
+            var written = await collections.EnsureWrittenAsync(cancellationToken);
+            var marker = (await FindAsync(written, [path], cancellationToken)).GetValueOrDefault(path);
             if (marker is { IsComplete: true } && marker.Generation == generation)
                 return;
 
@@ -57,10 +52,10 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantSchema schema, 
             {
                 Outlined = marker?.Outlined,
             };
-            await client.UpsertAsync([Point(incomplete)], cancellationToken);
+            await written.UpsertAsync([Point(incomplete)], cancellationToken);
             foreach (var batch in fresh.Chunk(QdrantClient.MaxPoints))
-                await client.UpsertAsync(batch, cancellationToken);
-            await RequireCountAsync(path, generation, fresh.Count, cancellationToken);
+                await written.UpsertAsync(batch, cancellationToken);
+            await RequireCountAsync(written, path, generation, fresh.Count, cancellationToken);
 
             var live = incomplete with
             {
@@ -68,19 +63,19 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantSchema schema, 
                 Revision = Guid.NewGuid(),
                 Outlined = new(path, StoredText.Clean(document.Title), StoredText.Clean(document.Url), document.Outline),
             };
-            await client.UpdateBatchAsync(
+            await written.UpdateBatchAsync(
                 [
                     new() { Upsert = new { Points = new[] { Point(live) } } },
                     new() { Delete = new { Filter = OthersThan(path, generation) } },
                 ],
                 cancellationToken);
-            await RequireCountAsync(path, generation, fresh.Count, cancellationToken);
-            await client.UpsertAsync([Point(live with { ContentHash = document.ContentHash })], cancellationToken);
+            await RequireCountAsync(written, path, generation, fresh.Count, cancellationToken);
+            await written.UpsertAsync([Point(live with { ContentHash = document.ContentHash })], cancellationToken);
         }
         catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
         {
             // The collection was deleted in the meantime; the next document creates it again.
-            _exists = false;
+            collections.Forget();
             throw;
         }
         finally
@@ -92,11 +87,11 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantSchema schema, 
     public async Task<IReadOnlyList<KnownPassage>> FindAsync(IReadOnlyCollection<Guid> contentKeys, bool withVectors, CancellationToken cancellationToken)
     {
         // Also makes the index of the content keys, without which Qdrant Cloud refuses to filter by them.
-        await EnsureCollectionAsync(cancellationToken);
+        var written = await collections.EnsureWrittenAsync(cancellationToken);
         var found = new List<KnownPassage>();
         foreach (var keys in contentKeys.Chunk(QdrantClient.MaxPoints))
         {
-            await foreach (var point in client.ScrollWithVectorsAsync<QdrantPassage>(
+            await foreach (var point in written.ScrollWithVectorsAsync<QdrantPassage>(
                 new([QdrantFilter.IsAny(QdrantFields.ContentKey, keys)]), withVectors ? QdrantPassageIndex.Dense : null, cancellationToken))
                 found.Add(new(point.Payload!.ContentKey, point.Payload.Path, point.Vector?.GetValueOrDefault(QdrantPassageIndex.Dense)));
         }
@@ -116,7 +111,12 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantSchema schema, 
             {
                 for (; taken < turns.Length; taken++)
                     await turns[taken].WaitAsync(cancellationToken);
-                await RemoveSomeAsync(some, cancellationToken);
+                if (await collections.FindAsync(cancellationToken) is { } found)
+                {
+                    await RemoveSomeAsync(found.Written, some, cancellationToken);
+                    if (found.Answering.Collection != found.Written.Collection)
+                        await RemoveSomeAsync(found.Answering, some, cancellationToken);
+                }
             }
             catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
             {
@@ -131,24 +131,41 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantSchema schema, 
         }
     }
 
-    /// <summary>The hash is empty if the document is incomplete, or if another analyzer or model indexed it.</summary>
+    /// <summary>The hash is empty if the document is incomplete, if another analyzer indexed it, or only the collection of another model has it.</summary>
     public async Task<IReadOnlyDictionary<string, string>> GetAsync(CancellationToken cancellationToken)
     {
-        try
-        {
-            // An ingest begins here. Strict mode refuses to filter in a collection whose indexes were never made.
-            await IndexAsync(cancellationToken);
-            var documents = await client.ScrollAsync<QdrantDocument>(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document)]), cancellationToken);
-            // Without an embedder, this process keeps the vectors that other processes wrote.
-            return documents.Select(d => d.Payload!).ToDictionary(
-                d => d.Path,
-                d => d.AnalyzerVersion == TextAnalyzer.Version && (embedder is null || d.EmbeddingModel == Model) ? d.ContentHash : "",
-                StringComparer.Ordinal);
-        }
-        catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
-        {
+        if (await collections.FindAsync(cancellationToken) is not var (answering, written))
             return new Dictionary<string, string>();
+        var documents = await HashesAsync(written, cancellationToken);
+        if (answering.Collection != written.Collection)
+        {
+            foreach (var path in (await HashesAsync(answering, cancellationToken)).Keys)
+                documents.TryAdd(path, "");
         }
+
+        return documents;
+    }
+
+    /// <summary>Lets the collection of a new model answer once it has every document of the old one. To be called after each ingest.</summary>
+    public async Task PublishAsync(CancellationToken cancellationToken)
+    {
+        if (await collections.FindAsync(cancellationToken) is not var (answering, written) || answering.Collection == written.Collection)
+            return;
+        var missing = (await GetAsync(cancellationToken)).Count(d => d.Value.Length == 0);
+        if (missing == 0)
+            await collections.MoveAsync(answering, written, cancellationToken);
+        else
+            log.LogWarning("{Documents} documents are not embedded with {Model} yet: the old vectors answer until the whole book is ingested", missing, Model);
+    }
+
+    private async Task<Dictionary<string, string>> HashesAsync(QdrantClient of, CancellationToken cancellationToken)
+    {
+        var documents = await of.ScrollAsync<QdrantDocument>(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document)]), cancellationToken);
+        // A process without an embedder writes documents without vectors, and keeps the vectors that others wrote.
+        return documents.Select(d => d.Payload!).ToDictionary(
+            d => d.Path,
+            d => d.AnalyzerVersion == TextAnalyzer.Version && (embedder is null || d.EmbeddingModel == Model) ? d.ContentHash : "",
+            StringComparer.Ordinal);
     }
 
     public async Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken)
@@ -174,7 +191,7 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantSchema schema, 
             var started = Stopwatch.GetTimestamp();
             var passages = await read(cancellationToken);
             var paths = passages.Select(p => p.DocumentPath).Distinct(StringComparer.Ordinal).ToArray();
-            var documents = await FindAsync(paths, cancellationToken);
+            var documents = await FindAsync(client, paths, cancellationToken);
             var isStill = true;
             foreach (var path in paths)
             {
@@ -195,15 +212,14 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantSchema schema, 
     {
         foreach (var turn in _turns)
             turn.Dispose();
-        _creating.Dispose();
     }
 
-    private async Task RemoveSomeAsync(string[] paths, CancellationToken cancellationToken)
+    private static async Task RemoveSomeAsync(QdrantClient from, string[] paths, CancellationToken cancellationToken)
     {
         var ofPaths = QdrantFilter.IsAny(QdrantFields.Path, paths);
         var documents = new QdrantFilter([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document), ofPaths]);
         var passages = new QdrantFilter([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage), ofPaths]);
-        await client.UpdateBatchAsync(
+        await from.UpdateBatchAsync(
             [
                 new() { SetPayload = new { Payload = new { Generation = "", Revision = Guid.NewGuid(), ContentHash = "" }, Filter = documents } },
                 new() { Delete = new { Filter = passages } },
@@ -222,67 +238,20 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantSchema schema, 
         [QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage), QdrantFilter.Is(QdrantFields.Path, path)],
         MustNot: [QdrantFilter.Is(QdrantFields.Generation, generation)]);
 
-    private async Task<Dictionary<string, QdrantDocument>> FindAsync(string[] paths, CancellationToken cancellationToken)
+    private static async Task<Dictionary<string, QdrantDocument>> FindAsync(QdrantClient from, string[] paths, CancellationToken cancellationToken)
     {
         if (paths.Length == 0)
             return [];
-        var found = await client.RetrieveAsync<QdrantDocument>([.. paths.Select(IdOf)], cancellationToken);
+        var found = await from.RetrieveAsync<QdrantDocument>([.. paths.Select(IdOf)], cancellationToken);
         return found.Select(d => d.Payload!).ToDictionary(d => d.Path, StringComparer.Ordinal);
     }
 
-    private async Task RequireCountAsync(string path, string generation, int expected, CancellationToken cancellationToken)
+    private static async Task RequireCountAsync(QdrantClient written, string path, string generation, int expected, CancellationToken cancellationToken)
     {
-        var count = await client.CountAsync(
+        var count = await written.CountAsync(
             new([QdrantFilter.Is(QdrantFields.Path, path), QdrantFilter.Is(QdrantFields.Generation, generation), QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]),
             cancellationToken);
         if (count != expected)
             throw new SearchException(isUnavailable: true, "The search index lost passages of a page. Ingest it again.");
-    }
-
-    /// <summary>Creates the collection and its payload indexes if they are missing. Two processes may do so at once, and a later
-    /// process completes what an earlier one left unfinished.</summary>
-    private async Task EnsureCollectionAsync(CancellationToken cancellationToken)
-    {
-        if (_exists)
-            return;
-        await _creating.WaitAsync(cancellationToken);
-        try
-        {
-            if (_exists)
-                return;
-            var collection = await IndexAsync(cancellationToken);
-            var dimensions = embedder is null ? null : embedder.KnownDimensions ?? (int?)(await embedder.EmbedAsync(["dimensions"], cancellationToken))[0].Length;
-            if (collection is null)
-            {
-                await client.CreateCollectionAsync(
-                    new
-                    {
-                        Vectors = new Dictionary<string, object> { [QdrantPassageIndex.Dense] = new { Size = dimensions ?? WithoutEmbedder, Distance = "Cosine" } },
-                        SparseVectors = new Dictionary<string, object> { [QdrantPassageIndex.Sparse] = new { Modifier = "idf" } },
-                    },
-                    cancellationToken);
-                collection = await IndexAsync(cancellationToken);
-            }
-
-            if (collection is null)
-                throw new SearchException(isUnavailable: true, "The search index did not make its collection. Ingest the book again.");
-            schema.Require(collection, dimensions);
-            _exists = true;
-        }
-        finally
-        {
-            _creating.Release();
-        }
-    }
-
-    /// <summary>The collection, with the payload indexes that it lacked; null if there is none.</summary>
-    private async Task<QdrantCollection?> IndexAsync(CancellationToken cancellationToken)
-    {
-        if (await client.GetCollectionInfoAsync(cancellationToken) is not { } collection)
-            return null;
-        schema.Require(collection);
-        foreach (var (field, type) in QdrantFields.Indexed.Where(i => collection.PayloadSchema?.ContainsKey(i.Field) is not true))
-            await client.CreatePayloadIndexAsync(field, type, cancellationToken);
-        return collection;
     }
 }

@@ -44,7 +44,11 @@ internal sealed class QdrantPassageIndex(
         return [.. all.Select(p => (p.DocumentPath, p.Url)).Distinct()];
     }
 
-    public Task MeasureSimilarityAsync(CancellationToken cancellationToken) => threshold.MeasureAsync(cancellationToken);
+    public async Task MeasureSimilarityAsync(CancellationToken cancellationToken)
+    {
+        await threshold.MeasureAsync(cancellationToken);
+        await documents.PublishAsync(cancellationToken);
+    }
 
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {
@@ -83,7 +87,20 @@ internal sealed class QdrantPassageIndex(
         if (!await schema.TakesAsync(meaning?.Length, cancellationToken))
             meaning = null;
         var search = new Search(question, meaning, selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
-        var found = await ReadAsync(token => FindAsync(search, token), cancellationToken);
+        IReadOnlyList<Passage> found;
+        try
+        {
+            found = await ReadAsync(token => FindAsync(search, token), cancellationToken);
+        }
+        catch (SearchException e) when (e.Status == StatusCodes.Status400BadRequest && meaning is not null)
+        {
+            // An ingest with another model may just have ended.
+            if (await schema.TakesAgainAsync(meaning.Value.Length, cancellationToken))
+                throw;
+            search = search with { Meaning = null };
+            found = await ReadAsync(token => FindAsync(search, token), cancellationToken);
+        }
+
         var words = Spelling.Find(query.Text, search.IsUnknown);
         if (words.Count > 0 && Spelling.Correct(query.Text, words, (await KnownAsync(words, cancellationToken)).Contains) is { } corrected)
         {
@@ -183,14 +200,17 @@ internal sealed class QdrantPassageIndex(
 
         var asking = client.QueryBatchAsync<QdrantPassage>(queries, cancellationToken);
         var counting = client.EstimateCountAsync(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]), cancellationToken);
-        var comparing = byMeaning is null ? Task.FromResult<double?>(null) : threshold.GetAsync(search.Meaning!.Value.Length, cancellationToken);
+        var comparing = byMeaning is null ? Task.FromResult<(double?, bool)>(default) : threshold.GetAsync(search.Meaning!.Value.Length, cancellationToken);
         await Task.WhenAll(asking, counting, comparing);
         var answers = await asking;
+        var (related, isOthers) = await comparing;
+        if (isOthers)
+            byMeaning = null;
         search.Weigh(weighed.Select(w => (w.term, answers[w.Place])), await counting);
 
         var found = new Dictionary<Guid, Passage>();
         foreach (var (id, passage) in Fuse(byWords is { } words ? answers[words] : [], byMeaning is { } nearest ? answers[nearest] : null, search.ListLength).Take(search.Candidates))
-            found[id] = passage with { Nearness = passage.Similarity - await comparing };
+            found[id] = passage with { Nearness = passage.Similarity - related };
         foreach (var record in windows.SelectMany(place => answers[place]))
             found.TryAdd(record.Id, record.Payload!.ToPassage());
         if (search.Selection is { } selection)

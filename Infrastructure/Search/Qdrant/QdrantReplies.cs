@@ -13,7 +13,11 @@ internal sealed record QdrantDensePage<T>(IReadOnlyList<QdrantDenseRecord<T>> Po
 /// <param name="PayloadSchema">The payload fields that have an index.</param>
 internal sealed record QdrantCollection(QdrantCollectionConfig Config, IReadOnlyDictionary<string, JsonElement>? PayloadSchema);
 
-internal sealed record QdrantCollectionConfig(QdrantCollectionParameters Params, QdrantStrictMode? StrictModeConfig);
+internal sealed record QdrantCollectionConfig(QdrantCollectionParameters Params, QdrantStrictMode? StrictModeConfig, QdrantMetadata? Metadata);
+
+internal sealed record QdrantAliases(IReadOnlyList<QdrantAlias> Aliases);
+
+internal sealed record QdrantAlias(string AliasName, string CollectionName);
 
 internal sealed record QdrantCollectionParameters(JsonElement? Vectors, JsonElement? SparseVectors);
 

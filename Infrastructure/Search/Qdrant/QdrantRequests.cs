@@ -3,6 +3,10 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 /// <summary>A point to write. Vectors are named; there may be none.</summary>
 internal sealed record QdrantPoint(Guid Id, IReadOnlyDictionary<string, object> Vector, object Payload);
 
+/// <summary>What a collection was made for.</summary>
+/// <param name="EmbeddingModel">Empty without one.</param>
+internal sealed record QdrantMetadata(string? EmbeddingModel);
+
 /// <summary>A sparse vector; indices are distinct.</summary>
 internal sealed record QdrantSparse(IReadOnlyList<uint> Indices, IReadOnlyList<float> Values);
 

@@ -19,7 +19,9 @@ internal sealed class QdrantSchema(QdrantClient client, IEmbedder? embedder, Tim
         if (await client.GetCollectionInfoAsync(cancellationToken) is not { } collection)
             return "no book yet";
         Require(collection);
-        return embedder?.KnownDimensions is { } dimensions && DimensionsOf(collection) is var size && size != dimensions ? throw Misfit(size, dimensions) : "reachable";
+        if (await client.GetAliasedAsync(cancellationToken) is null)
+            await RequireNoPlainCollectionAsync(cancellationToken);
+        return embedder is null || IsMadeFor(collection, embedder.KnownDimensions) ? "reachable" : throw Misfit(collection);
     }
 
     /// <summary>False if the collection has vectors of another size, so that words alone can be searched; the log says so once.</summary>
@@ -34,18 +36,25 @@ internal sealed class QdrantSchema(QdrantClient client, IEmbedder? embedder, Tim
             return true;
 
         Require(collection);
-        var size = DimensionsOf(collection);
+        var size = IsMadeFor(collection, dimensions) ? DimensionsOf(collection) : null;
         _known = (at, size);
         if (dimensions is null || size == dimensions)
             return true;
-        var problem = Misfit(size, dimensions.Value).Message;
+        var problem = Misfit(collection).Message;
         if (_logged != problem)
             log.LogWarning("Searching with words alone: {Problem}", _logged = problem);
         return false;
     }
 
+    /// <summary>The same, of the collection as it is now.</summary>
+    public Task<bool> TakesAgainAsync(int dimensions, CancellationToken cancellationToken)
+    {
+        _known = null;
+        return TakesAsync(dimensions, cancellationToken);
+    }
+
     /// <exception cref="SearchException">Misconfigured.</exception>
-    public void Require(QdrantCollection collection, int? dimensions = null)
+    public void Require(QdrantCollection collection)
     {
         var isOurs = collection.Config.Params is { SparseVectors: { ValueKind: JsonValueKind.Object } sparse }
             && sparse.TryGetProperty(QdrantPassageIndex.Sparse, out var words)
@@ -55,15 +64,33 @@ internal sealed class QdrantSchema(QdrantClient client, IEmbedder? embedder, Tim
             throw SearchException.Misconfigured(
                 "QDRANT_COLLECTION", $"The collection \"{client.Collection}\" was not made by this service: set QDRANT_COLLECTION to another name, and ingest the book.");
         }
-
-        if (dimensions is { } wanted && DimensionsOf(collection) is var size && size != wanted)
-            throw Misfit(size, wanted);
     }
 
-    private SearchException Misfit(int? size, int dimensions) => SearchException.Misconfigured(
-        "QDRANT_COLLECTION",
-        $"{embedder?.Model} has {dimensions} dimensions, but the collection \"{client.Collection}\" {(size is null ? "has no vectors of ours" : $"was made for {size}")}: "
-        + "set OPENAI_EMBEDDING_MODEL to the model that it was made with, or QDRANT_COLLECTION to another name, and ingest the book.");
+    /// <exception cref="SearchException">There is a collection where the alias should be.</exception>
+    public async Task RequireNoPlainCollectionAsync(CancellationToken cancellationToken)
+    {
+        if (await client.GetCollectionInfoAsync(cancellationToken) is { } collection)
+        {
+            Require(collection);
+            throw SearchException.Misconfigured(
+                "QDRANT_COLLECTION",
+                $"QDRANT_COLLECTION has to be free for an alias, but \"{client.Collection}\" is a collection: delete it or set another name, and ingest the book.");
+        }
+    }
+
+    /// <summary>True if the collection was made for this process' embedding model.</summary>
+    /// <param name="dimensions">Null if they are not known.</param>
+    public bool IsMadeFor(QdrantCollection collection, int? dimensions) =>
+        collection.Config.Metadata?.EmbeddingModel == (embedder?.Model ?? "") && (dimensions is null || DimensionsOf(collection) == dimensions);
+
+    private SearchException Misfit(QdrantCollection collection)
+    {
+        var (model, wanted) = (collection.Config.Metadata?.EmbeddingModel is { Length: > 0 } name ? name : "no embedding model", embedder?.KnownDimensions);
+        return SearchException.Misconfigured(
+            "OPENAI_EMBEDDING_MODEL",
+            $"The book was ingested with {model} ({DimensionsOf(collection)} dimensions), but OPENAI_EMBEDDING_MODEL is {embedder?.Model}"
+            + $"{(wanted is null ? "" : $" ({wanted} dimensions)")}: words alone answer until the whole book is ingested with it.");
+    }
 
     private static int? DimensionsOf(QdrantCollection collection) =>
         collection.Config.Params is { Vectors: { ValueKind: JsonValueKind.Object } vectors }

@@ -7,7 +7,7 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 
 /// <summary>Measures the similarity from which on a passage is related to a question (<see cref="UnrelatedQuestions"/>), and keeps it in a
 /// point of its own.</summary>
-internal sealed class QdrantThreshold(QdrantClient client, QdrantDocuments documents, IEmbedder? embedder, string language, ILogger<QdrantThreshold> log)
+internal sealed class QdrantThreshold(QdrantClient client, QdrantCollections collections, QdrantDocuments documents, IEmbedder? embedder, string language, ILogger<QdrantThreshold> log)
 {
     /// <summary>Nobody waits for it, so a slow model has its time.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
@@ -23,21 +23,22 @@ internal sealed class QdrantThreshold(QdrantClient client, QdrantDocuments docum
         var indexed = await documents.GetAsync(cancellationToken);
         if (indexed.Count == 0)
             return;
+        var written = await collections.EnsureWrittenAsync(cancellationToken);
         var questions = UnrelatedQuestions.In(language);
         var basis = BasisOf(indexed, questions);
-        if (await FindAsync(embedder.KnownDimensions, cancellationToken) is { } known && known.Basis == basis)
+        if (await FindAsync(written, embedder.KnownDimensions, cancellationToken) is { } known && known.Basis == basis)
             return;
 
         try
         {
             var meanings = await embedder.EmbedOnceAsync(questions, Limit, cancellationToken);
-            var answers = await client.QueryBatchAsync<QdrantPassage>(
+            var answers = await written.QueryBatchAsync<QdrantPassage>(
                 [.. meanings.Select(meaning => new QdrantQuery { Query = meaning, Using = QdrantPassageIndex.Dense, Limit = 1, WithPayload = false })], cancellationToken);
             var nearest = answers.SelectMany(a => a).Select(r => r.Score).ToArray();
             if (nearest.Length == 0)
                 return;
             var measured = new QdrantMeasured(QdrantFields.Threshold, UnrelatedQuestions.Threshold(nearest), embedder.Model, meanings[0].Length, basis);
-            await client.UpsertAsync([new(Id, new Dictionary<string, object>(), measured)], cancellationToken);
+            await written.UpsertAsync([new(Id, new Dictionary<string, object>(), measured)], cancellationToken);
         }
         catch (ModelException e)
         {
@@ -45,16 +46,23 @@ internal sealed class QdrantThreshold(QdrantClient client, QdrantDocuments docum
         }
     }
 
-    /// <summary>Null if it was not measured with this model.</summary>
+    /// <summary>The value is null if it was not measured yet. <c>IsOthers</c> if another model's vectors have just begun to answer.</summary>
     /// <param name="dimensions">Of the question's vector.</param>
-    public async Task<double?> GetAsync(int dimensions, CancellationToken cancellationToken) => (await FindAsync(dimensions, cancellationToken))?.Value;
-
-    /// <param name="dimensions">Null if they are not known.</param>
-    private async Task<QdrantMeasured?> FindAsync(int? dimensions, CancellationToken cancellationToken)
+    public async Task<(double? Value, bool IsOthers)> GetAsync(int dimensions, CancellationToken cancellationToken)
     {
         var found = await client.RetrieveAsync<QdrantMeasured>([Id], cancellationToken);
-        return found is [{ Payload: { } measured }] && measured.EmbeddingModel == embedder?.Model && (dimensions is null || measured.Dimensions == dimensions) ? measured : null;
+        return found is not [{ Payload: { } measured }] ? (null, false) : IsOurs(measured, dimensions) ? (measured.Value, false) : (null, true);
     }
+
+    /// <param name="dimensions">Null if they are not known.</param>
+    private async Task<QdrantMeasured?> FindAsync(QdrantClient of, int? dimensions, CancellationToken cancellationToken)
+    {
+        var found = await of.RetrieveAsync<QdrantMeasured>([Id], cancellationToken);
+        return found is [{ Payload: { } measured }] && IsOurs(measured, dimensions) ? measured : null;
+    }
+
+    private bool IsOurs(QdrantMeasured measured, int? dimensions) =>
+        measured.EmbeddingModel == embedder?.Model && (dimensions is null || measured.Dimensions == dimensions);
 
     /// <summary>A hash of everything that the value depends on.</summary>
     private static string BasisOf(IReadOnlyDictionary<string, string> indexed, IReadOnlyList<string> questions) => Convert.ToHexStringLower(SHA256.HashData(

@@ -61,6 +61,18 @@ public sealed class QdrantSettingsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_collection_where_the_alias_should_be_is_named()
+    {
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Add("api-key", StubQdrant.Key);
+        await http.PutAsJsonAsync($"{_qdrant.Url}/collections/textbook", new { sparse_vectors = new { bm25 = new { modifier = "idf" } } });
+        await using var app = await StartAsync();
+
+        Assert.Contains("QDRANT_COLLECTION has to be free for an alias, but \"textbook\" is a collection", await DetailAsync(app));
+        Assert.Contains("has to be free for an alias", await FailureAsync(app));
+    }
+
+    [Fact]
     public async Task Where_only_the_vectors_do_not_fit_the_words_answer_alone()
     {
         await using (var author = await StartAsync())
@@ -68,16 +80,14 @@ public sealed class QdrantSettingsTests : IAsyncLifetime
         _model.Dimensions = 768;
         await using var app = await StartAsync(embeddingModel: "nomic-embed-text");
 
-        Assert.Equal("reachable", await DetailAsync(app));
         Assert.Single(await SearchAsync(app));
 
         // The question taught the service the model's dimensions.
         var detail = await DetailAsync(app);
-        foreach (var named in (string[])["nomic-embed-text has 768 dimensions", "1536", "QDRANT_COLLECTION", "OPENAI_EMBEDDING_MODEL"])
+        foreach (var named in (string[])["text-embedding-3-small (1536 dimensions)", "OPENAI_EMBEDDING_MODEL is nomic-embed-text (768 dimensions)"])
             Assert.Contains(named, detail);
-        var failure = await FailureAsync(app);
-        Assert.Contains("search_misconfigured", failure);
-        Assert.Contains(detail!, failure);
+        await app.IngestAsync(_folder);
+        Assert.Equal("reachable", await DetailAsync(app));
     }
 
     [Fact]

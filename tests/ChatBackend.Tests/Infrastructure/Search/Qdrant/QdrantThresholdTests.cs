@@ -73,7 +73,8 @@ public sealed class QdrantThresholdTests : IAsyncLifetime
         await _qdrant.Another(_embedder).MeasureSimilarityAsync(None);
         var other = _qdrant.Another(new KnownCosines { Model = "another-model" });
 
-        Assert.Equal((0.6, null), await FindAsync(other, "gripper 0.6"));
+        Assert.Equal((null, null), await FindAsync(other, "gripper 0.6"));
+        await PutAsync(other, "a.md");
         await other.MeasureSimilarityAsync(None);
         Assert.Equal((0.6, 0.20975), await FindAsync(other, "gripper 0.6"));
     }

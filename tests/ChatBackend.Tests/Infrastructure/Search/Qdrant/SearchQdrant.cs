@@ -27,9 +27,10 @@ public sealed class SearchQdrant : IAsyncLifetime
         var client = new QdrantClient(
             Options.Create(new QdrantOptions { Url = new(url ?? Stub.Url), ApiKey = key, Collection = Collection }), TimeProvider.System, NullLogger<QdrantClient>.Instance);
         var schema = new QdrantSchema(client, embedder, TimeProvider.System, NullLogger<QdrantSchema>.Instance);
-        var documents = new QdrantDocuments(client, schema, embedder);
-        _parts.AddRange([client, documents]);
-        return new(client, schema, documents, new(client, documents, embedder, "en", NullLogger<QdrantThreshold>.Instance), embedder, NullLogger<QdrantPassageIndex>.Instance);
+        var collections = new QdrantCollections(client, schema, embedder);
+        var documents = new QdrantDocuments(client, collections, embedder, NullLogger<QdrantDocuments>.Instance);
+        _parts.AddRange([client, collections, documents]);
+        return new(client, schema, documents, new(client, collections, documents, embedder, "en", NullLogger<QdrantThreshold>.Instance), embedder, NullLogger<QdrantPassageIndex>.Instance);
     }
 
     public async ValueTask DisposeAsync()

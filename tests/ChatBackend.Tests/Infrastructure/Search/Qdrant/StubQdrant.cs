@@ -26,6 +26,7 @@ internal sealed class StubQdrant : IAsyncDisposable
     private readonly CancellationTokenSource _closing = new();
     private readonly Lock _lock = new();
     private readonly Dictionary<string, StubCollection> _collections = [];
+    private readonly Dictionary<string, string> _aliases = [];
     private readonly List<StubQdrantRequest> _requests = [];
     private readonly List<(Func<StubQdrantRequest, bool> When, StubFault Fault, int Times)> _faults = [];
 
@@ -45,6 +46,16 @@ internal sealed class StubQdrant : IAsyncDisposable
         }
     }
 
+    /// <summary>The names of the collections, without aliases.</summary>
+    public IReadOnlyList<string> Collections
+    {
+        get
+        {
+            lock (_lock)
+                return [.. _collections.Keys.Order(StringComparer.Ordinal)];
+        }
+    }
+
     public static async Task<StubQdrant> StartAsync()
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -53,6 +64,7 @@ internal sealed class StubQdrant : IAsyncDisposable
         var app = builder.Build();
         var stub = new StubQdrant(app);
         app.Map("/collections/{collection}/{**rest}", stub.HandleAsync);
+        app.Map("/aliases", stub.HandleAsync);
         await app.StartAsync();
         return stub;
     }
@@ -79,20 +91,20 @@ internal sealed class StubQdrant : IAsyncDisposable
     public IReadOnlyList<JsonObject> Payloads(string collection, string kind)
     {
         lock (_lock)
-            return [.. (_collections.GetValueOrDefault(collection)?.Points.Values.ToArray() ?? []).Select(p => p.Payload).Where(p => (string?)p["kind"] == kind)];
+            return [.. (Resolve(collection)?.Points.Values.ToArray() ?? []).Select(p => p.Payload).Where(p => (string?)p["kind"] == kind)];
     }
 
     public IReadOnlyList<Guid> Ids(string collection)
     {
         lock (_lock)
-            return [.. _collections.GetValueOrDefault(collection)?.Points.Keys ?? Enumerable.Empty<Guid>()];
+            return [.. Resolve(collection)?.Points.Keys ?? Enumerable.Empty<Guid>()];
     }
 
     /// <summary>Changes the payloads of a collection without the service's knowledge.</summary>
     public void Change(string collection, Action<JsonObject> change)
     {
         lock (_lock)
-            foreach (var point in _collections[collection].Points.Values)
+            foreach (var point in Resolve(collection)!.Points.Values)
                 change(point.Payload);
     }
 
@@ -100,14 +112,41 @@ internal sealed class StubQdrant : IAsyncDisposable
     public void ForgetIndexes(string collection)
     {
         lock (_lock)
-            _collections[collection].Indexes.Clear();
+            Resolve(collection)!.Indexes.Clear();
     }
 
     /// <summary>Deletes a collection without the service's knowledge.</summary>
     public void Drop(string collection)
     {
         lock (_lock)
-            _collections.Remove(collection);
+            Remove(_aliases.GetValueOrDefault(collection, collection));
+    }
+
+    /// <summary>A collection by its name or alias.</summary>
+    private StubCollection? Resolve(string name) => _collections.GetValueOrDefault(_aliases.GetValueOrDefault(name, name));
+
+    /// <summary>The aliases of a collection go with it.</summary>
+    private bool Remove(string collection)
+    {
+        foreach (var alias in _aliases.Where(a => a.Value == collection).Select(a => a.Key).ToList())
+            _aliases.Remove(alias);
+        return _collections.Remove(collection);
+    }
+
+    private void ChangeAliases(JsonArray actions)
+    {
+        foreach (var action in actions)
+        {
+            if (action!["delete_alias"] is { } deleted)
+                _aliases.Remove((string)deleted["alias_name"]!);
+            if (action["create_alias"] is { } created)
+            {
+                var (alias, collection) = ((string)created["alias_name"]!, (string)created["collection_name"]!);
+                if (_collections.ContainsKey(alias))
+                    throw new StubRefusal(409, $"Wrong input: Collection `{alias}` already exists!");
+                _aliases[alias] = _collections.ContainsKey(collection) ? collection : throw new StubRefusal(404, $"Not found: Collection `{collection}` doesn't exist!");
+            }
+        }
     }
 
     public async ValueTask DisposeAsync()
@@ -123,7 +162,7 @@ internal sealed class StubQdrant : IAsyncDisposable
         using var aborted = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _closing.Token);
         var http = context.Request;
         var body = http.ContentLength is null or 0 && !http.Headers.ContainsKey("Transfer-Encoding") ? null : await JsonNode.ParseAsync(http.Body, cancellationToken: aborted.Token);
-        var request = new StubQdrantRequest(http.Method, (string)http.RouteValues["collection"]!, (string?)http.RouteValues["rest"] ?? "", http.QueryString.Value ?? "", body);
+        var request = new StubQdrantRequest(http.Method, (string?)http.RouteValues["collection"] ?? "", (string?)http.RouteValues["rest"] ?? "", http.QueryString.Value ?? "", body);
         var fault = Record(request);
         try
         {
@@ -205,12 +244,21 @@ internal sealed class StubQdrant : IAsyncDisposable
         var body = request.Body;
         switch (request.Method, request.Operation)
         {
+            case ("GET", "") when request.Collection.Length == 0:
+                lock (_lock)
+                    return new JsonObject { ["aliases"] = new JsonArray([.. _aliases.Select(a => new JsonObject { ["alias_name"] = a.Key, ["collection_name"] = a.Value })]) };
+            case ("POST", "") when request.Collection == "aliases":
+                lock (_lock)
+                    ChangeAliases(body!["actions"]!.AsArray());
+                return true;
             case ("GET", ""):
                 lock (_lock)
                     return Find(request).Describe(StrictMode);
             case ("PUT", ""):
                 lock (_lock)
                 {
+                    if (_aliases.ContainsKey(request.Collection))
+                        throw new StubRefusal(400, $"Bad request: Can't create collection with name {request.Collection}. Alias with the same name already exists");
                     if (!_collections.TryAdd(request.Collection, new(body!.AsObject())))
                         throw new StubRefusal(409, $"Wrong input: Collection `{request.Collection}` already exists!");
                     return true;
@@ -218,7 +266,7 @@ internal sealed class StubQdrant : IAsyncDisposable
 
             case ("DELETE", ""):
                 lock (_lock)
-                    return _collections.Remove(request.Collection);
+                    return Remove(request.Collection);
             case ("PUT", "index"):
                 lock (_lock)
                     Find(request).Indexes[(string)body!["field_name"]!] = (string)body["field_schema"]!;
@@ -346,7 +394,7 @@ internal sealed class StubQdrant : IAsyncDisposable
     }
 
     private StubCollection Find(StubQdrantRequest request) =>
-        _collections.GetValueOrDefault(request.Collection) ?? throw new StubRefusal(404, $"Not found: Collection `{request.Collection}` doesn't exist!");
+        Resolve(request.Collection) ?? throw new StubRefusal(404, $"Not found: Collection `{request.Collection}` doesn't exist!");
 
     /// <summary>Without <c>wait</c>, Qdrant only acknowledges the write.</summary>
     private static JsonObject Done(StubQdrantRequest request) =>
@@ -457,7 +505,7 @@ internal sealed class StubCollection(JsonObject parameters)
     {
         ["status"] = "green",
         ["points_count"] = Points.Count,
-        ["config"] = new JsonObject { ["params"] = _parameters.DeepClone(), ["strict_mode_config"] = Enabled(strictMode) },
+        ["config"] = new JsonObject { ["params"] = _parameters.DeepClone(), ["strict_mode_config"] = Enabled(strictMode), ["metadata"] = _parameters["metadata"]?.DeepClone() },
         ["payload_schema"] = new JsonObject(Indexes.Select(i => KeyValuePair.Create(i.Key, (JsonNode?)new JsonObject { ["data_type"] = i.Value }))),
     };
 

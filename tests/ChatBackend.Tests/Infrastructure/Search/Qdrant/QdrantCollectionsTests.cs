@@ -1,0 +1,115 @@
+using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Search;
+using ChatBackend.Infrastructure.Search.Qdrant;
+
+namespace ChatBackend.Tests.Infrastructure.Search.Qdrant;
+
+/// <summary>A book that is embedded with another model while readers ask.</summary>
+public sealed class QdrantCollectionsTests : IAsyncLifetime
+{
+    private static readonly CancellationToken None = CancellationToken.None;
+
+    private readonly SearchQdrant _qdrant = new();
+
+    public async ValueTask InitializeAsync()
+    {
+        await _qdrant.InitializeAsync();
+        await IngestAsync(_qdrant.Another(Old), "a.md", "b.md");
+    }
+
+    public ValueTask DisposeAsync() => _qdrant.DisposeAsync();
+
+    private static Model Old => new("old-model", 8);
+
+    [Theory]
+    [InlineData(8)]
+    [InlineData(12)]
+    public async Task Another_model_fills_a_collection_of_its_own_which_answers_when_it_is_whole(int dimensions)
+    {
+        var (reader, author) = (_qdrant.Another(Old), _qdrant.Another(new Model("new-model", dimensions)));
+        Assert.Equal(["textbook-1"], _qdrant.Stub.Collections);
+        Assert.Equal(["", ""], (await author.GetDocumentsAsync(None)).Values);
+
+        await IngestAsync(author, "a.md");
+        Assert.Equal(["textbook-1", "textbook-2"], _qdrant.Stub.Collections);
+        Assert.NotNull((await SearchAsync(reader)).Similarity);
+        // The author's process has the new model, and the old one's vectors are not for its questions.
+        Assert.Null((await SearchAsync(author)).Similarity);
+
+        // A process that begins again embeds only what is missing.
+        var again = _qdrant.Another(new Model("new-model", dimensions));
+        Assert.Equal(["", "a.md"], (await again.GetDocumentsAsync(None)).Values.Order());
+        await IngestAsync(again, "b.md");
+        Assert.Equal(["textbook-2"], _qdrant.Stub.Collections);
+        Assert.NotNull((await SearchAsync(again)).Similarity);
+        Assert.Null((await SearchAsync(reader)).Similarity);
+        Assert.Equal(2, (await _qdrant.Another().GetDocumentsAsync(None)).Count);
+    }
+
+    [Fact]
+    public async Task A_page_that_is_gone_does_not_keep_the_old_collection()
+    {
+        var author = _qdrant.Another(new Model("new-model", 8));
+        await IngestAsync(author, "a.md");
+        Assert.Equal(2, (await author.GetDocumentsAsync(None)).Count);
+
+        await author.RemoveAsync(["b.md"], None);
+        await author.MeasureSimilarityAsync(None);
+
+        Assert.Equal(["textbook-2"], _qdrant.Stub.Collections);
+        Assert.Equal(["a.md"], (await author.GetDocumentsAsync(None)).Keys);
+    }
+
+    [Fact]
+    public async Task A_page_that_was_ingested_without_the_model_gets_its_vectors_from_the_next_ingest()
+    {
+        await IngestAsync(_qdrant.Index, "c.md");
+
+        Assert.Equal("", (await _qdrant.Another(Old).GetDocumentsAsync(None))["c.md"]);
+        Assert.Equal("c.md", (await _qdrant.Another().GetDocumentsAsync(None))["c.md"]);
+    }
+
+    [Fact]
+    public async Task What_a_third_model_left_unfinished_is_thrown_away()
+    {
+        await IngestAsync(_qdrant.Another(new Model("third-model", 4)), "a.md");
+
+        await IngestAsync(_qdrant.Another(new Model("new-model", 12)), "a.md", "b.md");
+
+        Assert.Equal(["textbook-2"], _qdrant.Stub.Collections);
+        Assert.NotNull((await SearchAsync(_qdrant.Another(new Model("new-model", 12)))).Similarity);
+    }
+
+    [Fact]
+    public async Task The_first_ingest_completes_what_a_killed_one_left()
+    {
+        _qdrant.Stub.Drop(SearchQdrant.Collection);
+        _qdrant.Stub.When(r => r.Collection == "aliases", StubFault.Error(500), int.MaxValue);
+        await Assert.ThrowsAsync<SearchException>(() => IngestAsync(_qdrant.Another(Old), "a.md"));
+        _qdrant.Stub.Heal();
+
+        await IngestAsync(_qdrant.Another(new Model("new-model", 12)), "a.md");
+
+        Assert.Equal(["textbook-1"], _qdrant.Stub.Collections);
+        Assert.NotNull((await SearchAsync(_qdrant.Another(new Model("new-model", 12)))).Similarity);
+    }
+
+    private static async Task IngestAsync(QdrantPassageIndex index, params string[] paths)
+    {
+        foreach (var path in paths)
+            await index.ReplaceAsync(new(path, "Title", "/docs/" + path, path, [new(0, [], null, $"The gripper of {path} closes around the cup.")]), None);
+        await index.MeasureSimilarityAsync(None);
+    }
+
+    private static async Task<Passage> SearchAsync(QdrantPassageIndex index) => (await index.SearchAsync(new("gripper"), None))[0];
+
+    private sealed class Model(string name, int dimensions) : IEmbedder
+    {
+        string IEmbedder.Model => name;
+
+        public int? KnownDimensions => dimensions;
+
+        public Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken) =>
+            Task.FromResult<IReadOnlyList<ReadOnlyMemory<float>>>([.. texts.Select(_ => new ReadOnlyMemory<float>([.. Enumerable.Repeat(1f, dimensions)]))]);
+    }
+}
