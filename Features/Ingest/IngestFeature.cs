@@ -17,6 +17,7 @@ internal static class IngestFeature
         builder.BindOptions<PatienceOptions>();
         builder.Services.AddSingleton<IValidator<IngestRequest>, IngestRequestValidator>();
         builder.Services.AddSingleton<IValidator<IngestQuery>, IngestQueryValidator>();
+        builder.Services.AddSingleton<IValidator<ListIngestDocumentsRequest>, ListIngestDocumentsRequestValidator>();
         builder.Services.AddSingleton<MarkdownChunker>();
         builder.Services.AddSingleton<BookIngest>();
         builder.Services.AddSingleton<JobRunner>();
@@ -49,5 +50,7 @@ internal static class IngestFeature
         ingest.MapGetIngestJob();
         ingest.MapGetIngestJobEvents();
         ingest.MapCancelIngestJob();
+        ingest.MapListIngestDocuments();
+        ingest.MapDeleteIngestDocument();
     }
 }

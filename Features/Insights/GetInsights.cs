@@ -1,3 +1,4 @@
+using System.ComponentModel.DataAnnotations;
 using System.Globalization;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Auth;
@@ -16,9 +17,11 @@ namespace ChatBackend.Features.Insights;
 /// <param name="Since">The start of the period.</param>
 /// <param name="Grounding">How the completed turns were answered.</param>
 /// <param name="Usage">Tokens, as far as the model reported them.</param>
+/// <param name="Comments">What readers wrote about answers, newest first, at most 50.</param>
 /// <param name="Unanswered">The most frequent questions that the book did not answer, at most 20.</param>
 internal sealed record InsightsResponse(
-    DateTimeOffset Since, TurnCounts Turns, GroundingShares Grounding, FeedbackCounts Feedback, TokenSums Usage, IReadOnlyList<UnansweredQuestion> Unanswered);
+    DateTimeOffset Since, TurnCounts Turns, GroundingShares Grounding, FeedbackCounts Feedback, TokenSums Usage, IReadOnlyList<FeedbackComment> Comments,
+    IReadOnlyList<UnansweredQuestion> Unanswered);
 
 /// <example>{"total":128,"completed":125,"failed":2,"running":1}</example>
 internal sealed record TurnCounts(int Total, int Completed, int Failed, int Running);
@@ -32,6 +35,13 @@ internal sealed record GroundingShares(double Grounded, double Partial, double N
 
 /// <example>{"up":37,"down":4}</example>
 internal sealed record FeedbackCounts(int Up, int Down);
+
+/// <summary>A reader's comment on an answer.</summary>
+/// <param name="Rating">The rating that came with it.</param>
+/// <param name="Comment">The comment.</param>
+/// <param name="Question">The question that was answered.</param>
+/// <example>{"rating":"down","comment":"It describes the old version.","question":"How do I start a node?"}</example>
+internal sealed record FeedbackComment([property: AllowedValues("up", "down")] string Rating, string Comment, string Question, DateTime CommentedAt);
 
 /// <example>{"input_tokens":230000,"output_tokens":12000}</example>
 internal sealed record TokenSums(long InputTokens, long OutputTokens);
@@ -53,6 +63,7 @@ internal static class GetInsights
 {
     private const int Days = 30;
     private const int Questions = 20;
+    private const int Comments = 50;
 
     private const int Wordings = 2_000;
 
@@ -75,11 +86,12 @@ internal static class GetInsights
             since, CultureInfo.InvariantCulture, DateTimeStyles.AssumeUniversal | DateTimeStyles.AdjustToUniversal, out from))
             return Problem.Invalid("since", "must be a date or a time such as 2026-11-01 or 2026-11-01T09:30:00Z.");
 
-        var (counts, feedback, open) = await database.RetryAsync(
+        var (counts, feedback, comments, open) = await database.RetryAsync(
             async connection =>
             {
-                await using var results = await connection.QueryMultipleAsync(new(Sql, new { from, Wordings, ModelNames.SmallTalk }, cancellationToken: cancellationToken));
-                return (await results.ReadSingleAsync<CountsRow>(), await results.ReadSingleAsync<FeedbackCounts>(), (await results.ReadAsync<WordingRow>()).AsList());
+                await using var results = await connection.QueryMultipleAsync(new(Sql, new { from, Wordings, Comments, ModelNames.SmallTalk }, cancellationToken: cancellationToken));
+                return (await results.ReadSingleAsync<CountsRow>(), await results.ReadSingleAsync<FeedbackCounts>(),
+                    (await results.ReadAsync<FeedbackComment>()).AsList(), (await results.ReadAsync<WordingRow>()).AsList());
             },
             cancellationToken);
 
@@ -93,7 +105,7 @@ internal static class GetInsights
         return TypedResults.Ok(new InsightsResponse(
             from, new(counts.Total, counts.Completed, counts.Failed, counts.Total - counts.Completed - counts.Failed),
             new(Share(counts.Grounded), Share(counts.Partial), Share(counts.None)),
-            feedback, new(counts.InputTokens, counts.OutputTokens), questions));
+            feedback, new(counts.InputTokens, counts.OutputTokens), comments, questions));
     }
 
     private const string Sql =
@@ -117,6 +129,15 @@ internal static class GetInsights
         join messages as m on m.turn_id = t.id
         join message_feedback as f on f.message_id = m.id
         where t.created_at >= @from;
+
+        select f.rating, f.comment, q.content as question, f.updated_at as commented_at
+        from turns as t
+        join messages as m on m.turn_id = t.id
+        join message_feedback as f on f.message_id = m.id
+        join messages as q on q.turn_id = t.id and q.role = 'user'
+        where t.created_at >= @from and f.comment <> ''
+        order by f.updated_at desc, f.message_id
+        limit @Comments;
 
         select (array_agg(m.content order by t.created_at desc))[1] as question, count(*)::integer as count, max(t.created_at) as last_asked_at
         from turns as t

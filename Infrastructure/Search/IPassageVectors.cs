@@ -11,9 +11,14 @@ internal interface IPassageVectors
     /// <summary>The passages with these contents (<see cref="Passage.ContentKey"/>), wherever in the book they are.</summary>
     Task<IReadOnlyList<KnownPassage>> FindAsync(IReadOnlyCollection<Guid> contentKeys, bool withVectors, CancellationToken cancellationToken);
 
+    /// <summary>The documents that searches see, in no particular order.</summary>
+    Task<IReadOnlyList<HeldDocument>> ListAsync(CancellationToken cancellationToken);
+
     /// <summary>As <see cref="IPassageIndex.ReplaceAsync"/>, with the vectors of the passages by their content keys.</summary>
     Task ReplaceAsync(IndexedDocument document, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken);
 }
+
+internal sealed record HeldDocument(string Path, string Title, string Url, int Passages, DateTime IngestedAt);
 
 /// <param name="Path">The path of its document.</param>
 /// <param name="Vector">Null if it was not asked for, or there is none.</param>

@@ -10,7 +10,7 @@ using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Http.OpenApi;
 
-[AttributeUsage(AttributeTargets.Property)]
+[AttributeUsage(AttributeTargets.Property | AttributeTargets.Parameter)]
 internal sealed class ExampleAttribute(string text) : Attribute
 {
     public string Text { get; } = text;

@@ -86,6 +86,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex,
         return [.. found.Select(p => new KnownPassage(p.ContentKey, p.Path, Vector: null))];
     }
 
+    public async Task<IReadOnlyList<HeldDocument>> ListAsync(CancellationToken cancellationToken) => await QueryAsync<HeldDocument>(
+        "select path, title, url, passage_count as passages, updated_at as ingested_at from documents", new { }, cancellationToken);
+
     public async Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken)
     {
         var parameters = new { paths = paths.Select(StoredText.Clean).ToArray() };

@@ -51,6 +51,8 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
             var incomplete = new QdrantDocument(QdrantFields.Document, path, marker?.Generation ?? "", marker?.Revision ?? Guid.NewGuid(), "", TextAnalyzer.Version, Model)
             {
                 Outlined = marker?.Outlined,
+                Passages = marker?.Passages ?? 0,
+                IngestedAt = marker?.IngestedAt ?? default,
             };
             await written.UpsertAsync([Point(incomplete)], cancellationToken);
             foreach (var batch in fresh.Chunk(QdrantClient.MaxPoints))
@@ -62,6 +64,8 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
                 Generation = generation,
                 Revision = Guid.NewGuid(),
                 Outlined = new(path, StoredText.Clean(document.Title), StoredText.Clean(document.Url), document.Outline),
+                Passages = fresh.Count,
+                IngestedAt = TimeProvider.System.GetUtcNow().UtcDateTime,
             };
             await written.UpdateBatchAsync(
                 [
@@ -168,12 +172,20 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
             StringComparer.Ordinal);
     }
 
-    public async Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken) =>
+        [.. (await GetPublishedAsync(cancellationToken)).Select(d => d.Outlined).OfType<OutlinedDocument>()];
+
+    public async Task<IReadOnlyList<HeldDocument>> ListAsync(CancellationToken cancellationToken) =>
+    [
+        .. (await GetPublishedAsync(cancellationToken)).Select(d => new HeldDocument(d.Path, d.Outlined?.Title ?? "", d.Outlined?.Url ?? "", d.Passages, d.IngestedAt)),
+    ];
+
+    private async Task<IReadOnlyList<QdrantDocument>> GetPublishedAsync(CancellationToken cancellationToken)
     {
         try
         {
             var documents = await client.ScrollAsync<QdrantDocument>(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document)]), cancellationToken);
-            return [.. documents.Where(d => d.Payload!.Generation.Length > 0).Select(d => d.Payload!.Outlined).OfType<OutlinedDocument>()];
+            return [.. documents.Select(d => d.Payload!).Where(d => d.Generation.Length > 0)];
         }
         catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
         {

@@ -32,6 +32,8 @@ internal sealed class QdrantPassageIndex(
     public Task<IReadOnlyList<KnownPassage>> FindAsync(IReadOnlyCollection<Guid> contentKeys, bool withVectors, CancellationToken cancellationToken) =>
         documents.FindAsync(contentKeys, withVectors, cancellationToken);
 
+    public Task<IReadOnlyList<HeldDocument>> ListAsync(CancellationToken cancellationToken) => documents.ListAsync(cancellationToken);
+
     public Task RemoveAsync(IReadOnlyCollection<string> paths, CancellationToken cancellationToken) => documents.RemoveAsync(paths, cancellationToken);
 
     public Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken) => documents.GetAsync(cancellationToken);

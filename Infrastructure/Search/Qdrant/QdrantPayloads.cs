@@ -60,6 +60,12 @@ internal sealed record QdrantDocument(
     /// <summary>Belongs to <see cref="Generation"/>.</summary>
     public OutlinedDocument? Outlined { get; init; }
 
+    /// <summary>Of <see cref="Generation"/>.</summary>
+    public int Passages { get; init; }
+
+    /// <summary>When <see cref="Generation"/> was published.</summary>
+    public DateTime IngestedAt { get; init; }
+
     /// <summary>True if no passage of another version is left.</summary>
     [JsonIgnore]
     public bool IsComplete => ContentHash.Length > 0;

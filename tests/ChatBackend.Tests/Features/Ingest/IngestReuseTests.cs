@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
 using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
@@ -81,6 +82,32 @@ public sealed class IngestReuseTests : IAsyncLifetime
         var done = (await PostAsync(app, plan: false, next)).GetProperty("report");
         Assert.Equal(plan.GetProperty("passages_to_embed").GetInt32(), done.GetProperty("embedded").GetInt32());
         Assert.Equal(isQdrant ? 2 : 0, done.GetProperty("embedded").GetInt32());
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Authors_see_what_the_index_holds_and_remove_a_document(bool isQdrant)
+    {
+        await using var app = await StartAsync(isQdrant);
+        await IngestAsync(app, ("nodes.md", Nodes), ("arms.md", Arms), ("b.md", "# B\n\nA gecko climbs."));
+
+        var list = await (await app.Client.GetAsync("/ingest/documents?limit=2")).JsonAsync();
+        Assert.Equal((3, "b.md"), (list.GetProperty("total").GetInt32(), list.GetProperty("next").GetString()));
+        var arms = list.GetProperty("documents")[0];
+        Assert.Equal(("arms.md", "Arms", "/docs/arms", 2), (
+            arms.GetProperty("path").GetString(), arms.GetProperty("title").GetString(), arms.GetProperty("url").GetString(), arms.GetProperty("passages").GetInt32()));
+        Assert.InRange(DateTime.UtcNow - arms.GetProperty("ingested_at").GetDateTime(), TimeSpan.FromMinutes(-1), TimeSpan.FromMinutes(10));
+        var rest = await (await app.Client.GetAsync("/ingest/documents?after=b.md")).JsonAsync();
+        Assert.Equal(["nodes.md"], rest.GetProperty("documents").EnumerateArray().Select(d => d.GetProperty("path").GetString()!));
+
+        Assert.Equal(HttpStatusCode.NoContent, (await app.Client.DeleteAsync("/ingest/documents?path=b.md")).StatusCode);
+        Assert.Contains("\"passages\":[]", await app.Client.GetStringAsync("/search?q=gecko+climbs"));
+        await (await app.Client.DeleteAsync("/ingest/documents?path=b.md")).ProblemAsync(404, "document_not_found");
+        await (await app.Client.DeleteAsync("/ingest/documents")).ProblemAsync(400, "invalid_request");
+        await (await app.Client.GetAsync("/ingest/documents?limit=0")).ProblemAsync(400, "invalid_request");
+        await app.ExecuteAsync("update ingest_jobs set state = 'running', ended_at = null, lease_owner = id, lease_until = now() + interval '1 hour'");
+        await (await app.Client.DeleteAsync("/ingest/documents?path=arms.md")).ProblemAsync(409, "ingest_job_running");
     }
 
     private static string[] Names(JsonElement plan, string list) => [.. plan.GetProperty(list).EnumerateArray().Select(n => n.GetString()!)];

@@ -19,7 +19,7 @@ public sealed class GetInsightsTests
         await app.AnswerAsync(new { message = "thanks!" });
         app.Model.Fail(400);
         Assert.False((await app.AskAsync(new { message = "What is a topic?" })).IsSuccessStatusCode);
-        await app.Client.PutAsJsonAsync($"/chat/messages/{good.GetProperty("message_id")}/feedback", new { rating = "up" });
+        await app.Client.PutAsJsonAsync($"/chat/messages/{good.GetProperty("message_id")}/feedback", new { rating = "up", comment = "Clear." });
 
         var insights = await InsightsAsync(app, "");
 
@@ -27,6 +27,10 @@ public sealed class GetInsightsTests
         Assert.Equal("""{"up":1,"down":0}""", insights.GetProperty("feedback").GetRawText());
         Assert.Equal("""{"grounded":0.2,"partial":0,"none":0.8}""", insights.GetProperty("grounding").GetRawText());
         Assert.Equal("""{"input_tokens":55,"output_tokens":35}""", insights.GetProperty("usage").GetRawText());
+        var comment = Assert.Single(insights.GetProperty("comments").EnumerateArray());
+        Assert.Equal(
+            ("up", "Clear.", "How do two ROS 2 nodes talk to each other over topics?"),
+            (comment.GetProperty("rating").GetString(), comment.GetProperty("comment").GetString(), comment.GetProperty("question").GetString()));
         var open = insights.GetProperty("unanswered").EnumerateArray().ToArray();
         Assert.Equal([("Which wine goes with oysters?", 3), ("How does a walking robot keep its balance on ice?", 1)], open.Select(q => (q.GetProperty("question").GetString(), q.GetProperty("count").GetInt32())));
         Assert.Equal(JsonValueKind.Null, open[0].GetProperty("nearest").ValueKind);

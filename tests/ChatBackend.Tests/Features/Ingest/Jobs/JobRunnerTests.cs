@@ -228,6 +228,8 @@ internal sealed class WatchedVectors(IPassageVectors inner, Func<string, Task> b
 {
     public IEmbedder? Embedder => embedder;
 
+    public Task<IReadOnlyList<HeldDocument>> ListAsync(CancellationToken cancellationToken) => inner.ListAsync(cancellationToken);
+
     public async Task ReplaceAsync(IndexedDocument document, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken)
     {
         await beforeWrite(document.Path);
