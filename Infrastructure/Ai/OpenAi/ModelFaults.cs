@@ -37,7 +37,8 @@ internal static class ModelFaults
 
     /// <param name="dimensions">Set, or learnt from the model's first answer.</param>
     public static ModelException OtherDimensions(string model, int dimensions, int got) => new(
-        ModelFailure.Failed, $"{model} answered with {got} dimensions instead of {dimensions}: set OPENAI_EMBEDDING_DIMENSIONS to {got}, or leave it unset.") { IsSettings = true };
+        ModelFailure.Failed, $"{model} answered with {got} dimensions instead of {dimensions}: set OPENAI_EMBEDDING_DIMENSIONS to {got}, or leave it unset.")
+    { IsSettings = true };
 
     /// <summary>Classifies an exception of the SDK, except cancellations, which are the caller's.</summary>
     public static ModelException From(Exception exception, TimeProvider time) => exception switch
