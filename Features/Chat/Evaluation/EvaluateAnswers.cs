@@ -30,9 +30,7 @@ internal static class EvaluateAnswers
         var output = AnsiConsole.Console;
         try
         {
-            return Options.Parse(args) is { } options
-                ? await RunAsync(services, options, output, Console.Error, cancellationToken)
-                : throw new EvaluationException(Usage);
+            return await RunAsync(services, Options.Parse(args), output, Console.Error, cancellationToken);
         }
         catch (Exception e) when (Describe(e) is { } message && !cancellationToken.IsCancellationRequested)
         {
@@ -64,6 +62,11 @@ internal static class EvaluateAnswers
         foreach (var file in options.Unanswerable)
             sets.Add(await QuestionFile.ReadUnanswerableAsync(file, cancellationToken));
         sets = [.. sets.Select(s => s.Spread(options.AtMost))];
+        // A minimum that nothing measures would be met.
+        if ((options.Typos || options.MinRecall is not null) && !sets[0].IsAnswerable)
+            throw new EvaluationException("There is no answerable question, which --typos and --min-recall need.");
+        if (options.MinRefusal is not null && sets.All(s => s.IsAnswerable))
+            throw new EvaluationException("There is no question to refuse, which --min-refusal needs.");
         if (options.Typos)
             sets.Insert(1, Typos.In(sets[0]));
 
@@ -150,8 +153,8 @@ internal static class EvaluateAnswers
 
         public double? MinRefusal { get; private set; }
 
-        /// <summary>Null if the arguments are not as in <see cref="Usage"/>.</summary>
-        public static Options? Parse(IReadOnlyList<string> args)
+        /// <exception cref="EvaluationException">The arguments are not as in <see cref="Usage"/>.</exception>
+        public static Options Parse(IReadOnlyList<string> args)
         {
             var options = new Options();
             var rest = new Queue<string>(args);
@@ -184,11 +187,11 @@ internal static class EvaluateAnswers
                         options.Questions = arg;
                         break;
                     default:
-                        return null;
+                        throw new EvaluationException($"{(arg is ['-', ..] ? $"{arg} is not an option, or its value is missing or wrong." : $"{arg} is one file too many.")}\n{Usage}");
                 }
             }
 
-            return options.Questions is null == options.Beir is null ? null : options;
+            return options.Questions is null != options.Beir is null ? options : throw new EvaluationException(Usage);
         }
 
         private static double? Share(Queue<string> rest) =>

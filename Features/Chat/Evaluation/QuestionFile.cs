@@ -12,6 +12,12 @@ internal static class QuestionFile
 {
     private const string Refused = "-";
 
+    private static readonly JsonSerializerOptions Json = new(JsonSerializerOptions.Web)
+    {
+        RespectNullableAnnotations = true,
+        RespectRequiredConstructorParameters = true,
+    };
+
     /// <exception cref="EvaluationException">A line is not as described; the message names it.</exception>
     public static async Task<(QuestionSet Answerable, QuestionSet Refused)> ReadAsync(string file, CancellationToken cancellationToken)
     {
@@ -46,10 +52,14 @@ internal static class QuestionFile
         var questions = new List<AskedQuestion>();
         await foreach (var (number, line) in LinesAsync(file, cancellationToken))
         {
-            var text = file.EndsWith(".jsonl", StringComparison.Ordinal) ? Read<BeirRecord>(file, number, line).Text : line.Split('\t')[0].Trim();
-            if (text.Length > 0)
-                questions.Add(new($"line {number}", text, []));
+            if (string.IsNullOrWhiteSpace(line))
+                continue;
+            var text = file.EndsWith(".jsonl", StringComparison.Ordinal) ? Read<UnanswerableRecord>(file, number, line).Text : line.Split('\t')[0].Trim();
+            questions.Add(new($"line {number}", text, []));
         }
+
+        if (questions.Count == 0)
+            throw new EvaluationException($"{file} has no questions.");
 
         var folder = Path.GetFileName(Path.GetDirectoryName(Path.GetFullPath(file)));
         return new($"to refuse: {folder}/{Path.GetFileName(file)}", false, questions);
@@ -59,7 +69,7 @@ internal static class QuestionFile
     {
         try
         {
-            return JsonSerializer.Deserialize<T>(line, JsonSerializerOptions.Web) ?? throw new EvaluationException($"{file}, line {number}: it is null.");
+            return JsonSerializer.Deserialize<T>(line, Json) ?? throw new EvaluationException($"{file}, line {number}: it is null.");
         }
         catch (JsonException e)
         {
@@ -74,4 +84,6 @@ internal static class QuestionFile
         await foreach (var line in File.ReadLinesAsync(file, Encoding.UTF8, cancellationToken))
             yield return (++number, line);
     }
+
+    private sealed record UnanswerableRecord(string Text);
 }

@@ -92,7 +92,7 @@ internal sealed record Report(IReadOnlyList<SetResult> Sets, double[] Millisecon
             if (set.Set.IsAnswerable)
                 console.WriteLine($"    expected {string.Join(" or ", miss.Question.Places.Select(p => p.Text))}: {(miss.Rank is { } rank ? $"found at {rank}" : "not found")}, {(miss.IsAnswered ? "answered" : "refused")}");
             if (miss.Found.Count > 0)
-                console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    found {miss.Found[0].Url} ({miss.Found[0].Heading}), coverage {miss.Coverage:0.00}{(miss.Similarity is { } near ? $", similarity {near:0.00}" : "")}"));
+                console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"    found {miss.Found[0].Url} ({miss.Found[0].Heading}); best coverage {miss.Coverage:0.00}{(miss.Similarity is { } near ? $", best similarity {near:0.00}" : "")}"));
         }
     }
 

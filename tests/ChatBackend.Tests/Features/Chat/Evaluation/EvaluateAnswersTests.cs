@@ -40,6 +40,20 @@ public sealed class EvaluateAnswersTests(EvaluateAnswersTests.Book book) : IClas
     }
 
     [Fact]
+    public async Task A_minimum_that_no_question_measures_exits_with_1()
+    {
+        var answerable = book.Write("answerable.tsv", "What is a node?\t/docs/ros2/nodes-and-topics\n");
+        var refused = book.Write("refused.tsv", "What is the capital of France?\t-\n");
+
+        var refusal = await book.EvalAsync(answerable, "--min-refusal", "0.5");
+        var recall = await book.EvalAsync(refused, "--min-recall", "0.5");
+
+        Assert.Equal((1, 1), (refusal.Code, recall.Code));
+        Assert.Equal("There is no question to refuse, which --min-refusal needs.", refusal.Errors.Trim());
+        Assert.Equal("There is no answerable question, which --typos and --min-recall need.", recall.Errors.Trim());
+    }
+
+    [Fact]
     public async Task Json_is_all_that_standard_output_has()
     {
         var file = book.Write("json.tsv", "# comment\n\nHow do nodes talk to each other?\t02-ros2/01-nodes-and-topics.md#how-nodes-talk\nWhat is the capital of France?\t-\n");
@@ -73,7 +87,7 @@ public sealed class EvaluateAnswersTests(EvaluateAnswersTests.Book book) : IClas
     public async Task Wrong_arguments_print_the_usage_and_a_missing_file_its_name()
     {
         Assert.Contains("Usage:", (await book.EvalAsync()).Errors);
-        Assert.Contains("Usage:", (await book.EvalAsync(Questions, "--min-recall", "2")).Errors);
+        Assert.StartsWith("--min-recall is not an option, or its value is missing or wrong.\nUsage:", (await book.EvalAsync(Questions, "--min-recall", "2")).Errors.ReplaceLineEndings("\n"));
         Assert.Contains("Usage:", (await book.EvalAsync(Questions, "--beir", "folder")).Errors);
         Assert.Contains("none.tsv", (await book.EvalAsync("none.tsv")).Errors);
     }

@@ -34,6 +34,66 @@ public sealed class QuestionFileTests : IDisposable
         Assert.EndsWith(fault, thrown.Message);
     }
 
+    [Theory]
+    [InlineData(".jsonl", "{\"_id\":\"a\",\"text\":\"Who won?\"}\n\n{\"text\":\"Who lost?\"}\n")]
+    [InlineData(".txt", "Who won?\t-\n\nWho lost?\n")]
+    public async Task Questions_to_refuse_are_text_or_JSON(string extension, string text)
+    {
+        var set = await ReadUnanswerableAsync(extension, text);
+
+        Assert.False(set.IsAnswerable);
+        Assert.Equal([("line 1", "Who won?"), ("line 3", "Who lost?")], set.Questions.Select(q => (q.Id, q.Text)));
+    }
+
+    [Theory]
+    [InlineData(".jsonl", "{\"question\":\"Who won?\"}\n", ", line 1: ")]
+    [InlineData(".jsonl", "{\"text\":null}\n", ", line 1: ")]
+    [InlineData(".jsonl", "Who won?\n", ", line 1: ")]
+    [InlineData(".txt", "\n\n", " has no questions.")]
+    public async Task A_fault_in_questions_to_refuse_is_named(string extension, string text, string fault)
+    {
+        var thrown = await Assert.ThrowsAsync<EvaluationException>(() => ReadUnanswerableAsync(extension, text));
+
+        Assert.StartsWith($"{_file}{extension}{fault}", thrown.Message);
+    }
+
+    [Theory]
+    [InlineData("query-id\tcorpus-id\tscore\nq\td\t1\n")]
+    [InlineData("q\td\t1\n")]
+    public async Task Judgements_of_a_set_in_BEIRs_layout_may_have_a_header(string qrels)
+    {
+        var folder = Directory.CreateTempSubdirectory().FullName;
+        try
+        {
+            await WriteAsync("corpus.jsonl", """{"_id":"d","title":null,"text":"Whales sing."}""");
+            await WriteAsync("queries.jsonl", """{"_id":"q","text":"Who sings?"}""");
+            await WriteAsync("qrels.tsv", qrels);
+
+            var set = await BeirFolder.ReadAsync(folder, TestContext.Current.CancellationToken);
+
+            Assert.Equal("d", Assert.Single(Assert.Single(set.Questions.Questions).Places).Page);
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+
+        Task WriteAsync(string name, string text) => File.WriteAllTextAsync(Path.Combine(folder, name), text, TestContext.Current.CancellationToken);
+    }
+
+    private async Task<QuestionSet> ReadUnanswerableAsync(string extension, string text)
+    {
+        await File.WriteAllTextAsync(_file + extension, text, TestContext.Current.CancellationToken);
+        try
+        {
+            return await QuestionFile.ReadUnanswerableAsync(_file + extension, TestContext.Current.CancellationToken);
+        }
+        finally
+        {
+            File.Delete(_file + extension);
+        }
+    }
+
     private async Task<(QuestionSet Answerable, QuestionSet Refused)> ReadAsync(string text)
     {
         await File.WriteAllTextAsync(_file, text, TestContext.Current.CancellationToken);
