@@ -94,7 +94,8 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
         BookQuestion asked, Question question, SidebarItem chapter, SidebarItem[] chapters, CancellationToken cancellationToken)
     {
         var pages = chapter.Pages.Take(MostListed).ToArray();
-        var number = asked.Chapter > 0 ? asked.Chapter : chapters.Index().First(c => c.Item == chapter).Index + 1;
+        // The last one may be named so, and then need not be among the chapters.
+        var number = asked.Chapter >= 0 ? asked.Chapter : chapters.Length;
         if (pages is [var only])
             return await PageAsync(asked, question, only, asked.Answer.Chapter, cancellationToken, number, chapter.Label);
 
@@ -131,7 +132,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
         var passages = Fits(await index.GetFirstAsync([page.Path], MostPassagesOfPage, cancellationToken), answer.Passages);
         foreach (var section in passages.Index().GroupBy(p => p.Item.HeadingPath.ElementAtOrDefault(1)))
         {
-            // A section may begin with code or a table.
+            // A section may begin with code, a diagram or a table.
             if (section.Select(p => (p.Index, Sentence: Sentences(p.Item).FirstOrDefault())).FirstOrDefault(p => p.Sentence is not null) is not { Sentence: { } first } found)
                 continue;
             answer.Text.Append(CultureInfo.InvariantCulture, $"\n- {(section.Key is { } heading ? $"**{Plain(heading)}**: " : "")}{first} [{answer.Passages.Count + found.Index + 1}]");
@@ -185,8 +186,9 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
         return $"{char.ToUpperInvariant(text[0])}{text[1..]}";
     }
 
+    /// <summary>Without those that introduce a formula, a list or a diagram, which would be missing.</summary>
     private static IEnumerable<string> Sentences(Passage passage) =>
-        QuotableMarkdown.Split(passage.Text).Where(quote => quote.TableHead is null).Select(quote => quote.Text);
+        QuotableMarkdown.Split(passage.Text).Where(quote => quote.TableHead is null && !quote.Text.TrimEnd('*').EndsWith(':')).Select(quote => quote.Text);
 
     private static string Described(string label, params IEnumerable<string?> texts) =>
         string.Join(": ", new[] { $"**{Plain(label)}**", string.Join(' ', texts.OfType<string>().Select(Plain)) }.Where(part => part.Length > 0));

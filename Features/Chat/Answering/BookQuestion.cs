@@ -24,7 +24,7 @@ internal enum BookQuestionKind
 /// <summary>A question about the book itself. It is recognized by its whole wording, without a model: the phrases are in <c>book-questions.yaml</c>.</summary>
 /// <param name="Name">What the question names, folded: "chapter 2".</param>
 /// <param name="Chapter">The number that was asked for, -1 for the last; 0 for other kinds.</param>
-internal sealed record BookQuestion(BookQuestionKind Kind, int Chapter, string Name, BookQuestion.AnswerBlock Answer, string TheBook)
+internal sealed partial record BookQuestion(BookQuestionKind Kind, int Chapter, string Name, BookQuestion.AnswerBlock Answer, string TheBook)
 {
     private const int Longest = 200;
 
@@ -39,12 +39,16 @@ internal sealed record BookQuestion(BookQuestionKind Kind, int Chapter, string N
         if (question.SelectedText is not null || question.Message.Length > Longest)
             return null;
 
-        var message = SmallTalk.Fold(question.Message);
+        var message = SmallTalk.Fold(RomanNumeral().Replace(question.Message, numeral => $"{(numeral.Groups["five"].Success ? 5 : 0) + numeral.Groups["ones"].Length}"));
         if (site.BookTitle is { } title && SmallTalk.Fold(title) is var folded && folded.Count(c => c == ' ') >= TitleWords - 1)
             message = $" {message} ".Replace($" {folded} ", $" {Language.Title} ", StringComparison.Ordinal).Trim();
 
         return Languages.Value.Select(language => language.Match(message)).FirstOrDefault(match => match is not null);
     }
+
+    /// <summary>Folding drops repeated letters: chapter II would be chapter I.</summary>
+    [GeneratedRegex(@"\b(?<five>v)?(?<ones>i{2,3})\b", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex RomanNumeral();
 
     private static Language[] Read()
     {
@@ -79,7 +83,7 @@ internal sealed record BookQuestion(BookQuestionKind Kind, int Chapter, string N
             _block = block;
             _beside = [.. block.Beside.Select(SmallTalk.Fold).OrderByDescending(phrase => phrase.Length)];
             _numbers = block.Numbers.SelectMany(number => number.Value.Select(word => (Word: SmallTalk.Fold(word), number.Key)))
-                .DistinctBy(number => number.Word).ToDictionary(number => number.Word, number => number.Key);
+                .Distinct().ToDictionary(number => number.Word, number => number.Key);
             _names = [(BookQuestionKind.Chapter, AnyOf(block.Chapter)), (BookQuestionKind.Page, AnyOf(block.Page)), (BookQuestionKind.Book, AnyOf(block.Book))];
             (_about, _whole, _first) = ([.. block.About.Select(Shape), It], [.. block.Whole.Select(Shape)], [.. block.First.Select(Shape)]);
         }

@@ -1,5 +1,7 @@
 using System.Net.Http.Json;
 using System.Text.Json;
+using ChatBackend.Infrastructure.Search;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace ChatBackend.Tests.Features.Chat.Answering;
 
@@ -59,6 +61,15 @@ public sealed class BookOutlineTests(SampleBookApp book, ChatApp withModel) : IC
         Assert.StartsWith("Chapter 7 of *Physical AI and Humanoid Robotics* is *Safety*:", Text(answer), StringComparison.Ordinal);
         Assert.Contains("- **Falling safely**: Since a biped can always fall, falling is part of the design. [", Text(answer));
         Assert.Contains("/docs/safety/#falling-safely", Urls(answer));
+    }
+
+    [Fact]
+    public async Task A_section_that_begins_with_a_diagram_is_summed_up_by_its_first_sentence()
+    {
+        var answer = await AskAsync("Summarize chapter 1");
+
+        Assert.Contains("- **The parts of a humanoid**: A typical full-size humanoid weighs between 30 and 80 kg", Text(answer));
+        Assert.DoesNotContain(": [", Text(answer));
     }
 
     [Fact]
@@ -124,6 +135,21 @@ public sealed class BookOutlineTests(SampleBookApp book, ChatApp withModel) : IC
         Assert.Contains("an outline, in the order of the book, with the numbers of the passages>\nChapter 2 of this book is *ros2*:\n\n- **Services** [1]\n- **Topics** [2]\n", material);
         Assert.Contains("The question is about the book itself", material);
         Assert.Contains("passage [4] of the book>\nTopics › How nodes talk\n\nTwo ROS 2 nodes talk", material);
+    }
+
+    [Theory]
+    [InlineData("Summarize chapter 0", "Chapter 0: Preparation")]
+    [InlineData("What is the last chapter about?", "The last chapter: Farewell")]
+    public async Task A_page_that_is_named_as_in_the_question_need_not_be_at_that_place(string question, string title)
+    {
+        var index = withModel.Services.GetRequiredService<IPassageIndex>();
+        await index.ReplaceAsync(new("safety/named.md", title, "/docs/safety/named", title, [new(0, [], null, "Charge the battery.")]), TestContext.Current.CancellationToken);
+        withModel.Model.Answer("Charge the battery [2].");
+
+        var answer = await withModel.AnswerAsync(new { message = question });
+
+        Assert.Equal(["/docs/safety/named"], Urls(answer));
+        await index.RemoveAsync(["safety/named.md"], TestContext.Current.CancellationToken);
     }
 
     [Fact]
