@@ -8,7 +8,7 @@ using Npgsql;
 namespace ChatBackend.Infrastructure.Search.Postgres;
 
 /// <summary>The passage index in PostgreSQL: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009)
-/// over an inverted index in tables. Every operation takes one round trip.</summary>
+/// over an inverted index in tables. Every operation takes one round trip, except a search for a word that the book does not have.</summary>
 internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex, IPassageVectors
 {
     private const string NoModel = "";

@@ -114,14 +114,25 @@ internal sealed class QdrantPassageIndex(
         return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? PassageLanguage.Prefer(found, query), query.Limit);
     }
 
-    /// <summary>The terms of spellings that the best passages for any of them have.</summary>
+    /// <summary>The terms of spellings that a word's best passages have. Each word has a query of its own, because the passages with the rarest
+    /// spelling of one word would take the places of all others.</summary>
     private async Task<HashSet<string>> KnownAsync(IReadOnlyList<UnknownWord> words, CancellationToken cancellationToken)
     {
-        var terms = words.SelectMany(w => w.Spellings).Select(s => s.Term).Distinct().ToArray();
-        var query = new QdrantQuery { Query = Bm25Vector.OfQuery(terms.Select(t => new QueryTerm(t, 1))), Using = Sparse, Limit = MaxHolders, WithPayload = false, WithVector = [Sparse] };
-        var found = (await client.QueryBatchAsync<QdrantPassage>([query], cancellationToken))[0];
-        var known = found.SelectMany(r => r.Vector![Sparse].Indices).ToHashSet();
-        return [.. terms.Where(t => known.Contains(Bm25Vector.IndexOf(t)))];
+        var terms = words.Select(w => w.Spellings.Select(s => s.Term).Distinct().ToArray()).ToArray();
+        var found = await client.QueryBatchAsync<QdrantPassage>(
+            [
+                .. terms.Select(word => new QdrantQuery
+                {
+                    Query = Bm25Vector.OfQuery(word.Select(t => new QueryTerm(t, 1))),
+                    Using = Sparse,
+                    Limit = MaxHolders,
+                    WithPayload = false,
+                    WithVector = [Sparse],
+                }),
+            ],
+            cancellationToken);
+        var known = found.SelectMany(best => best).SelectMany(r => r.Vector![Sparse].Indices).ToHashSet();
+        return [.. terms.SelectMany(word => word).Where(t => known.Contains(Bm25Vector.IndexOf(t)))];
     }
 
     /// <summary>Before the first ingest there is no collection, so the result is empty.</summary>

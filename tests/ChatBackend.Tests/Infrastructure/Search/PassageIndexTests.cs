@@ -123,6 +123,22 @@ public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdra
     [Theory]
     [InlineData("postgres")]
     [InlineData("qdrant")]
+    public async Task Each_of_two_mistyped_words_is_read_as_a_word_of_the_book(string index)
+    {
+        // The rarer word fills the list of best passages.
+        await PutAsync(index, "typos/rare.md", [.. Enumerable.Range(0, 13).Select(i => $"numbat {i}a {i}b {i}c")]);
+        await PutAsync(index, "typos/frequent.md", [.. Enumerable.Range(0, 15).Select(i => $"wombat {i}d {i}e {i}f")]);
+
+        var found = await SearchAsync(index, new("numbta wombta", 40));
+
+        Assert.Contains(found, passage => passage.DocumentPath == "typos/rare.md");
+        Assert.Contains(found, passage => passage.DocumentPath == "typos/frequent.md");
+        await Of(index).RemoveAsync(["typos/rare.md", "typos/frequent.md"], None);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
     public async Task A_word_that_the_book_has_is_not_read_as_another(string index)
     {
         await PutAsync(index, "near/a.md", "the marten climbs");
