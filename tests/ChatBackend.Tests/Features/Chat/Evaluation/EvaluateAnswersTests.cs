@@ -15,7 +15,7 @@ public sealed class EvaluateAnswersTests(EvaluateAnswersTests.Book book) : IClas
     [Fact]
     public async Task The_sample_books_questions_are_found_and_refused_well_enough()
     {
-        // .ci/run has the same minima.
+        // This is how CI runs the file: .ci/run runs the tests.
         var run = await book.EvalAsync(Questions, "--min-recall", "0.8", "--min-refusal", "0.9");
 
         Assert.True(run.Code == 0, run.Output + run.Errors);
