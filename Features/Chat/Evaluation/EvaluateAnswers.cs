@@ -74,7 +74,7 @@ internal static class EvaluateAnswers
         var results = new List<SetResult>();
         foreach (var set in sets)
         {
-            await log.WriteLineAsync($"Asking {set.Questions.Count} questions ({set.Name})...");
+            await log.WriteLineAsync($"Asking the questions ({set.Name}: {set.Questions.Count})...");
             results.Add(await run.AskAsync(set, results.FirstOrDefault(), cancellationToken));
         }
 
@@ -186,6 +186,8 @@ internal static class EvaluateAnswers
                     case not ['-', ..] when options.Questions is null:
                         options.Questions = arg;
                         break;
+                    case "--help" or "-h":
+                        throw new EvaluationException(Usage);
                     default:
                         throw new EvaluationException($"{(arg is ['-', ..] ? $"{arg} is not an option, or its value is missing or wrong." : $"{arg} is one file too many.")}\n{Usage}");
                 }
