@@ -109,6 +109,8 @@ internal sealed class JsonDocuments(PipeReader body, bool isLines, JsonSerialize
                         Plan = Flag(reader, name);
                     else if (name == "site" && reader.TokenType is not JsonTokenType.Null)
                     {
+                        if (_count > 0)
+                            throw new UploadException("invalid_site", "site must stand before documents: they are stored as they arrive.");
                         var start = reader;
                         if (!reader.TrySkip())
                             return null;

@@ -50,7 +50,13 @@ internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pag
     {
         try
         {
-            return JsonSerializer.Deserialize<SiteManifest>(json, Json) ?? throw new DocumentException("The site's manifest is empty.");
+            var site = JsonSerializer.Deserialize<SiteManifest>(json, Json) ?? throw new DocumentException("The site's manifest is empty.");
+            // The serializer lets null into lists.
+            if (site.Pages.Any(page => page is null || page.Anchors.Contains(null!)))
+                throw new DocumentException("The site's manifest has a page or an anchor that is null.");
+            if (site.Pages.GroupBy(page => page.Route, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } same)
+                throw new DocumentException($"The site's manifest has two pages with the route {same.Key}.");
+            return site;
         }
         catch (JsonException exception)
         {
