@@ -80,7 +80,7 @@ internal static class IngestFolder
         foreach (var document in upload.Skipped)
             console.WriteLine($"  skipped: {document.Path}: {document.Reason}");
         // An empty folder is most likely the wrong folder.
-        if (upload.Count == files.Categories.Count)
+        if (upload.Pages == 0)
         {
             console.WriteLine(files.Pages.Count == 0 ? $"There are no .md or .mdx files in {arguments.Folder}." : $"The site publishes none of the pages in {arguments.Folder}.");
             return 1;

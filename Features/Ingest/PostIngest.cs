@@ -87,9 +87,9 @@ internal static class PostIngest
                 var number = 0;
                 await foreach (var document in documents.ReadAsync(cancellationToken))
                 {
-                    if (documents.Site is { } built && number++ == 0)
+                    if (number == 0 && documents.Site is { } built)
                         upload.Published = new(site.Value, [], built);
-                    if (await FaultAsync(validator, document, upload.Count, cancellationToken) is { } fault)
+                    if (await FaultAsync(validator, document, number++, cancellationToken) is { } fault)
                         return fault;
                     var path = UploadedDocument.NormalPath(document.Path!);
                     if (path.Split('/').Any(name => name.StartsWith('_')) && !CategoryFile.Is(path))
@@ -101,8 +101,13 @@ internal static class PostIngest
                 (prune, plan) = (prune || documents.Prune is true, plan || documents.Plan is true);
             }
 
-            if (upload.Count == 0)
+            if (upload is { Count: 0, Skipped: [] })
                 return Problem.Invalid("documents", "must not be empty.");
+            // A whole book without pages would empty the index; most likely the built site is another book's.
+            if (upload.Pages == 0 && (prune || upload.Count == 0))
+                throw new UploadException("no_documents", upload.Skipped is [var first, ..]
+                    ? $"No page of the upload is published. {UploadedDocument.Shown(first.Path)}: {first.Reason}"
+                    : "There is no page in the upload.");
             await upload.EnqueueAsync(prune, plan, cancellationToken);
             loop.Nudge();
             return TypedResults.Accepted($"/ingest/jobs/{upload.Id}", await jobs.FindAsync(upload.Id, cancellationToken));

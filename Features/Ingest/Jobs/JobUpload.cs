@@ -1,5 +1,6 @@
 using ChatBackend.Features.Ingest.Progress;
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Docusaurus.Site;
 using Dapper;
 using Npgsql;
@@ -39,6 +40,9 @@ internal sealed class JobUpload : IAsyncDisposable
 
     /// <summary>Documents so far.</summary>
     public int Count => _paths.Count;
+
+    /// <summary>Documents so far that are not <c>_category_</c> files.</summary>
+    public int Pages { get; private set; }
 
     /// <summary>What is not ingested, in the order of the upload.</summary>
     public IReadOnlyList<FailedDocument> Skipped => _skipped;
@@ -92,6 +96,7 @@ internal sealed class JobUpload : IAsyncDisposable
         }
 
         _paths.Add(document.Path);
+        Pages += CategoryFile.Is(document.Path) ? 0 : 1;
         if (_paths.Count > MaxDocuments)
             throw new UploadException("too_many_documents", $"The upload has more than {MaxDocuments:N0} documents.", StatusCodes.Status413PayloadTooLarge);
         _characters += document.Content.Length;

@@ -64,7 +64,8 @@ internal sealed class JobProgress(IngestReport before)
     {
         lock (_lock)
         {
-            if (_warnings.Count < IngestReport.MaxNamed)
+            // An earlier attempt may have cut the document and ended before it was ingested.
+            if (_warnings.Count < IngestReport.MaxNamed && !_warnings.Contains(new(path, text)))
                 _warnings.Add(new(path, text));
         }
     }

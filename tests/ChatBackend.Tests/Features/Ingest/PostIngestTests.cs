@@ -77,6 +77,18 @@ public sealed class PostIngestTests(ChatBackendApp app) : IClassFixture<ChatBack
     }
 
     [Fact]
+    public async Task A_whole_book_of_which_no_page_is_published_is_refused_and_removes_nothing()
+    {
+        const string OtherSite = """{"base_path":"/","pages":[{"path":"/docs/other","route":"docs/other","id":"other","anchors":[],"order":0}]}""";
+        var zip = Zip(("site.json", OtherSite), ("wrong/a.md", "The dunnart pounces."), ("wrong/_category_.json", "{}"));
+
+        var problem = await RefusedAsync(Content(zip, PostIngest.Zip), 400, "no_documents", "?prune=true");
+
+        Assert.Equal("No page of the upload is published. wrong/a.md: The built site does not have it.", problem.GetProperty("detail").GetString());
+        await RefusedAsync(JsonContent.Create(new { documents = new[] { new { path = "_part.md", content = "x" } } }), 400, "no_documents");
+    }
+
+    [Fact]
     public async Task A_folder_of_a_zip_can_be_named()
     {
         var zip = Zip(("book-main/README.md", "About the repository."), ("book-main/website/docs/named.md", "The bettong burrows."));
@@ -156,6 +168,11 @@ public sealed class PostIngestTests(ChatBackendApp app) : IClassFixture<ChatBack
     [InlineData("""{"documents":[{"path":"a.md","content":"x"}""", "malformed_json", null)]
     [InlineData("""{"documents":[{"path":"a.md","content":"x"}]}}""", "malformed_json", null)]
     [InlineData("", "malformed_json", null)]
+    [InlineData("""{"documents":[{"path":"_part.md","content":"x"},{"path":"b.md"}]}""", "invalid_request", "documents[1].content")]
+    [InlineData("""{"documents":[{"path":"a.md","content":"x"}],"site":{"base_path":"/","pages":[]}}""", "invalid_site", null)]
+    [InlineData("""{"site":{"base_path":"/","pages":[null]},"documents":[{"path":"a.md","content":"x"}]}""", "invalid_site", null)]
+    [InlineData("""{"site":{"base_path":"/","pages":[{"path":"/a","route":"a","id":"a","anchors":[null],"order":0}]},"documents":[]}""", "invalid_site", null)]
+    [InlineData("""{"site":{"base_path":"/","pages":[{"path":"/a","route":"a","id":"a","anchors":[],"order":0},{"path":"/a/","route":"a","id":"b","anchors":[],"order":1}]},"documents":[]}""", "invalid_site", null)]
     public async Task Json_that_is_wrong_is_refused_and_the_field_named(string body, string code, string? field)
     {
         var problem = await RefusedAsync(Content(Encoding.UTF8.GetBytes(body), PostIngest.Json), 400, code);
