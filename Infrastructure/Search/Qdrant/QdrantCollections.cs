@@ -103,12 +103,8 @@ internal sealed class QdrantCollections(QdrantClient client, QdrantSchema schema
     /// <summary>The names of the collections; the answering one is null before the first ingest.</summary>
     private async Task<(string? Answering, string Written)> LocateAsync(int? dimensions, CancellationToken cancellationToken)
     {
-        if (await client.GetAliasedAsync(cancellationToken) is not { } answering)
-        {
-            await schema.RequireNoPlainCollectionAsync(cancellationToken);
+        if (await schema.FindAliasedAsync(cancellationToken) is not { } answering)
             return (null, $"{client.Collection}-1");
-        }
-
         if (await client.In(answering).GetCollectionInfoAsync(cancellationToken) is not { } collection)
             return (null, answering);
         schema.Require(collection);

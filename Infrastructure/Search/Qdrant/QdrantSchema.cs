@@ -19,8 +19,7 @@ internal sealed class QdrantSchema(QdrantClient client, IEmbedder? embedder, Tim
         if (await client.GetCollectionInfoAsync(cancellationToken) is not { } collection)
             return "no book yet";
         Require(collection);
-        if (await client.GetAliasedAsync(cancellationToken) is null)
-            await RequireNoPlainCollectionAsync(cancellationToken);
+        await FindAliasedAsync(cancellationToken);
         return embedder is null || IsMadeFor(collection, embedder.KnownDimensions) ? "reachable" : throw Misfit(collection);
     }
 
@@ -66,16 +65,21 @@ internal sealed class QdrantSchema(QdrantClient client, IEmbedder? embedder, Tim
         }
     }
 
+    /// <summary>The name of the collection behind the alias; null before the first ingest.</summary>
     /// <exception cref="SearchException">There is a collection where the alias should be.</exception>
-    public async Task RequireNoPlainCollectionAsync(CancellationToken cancellationToken)
+    public async Task<string?> FindAliasedAsync(CancellationToken cancellationToken)
     {
-        if (await client.GetCollectionInfoAsync(cancellationToken) is { } collection)
-        {
-            Require(collection);
-            throw SearchException.Misconfigured(
-                "QDRANT_COLLECTION",
-                $"QDRANT_COLLECTION has to be free for an alias, but \"{client.Collection}\" is a collection: delete it or set another name, and ingest the book.");
-        }
+        if (await client.GetAliasedAsync(cancellationToken) is { } found)
+            return found;
+        if (await client.GetCollectionInfoAsync(cancellationToken) is not { } collection)
+            return null;
+        // Another process may have made the alias in the meantime.
+        if (await client.GetAliasedAsync(cancellationToken) is { } made)
+            return made;
+        Require(collection);
+        throw SearchException.Misconfigured(
+            "QDRANT_COLLECTION",
+            $"QDRANT_COLLECTION has to be free for an alias, but \"{client.Collection}\" is a collection: delete it or set another name, and ingest the book.");
     }
 
     /// <summary>True if the collection was made for this process' embedding model.</summary>
