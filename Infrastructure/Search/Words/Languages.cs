@@ -28,14 +28,21 @@ internal static class Languages
             return spoken.FirstOrDefault();
 
         var words = TextAnalyzer.Fold(text).Split(' ');
-        var (language, hits) = spoken.Select(l => (Language: l, Hits: words.Count(Stops[l].Contains))).MaxBy(l => l.Hits);
-        if (script == Script.Latin && words.Count(StopWords.Contain) is > 0 and var english && english >= hits)
+        var (language, hits) = spoken.Select(l => (Language: l, Hits: Hits(Stops[l].Contains))).MaxBy(l => l.Hits);
+        if (script == Script.Latin && Hits(StopWords.Contain) is > 0 and var english && english >= hits)
             return English;
         return hits > 0 ? language : null;
+
+        // A word of several languages tells little: "son" is French, Spanish and Turkish.
+        double Hits(Predicate<string> isStopWord) => words.Where(w => isStopWord(w)).Sum(w => 1.0 / (Stops.Values.Count(s => s.Contains(w)) + (StopWords.Contain(w) ? 1 : 0)));
     }
 
     /// <summary>Words of the language that say nothing about a topic, folded by <see cref="TextAnalyzer.Fold"/>. Empty for English and unknown languages.</summary>
     public static FrozenSet<string> StopWordsOf(string? language) => language is not null && Stops.TryGetValue(language, out var words) ? words : [];
+
+    /// <param name="language">Null if it is not known: a stop word of any language counts.</param>
+    public static bool IsStopWord(string word, string? language) =>
+        language is null ? Stops.Values.Any(s => s.Contains(word)) : StopWordsOf(language).Contains(word);
 
     private static FrozenDictionary<string, FrozenSet<string>> Read()
     {

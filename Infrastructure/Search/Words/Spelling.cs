@@ -50,11 +50,11 @@ internal static class Spelling
 
     private static IReadOnlyList<UnknownWord> Find(string question, Predicate<string> isUnknown, int most)
     {
-        var stops = Languages.StopWordsOf(Languages.Of(question));
+        var language = Languages.Of(question);
         var words = new HashSet<string>(StringComparer.Ordinal);
         TextAnalyzer.ReplaceWords(question, word =>
         {
-            if (word.Length >= ShortestWord && AlphabetOf.ContainsKey(word[0]) && isUnknown(TextAnalyzer.TermOf(word)) && !IsCommon(word) && !stops.Contains(word))
+            if (word.Length >= ShortestWord && AlphabetOf.ContainsKey(word[0]) && isUnknown(TextAnalyzer.TermOf(word)) && !IsCommon(word, language))
                 words.Add(word);
             return null;
         });
@@ -67,9 +67,10 @@ internal static class Spelling
     /// <param name="isKnown">Tells of a term whether the book has it.</param>
     public static SpelledQuestion? Correct(string question, IReadOnlyList<UnknownWord> words, Predicate<string> isKnown)
     {
+        var language = Languages.Of(question);
         var found = new Dictionary<string, (string Word, string Term)>(StringComparer.Ordinal);
         foreach (var word in words)
-            if (word.Spellings.Where(s => isKnown(s.Term)).Concat(word.Spellings.Where(s => IsCommon(s.Word))).FirstOrDefault() is { Word: not null } spelling)
+            if (word.Spellings.Where(s => isKnown(s.Term)).Concat(word.Spellings.Where(s => IsCommon(s.Word, language))).FirstOrDefault() is { Word: not null } spelling)
                 found[word.Word] = spelling;
         return found.Count == 0
             ? null
@@ -85,7 +86,8 @@ internal static class Spelling
     }
 
     /// <summary>Words that are no error although the book may not have them.</summary>
-    private static bool IsCommon(string word) => StopWords.Contain(word) || EverydayWords.Contain(TextAnalyzer.TermOf(word));
+    private static bool IsCommon(string word, string? language) =>
+        StopWords.Contain(word) || EverydayWords.Contain(TextAnalyzer.TermOf(word)) || Languages.IsStopWord(word, language);
 
     /// <summary>The first letter is seldom wrong, and most words that differ in it are other words.</summary>
     private static IEnumerable<string> Spellings(string word)

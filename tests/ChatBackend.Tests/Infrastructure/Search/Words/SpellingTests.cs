@@ -43,6 +43,8 @@ public sealed class SpellingTests
         Assert.Equal("robot which walks", Correct("robot whcih walks"));
         Assert.Equal("Please explain the robot", Correct("Please explian the robot"));
         Assert.Equal("Robot nedir ve nasıl", Correct("Robot nedir ve nasıl"));
+        Assert.Equal("Robot nedir", Correct("Robot nednr"));
+        Assert.Equal("الروبوت لماذا", Correct("الروبوت لملذا"));
     }
 
     [Fact]
