@@ -46,7 +46,7 @@ internal static partial class QuotableMarkdown
             switch (blocks[i])
             {
                 case ParagraphBlock paragraph:
-                    var sentences = Sentences(paragraph).Select((text, n) => new Quote(text, i, n == 0)).ToList();
+                    var sentences = Sentences(paragraph).Select((text, n) => new Quote(n == 0 && GoesOn(paragraph, text) ? $"… {text}" : text, i, n == 0)).ToList();
                     if (sentences.Count > 0)
                     {
                         if (next is FencedCodeBlock code && code.Lines.Count <= LongestCode)
@@ -133,6 +133,10 @@ internal static partial class QuotableMarkdown
         if (start < text.Length && text.ToString(start, text.Length - start).Trim() is { Length: > 0 } rest)
             yield return rest;
     }
+
+    /// <summary>Whether a formula block interrupts a sentence that goes on in this paragraph.</summary>
+    private static bool GoesOn(ParagraphBlock paragraph, string text) =>
+        paragraph.Parent!.IndexOf(paragraph) is > 0 and var place && paragraph.Parent[place - 1] is MathBlock && char.IsLower(text[0]);
 
     private static bool EndsSentence(StringBuilder text, List<bool> isWhole, int start, int i, out int end)
     {
