@@ -91,7 +91,8 @@ internal static class OfflineAnswerer
             source.Compare(coverage);
         var least = coverage.Weights.Count > MuchWords ? LeastCoverageOfMuch : LeastCoverage;
         var nearest = sources.Where(s => s.Nearness >= 0).MaxBy(s => s.Nearness);
-        if (nearest is null && !sources.Any(s => coverage.Of(s.Degrees) >= least))
+        // A word that all candidates have weighs little among them, but not in the book.
+        if (nearest is null && !sources.Any(s => Math.Max(s.Coverage, coverage.Of(s.Degrees)) >= least))
             return null;
 
         var words = Words(question);
@@ -157,9 +158,9 @@ internal static class OfflineAnswerer
         return chosen;
     }
 
-    /// <summary>The share of the question that a sentence has and what was said has not.</summary>
+    /// <summary>The share of the question that a sentence has and what was said has not. Everyday words, such as "difference", add nothing.</summary>
     private static double Added(Sentence sentence, Coverage coverage, double[] said) =>
-        coverage.Weights.Zip(sentence.Degrees, said).Sum(w => w.First * Math.Max(0, w.Second - w.Third)) / coverage.Weights.Sum();
+        coverage.Weights.Select((weight, i) => coverage.AreEveryday[i] ? 0 : weight * Math.Max(0, sentence.Degrees[i] - said[i])).Sum() / coverage.Weights.Sum();
 
     private static double[] Most(params double[][] degrees) => [.. degrees[0].Select((_, i) => degrees.Max(d => d[i]))];
 
@@ -273,7 +274,7 @@ internal static class OfflineAnswerer
 
         public Source(Passage passage, int rank)
         {
-            (Heading, Rank, Nearness, HoldsSelection) = (passage.Headings, rank, passage.Nearness, passage.HoldsSelection);
+            (Heading, Rank, Coverage, Nearness, HoldsSelection) = (passage.Headings, rank, passage.Coverage, passage.Nearness, passage.HoldsSelection);
             _headingTerms = TextAnalyzer.Analyze(Heading);
             Sentences = [.. QuotableMarkdown.Split(passage.Text).Select((quote, position) => new Sentence(this, quote, position))];
         }
@@ -281,6 +282,8 @@ internal static class OfflineAnswerer
         public string Heading { get; }
 
         public int Rank { get; }
+
+        public double Coverage { get; }
 
         public double? Nearness { get; }
 

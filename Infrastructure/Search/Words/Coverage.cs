@@ -41,6 +41,9 @@ internal sealed class Coverage
     /// <summary>The weight of each word that counts.</summary>
     public IReadOnlyList<double> Weights => field ??= [.. _words.Select(w => w.Weight)];
 
+    /// <summary>Whether each word that counts is an everyday word.</summary>
+    public IReadOnlyList<bool> AreEveryday => field ??= [.. _words.Select(w => !w.Word.IsRun && EverydayWords.Contain(w.Word.Terms[0]))];
+
     /// <summary>The coverage where these texts are the whole book.</summary>
     public static Coverage Among(string question, IReadOnlyList<AnalyzedText> texts) => new(
         new(question), texts,

@@ -130,6 +130,8 @@ public sealed class OfflineAnswererTests
     [InlineData("The U.S. Army has a Ph.D. Student of Mr. Asimov. It is so", "The U.S. Army has a Ph.D. Student of Mr. Asimov.|It is so")]
     [InlineData(":::note\nMind *this*[^1] and ![image](a.png)that.\n:::", "Mind this and that.")]
     [InlineData("# Heading\n\n$$\nx = 1. Y\n$$\n\n> Quoted. Twice.", "Quoted.|Twice.")]
+    [InlineData("It falls. With the mass $m$,\n\n$$\nF = ma\n$$\n\nso it is faster. It stops.", "It falls.|With the mass $m$,|… so it is faster.|It stops.")]
+    [InlineData("It falls.\n\n$$\nF = ma\n$$\n\nThen it stops.", "It falls.|Then it stops.")]
     [InlineData("", "")]
     public void Sentences_end_where_a_reader_would_say_so(string markdown, string sentences) =>
         Assert.Equal(sentences, string.Join('|', QuotableMarkdown.Split(markdown).Select(q => q.Text)));
@@ -174,6 +176,23 @@ public sealed class OfflineAnswererTests
         Assert.DoesNotContain("[2]", Answer("What has a gripper with three fingers?", book), StringComparison.Ordinal);
         Assert.Contains("Fingers close around the cup. [3]", Answer("Which fingers of the gripper close around a cup?", book), StringComparison.Ordinal);
     }
+
+    [Fact]
+    public void What_all_passages_are_about_is_answered_although_it_tells_them_apart_no_more()
+    {
+        Passage[] book = [.. Enumerable.Range(0, 6).Select(i => Quotable("Admiral", $"Piri Reis sailed in year {i}."))];
+
+        Assert.Null(Answer("What was the true childhood nickname of Piri Reis?", book));
+        Assert.NotNull(Answer("What was the true childhood nickname of Piri Reis?", [.. book.Select(p => p with { Coverage = 0.5 })]));
+    }
+
+    [Fact]
+    public void Another_passage_is_not_quoted_for_an_everyday_word() => Assert.DoesNotContain(
+        "[2]",
+        Answer(
+            "What is the difference between a topic and a service?",
+            [Quotable("Choice", "If nobody waits, it is a topic. If the caller waits, it is a service."), Quotable("Domains", "Topics with different ids do not see one another.")]),
+        StringComparison.Ordinal);
 
     [Fact]
     public void The_line_above_a_quotation_is_the_callers() => Assert.StartsWith(
