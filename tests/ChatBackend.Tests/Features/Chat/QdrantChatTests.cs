@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Json;
-using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Features.Ingest.Progress;
 using ChatBackend.Infrastructure.Search.Meaning;
 using ChatBackend.Infrastructure.Search.Qdrant;

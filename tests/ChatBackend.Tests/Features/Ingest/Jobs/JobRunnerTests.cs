@@ -245,8 +245,6 @@ internal sealed class ScriptedEmbedder(Func<IReadOnlyList<string>, object?> befo
 {
     public string Model => "scripted";
 
-    public int Dimensions => 1;
-
     public ConcurrentQueue<string> Embedded { get; } = new();
 
     public ConcurrentQueue<int> Sizes { get; } = new();
