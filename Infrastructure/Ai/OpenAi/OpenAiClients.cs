@@ -13,6 +13,9 @@ internal sealed class OpenAiClients : IDisposable
     /// <summary>The most bytes of one number of an embedding, indented.</summary>
     private const int NumberBytes = 40;
 
+    /// <summary>The dimensions that an answer may have where the setting does not say: 20 MiB for the largest batch.</summary>
+    private const int MostDimensions = 4096;
+
     private readonly HttpClient _http;
     private readonly OpenAIClient _client;
 
@@ -27,7 +30,7 @@ internal sealed class OpenAiClients : IDisposable
             // By default a cancelled response is read, generated and billed for 2 s more.
             ResponseDrainTimeout = TimeSpan.FromMilliseconds(100),
         };
-        var embeddingBytes = (options.Value.EmbeddingDimensions ?? AiOptions.MaxEmbeddingDimensions) * OpenAiEmbedder.MostTexts * NumberBytes;
+        var embeddingBytes = (options.Value.EmbeddingDimensions ?? MostDimensions) * OpenAiEmbedder.MostTexts * NumberBytes;
         _http = new(new BoundedAnswers(connections, embeddingBytes)) { Timeout = Timeout.InfiniteTimeSpan };
 
         // Local servers need no key, but the SDK does.
