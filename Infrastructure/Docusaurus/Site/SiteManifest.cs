@@ -42,7 +42,11 @@ internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pag
         if (found.Count == 0)
             throw new DocumentException($"There is no page of Docusaurus in {build}. It is the folder that `docusaurus build` writes.");
 
-        return new(found[0].BasePath, InSidebarOrder(found));
+        var basePath = found.GroupBy(page => page.BasePath ?? "/", StringComparer.Ordinal).MaxBy(pages => pages.Count())!.Key;
+        var slash = found.Exists(page => page.BasePath == basePath && page.Page is { Route.Length: > 0 } own && own.Path.EndsWith('/')) ? "/" : "";
+        found = [.. found.Select(page => page.BasePath == basePath ? page : page with { Page = page.Page with { Path = $"{basePath}{page.Page.Route}{slash}" } })];
+
+        return new(basePath, InSidebarOrder(found, basePath));
     }
 
     /// <exception cref="DocumentException">The file is not a manifest.</exception>
@@ -54,6 +58,8 @@ internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pag
             // The serializer lets null into lists.
             if (site.Pages.Any(page => page is null || page.Anchors.Contains(null!)))
                 throw new DocumentException("The site's manifest has a page or an anchor that is null.");
+            if (site.Pages.FirstOrDefault(page => !page.Path.StartsWith(site.BasePath, StringComparison.Ordinal)) is { } outside)
+                throw new DocumentException($"The site's manifest has the page {outside.Path}, which is not below {site.BasePath}.");
             if (site.Pages.GroupBy(page => page.Route, StringComparer.Ordinal).FirstOrDefault(same => same.Count() > 1) is { } same)
                 throw new DocumentException($"The site's manifest has two pages with the route {same.Key}.");
             return site;
@@ -67,16 +73,16 @@ internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pag
     public string ToJson() => JsonSerializer.Serialize(this, Json);
 
     // Collapsed categories of the sidebar are not in the HTML, but each page links to the next.
-    private static IReadOnlyList<SitePage> InSidebarOrder(List<BuiltPage> pages)
+    private static IReadOnlyList<SitePage> InSidebarOrder(List<BuiltPage> pages, string basePath)
     {
         var byRoute = pages.ToDictionary(page => page.Page.Route, StringComparer.Ordinal);
-        var followers = pages.Select(page => page.NextRoute).OfType<string>().ToHashSet(StringComparer.Ordinal);
+        var followers = pages.Select(page => page.NextRoute(basePath)).OfType<string>().ToHashSet(StringComparer.Ordinal);
         var ordered = new List<SitePage>();
         var placed = new HashSet<string>(StringComparer.Ordinal);
 
-        foreach (var first in pages.Where(page => page.NextRoute is not null && !followers.Contains(page.Page.Route)))
+        foreach (var first in pages.Where(page => page.Next is not null && !followers.Contains(page.Page.Route)))
         {
-            for (BuiltPage? page = first; page is not null && placed.Add(page.Page.Route); page = byRoute.GetValueOrDefault(page.NextRoute ?? ""))
+            for (BuiltPage? page = first; page is not null && placed.Add(page.Page.Route); page = byRoute.GetValueOrDefault(page.NextRoute(basePath) ?? ""))
                 ordered.Add(page.Page);
         }
 
@@ -85,7 +91,9 @@ internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pag
         return [.. ordered.Select((page, order) => page with { Order = order })];
     }
 
-    private sealed record BuiltPage(SitePage Page, string BasePath, string? NextRoute)
+    /// <param name="BasePath">Null if the page names another page as its canonical one.</param>
+    /// <param name="Next">The link to the page after it.</param>
+    private sealed record BuiltPage(SitePage Page, string? BasePath, string? Next)
     {
         public static BuiltPage? Read(string file, IHtmlDocument document)
         {
@@ -96,20 +104,22 @@ internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pag
             var route = file.EndsWith("index.html", StringComparison.Ordinal) && (file.Length == 10 || file[^11] == '/') ? file[..^10].TrimEnd('/') : file[..^5];
             var canonical = document.QuerySelector("link[rel=canonical]")?.GetAttribute("href");
             var path = Uri.TryCreate(canonical, UriKind.Absolute, out var address) ? Uri.UnescapeDataString(address.AbsolutePath) : $"/{route}";
-            var basePath = path.TrimEnd('/').EndsWith($"/{route}", StringComparison.Ordinal) ? path.TrimEnd('/')[..^route.Length] : "/";
-            if (!basePath.EndsWith('/'))
-                basePath += '/';
+            var trimmed = path.TrimEnd('/');
+            var basePath = route.Length == 0 ? $"{trimmed}/" : trimmed.EndsWith($"/{route}", StringComparison.Ordinal) ? trimmed[..^route.Length] : null;
 
             var next = document.QuerySelector("a.pagination-nav__link--next")?.GetAttribute("href");
             var id = document.DocumentElement.ClassList.FirstOrDefault(name => name.StartsWith(SitePage.IdClass, StringComparison.Ordinal))?[SitePage.IdClass.Length..];
             string[] anchors = [.. document.QuerySelectorAll("h1[id], h2[id], h3[id], h4[id], h5[id], h6[id]").Select(heading => heading.Id!).Distinct(StringComparer.Ordinal)];
 
-            return new(new(path, route, id, anchors, Order: 0), basePath, next is null ? null : RouteOf(next, basePath));
+            return new(new(path, route, id, anchors, Order: 0), basePath, next);
         }
 
-        private static string RouteOf(string href, string basePath)
+        public string? NextRoute(string basePath)
         {
-            var path = Uri.UnescapeDataString(href).Trim('/');
+            if (Next is null)
+                return null;
+
+            var path = Uri.UnescapeDataString(Next).Trim('/');
             var prefix = basePath.Trim('/');
 
             return prefix.Length > 0 && path.StartsWith($"{prefix}/", StringComparison.Ordinal) ? path[(prefix.Length + 1)..] : path;

@@ -57,6 +57,7 @@ public sealed class PublishedPagesTests
     [InlineData("null")]
     [InlineData("{}")]
     [InlineData("{\"base_path\":\"/\",\"pages\":[{}]}")]
+    [InlineData("{\"base_path\":\"/base/\",\"pages\":[{\"path\":\"/a\",\"route\":\"a\",\"id\":\"a\",\"anchors\":[],\"order\":0}]}")]
     public void What_is_no_manifest_is_refused(string json) =>
         Assert.Contains("manifest", Assert.Throws<DocumentException>(() => SiteManifest.Parse(json)).Message);
 }
