@@ -211,6 +211,9 @@ internal static partial class TextAnalyzer
         {
             var end = 0;
             var option = text.Contains('-') ? CommandOption().Match(text) : Match.Empty;
+            // "-ROS 2 nodes" was pasted from a list; it is no option.
+            if (isQuestion && option is { Success: true, Index: 0, Length: > 2 } && text[1] != '-')
+                option = option.NextMatch();
             foreach (var segment in WordSegmenter.Segments(text))
             {
                 for (; option.Success && option.Index < segment.Start; option = option.NextMatch())

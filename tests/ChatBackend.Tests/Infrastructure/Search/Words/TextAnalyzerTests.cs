@@ -72,6 +72,8 @@ public sealed class TextAnalyzerTests
     [InlineData("What does `-x` do?", "-x")]
     [InlineData("ros2 bag record (-a)", "ros2 ros 2 bag record -a")]
     [InlineData("--lora-rank=32", "--lora-rank 32")]
+    [InlineData("-x", "-x")]
+    [InlineData("-ROS nodes with -rf", "ros node -rf")]
     public void A_question_about_a_command_line_option_is_about_no_words_of_it(string question, string terms) =>
         Assert.Equal(terms.Split(' '), TextAnalyzer.AnalyzeQuery(question).Frequencies.Keys);
 
