@@ -97,7 +97,8 @@ internal static class OfflineAnswerer
 
         var words = Words(question);
         var kind = new Kind(
-            IsDefinition: words.Length > 1 && words[0].Equals("what", StringComparison.OrdinalIgnoreCase) && Defines.Contains(words[1]),
+            // "URDF nedir?" has no other word that says something.
+            IsDefinition: coverage.Weights.Count == 1 || (words.Length > 1 && words[0].Equals("what", StringComparison.OrdinalIgnoreCase) && Defines.Contains(words[1])),
             AsksForCode: words.Any(AsksForCode.Contains));
         var chosen = Choose(sources, coverage, kind);
         // A question in another language, or in quite other words, shares no word with the passage that is near to it.
@@ -184,9 +185,9 @@ internal static class OfflineAnswerer
         var heading = coverage.Weights.Zip(sentence.Source.HeadingDegrees, (weight, degree) => weight * degree).Sum();
         var opening = sentence.Quote is { IsFirst: true, Block: 0 } ? 1.25 : 1;
         var defining = kind.IsDefinition && IsDefinition(sentence, coverage) ? 1.5 : 1;
-        // A long sentence is less to the point, and a question answers nothing.
+        // A long sentence is less to the point, and a question or the end of a sentence answers nothing.
         var length = 1 / (1 + (0.15 * Math.Log(1 + (sentence.Terms.Frequencies.Count / 12.0))));
-        var form = sentence.Quote.TableHead is not null ? 0.8 : sentence.Quote.Text.EndsWith('?') ? 0.4 : 1;
+        var form = sentence.Quote.TableHead is not null ? 0.8 : sentence.Quote.Text.EndsWith('?') || sentence.Quote.GoesOn ? 0.4 : 1;
 
         var coding = kind.AsksForCode && sentence.Quote.Code is not null ? 1.5 : 1;
 
@@ -197,13 +198,14 @@ internal static class OfflineAnswerer
     private static bool IsDefinition(Sentence sentence, Coverage coverage)
     {
         var words = Words(sentence.Quote.Text);
-        return Array.FindIndex(words, Defines.Contains) is > 0 and < 6 and var verb
+        return Array.FindIndex(words, Defines.Contains) is > 0 and < 8 and var verb
             && coverage.Degrees(TextAnalyzer.Analyze(string.Join(' ', words[..verb]))).Any(degree => degree > 0);
     }
 
     private static Sentence? Before(Sentence sentence)
     {
-        if (sentence.Quote.IsFirst || sentence.Quote.TableHead is not null || Words(sentence.Quote.Text) is not [var first, ..] || !RefersBack.Contains(first))
+        if (!sentence.Quote.GoesOn
+            && (sentence.Quote.IsFirst || sentence.Quote.TableHead is not null || Words(sentence.Quote.Text) is not [var first, ..] || !RefersBack.Contains(first)))
             return null;
 
         return Array.Find(sentence.Source.Sentences, s => s.Position == sentence.Position - 1);

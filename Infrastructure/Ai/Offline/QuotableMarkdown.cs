@@ -16,6 +16,9 @@ internal sealed record Quote(string Text, int Block, bool IsFirst)
     /// <summary>The table's two head lines, shown above its rows.</summary>
     public string? TableHead { get; init; }
 
+    /// <summary>Whether it is the end of a sentence that a formula block interrupts; the text then begins with an ellipsis.</summary>
+    public bool GoesOn { get; init; }
+
     /// <summary>The code right after its block, as a fenced block.</summary>
     public string? Code { get; set; }
 
@@ -46,7 +49,7 @@ internal static partial class QuotableMarkdown
             switch (blocks[i])
             {
                 case ParagraphBlock paragraph:
-                    var sentences = Sentences(paragraph).Select((text, n) => new Quote(n == 0 && GoesOn(paragraph, text) ? $"… {text}" : text, i, n == 0)).ToList();
+                    var sentences = Sentences(paragraph).Select((text, n) => n == 0 && GoesOn(paragraph, text) ? new Quote($"… {text}", i, true) { GoesOn = true } : new(text, i, n == 0)).ToList();
                     if (sentences.Count > 0)
                     {
                         if (next is FencedCodeBlock code && code.Lines.Count <= LongestCode)

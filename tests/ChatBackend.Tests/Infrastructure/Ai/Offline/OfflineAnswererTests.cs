@@ -178,6 +178,20 @@ public sealed class OfflineAnswererTests
     }
 
     [Fact]
+    public void The_end_of_a_sentence_after_a_formula_is_quoted_with_its_beginning() => Assert.EndsWith(
+        "> With the mass $m$, … so heels move back. [1]",
+        Answer("Do the heels move back?", [Quotable("Balance", "It falls. With the mass $m$,\n\n$$\nF = ma\n$$\n\nso heels move back.")]), StringComparison.Ordinal);
+
+    [Theory]
+    [InlineData("What is URDF?")]
+    [InlineData("URDF nedir?")]
+    [InlineData("什么是 URDF？")]
+    public void A_question_with_one_word_that_says_something_asks_for_its_definition(string question) => Assert.StartsWith(
+        "From *Format*:\n\n> The Unified Robot Description Format, URDF, is the XML file in which a ROS robot describes itself. [1]",
+        Answer(question, [Quotable("Format", "Robots move.\n\nThe Unified Robot Description Format, URDF, is the XML file in which a ROS robot describes itself.\n\nAll import URDF.")]),
+        StringComparison.Ordinal);
+
+    [Fact]
     public void What_all_passages_are_about_is_answered_although_it_tells_them_apart_no_more()
     {
         Passage[] book = [.. Enumerable.Range(0, 6).Select(i => Quotable("Admiral", $"Piri Reis sailed in year {i}."))];
