@@ -34,6 +34,10 @@ internal static class IngestFolder
     public static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken)
     {
         var console = AnsiConsole.Console;
+        // In a pipe Spectre would fold lines at 80 columns.
+        if (!console.Profile.Out.IsTerminal)
+            console.Profile.Width = int.MaxValue;
+
         try
         {
             await MigrateAsync(services, console, cancellationToken);

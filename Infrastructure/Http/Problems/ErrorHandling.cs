@@ -11,6 +11,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
 {
     private const string TooLarge = "The body is larger than this endpoint takes.";
     private const string TooSlow = "The body did not arrive in time.";
+    private const string OtherType = "The endpoint does not take this content-type. Most take application/json; GET /openapi/v1.json says what each takes.";
 
     public async ValueTask<bool> TryHandleAsync(HttpContext context, Exception exception, CancellationToken cancellationToken)
     {
@@ -44,7 +45,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problem.Details(
             StatusCodes.Status413PayloadTooLarge, "body_too_large", TooLarge),
         { StatusCode: StatusCodes.Status415UnsupportedMediaType } => Problem.Details(
-            StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", "Send JSON with content-type: application/json."),
+            StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", OtherType),
         { StatusCode: StatusCodes.Status408RequestTimeout } => Problem.Details(
             StatusCodes.Status408RequestTimeout, "request_timeout", TooSlow),
         { InnerException: JsonException json } => DescribeJson(json),
@@ -110,7 +111,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         StatusCodes.Status405MethodNotAllowed => $"{context.Request.Path} does not take {context.Request.Method}; the Allow header says what it takes.",
         StatusCodes.Status408RequestTimeout => TooSlow,
         StatusCodes.Status413PayloadTooLarge => TooLarge,
-        StatusCodes.Status415UnsupportedMediaType => "Send JSON with content-type: application/json.",
+        StatusCodes.Status415UnsupportedMediaType => OtherType,
         _ => null,
     };
 }

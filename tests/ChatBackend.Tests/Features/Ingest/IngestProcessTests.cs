@@ -29,6 +29,16 @@ public sealed class IngestProcessTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_long_line_in_a_pipe_is_not_folded()
+    {
+        var folder = "/" + string.Join(' ', Enumerable.Repeat("nowhere", 30));
+        await using var ingest = Start(_database, "off", "ingest", folder);
+
+        Assert.Equal(1, await ingest.WaitForExitAsync());
+        Assert.Contains($"There is no folder {folder}.", ingest.Output);
+    }
+
+    [Fact]
     public async Task A_sample_book_that_the_database_refuses_stops_nothing()
     {
         await MigrateAsync();

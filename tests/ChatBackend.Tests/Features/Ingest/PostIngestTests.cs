@@ -186,7 +186,8 @@ public sealed class PostIngestTests(ChatBackendApp app) : IClassFixture<ChatBack
     public async Task A_body_that_is_too_large_or_of_another_type_is_refused()
     {
         await RefusedAsync(Content(new byte[PostIngest.MaxBytes + 1], PostIngest.Zip), 413, "body_too_large");
-        await RefusedAsync(Content("x"u8.ToArray(), "text/plain"), 415, "unsupported_media_type");
+        var type = await RefusedAsync(Content("x"u8.ToArray(), "text/plain"), 415, "unsupported_media_type");
+        Assert.Contains("Most take application/json; GET /openapi/v1.json", type.GetProperty("detail").GetString());
         await RefusedAsync(JsonContent.Create(new { documents = new[] { new { path = "a.md", content = "x" } } }), 400, "invalid_request", "?prune=yes");
     }
 
