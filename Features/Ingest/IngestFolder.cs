@@ -2,6 +2,7 @@ using System.Net.Sockets;
 using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Features.Ingest.Progress;
 using ChatBackend.Features.Ingest.Uploads;
+using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Docusaurus.Site;
@@ -29,6 +30,8 @@ internal static class IngestFolder
 
     /// <summary>How often a line is written where there is no terminal.</summary>
     private static readonly TimeSpan LinePause = TimeSpan.FromSeconds(5);
+
+    private const string PostgreSql = "PostgreSQL";
 
     /// <returns>The exit code: 1 when the folder is missing or has no pages, any page failed, or the database or the index is unavailable.</returns>
     public static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken)
@@ -106,22 +109,24 @@ internal static class IngestFolder
     private static async Task<IngestJobResponse> RunAsync(IServiceProvider services, Guid id, IAnsiConsole console, CancellationToken cancellationToken)
     {
         using var done = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        var running = RunQueueAsync(services, done.Token);
+        var patience = new Patience(services.GetRequiredService<IOptions<PatienceOptions>>().Value.Limit, TimeProvider.System, new(IngestReport.Empty));
+        var running = RunQueueAsync(services, patience, done.Token);
         try
         {
             var jobs = services.GetRequiredService<JobStatus>();
+            Task<IngestJobResponse?> FindAsync() => patience.RunAsync(PostgreSql, token => jobs.FindAsync(id, token), cancellationToken);
             return console.Profile.Capabilities.Interactive && console.Profile.Capabilities.Ansi
                 ? await console.Progress().HideCompleted(true).StartAsync(context =>
                 {
                     var task = context.AddTask("Reading");
-                    return FollowAsync(jobs, id, running, TimeSpan.Zero, job =>
+                    return FollowAsync(FindAsync, running, TimeSpan.Zero, job =>
                     {
                         task.MaxValue = Math.Max(1, job.Report.Documents);
                         task.Value = job.Report.Done;
                         task.Description = Markup.Escape(Line(job));
                     }, cancellationToken);
                 })
-                : await FollowAsync(jobs, id, running, LinePause, job => console.WriteLine(Line(job)), cancellationToken);
+                : await FollowAsync(FindAsync, running, LinePause, job => console.WriteLine(Line(job)), cancellationToken);
         }
         finally
         {
@@ -130,25 +135,29 @@ internal static class IngestFolder
         }
     }
 
-    private static async Task RunQueueAsync(IServiceProvider services, CancellationToken cancellationToken)
+    private static async Task RunQueueAsync(IServiceProvider services, Patience patience, CancellationToken cancellationToken)
     {
         var options = services.GetRequiredService<IOptions<IngestOptions>>().Value;
         var runner = services.GetRequiredService<JobRunner>();
         while (true)
         {
-            if (await runner.RunNextAsync(cancellationToken) is not Claim.Claimed)
+            if (await patience.RunAsync(PostgreSql, runner.RunNextAsync, cancellationToken) is not Claim.Claimed)
                 await Task.Delay(options.Beat, cancellationToken);
         }
     }
 
     /// <param name="running">Ends only by a failure.</param>
     private static async Task<IngestJobResponse> FollowAsync(
-        JobStatus jobs, Guid id, Task running, TimeSpan pause, Action<IngestJobResponse> show, CancellationToken cancellationToken)
+        Func<Task<IngestJobResponse?>> findAsync, Task running, TimeSpan pause, Action<IngestJobResponse> show, CancellationToken cancellationToken)
     {
         var (shownAt, shown) = (0L, "");
+        IngestJobResponse? last = null;
         while (true)
         {
-            var job = await jobs.FindAsync(id, cancellationToken) ?? throw new InvalidOperationException("The job was deleted.");
+            var finding = findAsync();
+            if (last is not null && await Task.WhenAny(finding, Task.Delay(LinePause, cancellationToken)) != finding)
+                show(last with { Report = last.Report with { WaitsFor = PostgreSql } });
+            var job = last = await finding ?? throw new InvalidOperationException("The job was deleted.");
             if (job.IsEnded)
                 return job;
             if (TimeProvider.System.GetElapsedTime(shownAt) >= pause && Line(job) != shown)

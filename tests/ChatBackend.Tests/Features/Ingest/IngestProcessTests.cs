@@ -1,5 +1,6 @@
 using System.Net;
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Tests.Infrastructure.Database;
 using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
 using Npgsql;
@@ -36,6 +37,31 @@ public sealed class IngestProcessTests : IAsyncLifetime
 
         Assert.Equal(1, await ingest.WaitForExitAsync());
         Assert.Contains($"There is no folder {folder}.", ingest.Output);
+    }
+
+    [Fact]
+    public async Task A_command_waits_until_the_database_is_available_again()
+    {
+        await MigrateAsync();
+        await using var relay = new DatabaseRelay(_database);
+        await using var locked = new NpgsqlConnection(_database);
+        await locked.OpenAsync(TestContext.Current.CancellationToken);
+        // The job has begun when it waits for this lock.
+        await using var transaction = await locked.BeginTransactionAsync(TestContext.Current.CancellationToken);
+        await locked.ExecuteAsync("lock table documents in access exclusive mode");
+        await using var ingest = Start(relay.ConnectionString, "off", "ingest", Path.Combine(Repository.Root, "sample-book"));
+        await Until.TrueAsync(
+            async () => await locked.ExecuteScalarAsync<bool>("select exists (select from pg_locks where not granted and relation = 'documents'::regclass)"),
+            "The job does not begin.", TimeSpan.FromSeconds(60));
+
+        relay.Refuse();
+        // More often than a statement is tried again by itself.
+        await Until.TrueAsync(() => relay.Refused >= 12, "The command does not try again.", TimeSpan.FromSeconds(60));
+        await transaction.RollbackAsync(TestContext.Current.CancellationToken);
+        relay.Allow();
+
+        Assert.Equal(0, await ingest.WaitForExitAsync());
+        Assert.Contains("0 failed", ingest.Output);
     }
 
     [Fact]
