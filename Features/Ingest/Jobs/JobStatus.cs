@@ -1,9 +1,9 @@
+using System.ComponentModel.DataAnnotations;
 using ChatBackend.Features.Ingest.Progress;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using Npgsql;
-using System.ComponentModel.DataAnnotations;
 
 namespace ChatBackend.Features.Ingest.Jobs;
 
