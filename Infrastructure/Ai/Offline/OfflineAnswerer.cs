@@ -184,7 +184,7 @@ internal static class OfflineAnswerer
 
         var heading = coverage.Weights.Zip(sentence.Source.HeadingDegrees, (weight, degree) => weight * degree).Sum();
         var opening = sentence.Quote is { IsFirst: true, Block: 0 } ? 1.25 : 1;
-        var defining = kind.IsDefinition && IsDefinition(sentence, coverage) ? 1.5 : 1;
+        var defining = kind.IsDefinition && IsDefinition(sentence, coverage) ? 2 : 1;
         // A long sentence is less to the point, and a question or the end of a sentence answers nothing.
         var length = 1 / (1 + (0.15 * Math.Log(1 + (sentence.Terms.Frequencies.Count / 12.0))));
         var form = sentence.Quote.TableHead is not null ? 0.8 : sentence.Quote.Text.EndsWith('?') || sentence.Quote.GoesOn ? 0.4 : 1;

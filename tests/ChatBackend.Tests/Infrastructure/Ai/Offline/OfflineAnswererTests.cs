@@ -182,6 +182,18 @@ public sealed class OfflineAnswererTests
         "> With the mass $m$, … so heels move back. [1]",
         Answer("Do the heels move back?", [Quotable("Balance", "It falls. With the mass $m$,\n\n$$\nF = ma\n$$\n\nso heels move back.")]), StringComparison.Ordinal);
 
+    [Fact]
+    public void The_definition_of_a_later_passage_is_quoted_before_a_mention_in_the_first() => Assert.StartsWith(
+        "From *URDF Format*:\n\n> The Unified Robot Description Format, URDF, is the XML file in which a ROS robot describes itself.",
+        Answer(
+            "What is URDF?",
+            [
+                Quotable("Limits of URDF", "Trees have no loops. All simulators import URDF."),
+                Quotable("Macros of URDF", "Robots have two legs. Plain URDF has no loops."),
+                Quotable("URDF Format", "Robots move.\n\nThe Unified Robot Description Format, URDF, is the XML file in which a ROS robot describes itself."),
+            ]),
+        StringComparison.Ordinal);
+
     [Theory]
     [InlineData("What is URDF?")]
     [InlineData("URDF nedir?")]
