@@ -40,8 +40,7 @@ internal sealed class ListAuditsRequestValidator : AbstractValidator<ListAuditsR
     {
         RuleFor(r => r.Page).Must(p => p is null || int.TryParse(p, out var n) && n >= 1)
             .WithMessage("page must be a whole number from 1.");
-        RuleFor(r => r.PageSize).Must(p => p is null || int.TryParse(p, out var n) && n is >= 1 and <= 50)
-            .WithMessage("page_size must be a whole number from 1 to 50.");
+        RuleFor(r => r.PageSize).WholeNumber("page_size", 1, 50);
         RuleFor(r => r.Status).Must(AuditStatusAttribute.Allows).WithMessage(AuditStatusAttribute.Message);
         RuleFor(r => r.Sort).Must(s => s is null or "created_at" or "-created_at" or "title" or "-title")
             .WithMessage("sort must be one of created_at, -created_at, title, -title.");

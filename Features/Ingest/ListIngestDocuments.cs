@@ -13,11 +13,13 @@ namespace ChatBackend.Features.Ingest;
 /// <summary>A number is bound as text, so that a problem can name it.</summary>
 internal sealed record ListIngestDocumentsRequest
 {
+    public const int MaxLimit = 1000;
+
     [FromQuery(Name = "after"), StringLength(UploadedDocument.MaxPathLength), Example("module-1/01-nodes.md")]
     [Description("The path of the last document that was received; the list continues behind it.")]
     public string? After { get; init; }
 
-    [FromQuery(Name = "limit"), Range(1, 1000), DefaultValue("100")]
+    [FromQuery(Name = "limit"), Range(1, MaxLimit), DefaultValue("100")]
     [Description("The most documents to return.")]
     public string? Limit { get; init; }
 }
@@ -27,7 +29,7 @@ internal sealed class ListIngestDocumentsRequestValidator : AbstractValidator<Li
     public ListIngestDocumentsRequestValidator()
     {
         RuleFor(r => r.After).Must(a => a is null or { Length: <= UploadedDocument.MaxPathLength }).WithMessage($"after must be {UploadedDocument.MaxPathLength} characters or fewer.");
-        RuleFor(r => r.Limit).Must(l => l is null || int.TryParse(l, out var n) && n is >= 1 and <= 1000).WithMessage("limit must be a whole number from 1 to 1000.");
+        RuleFor(r => r.Limit).WholeNumber("limit", 1, ListIngestDocumentsRequest.MaxLimit);
     }
 }
 

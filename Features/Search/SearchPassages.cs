@@ -54,11 +54,7 @@ internal sealed class SearchPassagesRequestValidator : AbstractValidator<SearchP
             .NotEmpty().WithMessage("q is required: what to look for.")
             .Must(q => q!.Trim().Length <= SearchPassagesRequest.MaxLength).WithMessage($"q may have at most {SearchPassagesRequest.MaxLength} characters.")
             .StorableText();
-        // Limit is text until here, so that text gets the same problem as a number that is too large.
-        RuleFor(r => r.Limit)
-            .Must(l => int.TryParse(l, out var limit) && limit is >= 1 and <= SearchPassagesRequest.MaxLimit)
-            .When(r => r.Limit is not null)
-            .WithMessage($"limit must be a whole number from 1 to {SearchPassagesRequest.MaxLimit}.");
+        RuleFor(r => r.Limit).WholeNumber("limit", 1, SearchPassagesRequest.MaxLimit);
     }
 }
 

@@ -37,6 +37,11 @@ internal static class ValidationFilter
         .Must(IsStorable)
         .WithMessage("must not hold U+0000 or half a surrogate pair.");
 
+    /// <summary>Accepts null and a whole number of this range. Numbers are bound as text, so that a problem can name them.</summary>
+    public static IRuleBuilderOptions<T, string?> WholeNumber<T>(this IRuleBuilder<T, string?> rule, string name, int least, int most) => rule
+        .Must(text => text is null || (int.TryParse(text, out var number) && number >= least && number <= most))
+        .WithMessage($"{name} must be a whole number from {least} to {most}.");
+
     /// <summary>The length in code points, so that an emoji is one character.</summary>
     public static int Length(string? text) => text?.EnumerateRunes().Count() ?? 0;
 
