@@ -14,7 +14,8 @@ internal static class BookFolder
     /// <summary>More than any page written by hand.</summary>
     public const long MaxBytes = 8 * 1024 * 1024;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+    /// <summary>Throws for bytes that are not UTF-8.</summary>
+    public static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     /// <remarks>
     /// Ignored, as in Docusaurus: names that begin with <c>_</c> (partials). Also ignored: hidden names,

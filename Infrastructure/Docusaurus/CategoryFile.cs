@@ -24,7 +24,7 @@ internal static class CategoryFile
     /// <exception cref="DocumentException">The file is not valid YAML (or JSON).</exception>
     public static IndexedDocument Read(string path, string content)
     {
-        var text = content.TrimStart('\uFEFF').ReplaceLineEndings("\n");
+        var text = FrontMatter.Normalize(content);
         var fields = Fields(text);
         var folder = path.Split('/') is [.., var name, _] ? name : "";
         var hash = SHA256.HashData(Encoding.UTF8.GetBytes(string.Join('\0', MarkdownChunker.Version, path, text)));

@@ -22,6 +22,9 @@ internal sealed record FrontMatter(string? Title, string? Id, string? Slug, bool
 
     private const int MaxDepth = 32;
 
+    /// <summary>A file's text without a byte order mark, and with line feeds only.</summary>
+    public static string Normalize(string content) => content.TrimStart('\uFEFF').ReplaceLineEndings("\n");
+
     /// <summary>Splits a page (line feeds only) into its front matter and its body.</summary>
     /// <exception cref="DocumentException">The front matter is not closed, or is not valid YAML.</exception>
     public static (FrontMatter FrontMatter, string Body) Split(string content)

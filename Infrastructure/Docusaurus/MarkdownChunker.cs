@@ -103,7 +103,7 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         if (content.Contains('\0'))
             throw new DocumentException("The document contains the character U+0000; it may not be a text file.");
 
-        var text = content.TrimStart('\uFEFF').ReplaceLineEndings("\n");
+        var text = FrontMatter.Normalize(content);
         var (frontMatter, body) = FrontMatter.Split(text);
         var address = url ?? DocusaurusPaths.Url(normalPath, frontMatter, site.Value);
 

@@ -25,13 +25,11 @@ internal sealed partial class MdxPartials
         if (!Import().IsMatch(content))
             return content;
 
-        var text = Normalize(content);
+        var text = FrontMatter.Normalize(content);
         var body = FrontMatter.Split(text).Body;
 
         return text[..^body.Length] + await new MdxPartials(read).ExpandAsync(path, body, depth: 0, cancellationToken);
     }
-
-    private static string Normalize(string content) => content.TrimStart('\uFEFF').ReplaceLineEndings("\n");
 
     private async Task<string> ExpandAsync(string path, string body, int depth, CancellationToken cancellationToken)
     {
@@ -71,7 +69,7 @@ internal sealed partial class MdxPartials
         if (await _read(file, cancellationToken) is not { } content)
             return null;
 
-        var body = FrontMatter.Split(Normalize(content)).Body;
+        var body = FrontMatter.Split(FrontMatter.Normalize(content)).Body;
 
         return _texts[file] = WithAnchors(MdxText.ToMarkdown(await ExpandAsync(file, body, depth, cancellationToken)));
     }

@@ -23,8 +23,6 @@ internal sealed class ZipDocuments : IAsyncDisposable
 
     private const int EnoughToTell = 1024 * 1024;
 
-    private static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
-
     private readonly FileStream _file;
     private readonly ZipArchive _archive;
     private readonly Dictionary<string, ZipArchiveEntry> _texts;
@@ -208,7 +206,7 @@ internal sealed class ZipDocuments : IAsyncDisposable
 
         try
         {
-            return StrictUtf8.GetString(bytes.GetBuffer(), 0, (int)bytes.Length);
+            return BookFolder.StrictUtf8.GetString(bytes.GetBuffer(), 0, (int)bytes.Length);
         }
         catch (DecoderFallbackException e)
         {

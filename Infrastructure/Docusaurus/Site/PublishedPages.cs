@@ -33,7 +33,7 @@ internal sealed class PublishedPages(SiteOptions options, IEnumerable<string> ex
         FrontMatter frontMatter;
         try
         {
-            frontMatter = FrontMatter.Split(content.TrimStart('\uFEFF').ReplaceLineEndings("\n")).FrontMatter;
+            frontMatter = FrontMatter.Split(FrontMatter.Normalize(content)).FrontMatter;
         }
         catch (DocumentException)
         {
