@@ -1,8 +1,7 @@
 using System.Globalization;
 using System.Text.RegularExpressions;
 using ChatBackend.Infrastructure.Docusaurus;
-using YamlDotNet.Serialization;
-using YamlDotNet.Serialization.NamingConventions;
+using ChatBackend.Infrastructure.Resources;
 
 namespace ChatBackend.Features.Chat.Answering;
 
@@ -31,7 +30,8 @@ internal sealed partial record BookQuestion(BookQuestionKind Kind, int Chapter, 
     /// <summary>A shorter title ("ROS 2") is a subject too: "What is ROS 2?" does not ask for the book.</summary>
     private const int TitleWords = 3;
 
-    private static readonly Lazy<Language[]> Languages = new(Read);
+    private static readonly Lazy<Language[]> Languages =
+        new(() => [.. EmbeddedYaml.Read<Dictionary<string, LanguageBlock>>("book-questions.yaml").Values.Select(block => new Language(block))]);
 
     /// <summary>Null for an ordinary question. A question about selected text is about that text.</summary>
     public static BookQuestion? Of(Question question, SiteOptions site)
@@ -49,16 +49,6 @@ internal sealed partial record BookQuestion(BookQuestionKind Kind, int Chapter, 
     /// <summary>Folding drops repeated letters: chapter II would be chapter I.</summary>
     [GeneratedRegex(@"\b(?<five>v)?(?<ones>i{2,3})\b", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex RomanNumeral();
-
-    private static Language[] Read()
-    {
-        using var file = new StreamReader(typeof(BookQuestion).Assembly.GetManifestResourceStream("book-questions.yaml")!);
-        return
-        [
-            .. new DeserializerBuilder().WithNamingConvention(UnderscoredNamingConvention.Instance).Build()
-                .Deserialize<Dictionary<string, LanguageBlock>>(file).Values.Select(block => new Language(block)),
-        ];
-    }
 
     private sealed class Language
     {

@@ -2,9 +2,8 @@ using System.Text;
 using System.Text.RegularExpressions;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Resources;
 using ChatBackend.Infrastructure.Search.Words;
-using YamlDotNet.Serialization;
-using YamlDotNet.Serialization.NamingConventions;
 
 namespace ChatBackend.Features.Chat.Answering;
 
@@ -16,7 +15,7 @@ internal static partial class SmallTalk
 
     private const int Longest = 200;
 
-    private static readonly Dictionary<string, LanguageBlock> Blocks = Read();
+    private static readonly Dictionary<string, LanguageBlock> Blocks = EmbeddedYaml.Read<Dictionary<string, LanguageBlock>>("small-talk.yaml");
 
     private static readonly Phrase[] Phrases = [.. PhrasesOf(Blocks)];
 
@@ -85,13 +84,6 @@ internal static partial class SmallTalk
     /// <summary>Lower case, without punctuation, accents and repeated letters.</summary>
     public static string Fold(string text) =>
         Repeated().Replace(Marks().Replace(TextAnalyzer.Fold(text).Normalize(NormalizationForm.FormD), ""), "${letter}");
-
-    private static Dictionary<string, LanguageBlock> Read()
-    {
-        using var file = new StreamReader(typeof(SmallTalk).Assembly.GetManifestResourceStream("small-talk.yaml")!);
-        return new DeserializerBuilder().WithNamingConvention(UnderscoredNamingConvention.Instance).Build()
-            .Deserialize<Dictionary<string, LanguageBlock>>(file);
-    }
 
     private static IEnumerable<Phrase> PhrasesOf(Dictionary<string, LanguageBlock> blocks) =>
         from block in blocks

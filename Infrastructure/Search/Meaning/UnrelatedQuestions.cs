@@ -1,4 +1,4 @@
-using YamlDotNet.Serialization;
+using ChatBackend.Infrastructure.Resources;
 
 namespace ChatBackend.Infrastructure.Search.Meaning;
 
@@ -11,7 +11,8 @@ internal static class UnrelatedQuestions
     /// <summary>Above this quantile a question is related. Of 40 questions it leaves out the nearest one, which a book may answer after all.</summary>
     private const double Quantile = 0.975;
 
-    private static readonly Dictionary<string, string[]> ByLanguage = Read();
+    private static readonly Dictionary<string, string[]> ByLanguage =
+        new(EmbeddedYaml.Read<Dictionary<string, string[]>>("unrelated-questions.yaml"), StringComparer.OrdinalIgnoreCase);
 
     /// <summary>The questions in a language, or in English if there are none.</summary>
     /// <param name="language">A BCP 47 tag, such as <c>es-MX</c>.</param>
@@ -31,11 +32,5 @@ internal static class UnrelatedQuestions
         var place = Quantile * (sorted.Length - 1);
         var (below, above) = ((int)Math.Floor(place), (int)Math.Ceiling(place));
         return sorted[below] + ((place - below) * (sorted[above] - sorted[below]));
-    }
-
-    private static Dictionary<string, string[]> Read()
-    {
-        using var file = new StreamReader(typeof(UnrelatedQuestions).Assembly.GetManifestResourceStream("unrelated-questions.yaml")!);
-        return new(new DeserializerBuilder().Build().Deserialize<Dictionary<string, string[]>>(file), StringComparer.OrdinalIgnoreCase);
     }
 }

@@ -116,8 +116,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex,
     {
         return await QueryAsync<Passage>(
             """
-            select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
-                0::float8 as score, 0::float8 as coverage, null::integer as holds
+            select p.id, d.path as document_path, p.position, d.title, p.heading_path, p.url, p.text
             from passages p join documents d on d.id = p.document_id
             where p.id = any(@ids)
             """,
@@ -135,8 +134,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex,
     {
         return await QueryAsync<Passage>(
             """
-            select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
-                0::float8 as score, 0::float8 as coverage, null::integer as holds
+            select p.id, d.path as document_path, p.position, d.title, p.heading_path, p.url, p.text
             from documents d join passages p on p.document_id = d.id
             where d.path = any(@paths) and p.position < @most
             order by d.path, p.position
@@ -150,7 +148,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex,
     {
         var selection = Selection.Of(query.SelectedText);
         var question = new SpelledQuestion(query.Text);
-        if (query.Limit <= 0 || (QueryTerms.Of(question).Length == 0 && selection is null))
+        if (query.Limit <= 0 || (question.Terms.Length == 0 && selection is null))
             return [];
 
         var (found, unknown) = await FindAsync(query, question, selection, cancellationToken);
@@ -164,7 +162,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex,
     private async Task<(IReadOnlyList<Passage> Found, HashSet<string> Unknown)> FindAsync(
         PassageQuery query, SpelledQuestion question, Selection? selection, CancellationToken cancellationToken)
     {
-        var terms = QueryTerms.Of(question);
+        var terms = question.Terms;
         var parameters = new
         {
             terms = terms.Select(t => t.Term).ToArray(),
@@ -252,9 +250,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex,
     private const string RankSql = Ranking +
         """
 
-        select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
+        select p.id, d.path as document_path, p.position, d.title, p.heading_path, p.url, p.text,
             b.score * case when d.id = (select id from page) then @pageLift else 1 end as score,
-            0::float8 as coverage, null::integer as holds, q.passage_count, q.rarities
+            q.passage_count, q.rarities
         from best b
         cross join statistics q
         join passages p on p.number = b.passage_number
@@ -297,9 +295,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex,
             union
             select p.number from holders h join passages p on p.document_id = h.document_id and p.position between h.position - 1 and h.position + 1
         )
-        select p.id, d.path as document_path, p.position, d.title, p.heading, p.heading_path, p.url, p.text,
+        select p.id, d.path as document_path, p.position, d.title, p.heading_path, p.url, p.text,
             coalesce(s.score, 0) * case when d.id = (select id from page) then @pageLift else 1 end as score,
-            0::float8 as coverage, h.holds, q.passage_count, q.rarities
+            h.holds, q.passage_count, q.rarities
         from chosen c
         cross join statistics q
         join passages p on p.number = c.number

@@ -40,9 +40,7 @@ internal sealed class QdrantPassageIndex(
 
     public async Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken)
     {
-        var all = await ReadAsync(
-            async token => [.. (await client.ScrollAsync<QdrantPassage>(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]), token)).Select(r => r.Payload!.ToPassage())],
-            cancellationToken);
+        var all = await ReadPassagesAsync(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]), cancellationToken);
         return [.. all.Select(p => (p.DocumentPath, p.Url)).Distinct()];
     }
 
@@ -56,9 +54,7 @@ internal sealed class QdrantPassageIndex(
     {
         if (ids.Count == 0)
             return [];
-        return await ReadAsync(
-            async token => [.. (await client.ScrollAsync<QdrantPassage>(new([QdrantFilter.IsAny(QdrantFields.PassageId, ids)]), token)).Select(r => r.Payload!.ToPassage())],
-            cancellationToken);
+        return await ReadPassagesAsync(new([QdrantFilter.IsAny(QdrantFields.PassageId, ids)]), cancellationToken);
     }
 
     public Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken) =>
@@ -74,7 +70,7 @@ internal sealed class QdrantPassageIndex(
             QdrantFilter.IsAny(QdrantFields.Path, paths.Select(StoredText.Clean)),
             QdrantFilter.IsAny(QdrantFields.Position, Enumerable.Range(0, most)),
         ]);
-        var found = await ReadAsync(async token => [.. (await client.ScrollAsync<QdrantPassage>(filter, token)).Select(r => r.Payload!.ToPassage())], cancellationToken);
+        var found = await ReadPassagesAsync(filter, cancellationToken);
         return [.. found.OrderBy(p => p.DocumentPath, StringComparer.Ordinal).ThenBy(p => p.Position)];
     }
 
@@ -82,7 +78,7 @@ internal sealed class QdrantPassageIndex(
     {
         var selection = Selection.Of(query.SelectedText);
         var question = new SpelledQuestion(query.Text);
-        if (query.Limit <= 0 || (QueryTerms.Of(question).Length == 0 && selection is null))
+        if (query.Limit <= 0 || (question.Terms.Length == 0 && selection is null))
             return [];
 
         var meaning = await EmbedAsync(query.Text, cancellationToken);
@@ -134,6 +130,9 @@ internal sealed class QdrantPassageIndex(
         var known = found.SelectMany(best => best).SelectMany(r => r.Vector![Sparse].Indices).ToHashSet();
         return [.. terms.SelectMany(word => word).Where(t => known.Contains(Bm25Vector.IndexOf(t)))];
     }
+
+    private Task<IReadOnlyList<Passage>> ReadPassagesAsync(QdrantFilter filter, CancellationToken cancellationToken) => ReadAsync(
+        async token => [.. (await client.ScrollAsync<QdrantPassage>(filter, token)).Select(r => r.Payload!.ToPassage())], cancellationToken);
 
     /// <summary>Before the first ingest there is no collection, so the result is empty.</summary>
     private async Task<IReadOnlyList<Passage>> ReadAsync(
@@ -318,7 +317,7 @@ internal sealed class QdrantPassageIndex(
         private Dictionary<string, double?> _rarities = [];
         private double _passageCount;
 
-        public QueryTerm[] Terms { get; } = QueryTerms.Of(Question);
+        public QueryTerm[] Terms => Question.Terms;
 
         /// <summary>The most passages of each list: by words and by meaning.</summary>
         public int ListLength => Meaning is null ? Candidates : Math.Max(Candidates, ScoreFusion.ListLength);

@@ -11,6 +11,9 @@ internal sealed record SpelledQuestion(string Text, IReadOnlySet<string> Correct
     {
     }
 
+    /// <summary>What an index looks up for it.</summary>
+    public QueryTerm[] Terms => field ??= QueryTerms.Of(this);
+
     public double Discount(string term) => Corrected.Contains(term) ? Spelling.Discount : 1;
 }
 

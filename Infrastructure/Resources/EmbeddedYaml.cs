@@ -1,0 +1,15 @@
+using YamlDotNet.Serialization;
+using YamlDotNet.Serialization.NamingConventions;
+
+namespace ChatBackend.Infrastructure.Resources;
+
+/// <summary>Reads the tables of phrases that are part of the assembly.</summary>
+internal static class EmbeddedYaml
+{
+    /// <param name="name">The file's name. Its keys are written with underscores.</param>
+    public static T Read<T>(string name)
+    {
+        using var file = new StreamReader(typeof(EmbeddedYaml).Assembly.GetManifestResourceStream(name)!);
+        return new DeserializerBuilder().WithNamingConvention(UnderscoredNamingConvention.Instance).Build().Deserialize<T>(file);
+    }
+}
