@@ -13,6 +13,7 @@ using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Health;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Limits;
 using ChatBackend.Infrastructure.Observability;
 using ChatBackend.Infrastructure.Search;
 
@@ -45,6 +46,7 @@ async Task<int> RunAsync()
     builder.AddHttpRules();
     builder.AddHealth();
     builder.AddAuth();
+    builder.AddLimits();
     builder.AddDatabase();
     builder.AddAi();
     builder.AddPassageIndex();
@@ -61,7 +63,6 @@ async Task<int> RunAsync()
     app.UseMiddleware<RequestLog>();
     app.UseHttpRules();
     app.UseDatabase();
-    app.UseRateLimiter();
     app.UseAuth();
 
     var routes = app.MapWithHead();

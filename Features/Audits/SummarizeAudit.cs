@@ -1,9 +1,9 @@
-using System.Threading.RateLimiting;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Http.Problems;
+using ChatBackend.Infrastructure.Limits;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -20,7 +20,7 @@ internal static class SummarizeAudit
         .MapPost("/summary", HandleAsync)
         .WithName(nameof(SummarizeAudit))
         .FailsWith(StatusCodes.Status409Conflict, "audit_changed")
-        .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited")
+        .FailsWhenLimited()
         .AnswersWithVersion();
 
     /// <summary>Have a model summarize an audit record</summary>
@@ -39,11 +39,10 @@ internal static class SummarizeAudit
     /// <response code="503">The model or the database is unavailable; nothing was written.</response>
     internal static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> HandleAsync(
         string id, NpgsqlDataSource db, [FromServices] IChatModel? model, IOptions<AiOptions> options, TimeProvider time,
-        [FromKeyedServices(RateLimits.Chat)] PartitionedRateLimiter<HttpContext> limit, HttpContext context, CancellationToken cancellationToken)
+        [FromKeyedServices(RateLimit.Chat)] RateLimit limit, HttpContext context, CancellationToken cancellationToken)
     {
-        using var permit = limit.AttemptAcquire(context);
-        if (!permit.IsAcquired)
-            return RateLimits.Refuse(permit);
+        if (limit.Take(context) is { } refusal)
+            return refusal;
 
         var summaries = await db.RetryAsync(
             connection => connection.ExecuteScalarAsync<int?>(new(

@@ -1,11 +1,11 @@
 using System.ComponentModel.DataAnnotations;
-using System.Threading.RateLimiting;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Http.Problems;
+using ChatBackend.Infrastructure.Limits;
 using ChatBackend.Infrastructure.Observability;
 using FluentValidation;
 using Microsoft.AspNetCore.Http.HttpResults;
@@ -65,7 +65,7 @@ internal static class PostChat
         .Validate<ChatRequest>()
         .FailsWith(StatusCodes.Status404NotFound, "session_not_found")
         .FailsWith(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused")
-        .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited");
+        .FailsWhenLimited();
 
     /// <summary>Ask the book a question.</summary>
     /// <remarks>
@@ -88,7 +88,7 @@ internal static class PostChat
         TurnRunner runner,
         TurnReader turns,
         IOptions<TurnOptions> options,
-        [FromKeyedServices(RateLimits.Chat)] PartitionedRateLimiter<HttpContext> limit,
+        [FromKeyedServices(RateLimit.Chat)] RateLimit limit,
         CancellationToken cancellationToken)
     {
         var sessionId = request.SessionId is null ? Guid.NewGuid() : Guid.Parse(request.SessionId);
@@ -106,9 +106,8 @@ internal static class PostChat
         }
 
         // The limit is for calls to the model. A retry whose turn is answered or running makes none.
-        using var lease = limit.AttemptAcquire(context);
-        if (!lease.IsAcquired && (key is null || !await OpenTurn.IsKnownAsync(database, key, cancellationToken)))
-            return RateLimits.Refuse(lease);
+        if (limit.Take(context) is { } refusal && (key is null || !await OpenTurn.IsKnownAsync(database, key, cancellationToken)))
+            return refusal;
 
         var question = new Question(request.Message.Trim(), NullIfBlank(request.SelectedText), NullIfBlank(request.PageUrl));
         // Not the request's token: once the question may be stored, the turn starts even if the client has disconnected.

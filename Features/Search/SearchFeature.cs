@@ -1,5 +1,6 @@
-using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Limits;
 using FluentValidation;
 
 namespace ChatBackend.Features.Search;
@@ -13,7 +14,7 @@ internal static class SearchFeature
 
     public static void MapSearch(this IEndpointRouteBuilder routes)
     {
-        var search = routes.MapFeature("/search", "Search").RequireRateLimit(RateLimits.Search);
+        var search = routes.MapFeature("/search", "Search").AcceptToken().RequireRateLimit(RateLimit.Search);
 
         search.MapSearchPassages();
     }

@@ -4,6 +4,7 @@ using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Limits;
 using ChatBackend.Infrastructure.Search.Qdrant;
 
 namespace ChatBackend.Infrastructure.Configuration;
@@ -45,8 +46,8 @@ internal static class SettingsTable
         new("INGEST_API_KEY", "the key for endpoints of the book's authors, such as insights", "development: open on loopback; else closed", NoProblem) { IsSecret = true },
         new("INGEST_EXCLUDE", "patterns of pages that are not ingested, comma-separated, as in Docusaurus' exclude", "none", NoProblem),
         Number<PatienceOptions>("INGEST_PATIENCE", "how long an ingest waits for the database, Qdrant or the embedding model when it is unavailable, in seconds"),
-        Number<RateLimitOptions>("RATE_LIMIT_CHAT", "chat requests and summaries of audits per minute and client; 0: no limit"),
-        Number<RateLimitOptions>("RATE_LIMIT_SEARCH", "searches per minute and client; 0: no limit"),
+        Number<RateLimitOptions>("RATE_LIMIT_CHAT", "chat requests and summaries of audits per minute, client and replica; 0: no limit"),
+        Number<RateLimitOptions>("RATE_LIMIT_SEARCH", "searches per minute, client and replica; 0: no limit"),
         new("TRUSTED_PROXIES", "networks (CIDR, comma-separated) of the proxies whose X-Forwarded-For or X-Real-IP is trusted", $"none; on Railway: {TrustedProxies.OfRailway}", Networks),
         new("SAMPLE_BOOK", "on: ingest sample-book/ at start; off: do not", "development: on; else off", OneOf("on", "off")),
         new("AUDITS", "off: no audit endpoints, to which anybody may write", "on", OneOf("on", "off")),

@@ -1,6 +1,5 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
-using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Http.Json;
 using ChatBackend.Infrastructure.Http.Problems;
 using FluentValidation;
@@ -30,7 +29,6 @@ internal static class HttpFeature
 
         ErrorHandling.AddErrorHandling(builder.Services);
         builder.AddCrossOrigin();
-        builder.AddRateLimits(builder.BindOptions<RateLimitOptions>());
         builder.Services.AddSingleton(TimeProvider.System);
     }
 

@@ -2,6 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Limits;
 using Dapper;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -98,7 +99,7 @@ public sealed class TrustedProxiesTests
             return next(context);
         });
         app.UseTrustedProxies();
-        app.Run(context => context.Response.WriteAsync(RateLimitKey.Of(context)));
+        app.Run(context => context.Response.WriteAsync(ClientKey.Of(context)));
         await app.StartAsync(TestContext.Current.CancellationToken);
         using var client = new HttpClient { DefaultRequestHeaders = { { RealIp, "203.0.113.1" }, { ForwardedFor, "203.0.113.2" } } };
 

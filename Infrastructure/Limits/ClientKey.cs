@@ -1,12 +1,15 @@
 using System.Net;
 using System.Net.Sockets;
 
-namespace ChatBackend.Infrastructure.Http;
+namespace ChatBackend.Infrastructure.Limits;
 
-/// <summary>Who shares a rate limit: the client's IP address, which <see cref="TrustedProxies"/> decides. It is neither logged nor stored.</summary>
-internal static class RateLimitKey
+/// <summary>Who shares a limit: the token's subject or, without a token, the client's IP address, which <see cref="Http.TrustedProxies"/> decides.
+/// Neither is logged or stored.</summary>
+internal static class ClientKey
 {
-    public static string Of(HttpContext context)
+    public static string Of(HttpContext context) => context.User.FindFirst("sub") is { Value: var subject } ? $"user {subject}" : AddressOf(context);
+
+    private static string AddressOf(HttpContext context)
     {
         var address = context.Connection.RemoteIpAddress ?? IPAddress.None;
         if (address.IsIPv4MappedToIPv6)
