@@ -29,7 +29,7 @@ internal static class AuthFeature
         Type = SecuritySchemeType.ApiKey,
         In = ParameterLocation.Header,
         Name = IngestKeyHandler.Header,
-        Description = "The operator's INGEST_API_KEY; `Authorization: Bearer` takes it, too.",
+        Description = "A key of the operator's INGEST_API_KEY; `Authorization: Bearer` takes it, too.",
     });
 
     public static void AddAuth(this WebApplicationBuilder builder)
@@ -88,7 +88,7 @@ internal static class AuthFeature
             log.LogWarning("Neither AUTH_JWKS_URL nor AUTH_SECRET is set: sign-in is off, and all tokens are refused");
         else if ((options.JwksUrl is not null || options.Secret is not null) && (options.Issuer is null || options.Audience is null))
             log.LogWarning("AUTH_ISSUER or AUTH_AUDIENCE is not set: tokens that the signer issued for other services are accepted, too");
-        if (options.IngestApiKey is null)
+        if (options.IngestKeys.Length == 0)
             log.LogWarning("INGEST_API_KEY is not set: ingest over HTTP and insights are closed");
     }
 }

@@ -21,9 +21,11 @@ internal sealed class AuthOptions
     [ConfigurationKeyName("Authentication:Schemes:Bearer")]
     public UserJwtsOptions UserJwts { get; set; } = new();
 
-    /// <summary>The operator's key, for insights.</summary>
+    /// <summary>The operator's keys, comma-separated. While a key is being replaced, the old one and the new one are valid.</summary>
     [ConfigurationKeyName("INGEST_API_KEY")]
     public string? IngestApiKey { get; set; }
+
+    public string[] IngestKeys => IngestApiKey?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
 
     public bool IsSignInConfigured => JwksUrl is not null || Secret is not null || UserJwts.SigningKeys.Count > 0;
 }

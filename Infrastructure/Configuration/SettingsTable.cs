@@ -43,7 +43,7 @@ internal static class SettingsTable
         new("AUTH_AUDIENCE", "the audience of the tokens (aud)", "not checked", NoProblem),
         new("AUTH_JWKS_URL", "the issuer's public keys (EdDSA, ES256, RS256)", "none; development: dotnet user-jwts", HttpsUrl),
         new("AUTH_SECRET", "a secret shared with the issuer (HS256), at least 32 bytes", "none", AtLeast32Bytes) { IsSecret = true },
-        new("INGEST_API_KEY", "the key for endpoints of the book's authors, such as insights", "development: open on loopback; else closed", NoProblem) { IsSecret = true },
+        new("INGEST_API_KEY", "the keys for endpoints of the book's authors, such as insights, comma-separated", "development: open on loopback; else closed", Keys) { IsSecret = true },
         new("INGEST_EXCLUDE", "patterns of pages that are not ingested, comma-separated, as in Docusaurus' exclude", "none", NoProblem),
         Number<PatienceOptions>("INGEST_PATIENCE", "how long an ingest waits for the database, Qdrant or the embedding model when it is unavailable, in seconds"),
         Number<RateLimitOptions>("RATE_LIMIT_CHAT", "chat requests and summaries of audits per minute, client and replica; 0: no limit"),
@@ -81,6 +81,9 @@ internal static class SettingsTable
     }
 
     private static string? NoProblem(string value) => null;
+
+    private static string? Keys(string value) =>
+        value.Split(',').All(key => !string.IsNullOrWhiteSpace(key)) ? null : "a key between the commas, before or after them is empty";
 
     private static string? DatabaseProblem(string value)
     {

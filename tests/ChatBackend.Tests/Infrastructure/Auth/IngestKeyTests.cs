@@ -65,6 +65,43 @@ public sealed class IngestKeyTests
     }
 
     [Fact]
+    public async Task While_a_key_is_replaced_the_old_and_the_new_one_are_valid()
+    {
+        await using var host = await AuthHost.StartAsync("Production", ("INGEST_API_KEY", $"{Key}, the-new-key"));
+
+        foreach (var valid in (string[])[Key, "the-new-key"])
+        {
+            Assert.Equal(HttpStatusCode.OK, (await PostAsync(host, ("X-API-Key", valid))).StatusCode);
+            Assert.Equal(HttpStatusCode.OK, (await PostAsync(host, ("Authorization", $"Bearer {valid}"))).StatusCode);
+        }
+
+        foreach (var wrong in (string[])[$"{Key}, the-new-key", $"{Key},the-new-key", ",", ", ", "the-new-ke"])
+            await ExpectAsync("invalid_ingest_key", "Bearer realm=\"ingest\", error=\"invalid_token\"", await PostAsync(host, ("X-API-Key", wrong)));
+    }
+
+    [Theory]
+    [InlineData($"?api_key={Key}")]
+    [InlineData($"?X-API-KEY={Key}")]
+    [InlineData("?access_token=a-wrong-one")]
+    // Under a name that nobody expects.
+    [InlineData($"?prune=true&password={Key}")]
+    public async Task A_key_in_the_address_is_refused_with_or_without_the_header(string query)
+    {
+        await using var host = await AuthHost.StartAsync("Production", ("INGEST_API_KEY", $"another,{Key}"));
+
+        foreach (var header in (string?[])[null, Key])
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/ingest" + query) { Content = new StringContent("{}", Encoding.UTF8, "application/json") };
+            if (header is not null)
+                request.Headers.Add("X-API-Key", header);
+
+            var problem = await (await host.Client.SendAsync(request)).ProblemAsync(401, "ingest_key_in_query");
+            Assert.Contains("X-API-Key", problem.GetProperty("detail").GetString());
+            Assert.DoesNotContain(Key, problem.ToString());
+        }
+    }
+
+    [Fact]
     public async Task The_key_is_asked_for_before_the_body_is_read()
     {
         await using var host = await AuthHost.StartAsync("Production", ("INGEST_API_KEY", Key));

@@ -77,6 +77,10 @@ public sealed class SettingsTests
     [InlineData("TRUSTED_PROXIES", "hunter2")]
     [InlineData("TRUSTED_PROXIES", "10.0.0.0/8, 10.0.0.0/33")]
     [InlineData("TRUSTED_PROXIES", "10.0.0.1/8x")]
+    [InlineData("INGEST_API_KEY", "hunter2,")]
+    [InlineData("INGEST_API_KEY", ",hunter2")]
+    [InlineData("INGEST_API_KEY", "hunter2, ,hunter3")]
+    [InlineData("INGEST_API_KEY", ",")]
     [InlineData("SAMPLE_BOOK", "yes")]
     [InlineData("AUDITS", "no")]
     public void A_malformed_setting_is_named_without_its_value(string name, string value)
