@@ -5,6 +5,7 @@ using ChatBackend.Features.Chat.Evaluation;
 using ChatBackend.Features.Home;
 using ChatBackend.Features.Ingest;
 using ChatBackend.Features.Insights;
+using ChatBackend.Features.Profile;
 using ChatBackend.Features.Search;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Auth;
@@ -53,6 +54,7 @@ async Task<int> RunAsync()
     builder.AddIngest();
     builder.AddSearch();
     builder.AddChat();
+    builder.AddProfile();
     builder.AddAudits();
     builder.AddOpenApiDocument();
 
@@ -71,6 +73,7 @@ async Task<int> RunAsync()
     routes.MapChat();
     routes.MapInsights();
     routes.MapSearch();
+    routes.MapProfile();
     routes.MapAudits();
     routes.MapIngest();
     routes.MapOpenApiDocument();

@@ -79,7 +79,8 @@ internal static class OpenApiFeature
                         Add(response, new("Retry-After", "Seconds to wait."));
                     break;
                 case AnswerHeader header:
-                    Add(responses.Single(r => r.Key.StartsWith('2')).Value, header);
+                    foreach (var success in responses.Where(r => r.Key.StartsWith('2')))
+                        Add(success.Value, header);
                     break;
                 case TakenBody body:
                     operation.RequestBody!.Content![body.MediaType] = new OpenApiMediaType
