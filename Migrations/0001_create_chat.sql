@@ -2,10 +2,10 @@
 --
 -- A turn is one question and its answer. Turn n of a session has positions 2n-1 (the question) and 2n (the answer), so
 -- positions have no gaps and an answer directly follows its question, also when turns overlap.
--- If a turn fails, a system message takes the place of the answer.
+-- If a turn fails, a system message takes the place of the answer. If its reader stops it, the answer is what was written so far.
 
 create type message_role as enum ('user', 'assistant', 'system');
-create type turn_state as enum ('running', 'completed', 'failed');
+create type turn_state as enum ('running', 'completed', 'failed', 'stopped');
 
 create table chat_sessions (
     id         uuid primary key,
@@ -39,6 +39,8 @@ create table turns (
     claim_id          uuid,
     -- How many processes died with it since its reader last asked for it. The number is limited, as the turn may be the cause.
     takeovers         integer not null default 0,
+    -- Set while it runs, for the process that answers it. Nobody asks the model for it after that.
+    stop_requested_at timestamptz,
     -- The passages, citations and text of the running attempt so far, for readers on other replicas. The text is UTF-16, because
     -- the ids of a stream's events count UTF-16 code units. New text is appended at every beat.
     partial_sources   json,

@@ -1,4 +1,5 @@
 using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Features.Chat.Stopping;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Configuration;
@@ -20,6 +21,8 @@ internal static class ChatFeature
         builder.Services.AddSingleton<TurnReader>();
         builder.Services.AddSingleton<TurnRunner>();
         builder.Services.AddSingleton<TurnLeases>();
+        // Services stop in reverse order: while TurnLeases waits for the turns, their readers can stop them.
+        builder.Services.AddHostedService<TurnStops>();
         builder.Services.AddHostedService(services => services.GetRequiredService<TurnLeases>());
     }
 
@@ -30,6 +33,7 @@ internal static class ChatFeature
         chat.MapPostChat();
         chat.MapGetTurn();
         chat.MapGetTurnEvents();
+        chat.MapStopTurn();
         chat.MapListMessages();
         chat.MapDeleteSession();
         chat.MapPutFeedback();

@@ -12,13 +12,13 @@ using Npgsql;
 namespace ChatBackend.Features.Chat;
 
 /// <summary>A turn, for a client that lost the response.</summary>
-/// <param name="State">running, completed or failed.</param>
-/// <param name="Response">The answer, as <c>POST /chat</c> returned it; null until the turn is completed.</param>
+/// <param name="State">running, completed, failed, or stopped by its reader.</param>
+/// <param name="Response">The answer, as <c>POST /chat</c> returned it; of a stopped turn, what was written until then. Null while the turn runs, and if it failed.</param>
 /// <param name="Error">Why there is no answer, as a problem; null unless the turn failed. A request with the same Idempotency-Key tries again.</param>
 /// <param name="EndedAt">When the turn ended; null while it runs.</param>
 /// <example>{"state":"completed","error":null}</example>
 internal sealed record TurnResponse(
-    Guid TurnId, Guid SessionId, [property: AllowedValues("running", "completed", "failed")] string State,
+    Guid TurnId, Guid SessionId, [property: AllowedValues("running", "completed", "failed", "stopped")] string State,
     ChatResponse? Response, TurnProblem? Error, DateTime CreatedAt, DateTime? EndedAt);
 
 internal static class GetTurn

@@ -16,12 +16,13 @@ namespace ChatBackend.Features.Chat;
 /// <param name="Position">Its place, from 1, without gaps.</param>
 /// <param name="Role">user, assistant, or system: a note in place of a failed answer.</param>
 /// <param name="Content">Its text, in Markdown.</param>
+/// <param name="IsStopped">True for an answer that the reader stopped: the text is what was written until then, and may be empty.</param>
 /// <param name="Citations">The passages that an answer cites, as they were shown.</param>
 /// <param name="Rating">The reader's feedback on an answer: up, down, or null.</param>
-/// <example>{"position":42,"role":"assistant","content":"Over a topic: one node publishes messages, the other subscribes to them [1].","rating":null}</example>
+/// <example>{"position":42,"role":"assistant","content":"Over a topic: one node publishes messages, the other subscribes to them [1].","is_stopped":false,"rating":null}</example>
 internal sealed record MessageResponse(
     Guid MessageId, Guid TurnId, int Position, [property: AllowedValues("user", "assistant", "system")] string Role, string Content,
-    IReadOnlyList<Citation> Citations, [property: AllowedValues("up", "down")] string? Rating, DateTime CreatedAt);
+    bool IsStopped, IReadOnlyList<Citation> Citations, [property: AllowedValues("up", "down")] string? Rating, DateTime CreatedAt);
 
 /// <summary>A page of a conversation.</summary>
 /// <param name="Items">Messages in the order of the conversation; the first page holds the newest.</param>
@@ -61,7 +62,8 @@ internal static class ListMessages
         var rows = !KeyId.TryParse(id, out var sessionId) ? [] : (await database.RetryAsync(
             connection => connection.QueryAsync<Row>(new(
                 """
-                select m.id, m.turn_id, m.position, m.role::text as role, m.content, m.citations::text as citations, f.rating, m.created_at
+                select m.id, m.turn_id, m.position, m.role::text as role, m.content, m.citations::text as citations, f.rating, m.created_at,
+                       m.role = 'assistant' and t.state = 'stopped' as is_stopped
                 from chat_sessions as s
                 left join lateral (
                     select * from messages
@@ -69,6 +71,7 @@ internal static class ListMessages
                     order by position desc
                     limit @size + 1
                 ) as m on true
+                left join turns as t on t.id = m.turn_id
                 left join message_feedback as f on f.message_id = m.id
                 where s.id = @sessionId and (s.user_id is null or s.user_id = @Subject)
                 order by m.position desc
@@ -81,10 +84,11 @@ internal static class ListMessages
         var page = rows.Where(r => r.Id is not null).Take(size).Reverse().ToArray();
         return TypedResults.Ok(new MessagesResponse(
             [.. page.Select(r => new MessageResponse(
-                r.Id!.Value, r.TurnId!.Value, r.Position!.Value, r.Role!, r.Content!, TurnJson.Read<Citation[]>(r.Citations!), r.Rating, r.CreatedAt!.Value))],
+                r.Id!.Value, r.TurnId!.Value, r.Position!.Value, r.Role!, r.Content!, r.IsStopped is true, TurnJson.Read<Citation[]>(r.Citations!), r.Rating, r.CreatedAt!.Value))],
             rows.Count > size ? page[0].Position.ToString() : null));
     }
 
     private sealed record Row(
-        Guid? Id, Guid? TurnId, int? Position, string? Role, string? Content, string? Citations, string? Rating, DateTime? CreatedAt);
+        Guid? Id, Guid? TurnId, int? Position, string? Role, string? Content, string? Citations, string? Rating, DateTime? CreatedAt,
+        bool? IsStopped);
 }

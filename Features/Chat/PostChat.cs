@@ -70,7 +70,7 @@ internal static class PostChat
     /// <summary>Ask the book a question.</summary>
     /// <remarks>
     /// The question is stored before the model is asked, and the server finishes the turn even if the client disconnects. If
-    /// `Accept` prefers `text/event-stream` to JSON, the answer is streamed as `turn`, `citations`, `delta`…, `completed` or `error`.
+    /// `Accept` prefers `text/event-stream` to JSON, the answer is streamed as `turn`, `citations`, `delta`…, `completed`, `stopped` or `error`.
     /// </remarks>
     /// <response code="200">The answer, with the passages that it cites.</response>
     /// <response code="400">The body is not valid; <c>errors</c> names its fields.</response>

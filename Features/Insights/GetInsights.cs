@@ -23,8 +23,9 @@ internal sealed record InsightsResponse(
     DateTimeOffset Since, TurnCounts Turns, GroundingShares Grounding, FeedbackCounts Feedback, TokenSums Usage, IReadOnlyList<FeedbackComment> Comments,
     IReadOnlyList<UnansweredQuestion> Unanswered);
 
-/// <example>{"total":128,"completed":125,"failed":2,"running":1}</example>
-internal sealed record TurnCounts(int Total, int Completed, int Failed, int Running);
+/// <param name="Stopped">Ended by their readers.</param>
+/// <example>{"total":128,"completed":122,"failed":2,"stopped":3,"running":1}</example>
+internal sealed record TurnCounts(int Total, int Completed, int Failed, int Stopped, int Running);
 
 /// <summary>Shares of the completed turns without small talk, 0 to 1.</summary>
 /// <param name="Grounded">The book answers it.</param>
@@ -103,7 +104,7 @@ internal static class GetInsights
         var asked = counts.Grounded + counts.Partial + counts.None;
         double Share(int count) => asked == 0 ? 0 : Math.Round((double)count / asked, 4);
         return TypedResults.Ok(new InsightsResponse(
-            from, new(counts.Total, counts.Completed, counts.Failed, counts.Total - counts.Completed - counts.Failed),
+            from, new(counts.Total, counts.Completed, counts.Failed, counts.Stopped, counts.Total - counts.Completed - counts.Failed - counts.Stopped),
             new(Share(counts.Grounded), Share(counts.Partial), Share(counts.None)),
             feedback, new(counts.InputTokens, counts.OutputTokens), comments, questions));
     }
@@ -114,6 +115,7 @@ internal static class GetInsights
             count(*)::integer as total,
             (count(*) filter (where state = 'completed'))::integer as completed,
             (count(*) filter (where state = 'failed'))::integer as failed,
+            (count(*) filter (where state = 'stopped'))::integer as stopped,
             (count(*) filter (where grounding = 'grounded'))::integer as grounded,
             (count(*) filter (where grounding = 'partial'))::integer as partial,
             (count(*) filter (where grounding = 'none' and model is distinct from @SmallTalk))::integer as none,
@@ -155,7 +157,7 @@ internal static class GetInsights
     private static async Task<NearestHeading?> NearestAsync(IPassageIndex index, string question, CancellationToken cancellationToken) =>
         await index.SearchAsync(new(question, Limit: 1), cancellationToken) is [var passage, ..] ? new(passage.Title, passage.Heading, passage.Url) : null;
 
-    private sealed record CountsRow(int Total, int Completed, int Failed, int Grounded, int Partial, int None, long InputTokens, long OutputTokens);
+    private sealed record CountsRow(int Total, int Completed, int Failed, int Stopped, int Grounded, int Partial, int None, long InputTokens, long OutputTokens);
 
     private sealed record WordingRow(string Question, int Count, DateTime LastAskedAt);
 }

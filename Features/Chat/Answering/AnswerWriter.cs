@@ -17,6 +17,9 @@ internal sealed class AnswerWriter(
     // Instructions, material, question.
     private const int WithoutHistory = 3;
 
+    /// <summary>Who writes: the model's name, also where it wrote nothing yet.</summary>
+    public string Model => model?.Name ?? ModelNames.Offline;
+
     /// <exception cref="ModelException">The model gave nothing that could be shown.</exception>
     public async Task<Answer> WriteAsync(Question question, Conversation conversation, IAnswerDraft draft, CancellationToken cancellationToken)
     {
@@ -66,7 +69,7 @@ internal sealed class AnswerWriter(
 
         var citations = Cited();
         var isIncomplete = last?.Finish is not ModelFinish.Stop;
-        return new(draft.Text, citations, GroundingOf(), last?.Finish, last?.Model ?? model?.Name ?? ModelNames.Offline, UsageOf());
+        return new(draft.Text, citations, GroundingOf(), last?.Finish, last?.Model ?? Model, UsageOf());
 
         // A cut answer may end before its first citation, which does not mean that the book has a gap.
         Grounding GroundingOf() =>

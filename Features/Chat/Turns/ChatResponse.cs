@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using ChatBackend.Features.Chat.Answering;
 
 namespace ChatBackend.Features.Chat.Turns;
@@ -11,7 +12,7 @@ namespace ChatBackend.Features.Chat.Turns;
 /// <param name="Citations">The passages that the answer cites, in the order of first use.</param>
 /// <param name="Grounding">How well the book supports the answer.</param>
 /// <param name="Incomplete">True when the answer stops before its end.</param>
-/// <param name="FinishReason">stop, length, content_filter, or interrupted.</param>
+/// <param name="FinishReason">stop, length, content_filter, interrupted, or stopped: the reader stopped the turn, and the text is what was written until then.</param>
 /// <param name="Model">The model that answered; offline-extractive when the book was quoted without a model, small-talk for a prepared reply.</param>
 /// <example>{"response":"Over a topic: one node publishes messages, the other subscribes to them [1].",
 /// "incomplete":false,"finish_reason":"stop","model":"gpt-4o-mini"}</example>
@@ -19,9 +20,14 @@ internal sealed record ChatResponse(
     string Response, Guid SessionId, DateTimeOffset Timestamp, Guid MessageId, Guid TurnId,
     IReadOnlyList<Citation> Citations, Grounding Grounding, bool Incomplete, string FinishReason, string Model, Usage Usage)
 {
+    private const string Stopped = "stopped";
+
+    [JsonIgnore]
+    public bool IsStopped => FinishReason == Stopped;
+
     public static ChatResponse From(Answer answer, ClaimedTurn turn, DateTimeOffset timestamp, int latencyMs) => new(
         answer.Text, turn.SessionId, timestamp, Guid.NewGuid(), turn.Id, answer.Citations, answer.Grounding, answer.IsIncomplete,
-        answer.Finish is { } finish ? TurnJson.Name(finish) : "interrupted", answer.Model,
+        answer.IsStopped ? Stopped : answer.Finish is { } finish ? TurnJson.Name(finish) : "interrupted", answer.Model,
         new(answer.Usage?.InputTokens, answer.Usage?.OutputTokens, latencyMs));
 }
 

@@ -9,7 +9,7 @@ namespace ChatBackend.Features.Chat.Turns;
 /// <summary>Two columns for a select from a relation named <c>turn</c> (session_id, number).</summary>
 internal static class ConversationSql
 {
-    /// <summary>Leaves out the questions of failed turns, because the model would answer them too.</summary>
+    /// <summary>Leaves out questions without an answer (failed, or stopped before the first word), because the model would answer them too.</summary>
     public const string Columns =
         """
 
@@ -20,7 +20,7 @@ internal static class ConversationSql
                     from messages as m
                     join turns as t on t.id = m.turn_id
                     where m.session_id = turn.session_id and m.position < turn.number * 2 - 1
-                      and t.state = 'completed'
+                      and (t.state = 'completed' or (t.state = 'stopped' and t.response ->> 'response' <> ''))
                     order by m.position desc
                     limit @HistoryLimit
                 ) as recent
@@ -52,7 +52,7 @@ internal static class ConversationSql
         where turn.id = @Id
           and not exists (
               select from turns as previous
-              where previous.session_id = turn.session_id and previous.number = turn.number - 1 and previous.state = 'running'
+              where previous.session_id = turn.session_id and previous.number < turn.number and previous.state = 'running'
           )
         """;
 

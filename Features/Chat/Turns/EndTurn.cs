@@ -7,9 +7,10 @@ namespace ChatBackend.Features.Chat.Turns;
 /// <summary>Ends a turn once. An attempt that lost the turn to a later one changes nothing.</summary>
 internal static class EndTurn
 {
+    /// <summary>With the whole answer or, if its reader stopped it, with what was written so far.</summary>
     public static Task<bool> CompleteAsync(NpgsqlDataSource database, ClaimedTurn turn, ChatResponse response, CancellationToken cancellationToken) =>
         RunAsync(
-            database, turn, "completed", response.MessageId, "assistant", response.Response, TurnJson.Write(response.Citations),
+            database, turn, response.IsStopped ? "stopped" : "completed", response.MessageId, "assistant", response.Response, TurnJson.Write(response.Citations),
             TurnJson.Write(response), error: null, response, response.Usage, cancellationToken);
 
     public static Task<bool> FailAsync(NpgsqlDataSource database, ClaimedTurn turn, TurnFailure failure, int latencyMs, CancellationToken cancellationToken) =>
@@ -32,7 +33,8 @@ internal static class EndTurn
             Citations = citations,
             Response = response,
             Error = error,
-            Grounding = answer is null ? null : TurnJson.Name(answer.Grounding),
+            // Insights count it: an answer that was stopped says nothing about the book.
+            Grounding = answer is null or { IsStopped: true } ? null : TurnJson.Name(answer.Grounding),
             answer?.Model,
             usage.InputTokens,
             usage.OutputTokens,

@@ -81,7 +81,8 @@ internal static class OpenTurn
         cancellationToken);
 
     // The update locks the row of the session, so turns are numbered in the order of asking. The snapshot may be older than
-    // the lock: is_next is then false, and the conversation is read when the turn before has ended.
+    // the lock: is_next is then false, and the conversation is read when the turns before have ended. All of them count, because a turn
+    // that is stopped while it waits ends before the one that it waited for.
     private const string Sql =
         """
         with session as (
@@ -104,9 +105,12 @@ internal static class OpenTurn
         )
         select
             turn.number,
-            turn.number = 1 or exists (
-                select from turns as previous
-                where previous.session_id = turn.session_id and previous.number = turn.number - 1 and previous.state <> 'running'
+            turn.number = 1 or (
+                exists (select from turns as previous where previous.session_id = turn.session_id and previous.number = turn.number - 1)
+                and not exists (
+                    select from turns as previous
+                    where previous.session_id = turn.session_id and previous.number < turn.number and previous.state = 'running'
+                )
             ) as is_next,
         """ + ConversationSql.Columns + " from turn";
 
@@ -123,12 +127,12 @@ internal static class OpenTurn
                 ),
                 taken as (
                     update turns
-                    set state = 'running', ended_at = null, error = null, partial_sources = null, partial_text = default,
+                    set state = 'running', ended_at = null, error = null, partial_sources = null, partial_text = default, stop_requested_at = null,
                         attempt = turns.attempt + 1, takeovers = case turns.state when 'failed' then 0 else turns.takeovers + (turns.lease_owner is not null)::integer end,
                         claim_id = @ClaimId, lease_owner = @Process, lease_until = now() + @Lease
                     from earlier
                     where turns.id = earlier.id and earlier.is_same
-                      and (turns.state = 'failed' or (turns.state = 'running' and turns.lease_until < now()))
+                      and (turns.state = 'failed' or (turns.state = 'running' and turns.lease_until < now() and turns.stop_requested_at is null))
                     returning turns.attempt, turns.takeovers
                 )
                 select earlier.id, earlier.session_id, earlier.number, earlier.is_same, mine.attempt, mine.takeovers

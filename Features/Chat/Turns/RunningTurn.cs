@@ -10,7 +10,8 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
     private const int MostInOneEvent = 4 * 1024;
 
     private readonly Lock _lock = new();
-    private readonly CancellationTokenSource _stop = new();
+    private readonly CancellationTokenSource _drop = new();
+    private readonly CancellationTokenSource _write = new();
     private readonly CancellationTokenRegistration _handingOn;
     private readonly StringBuilder _text = new();
     private IReadOnlyList<RetrievedPassage>? _retrieved;
@@ -23,12 +24,18 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
     public RunningTurn(ClaimedTurn turn, CancellationToken handOn)
     {
         Turn = turn;
-        _handingOn = handOn.UnsafeRegister(running => ((RunningTurn)running!).Stop(), this);
+        _handingOn = handOn.UnsafeRegister(running => ((RunningTurn)running!).Drop(), this);
     }
 
     public ClaimedTurn Turn { get; }
 
-    public CancellationToken Stopped => _stop.Token;
+    /// <summary>Cancelled when the turn no longer belongs to this process.</summary>
+    public CancellationToken Dropped => _drop.Token;
+
+    /// <summary>Cancelled when the answer need not be written any further: the turn was dropped, or its reader stopped it.</summary>
+    public CancellationToken Writing => _write.Token;
+
+    public bool IsStopped { get; private set; }
 
     /// <summary>Completes at the next change. Take it before the snapshot, and wait for it after.</summary>
     public Task Changed
@@ -50,10 +57,35 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
     }
 
     /// <summary>Does not wait for the attempt. The turn stays as it is in the database.</summary>
-    public void Stop() => _ = _stop.CancelAsync();
+    public void Drop()
+    {
+        _ = _drop.CancelAsync();
+        _ = _write.CancelAsync();
+    }
 
-    /// <summary>The token source is not disposed of, because <see cref="Stop"/> may still be called.</summary>
+    /// <summary>Does not wait for the attempt, which ends the turn with what is written so far.</summary>
+    public void Stop()
+    {
+        IsStopped = true;
+        _ = _write.CancelAsync();
+    }
+
+    /// <summary>The token sources are not disposed of, because <see cref="Drop"/> and <see cref="Stop"/> may still be called.</summary>
     public void Dispose() => _handingOn.Unregister();
+
+    public void Restore(StoppedDraft draft)
+    {
+        _retrieved = draft.Sources?.Retrieved;
+        Append(draft.Text, draft.Sources?.Citations ?? []);
+        Stop();
+    }
+
+    /// <summary>Nothing is added after it: what readers have seen is what is kept.</summary>
+    public Answer StoppedAnswer(string model)
+    {
+        lock (_lock)
+            return new(_text.ToString(), _citations, _retrieved is [_, ..] ? Grounding.Partial : Grounding.None, Finish: null, model, Usage: null, IsStopped: true);
+    }
 
     public void SetRetrieved(IReadOnlyList<RetrievedPassage> retrieved) => Change(() => _retrieved = retrieved);
 

@@ -7,6 +7,8 @@ namespace ChatBackend.Features.Chat.Turns;
 
 internal sealed record TurnFailure(int Status, string Code, string Detail, int? RetryAfterSeconds, IReadOnlyList<RetrievedPassage> Retrieved)
 {
+    public const string ServerStoppingCode = "server_stopping";
+
     public static TurnFailure From(Exception exception, IReadOnlyList<RetrievedPassage> retrieved)
     {
         var failure = ExceptionMapping.ToFailure(exception);
@@ -20,7 +22,7 @@ internal sealed record TurnFailure(int Status, string Code, string Detail, int? 
         new(StatusCodes.Status404NotFound, "session_not_found", "The session was deleted before the question was answered.", null, []);
 
     public static TurnFailure ServerStopping(IReadOnlyList<RetrievedPassage>? retrieved) => new(
-        StatusCodes.Status503ServiceUnavailable, "server_stopping", "This server is stopping and another one answers the question: ask for the turn again.",
+        StatusCodes.Status503ServiceUnavailable, ServerStoppingCode, "This server is stopping and another one answers the question: ask for the turn again.",
         1, retrieved ?? []);
 }
 

@@ -101,7 +101,7 @@ internal sealed class TurnLeases(
             if (kept.TryGetValue(running.Turn.Id, out var saved))
                 running.Saved(partial, saved);
             else
-                running.Stop();
+                running.Drop();
         }
     }
 
@@ -129,7 +129,7 @@ internal sealed class TurnLeases(
         var kept = await connection.QueryAsync<(Guid Id, int Saved)>(new(
             """
             update turns
-            set lease_until = now() + @lease,
+            set lease_until = case when turns.stop_requested_at is null then now() + @lease else turns.lease_until end,
                 partial_sources = coalesce(mine.sources::json, turns.partial_sources),
                 partial_text = case
                     when octet_length(turns.partial_text) between mine.start and mine.start + octet_length(mine.text) - 1
@@ -154,7 +154,8 @@ internal sealed class TurnLeases(
         return kept.ToDictionary(t => t.Id, t => t.Saved);
     }
 
-    /// <summary>A turn that was handed on has no owner, so its takeovers do not grow: no process died with it.</summary>
+    /// <summary>A turn that was handed on has no owner, so its takeovers do not grow: no process died with it. A turn that its reader has stopped
+    /// keeps its text, and is ended without the model.</summary>
     private async Task TakeOverAsync(CancellationToken cancellationToken)
     {
         await using var connection = await database.OpenConnectionAsync(cancellationToken);
@@ -168,17 +169,20 @@ internal sealed class TurnLeases(
                 for update skip locked
             )
             update turns
-            set attempt = attempt + 1, takeovers = takeovers + (lease_owner is not null)::integer, lease_owner = @Process, lease_until = now() + @Lease, partial_sources = null, partial_text = default
+            set attempt = attempt + 1, takeovers = takeovers + (lease_owner is not null)::integer, lease_owner = @Process, lease_until = now() + @Lease,
+                partial_sources = case when stop_requested_at is not null then partial_sources end,
+                partial_text = case when stop_requested_at is not null then partial_text else '' end
             from abandoned, chat_sessions
             where turns.id = abandoned.id and chat_sessions.id = turns.session_id
-            returning turns.id, turns.session_id, turns.number, turns.attempt, turns.takeovers, chat_sessions.user_id, turns.request::text as request
+            returning turns.id, turns.session_id, turns.number, turns.attempt, turns.takeovers, chat_sessions.user_id, turns.request::text as request,
+                      turns.stop_requested_at is not null as is_stopped, turns.partial_sources::text as sources, turns.partial_text as text
             """,
             new { runner.Process, options.Value.Lease, TakeOverLimit }, cancellationToken: cancellationToken));
         foreach (var row in rows)
         {
             var turn = new ClaimedTurn(row.Id, row.SessionId, row.Number, row.Attempt, row.UserId, TurnJson.Read<Question>(row.Request), row.Takeovers);
             log.LogWarning("Took over turn {Turn}, attempt {Attempt}", turn.ShortId, turn.Attempt);
-            runner.Start(turn, conversation: null);
+            runner.Start(turn, conversation: null, row.IsStopped ? new(row.Sources is null ? null : TurnJson.Read<TurnSources>(row.Sources), Encoding.Unicode.GetString(row.Text)) : null);
         }
     }
 
@@ -191,5 +195,5 @@ internal sealed class TurnLeases(
             new { process }, cancellationToken: cancellationToken));
     }
 
-    private sealed record TakenRow(Guid Id, Guid SessionId, int Number, int Attempt, int Takeovers, string? UserId, string Request);
+    private sealed record TakenRow(Guid Id, Guid SessionId, int Number, int Attempt, int Takeovers, string? UserId, string Request, bool IsStopped, string? Sources, byte[] Text);
 }

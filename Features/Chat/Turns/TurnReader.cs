@@ -80,8 +80,8 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
 
             switch (snapshot.End)
             {
-                case { ResponseJson: { } response }:
-                    yield return new(StreamCursor.EndOf(snapshot.Attempt), "completed", response);
+                case { ResponseJson: { } response } end:
+                    yield return new(StreamCursor.EndOf(snapshot.Attempt), end.IsStopped ? "stopped" : "completed", response);
                     yield break;
                 case { Failure: { } failure }:
                     yield return Error(StreamCursor.EndOf(snapshot.Attempt), failure, turnId);
@@ -140,7 +140,7 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
         if (row.Response is not null)
         {
             var response = TurnJson.Read<ChatResponse>(row.Response);
-            return new(row.SessionId, row.Attempt, [], response.Citations, response.Response[Math.Min(offset, response.Response.Length)..], new(row.Response, null));
+            return new(row.SessionId, row.Attempt, [], response.Citations, response.Response[Math.Min(offset, response.Response.Length)..], new(row.Response, null, response.IsStopped));
         }
 
         var end = row.Error is null ? null : new TurnEnd(null, TurnJson.Read<TurnFailure>(row.Error));

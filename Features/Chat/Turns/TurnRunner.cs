@@ -35,9 +35,12 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
 
     public Task HandOnAsync() => _handOn.CancelAsync();
 
-    public void Start(ClaimedTurn turn, Conversation? conversation)
+    /// <param name="stopped">Set for a turn that its reader has stopped: nothing is left to do but to end it.</param>
+    public void Start(ClaimedTurn turn, Conversation? conversation, StoppedDraft? stopped = null)
     {
         var running = new RunningTurn(turn, _handOn.Token);
+        if (stopped is not null)
+            running.Restore(stopped);
         RunningTurn? before = null;
         _running.AddOrUpdate(turn.Id, running, (_, other) =>
         {
@@ -45,7 +48,7 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
             return other.Turn.Attempt > turn.Attempt ? other : running;
         });
         // An earlier attempt at the same turn would ask the model for an answer that it may no longer store.
-        (before?.Turn.Attempt > turn.Attempt ? running : before)?.Stop();
+        (before?.Turn.Attempt > turn.Attempt ? running : before)?.Drop();
 
         var attempt = Task.Run(() => RunAsync(running, conversation));
         _attempts[running] = attempt;
@@ -61,28 +64,27 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
     {
         var started = Stopwatch.GetTimestamp();
         var turn = running.Turn;
-        var stop = running.Stopped;
+        var dropped = running.Dropped;
         try
         {
-            if (turn.Takeovers > TurnOptions.MaxTakeovers)
+            if (turn.Takeovers > TurnOptions.MaxTakeovers && !running.IsStopped)
             {
                 // The turn may be what ends each process, so the takeovers are limited.
-                await FailAsync(running, TurnFailure.Abandoned(), started, stop);
+                await FailAsync(running, TurnFailure.Abandoned(), started, dropped);
                 return;
             }
 
-            conversation ??= await WaitForPlaceAsync(turn, stop);
-            var answer = await writer.WriteAsync(turn.Question, conversation, running, stop);
+            var answer = await WriteAsync(running, conversation);
             var response = ChatResponse.From(answer, turn, time.GetUtcNow(), LatencyMs(started));
-            running.Finish(await CompleteAsync(turn, response, stop) ? new(TurnJson.Write(response), null) : TurnEnd.Lost);
+            running.Finish(await CompleteAsync(turn, response, dropped) ? new(TurnJson.Write(response), null, response.IsStopped) : TurnEnd.Lost);
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (dropped.IsCancellationRequested)
         {
             running.Finish(TurnEnd.Lost);
         }
         catch (Exception e)
         {
-            await FailAsync(running, e, started, stop);
+            await FailAsync(running, e, started, dropped);
         }
         finally
         {
@@ -95,11 +97,25 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         }
     }
 
+    private async Task<Answer> WriteAsync(RunningTurn running, Conversation? conversation)
+    {
+        try
+        {
+            running.Writing.ThrowIfCancellationRequested();
+            conversation ??= await WaitForPlaceAsync(running.Turn, running.Writing);
+            return await writer.WriteAsync(running.Turn.Question, conversation, running, running.Writing);
+        }
+        catch (OperationCanceledException) when (running.IsStopped && !running.Dropped.IsCancellationRequested)
+        {
+            return running.StoppedAnswer(writer.Model);
+        }
+    }
+
     private async Task<Conversation> WaitForPlaceAsync(ClaimedTurn turn, CancellationToken cancellationToken)
     {
         while (true)
         {
-            var before = Running.FirstOrDefault(t => t.Turn.SessionId == turn.SessionId && t.Turn.Number == turn.Number - 1);
+            var before = Running.FirstOrDefault(t => t.Turn.SessionId == turn.SessionId && t.Turn.Number < turn.Number);
             if (before is not null)
                 await before.WaitForEndAsync(cancellationToken);
             if (await ConversationSql.TryReadAsync(database, turn, cancellationToken) is { } conversation)
@@ -108,32 +124,32 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         }
     }
 
-    private async Task<bool> CompleteAsync(ClaimedTurn turn, ChatResponse response, CancellationToken stop)
+    private async Task<bool> CompleteAsync(ClaimedTurn turn, ChatResponse response, CancellationToken dropped)
     {
         var started = time.GetTimestamp();
         while (true)
         {
             try
             {
-                return await EndTurn.CompleteAsync(database, turn, response, stop);
+                return await EndTurn.CompleteAsync(database, turn, response, dropped);
             }
             catch (Exception e) when (e.IsDatabaseUnavailable() && time.GetElapsedTime(started) < KeepFor)
             {
-                await Task.Delay(Poll, time, stop);
+                await Task.Delay(Poll, time, dropped);
             }
         }
     }
 
-    private async Task FailAsync(RunningTurn running, Exception exception, long started, CancellationToken stop)
+    private async Task FailAsync(RunningTurn running, Exception exception, long started, CancellationToken dropped)
     {
         if (exception is not FailureException)
             log.LogError(exception, "Turn {Turn} failed", running.Turn.ShortId);
         var failure = TurnFailure.From(exception, running.Snapshot(int.MaxValue).Retrieved ?? []);
         try
         {
-            await FailAsync(running, failure, started, stop);
+            await FailAsync(running, failure, started, dropped);
         }
-        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        catch (OperationCanceledException) when (dropped.IsCancellationRequested)
         {
             running.Finish(TurnEnd.Lost);
         }
@@ -145,8 +161,8 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         }
     }
 
-    private async Task FailAsync(RunningTurn running, TurnFailure failure, long started, CancellationToken stop) =>
-        running.Finish(await EndTurn.FailAsync(database, running.Turn, failure, LatencyMs(started), stop) ? new(null, failure) : TurnEnd.Lost);
+    private async Task FailAsync(RunningTurn running, TurnFailure failure, long started, CancellationToken dropped) =>
+        running.Finish(await EndTurn.FailAsync(database, running.Turn, failure, LatencyMs(started), dropped) ? new(null, failure) : TurnEnd.Lost);
 
     private async Task ReleaseAsync()
     {

@@ -3,11 +3,15 @@ using ChatBackend.Features.Chat.Answering;
 namespace ChatBackend.Features.Chat.Turns;
 
 /// <summary>An answer, a failure, or neither when the turn no longer belongs to this process.</summary>
-internal sealed record TurnEnd(string? ResponseJson, TurnFailure? Failure)
+/// <param name="IsStopped">True if the reader stopped the turn: the answer is what was written until then.</param>
+internal sealed record TurnEnd(string? ResponseJson, TurnFailure? Failure, bool IsStopped = false)
 {
     /// <summary>Another process has the turn now, or it was deleted.</summary>
     public static readonly TurnEnd Lost = new(null, null);
 }
+
+/// <summary>What a process that died had written of a turn that its reader had stopped.</summary>
+internal sealed record StoppedDraft(TurnSources? Sources, string Text);
 
 /// <param name="Attempt">If it is higher than before, the answer has begun again.</param>
 internal sealed record TurnSnapshot(

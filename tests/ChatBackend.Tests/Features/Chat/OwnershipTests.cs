@@ -20,6 +20,7 @@ public sealed class OwnershipTests(OwnershipTests.SignedInApp app) : IClassFixtu
     [
         (HttpMethod.Get, "/chat/turns/{id}", "turn_id", null),
         (HttpMethod.Get, "/chat/turns/{id}/events", "turn_id", null),
+        (HttpMethod.Post, "/chat/turns/{id}/stop", "turn_id", null),
         (HttpMethod.Get, "/chat/sessions/{id}/messages", "session_id", null),
         (HttpMethod.Put, "/chat/messages/{id}/feedback", "message_id", new { rating = "up" }),
         (HttpMethod.Delete, "/chat/sessions/{id}", "session_id", null),

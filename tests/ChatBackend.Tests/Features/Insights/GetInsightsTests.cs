@@ -23,7 +23,7 @@ public sealed class GetInsightsTests
 
         var insights = await InsightsAsync(app, "");
 
-        Assert.Equal("""{"total":7,"completed":6,"failed":1,"running":0}""", insights.GetProperty("turns").GetRawText());
+        Assert.Equal("""{"total":7,"completed":6,"failed":1,"stopped":0,"running":0}""", insights.GetProperty("turns").GetRawText());
         Assert.Equal("""{"up":1,"down":0}""", insights.GetProperty("feedback").GetRawText());
         Assert.Equal("""{"grounded":0.2,"partial":0,"none":0.8}""", insights.GetProperty("grounding").GetRawText());
         Assert.Equal("""{"input_tokens":55,"output_tokens":35}""", insights.GetProperty("usage").GetRawText());

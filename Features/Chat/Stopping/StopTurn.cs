@@ -1,0 +1,68 @@
+using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
+using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Npgsql;
+
+namespace ChatBackend.Features.Chat.Stopping;
+
+internal static class StopTurn
+{
+    /// <summary>How long the process that answers the turn has to end it. After that, any process may.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromSeconds(2);
+
+    public static void MapStopTurn(this IEndpointRouteBuilder chat) => chat
+        .MapPost("/turns/{id}/stop", HandleAsync)
+        .WithName(nameof(StopTurn))
+        .FailsWith(StatusCodes.Status404NotFound, "turn_not_found")
+        .FailsWith(StatusCodes.Status503ServiceUnavailable, "server_stopping");
+
+    /// <summary>Stop a turn: the model is cancelled, and what was written so far is kept.</summary>
+    /// <remarks>
+    /// The turn may run on any replica. Its streams end with a `stopped` event, which has the answer as it is kept. The next question of
+    /// the session does not wait for it. A turn that has ended stays as it is, so stopping may be repeated.
+    /// </remarks>
+    /// <param name="id">The turn's id.</param>
+    /// <response code="200">The turn as it has ended: stopped, or completed or failed if it ended before.</response>
+    /// <response code="404">There is no such turn, or it belongs to another reader.</response>
+    /// <response code="503">This server is stopping. The turn will be stopped by another one; ask again.</response>
+    internal static async Task<Results<Ok<TurnResponse>, ProblemHttpResult>> HandleAsync(
+        string id, CurrentReader reader, NpgsqlDataSource database, TurnRunner runner, TurnReader turns, TurnLeases leases, CancellationToken cancellationToken)
+    {
+        if (KeyId.TryParse(id, out var turnId) && await RequestAsync(database, turnId, reader.Subject, cancellationToken))
+        {
+            runner.Find(turnId)?.Stop();
+            // A second round only if its process could not store the end: then another one takes it over and does.
+            do
+            {
+                if (await turns.WaitAsync(turnId, cancellationToken) is { Failure: { Code: TurnFailure.ServerStoppingCode } stopping })
+                    return Problem.Of(stopping.Status, stopping.Code, stopping.Detail, TimeSpan.FromSeconds(1));
+            }
+            while (await IsRunningAsync(database, turnId, cancellationToken));
+        }
+
+        return await GetTurn.HandleAsync(id, reader, database, leases, cancellationToken);
+    }
+
+    /// <summary>The shorter lease is not renewed, so a turn whose process is dead is soon taken over, and ended with the text that was saved.</summary>
+    private static async Task<bool> RequestAsync(NpgsqlDataSource database, Guid turnId, string? subject, CancellationToken cancellationToken) =>
+        await database.RetryAsync(
+            connection => connection.ExecuteAsync(new(
+                """
+                update turns
+                set stop_requested_at = coalesce(stop_requested_at, now()), lease_until = least(lease_until, now() + @Patience)
+                from chat_sessions as s
+                where turns.id = @turnId and s.id = turns.session_id and (s.user_id is null or s.user_id = @subject) and turns.state = 'running'
+                """,
+                new { turnId, subject, Patience }, cancellationToken: cancellationToken)),
+            cancellationToken) > 0;
+
+    private static Task<bool> IsRunningAsync(NpgsqlDataSource database, Guid turnId, CancellationToken cancellationToken) => database.RetryAsync(
+        connection => connection.ExecuteScalarAsync<bool>(new(
+            "select exists (select from turns where id = @turnId and state = 'running')", new { turnId }, cancellationToken: cancellationToken)),
+        cancellationToken);
+}
