@@ -23,7 +23,8 @@ internal sealed class AnswerWriter(
     /// <exception cref="ModelException">The model gave nothing that could be shown.</exception>
     public async Task<Answer> WriteAsync(Question question, Conversation conversation, IAnswerDraft draft, CancellationToken cancellationToken)
     {
-        if (SmallTalk.Answer(question, site.Value) is { } reply)
+        var language = conversation.Profile?.PreferredLanguage;
+        if (SmallTalk.Answer(question, site.Value, language) is { } reply)
         {
             draft.SetRetrieved([]);
             draft.Append(reply, []);
@@ -36,9 +37,9 @@ internal sealed class AnswerWriter(
         draft.SetRetrieved(sources);
 
         var quotation = model is null && found.Written is null
-            ? OfflineAnswerer.Answer(found.SearchText, found.Passages, SmallTalk.QuotedFrom(question, site.Value))
+            ? OfflineAnswerer.Answer(found.SearchText, found.Passages, SmallTalk.QuotedFrom(question, site.Value, language))
             : null;
-        var written = model is null ? found.Written ?? quotation?.Text ?? SmallTalk.NotCovered(question, site.Value)
+        var written = model is null ? found.Written ?? quotation?.Text ?? SmallTalk.NotCovered(question, site.Value, language)
             : sources.Length == 0 ? found.Written : null;
         var markers = new CitationMarkers(sources.Length, written is null ? new CitationCheck(question.Message, found.Passages).Fits : null);
         // It runs after the markers, because a dropped marker can join the text around it into new Markdown.

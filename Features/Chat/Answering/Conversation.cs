@@ -1,3 +1,5 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
 using ChatBackend.Infrastructure.Ai;
 
 namespace ChatBackend.Features.Chat.Answering;
@@ -16,6 +18,30 @@ internal sealed record HistoryMessage(ModelRole Role, string Content, bool IsCut
     public ModelMessage ToPrompt() => new(Role, IsCut ? $"{Content}\n\n[This answer was cut off here.]" : Content);
 }
 
-internal sealed record ReaderProfile(
-    string? DisplayName, string? PreferredLanguage, string? SoftwareExperience, string? HardwareExperience,
-    IReadOnlyList<string>? Interests, string? LearningGoals);
+/// <summary>What a signed-in reader says about themselves, except for the name, which no answer needs.</summary>
+internal sealed partial record ReaderProfile(
+    string? PreferredLanguage, string? SoftwareExperience, string? HardwareExperience, IReadOnlyList<string>? Interests, string? LearningGoals)
+{
+    /// <summary>The preferred language for instructions, such as "Urdu (ur)". Only its subtags for language, script and region: the others could be words.</summary>
+    public string? LanguageName => PreferredLanguage is not null && Language().Match(PreferredLanguage) is { Success: true, Value: var tag }
+        ? $"{CultureInfo.GetCultureInfo(tag).EnglishName} ({tag})"
+        : null;
+
+    /// <summary>In two lines: the level, then the wishes. Empty when nothing is said.</summary>
+    public string Describe()
+    {
+        var level = Join(("language", PreferredLanguage), ("software experience", SoftwareExperience), ("hardware experience", HardwareExperience));
+        var wishes = Join(("interests", string.Join(", ", Interests ?? [])), ("goals", LearningGoals));
+        return $"{level}\n{wishes}".Trim();
+
+        static string Join(params (string Name, string? Value)[] facts) => string.Join("; ",
+            from fact in facts
+            where !string.IsNullOrWhiteSpace(fact.Value)
+            select $"{fact.Name}: {string.Join(' ', fact.Value.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))}");
+    }
+
+    [GeneratedRegex(
+        @"\A[a-z]{2,3}(-[a-z]{4})?(-([a-z]{2}|[0-9]{3}))?(?=-|\z)",
+        RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Language();
+}

@@ -29,24 +29,40 @@ internal static partial class SmallTalk
         WhatAreYou,
     }
 
-    public static string? Answer(Question question, SiteOptions site) =>
-        question.SelectedText is null && Find(question.Message, site.BookLanguage) is { } phrase
-            ? phrase.Answer.Replace("{book}", site.NameBook(phrase.TheBook), StringComparison.Ordinal)
-            : null;
-
-    /// <summary>The answer where the book has nothing on the question, in the question's language if it is known.</summary>
-    public static string NotCovered(Question question, SiteOptions site)
+    /// <param name="language">The reader's preferred language, as a BCP 47 tag; here and below, what the table does not have is ignored.</param>
+    public static string? Answer(Question question, SiteOptions site, string? language = null)
     {
-        var block = BlockFor(question, site);
+        if (question.SelectedText is not null || Find(question.Message, site.BookLanguage) is not { } phrase)
+            return null;
+        var block = BlockOf(language) ?? Blocks[phrase.Language];
+        return block.AnswerTo(phrase.Kind).Replace("{book}", site.NameBook(block.TheBook), StringComparison.Ordinal);
+    }
+
+    /// <summary>The answer where the book has nothing on the question, in the preferred language, else in the question's if it is known.</summary>
+    public static string NotCovered(Question question, SiteOptions site, string? language)
+    {
+        var block = BlockFor(question, site, language);
         return block.NotCovered.Replace("{book}", site.NameBook(block.TheBook), StringComparison.Ordinal);
     }
 
     /// <summary>What stands above a quotation, with <c>{heading}</c> for the place that it is from.</summary>
-    public static string QuotedFrom(Question question, SiteOptions site) => BlockFor(question, site).QuotedFrom;
+    public static string QuotedFrom(Question question, SiteOptions site, string? language) => BlockFor(question, site, language).QuotedFrom;
 
-    /// <summary>The question's language, else the book's, else English.</summary>
-    private static LanguageBlock BlockFor(Question question, SiteOptions site) =>
-        Blocks.GetValueOrDefault(Languages.Of(question.Message) ?? "") ?? Blocks.GetValueOrDefault(site.BookLanguage.Split('-')[0]) ?? Blocks["en"];
+    /// <summary>The preferred language, else the question's, else the book's, else English.</summary>
+    private static LanguageBlock BlockFor(Question question, SiteOptions site, string? language) =>
+        BlockOf(language) ?? Blocks.GetValueOrDefault(Languages.Of(question.Message) ?? "") ?? Blocks.GetValueOrDefault(site.BookLanguage.Split('-')[0]) ?? Blocks["en"];
+
+    /// <summary>The block of the tag or of its longest beginning (lookup, RFC 4647, 3.4): <c>ur-PK</c> finds <c>ur</c>.</summary>
+    private static LanguageBlock? BlockOf(string? language)
+    {
+        for (var tag = language ?? ""; tag.Length > 0; tag = tag[..Math.Max(0, tag.LastIndexOf('-'))])
+        {
+            if (Blocks.FirstOrDefault(b => b.Key.Equals(tag, StringComparison.OrdinalIgnoreCase)).Value is { } block)
+                return block;
+        }
+
+        return null;
+    }
 
     /// <summary>No question refers to small talk.</summary>
     public static IReadOnlyList<HistoryMessage> Without(IReadOnlyList<HistoryMessage> history)
@@ -88,16 +104,16 @@ internal static partial class SmallTalk
     private static IEnumerable<Phrase> PhrasesOf(Dictionary<string, LanguageBlock> blocks) =>
         from block in blocks
         let language = block.Value
-        from part in new (Kind Kind, List<string> Said, string Answer)[]
+        from part in new (Kind Kind, List<string> Said)[]
         {
-            (Kind.Beside, language.Beside, ""),
-            (Kind.Greeting, language.Greeting.Said, language.Greeting.Answer),
-            (Kind.Thanks, language.Thanks.Said, language.Thanks.Answer),
-            (Kind.Farewell, language.Farewell.Said, language.Farewell.Answer),
-            (Kind.WhatAreYou, language.WhatAreYou.Said, language.WhatAreYou.Answer),
+            (Kind.Beside, language.Beside),
+            (Kind.Greeting, language.Greeting.Said),
+            (Kind.Thanks, language.Thanks.Said),
+            (Kind.Farewell, language.Farewell.Said),
+            (Kind.WhatAreYou, language.WhatAreYou.Said),
         }
         from said in part.Said
-        select new Phrase(part.Kind, said, Fold(said), part.Answer, language.TheBook, block.Key);
+        select new Phrase(part.Kind, said, Fold(said), block.Key);
 
     // Hindi's vowel signs are marks too. They stay, as do its double letters: without them, other words would match.
     [GeneratedRegex(@"[\p{Mn}'-[\u0941-\u094D\u0962\u0963]]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
@@ -106,7 +122,7 @@ internal static partial class SmallTalk
     [GeneratedRegex(@"(?<letter>[\p{L}-[\u0900-\u097F]])\k<letter>+", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
     private static partial Regex Repeated();
 
-    private sealed record Phrase(Kind Kind, string Said, string Folded, string Answer, string TheBook, string Language)
+    private sealed record Phrase(Kind Kind, string Said, string Folded, string Language)
     {
         /// <summary>Chinese has no spaces between words.</summary>
         public bool Begins(string text) =>
@@ -131,6 +147,14 @@ internal static partial class SmallTalk
         public required PhraseBlock Farewell { get; set; }
 
         public required PhraseBlock WhatAreYou { get; set; }
+
+        public string AnswerTo(Kind kind) => kind switch
+        {
+            Kind.Greeting => Greeting.Answer,
+            Kind.Thanks => Thanks.Answer,
+            Kind.Farewell => Farewell.Answer,
+            _ => WhatAreYou.Answer,
+        };
     }
 
     private sealed class PhraseBlock

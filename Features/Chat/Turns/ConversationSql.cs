@@ -27,7 +27,7 @@ internal static class ConversationSql
             ) as history,
             (
                 select json_build_object(
-                    'display_name', p.display_name, 'preferred_language', p.preferred_language,
+                    'preferred_language', p.preferred_language,
                     'software_experience', p.software_experience, 'hardware_experience', p.hardware_experience,
                     'interests', p.interests, 'learning_goals', p.learning_goals)::text
                 from profiles as p

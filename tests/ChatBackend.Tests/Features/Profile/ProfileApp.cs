@@ -8,7 +8,8 @@ namespace ChatBackend.Tests.Features.Profile;
 /// <summary>The service behind a sign-in that shares a secret with it, with the offline model unless a test sets another.</summary>
 public class ProfileApp : ChatBackendApp
 {
-    private const string Secret = "a secret of the site, longer than 32 bytes";
+    /// <summary>For <c>AUTH_SECRET</c>.</summary>
+    public const string Secret = "a secret of the site, longer than 32 bytes";
 
     private static readonly SigningKey Key = SigningKey.Secret(Secret);
 
