@@ -4,6 +4,7 @@ using Dapper;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Npgsql;
 
 namespace ChatBackend.Tests;
@@ -87,6 +88,10 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
     private HttpClient CreateHttpClient()
     {
         StartServer();
+        // Without this a program that ended before it listened would show as requests to [::]:8000.
+        Assert.True(
+            Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.IsCancellationRequested,
+            "The program ended before it listened; its standard error may say why.");
         if (WaitsUntilStarted)
             Assert.True(Task.WaitAll([.. Services.GetServices<Dependency>().Select(d => d.Started)], TimeSpan.FromSeconds(60)), "The service did not become ready.");
         return new HttpClient { BaseAddress = ClientOptions.BaseAddress };

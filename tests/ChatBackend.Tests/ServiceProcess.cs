@@ -10,6 +10,8 @@ internal sealed class ServiceProcess : IAsyncDisposable
 {
     private const int Terminate = 15;
 
+    private static int _lastPort = Random.Shared.Next(20_000);
+
     private readonly Process _process;
     private readonly List<string> _output = [];
 
@@ -30,6 +32,8 @@ internal sealed class ServiceProcess : IAsyncDisposable
                 return string.Join('\n', _output);
         }
     }
+
+    public bool HasExited => _process.HasExited;
 
     /// <summary>The peak memory (working set) so far, in bytes.</summary>
     public long PeakMemory
@@ -100,11 +104,24 @@ internal sealed class ServiceProcess : IAsyncDisposable
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int SendSignal(int process, int signal);
 
+    /// <summary>A port below those that the system gives to sockets that ask for any (from 32768 on Linux): one of these may go to another test's
+    /// socket before the program listens on it.</summary>
     internal static int FreePort()
     {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
+        while (true)
+        {
+            var port = 10_000 + (int)((uint)Interlocked.Increment(ref _lastPort) % 20_000);
+            try
+            {
+                using var listener = TcpListener.Create(port);
+                listener.Start();
+                return port;
+            }
+            catch (SocketException e) when (e.SocketErrorCode is SocketError.AddressAlreadyInUse)
+            {
+                // The next one may be free.
+            }
+        }
     }
 
     private Task WaitUntilAsync(string path, string body = "", TimeSpan? within = null) => Until.TrueAsync(

@@ -37,7 +37,7 @@ internal sealed class PgBouncer : IAsyncDisposable
     {
         var folder = Directory.CreateTempSubdirectory("pgbouncer").FullName;
         var server = new NpgsqlConnectionStringBuilder(database);
-        var port = FreePort();
+        var port = ServiceProcess.FreePort();
         await File.WriteAllTextAsync(Path.Combine(folder, "users.txt"), $"\"{server.Username}\" \"{server.Password}\"\n");
         await File.WriteAllTextAsync(
             Path.Combine(folder, "pgbouncer.ini"),
@@ -92,12 +92,5 @@ internal sealed class PgBouncer : IAsyncDisposable
         await _process.WaitForExitAsync();
         _process.Dispose();
         Directory.Delete(_folder, recursive: true);
-    }
-
-    private static int FreePort()
-    {
-        using var listener = new TcpListener(IPAddress.Loopback, 0);
-        listener.Start();
-        return ((IPEndPoint)listener.LocalEndpoint).Port;
     }
 }

@@ -33,7 +33,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await Assert.ThrowsAnyAsync<HttpRequestException>(() => lost);
         await Until.TrueAsync(
             async () => await _service.ScalarAsync<string>("select state::text from turns where session_id = @session", new { session }) == "completed",
-            $"Nobody ended the turn:\n{other.Output}", TimeSpan.FromSeconds(60));
+            () => $"Nobody ended the turn:\n{other.Output}", TimeSpan.FromSeconds(60));
         var answer = await (await AskAsync(other, session, key)).JsonAsync();
         Assert.Equal("The whole answer.", answer.GetProperty("response").GetString());
         Assert.Equal(2, _service.Model.Requests.Count);
