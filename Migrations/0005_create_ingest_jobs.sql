@@ -19,8 +19,11 @@ create table ingest_jobs (
     stalls           integer not null default 0,
     cancel_requested boolean not null default false,
     superseded_by    uuid references ingest_jobs (id) on delete set null,
-    -- Counts and lists, written at every beat.
-    report           json not null default '{}',
+    -- Counts, written at every beat, and lists, which grow: paths with reasons.
+    report           jsonb not null default '{}',
+    skipped          jsonb not null default '[]',
+    failed           jsonb not null default '[]',
+    warnings         jsonb not null default '[]',
     error            json,
     created_at       timestamptz not null default now(),
     started_at       timestamptz,

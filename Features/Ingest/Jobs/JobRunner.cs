@@ -20,13 +20,14 @@ internal sealed class JobRunner(
     /// <param name="cancellationToken">Cancelled when the process stops: the next process continues the job.</param>
     public async Task<Claim> RunNextAsync(CancellationToken cancellationToken)
     {
+        var asked = time.GetTimestamp();
         var (claim, job) = await JobLeases.ClaimAsync(database, _process, options.Value.Lease, cancellationToken);
         if (job is null)
             return claim;
 
         if (job.Attempt > 1)
             log.LogWarning("Took over ingest job {Job}, attempt {Attempt}", job.Id, job.Attempt);
-        using var running = new RunningJob(job, cancellationToken);
+        using var running = new RunningJob(job, LeftOf(asked), time, cancellationToken);
         _running = running;
         try
         {
@@ -70,6 +71,8 @@ internal sealed class JobRunner(
         await beating;
         if (state.Length > 0)
             await EndAsync(job, state, progress, error, stopping);
+        else if (running.IsLate)
+            log.LogWarning("The lease of ingest job {Job} could not be renewed in time: it is claimed again once the database is available", job.Id);
         else if (!running.IsLost)
             await JobLeases.ReleaseAsync(database, _process, CancellationToken.None);
     }
@@ -87,18 +90,24 @@ internal sealed class JobRunner(
     private async Task BeatAsync(RunningJob running)
     {
         var (job, ingested) = (running.Job, 0);
+        var saved = (Failed: 0, Warnings: job.Report.Warnings.Count);
         while (!running.Stopped.IsCancellationRequested)
         {
             try
             {
                 await Task.Delay(options.Value.Beat, time, running.Stopped);
                 var done = running.Progress.Ingested;
-                var isCancelled = await JobLeases.RenewAsync(database, job, _process, options.Value.Lease, running.Progress.Report, done > ingested, running.Stopped);
+                var asked = time.GetTimestamp();
+                var renewal = await JobLeases.RenewAsync(database, job, _process, options.Value.Lease, running.Progress.Report, saved, done > ingested, running.Stopped);
                 ingested = done;
-                if (isCancelled is null)
+                if (renewal is null)
                     log.LogWarning("Ingest job {Job} belongs to another process now", job.Id);
-                if (isCancelled is not false)
-                    await running.StopAsync(isLost: isCancelled is null);
+                if (renewal is not { IsCancelled: false })
+                    await running.StopAsync(isLost: renewal is null);
+                else
+                    running.Renew(LeftOf(asked));
+                if (renewal is not null)
+                    saved = (renewal.Failed, renewal.Warnings);
             }
             catch (OperationCanceledException) when (running.Stopped.IsCancellationRequested)
             {
@@ -106,26 +115,48 @@ internal sealed class JobRunner(
             }
             catch (Exception e)
             {
-                // The next beat tries again. Nobody can take the job over while the database is unavailable.
+                // The next beat tries again. If the lease is not renewed in time, the job stops.
                 log.LogWarning("The lease of ingest job {Job} could not be renewed: {Reason}", job.Id, e.GetType().Name);
             }
         }
     }
 
-    private sealed class RunningJob(ClaimedJob job, CancellationToken stopping) : IDisposable
+    /// <summary>How long this process may go on writing. Another process may take the job over when the lease has expired, and this one may still
+    /// reach the index when it no longer reaches the database. A part of the lease is left for the write that is under way.</summary>
+    /// <param name="asked">Before the lease was asked for, so that it cannot end earlier in the database.</param>
+    private TimeSpan LeftOf(long asked)
     {
-        private readonly CancellationTokenSource _stop = CancellationTokenSource.CreateLinkedTokenSource(stopping);
+        var left = (options.Value.Lease * 0.8) - time.GetElapsedTime(asked);
+        return left > TimeSpan.Zero ? left : TimeSpan.Zero;
+    }
 
-        public ClaimedJob Job => job;
+    private sealed class RunningJob : IDisposable
+    {
+        private readonly CancellationTokenSource _lease;
+        private readonly CancellationTokenSource _stop;
 
-        public JobProgress Progress { get; } = new(job.Report);
+        /// <param name="left">How long the job may run unless it is renewed.</param>
+        public RunningJob(ClaimedJob job, TimeSpan left, TimeProvider time, CancellationToken stopping)
+        {
+            (Job, Progress, _lease) = (job, new(job.Report), new(left, time));
+            _stop = CancellationTokenSource.CreateLinkedTokenSource(stopping, _lease.Token);
+        }
+
+        public ClaimedJob Job { get; }
+
+        public JobProgress Progress { get; }
 
         public CancellationToken Stopped => _stop.Token;
+
+        /// <summary>The lease was not renewed in time, so another process may have the job.</summary>
+        public bool IsLate => _lease.IsCancellationRequested;
 
         /// <summary>Another process has the job.</summary>
         public bool IsLost { get; private set; }
 
         public bool IsCancelled { get; private set; }
+
+        public void Renew(TimeSpan left) => _lease.CancelAfter(left);
 
         public Task StopAsync(bool isLost)
         {
@@ -135,6 +166,10 @@ internal sealed class JobRunner(
 
         public Task StopAsync() => _stop.CancelAsync();
 
-        public void Dispose() => _stop.Dispose();
+        public void Dispose()
+        {
+            _stop.Dispose();
+            _lease.Dispose();
+        }
     }
 }

@@ -62,7 +62,7 @@ internal sealed class JobStatus(NpgsqlDataSource database, JobRunner runner)
                            select count(*)::integer from ingest_jobs as other
                            where other.state = 'running' or (other.state = 'waiting' and (other.queued_at, other.id) < (job.queued_at, job.id))
                        ) end as ahead,
-                       superseded_by, report::text as report, error::text as error, created_at, started_at, ended_at
+                       superseded_by, (report || jsonb_build_object('skipped', skipped, 'failed', failed, 'warnings', warnings))::text as report, error::text as error, created_at, started_at, ended_at
                 from ingest_jobs as job
                 where state <> 'receiving' and {condition}
                 order by created_at desc, id desc

@@ -65,7 +65,7 @@ internal sealed class JobUpload : IAsyncDisposable
                 ),
                 opened as (
                     insert into ingest_jobs (id, prune, plan, report, lease_until)
-                    select @Id, false, false, @report::json, now() + @Lease
+                    select @Id, false, false, @report::jsonb, now() + @Lease
                     where not @isChecked or (select count(*) from ingest_jobs where state = 'waiting') < @MaxWaiting
                     on conflict (id) do nothing
                     returning id
@@ -119,7 +119,8 @@ internal sealed class JobUpload : IAsyncDisposable
     public async Task EnqueueAsync(bool prune, bool plan, CancellationToken cancellationToken)
     {
         await FlushAsync(cancellationToken);
-        var report = IngestJson.Write(IngestReport.Empty with { Documents = Count, Skipped = [.. _skipped.Take(IngestReport.MaxNamed)] });
+        var report = IngestJson.Write(IngestReport.Empty with { Documents = Count });
+        var skipped = IngestJson.Write(_skipped.Take(IngestReport.MaxNamed));
         // The lock makes jobs enter one after another. The second statement sees what was committed before the lock was taken.
         _isQueued = await _database.RetryAsync(
             async connection =>
@@ -139,13 +140,13 @@ internal sealed class JobUpload : IAsyncDisposable
                         delete from ingest_job_documents where job_id in (select id from superseded)
                     )
                     update ingest_jobs
-                    set state = 'waiting', prune = @prune, plan = @plan, queued_at = clock_timestamp(), report = @report::json, lease_until = null
+                    set state = 'waiting', prune = @prune, plan = @plan, queued_at = clock_timestamp(), report = @report::jsonb, skipped = @skipped::jsonb, lease_until = null
                     where id = @Id and state = 'receiving'
                       and ((@prune and not @plan) or (select count(*) from ingest_jobs where state = 'waiting') < @MaxWaiting);
 
                     select exists (select from ingest_jobs where id = @Id and state <> 'receiving');
                     """,
-                    new { Id, QueueLock, prune, plan, report, IngestOptions.MaxWaiting }, cancellationToken: cancellationToken));
+                    new { Id, QueueLock, prune, plan, report, skipped, IngestOptions.MaxWaiting }, cancellationToken: cancellationToken));
                 await results.ReadSingleAsync<bool>();
                 return await results.ReadSingleAsync<bool>();
             },

@@ -26,6 +26,9 @@ internal sealed record IngestReport(
     /// <summary>The most documents that a list names.</summary>
     public const int MaxNamed = 1_000;
 
+    /// <summary>What is saved at every beat; the lists are saved on their own.</summary>
+    public IngestReport WithoutLists() => this with { Failed = [], Skipped = [], Warnings = [] };
+
     public static readonly IngestReport Empty = new(0, 0, 0, 0, 0, 0, 0, 0, 0, [], [], null, null);
 }
 

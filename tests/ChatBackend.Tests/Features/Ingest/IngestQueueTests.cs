@@ -14,7 +14,7 @@ public sealed class IngestQueueTests : IAsyncLifetime
     public async ValueTask InitializeAsync()
     {
         await _app.InitializeAsync();
-        await _app.ExecuteAsync("insert into ingest_jobs (id, state, prune, plan, report, lease_owner, lease_until, attempt) values (@id, 'running', false, false, @report::json, @id, now() + interval '1 hour', 1)",
+        await _app.ExecuteAsync("insert into ingest_jobs (id, state, prune, plan, report, lease_owner, lease_until, attempt) values (@id, 'running', false, false, @report::jsonb, @id, now() + interval '1 hour', 1)",
             new { id = Guid.CreateVersion7(), report = IngestJson.Write(IngestReport.Empty) });
     }
 

@@ -6,9 +6,13 @@ using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
+using ChatBackend.Infrastructure.Search.Qdrant;
+using ChatBackend.Tests.Infrastructure.Database;
 using ChatBackend.Tests.Infrastructure.Search;
+using ChatBackend.Tests.Infrastructure.Search.Qdrant;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
+using Npgsql;
 
 namespace ChatBackend.Tests.Features.Ingest.Jobs;
 
@@ -60,7 +64,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
         Assert.Equal(Claim.Claimed, await Process().Runner.RunNextAsync(Cancel));
 
         Assert.Equal(0, await JobLeases.EndAsync(_database.Connections, dead!, "failed", IngestReport.Empty, error: null, Cancel));
-        Assert.Null(await JobLeases.RenewAsync(_database.Connections, dead!, Guid.NewGuid(), NoLease, IngestReport.Empty, isMoving: true, Cancel));
+        Assert.Null(await JobLeases.RenewAsync(_database.Connections, dead!, Guid.NewGuid(), NoLease, IngestReport.Empty, saved: default, isMoving: true, Cancel));
         var job = await FindAsync(id);
         Assert.Equal(("completed", 2), (job.State, job.Report.Ingested));
         Assert.Equal(["a.md", "b.md"], (await _database.Index.GetDocumentsAsync(Cancel)).Keys.Order());
@@ -197,14 +201,89 @@ public sealed class JobRunnerTests : IAsyncLifetime
         Assert.Equal("completed", (await FindAsync(next)).State);
     }
 
-    private Process Process(Func<string, Task>? beforeWrite = null, int patience = 60, IEmbedder? embedder = null)
+    [Fact]
+    public async Task A_process_that_loses_the_database_stops_writing_before_another_can_take_its_job_over()
     {
-        var options = Options.Create(new IngestOptions { Beat = TimeSpan.FromMilliseconds(20) });
+        var id = await UploadAsync("a.md", "b.md", "c.md");
+        await using var qdrant = new SearchQdrant();
+        await qdrant.InitializeAsync();
+        await using var relay = new DatabaseRelay(_database.ConnectionString);
+        await using var connections = NpgsqlDataSource.Create(relay.ConnectionString);
+        ClaimedJob? taken = null;
+        // It loses the database between two documents, and reaches Qdrant all the time.
+        var cut = Process(
+            async path =>
+            {
+                if (path != "b.md")
+                    return;
+                relay.Refuse();
+                await Until.TrueAsync(
+                    async () => (taken = (await ClaimAsync(Guid.NewGuid(), TimeSpan.FromMinutes(1))).Job) is not null, "Nobody can take the job over.");
+            },
+            lease: TimeSpan.FromSeconds(1), connections: connections, index: qdrant.Index);
+
+        Assert.Equal(Claim.Claimed, await cut.Runner.RunNextAsync(Cancel));
+
+        Assert.Equal((id, 2), (taken!.Id, taken.Attempt));
+        Assert.Equal(["a.md"], (await qdrant.Another().GetDocumentsAsync(Cancel)).Keys);
+    }
+
+    [Fact]
+    public async Task A_process_whose_database_comes_back_in_time_keeps_its_job()
+    {
+        var id = await UploadAsync("a.md", "b.md");
+        await using var relay = new DatabaseRelay(_database.ConnectionString);
+        await using var connections = NpgsqlDataSource.Create(relay.ConnectionString);
+        var process = Process(
+            async path =>
+            {
+                if (path != "b.md")
+                    return;
+                relay.Refuse();
+                await Until.TrueAsync(() => relay.Refused > 0, "The lease is not renewed.");
+                relay.Allow();
+            },
+            connections: connections);
+
+        await process.Runner.RunNextAsync(Cancel);
+
+        Assert.Equal(("completed", 2), ((await FindAsync(id)).State, (await FindAsync(id)).Report.Ingested));
+        Assert.Equal(1, await _database.ScalarAsync<int>("select attempt from ingest_jobs"));
+    }
+
+    [Fact]
+    public async Task A_renewal_saves_what_is_new_in_the_lists_and_a_lost_reply_saves_nothing_twice()
+    {
+        await UploadAsync("a.md");
+        var process = Guid.NewGuid();
+        var job = (await ClaimAsync(process, TimeSpan.FromMinutes(1))).Job!;
+        FailedDocument[] failed = [new("a.md", "One."), new("b.md", "Two.")];
+        var report = IngestReport.Empty with { Failed = failed[..1], FailedCount = 1, Warnings = failed };
+
+        Assert.Equal(new(IsCancelled: false, Failed: 1, Warnings: 2), await RenewAsync(report, (0, 0)));
+        Assert.Equal(new(IsCancelled: false, Failed: 1, Warnings: 2), await RenewAsync(report, (0, 0)));
+        Assert.Equal(new(IsCancelled: false, Failed: 2, Warnings: 2), await RenewAsync(report with { Failed = failed }, (1, 2)));
+
+        Assert.Equal(0, await _database.ScalarAsync<int>("select jsonb_array_length(report -> 'failed') from ingest_jobs"));
+        var stored = (await FindAsync(job.Id)).Report;
+        Assert.Equal(failed, stored.Failed);
+        Assert.Equal(failed, stored.Warnings);
+
+        Task<Renewal?> RenewAsync(IngestReport report, (int, int) saved) =>
+            JobLeases.RenewAsync(_database.Connections, job, process, TimeSpan.FromMinutes(1), report, saved, isMoving: false, Cancel);
+    }
+
+    private Process Process(
+        Func<string, Task>? beforeWrite = null, int patience = 60, IEmbedder? embedder = null, TimeSpan? lease = null, NpgsqlDataSource? connections = null,
+        QdrantPassageIndex? index = null)
+    {
+        connections ??= _database.Connections;
+        var options = Options.Create(new IngestOptions { Beat = TimeSpan.FromMilliseconds(20), Lease = lease ?? TimeSpan.FromSeconds(15) });
         var limit = Options.Create(new PatienceOptions { Seconds = patience });
-        var vectors = new WatchedVectors(_database.Index, beforeWrite ?? (_ => Task.CompletedTask), embedder);
-        var ingest = new BookIngest(_database.Connections, _database.Index, vectors, new(Options.Create(new SiteOptions())), limit, TimeProvider.System);
-        var runner = new JobRunner(_database.Connections, ingest, options, limit, TimeProvider.System, NullLogger<JobRunner>.Instance);
-        return new(runner, new(_database.Connections, runner));
+        var vectors = new WatchedVectors((IPassageVectors?)index ?? _database.Index, beforeWrite ?? (_ => Task.CompletedTask), embedder);
+        var ingest = new BookIngest(connections, (IPassageIndex?)index ?? _database.Index, vectors, new(Options.Create(new SiteOptions())), limit, TimeProvider.System);
+        var runner = new JobRunner(connections, ingest, options, limit, TimeProvider.System, NullLogger<JobRunner>.Instance);
+        return new(runner, new(connections, runner));
     }
 
     private async Task<IngestJobResponse> FindAsync(Guid id) => (await Process().Status.FindAsync(id, Cancel))!;
