@@ -1,13 +1,10 @@
 using System.ComponentModel;
 using ChatBackend.Features.Ingest.Jobs;
-using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Http.Problems;
 using ChatBackend.Infrastructure.Search;
-using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
-using Npgsql;
 
 namespace ChatBackend.Features.Ingest;
 
@@ -28,21 +25,24 @@ internal static class DeleteIngestDocument
     /// <response code="409">An ingest job is running. Try again when it has ended.</response>
     internal static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(
         [FromQuery(Name = "path"), Description("The document's path in the book."), Example("module-1/01-nodes.md")] string? path,
-        NpgsqlDataSource database, IPassageIndex index, CancellationToken cancellationToken)
+        JobPause pause, IPassageIndex index, CancellationToken cancellationToken)
     {
         if (string.IsNullOrWhiteSpace(path) || path.Length > UploadedDocument.MaxPathLength)
             return Problem.Invalid("path", $"path must not be empty, and {UploadedDocument.MaxPathLength} characters or fewer.");
 
         // A job may be writing the same document.
-        var isRunning = await database.RetryAsync(
-            connection => connection.ExecuteScalarAsync<bool>(new("select exists (select from ingest_jobs where state = 'running')", cancellationToken: cancellationToken)),
+        var isFound = false;
+        var isRemoved = await pause.TryRunAsync(
+            async token =>
+            {
+                // Not forgotten by a second try, which does not find what the first one removed.
+                isFound |= (await index.GetDocumentsAsync(token)).ContainsKey(path);
+                if (isFound)
+                    await index.RemoveAsync([path], token);
+            },
             cancellationToken);
-        if (isRunning)
+        if (!isRemoved)
             return Problem.Of(StatusCodes.Status409Conflict, "ingest_job_running", "An ingest job is running. Try again when it has ended.");
-        if (!(await index.GetDocumentsAsync(cancellationToken)).ContainsKey(path))
-            return Problem.NotFound("document_not_found", "The index has no document with this path.");
-
-        await index.RemoveAsync([path], cancellationToken);
-        return TypedResults.NoContent();
+        return isFound ? TypedResults.NoContent() : Problem.NotFound("document_not_found", "The index has no document with this path.");
     }
 }

@@ -22,6 +22,7 @@ internal static class IngestFeature
         builder.Services.AddSingleton<BookIngest>();
         builder.Services.AddSingleton<JobRunner>();
         builder.Services.AddSingleton<JobStatus>();
+        builder.Services.AddSingleton<JobPause>();
         builder.Services.AddSingleton<JobLoop>();
         builder.Services.AddHostedService(services => services.GetRequiredService<JobLoop>());
 
