@@ -17,7 +17,9 @@ internal static class DatabaseRetry
             try
             {
                 await using var connection = await database.OpenConnectionAsync(cancellationToken);
-                return await work(connection);
+                var result = await work(connection);
+                DatabaseUse.Of(database).Note();
+                return result;
             }
             catch (Exception e) when (attempt < Pauses.Length && e.IsDatabaseUnavailable() && !IsTimeLimit(e))
             {
