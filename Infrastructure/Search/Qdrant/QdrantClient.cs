@@ -69,6 +69,10 @@ internal sealed class QdrantClient : IDisposable
     public async Task<string?> GetAliasedAsync(CancellationToken cancellationToken) =>
         (await SendToAsync<QdrantAliases>(HttpMethod.Get, "aliases", null, ReadLimit, cancellationToken)).Aliases.FirstOrDefault(a => a.AliasName == Collection)?.CollectionName;
 
+    /// <summary>The names of all collections on the server that the key has access to.</summary>
+    public async Task<IReadOnlyList<string>> ListCollectionsAsync(CancellationToken cancellationToken) =>
+        [.. (await SendToAsync<QdrantCollectionNames>(HttpMethod.Get, "collections", null, ReadLimit, cancellationToken)).Collections.Select(c => c.Name)];
+
     /// <summary>Makes <see cref="Collection"/> the alias of this collection, and of no other, in one step.</summary>
     public Task MoveAliasAsync(string collection, CancellationToken cancellationToken) => SendToAsync<bool>(
         HttpMethod.Post,

@@ -47,11 +47,20 @@ internal sealed class QdrantCollections(QdrantClient client, QdrantSchema schema
         return (client.In(answering), client.In(written));
     }
 
-    /// <summary>Makes the written collection the one that answers, and deletes the old one.</summary>
-    public async Task MoveAsync(QdrantClient answering, QdrantClient written, CancellationToken cancellationToken)
+    /// <summary>Makes the written collection the one that answers.</summary>
+    public Task MoveAsync(QdrantClient written, CancellationToken cancellationToken) => client.MoveAliasAsync(written.Collection, cancellationToken);
+
+    /// <summary>Deletes our collections that do not answer: the one before the alias moved, also if the process that moved it died then, and what an
+    /// ingest for another model left.</summary>
+    public async Task DeleteOthersAsync(QdrantClient answering, CancellationToken cancellationToken)
     {
-        await client.MoveAliasAsync(written.Collection, cancellationToken);
-        await answering.DeleteCollectionAsync(cancellationToken);
+        var others = (await client.ListCollectionsAsync(cancellationToken)).Where(name => name != answering.Collection && NumberOf(name) is not null);
+        foreach (var other in others.Select(client.In))
+        {
+            // A collection of somebody else's may have such a name.
+            if (await other.GetCollectionInfoAsync(cancellationToken) is { Config.Metadata: not null } collection && schema.IsOurs(collection))
+                await other.DeleteCollectionAsync(cancellationToken);
+        }
     }
 
     /// <summary>Deletes the collection that answers; its alias goes with it.</summary>
@@ -111,10 +120,14 @@ internal sealed class QdrantCollections(QdrantClient client, QdrantSchema schema
         return (answering, embedder is null || schema.IsMadeFor(collection, dimensions) ? answering : Next(answering));
     }
 
-    private string Next(string answering) =>
-        int.TryParse(answering.AsSpan(answering.LastIndexOf('-') + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
-            ? $"{client.Collection}-{number + 1}"
-            : $"{client.Collection}-1";
+    private string Next(string answering) => $"{client.Collection}-{(NumberOf(answering) ?? 0) + 1}";
+
+    /// <summary>Null if it is no collection that this service would make.</summary>
+    private int? NumberOf(string collection) =>
+        collection.StartsWith($"{client.Collection}-", StringComparison.Ordinal)
+        && int.TryParse(collection.AsSpan(client.Collection.Length + 1), NumberStyles.None, CultureInfo.InvariantCulture, out var number)
+            ? number
+            : null;
 
     /// <summary>Null without an embedder.</summary>
     private async Task<int?> DimensionsAsync(CancellationToken cancellationToken) => embedder is null

@@ -153,13 +153,22 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
     /// <summary>Lets the collection of a new model answer once it has every document of the old one. To be called after each ingest.</summary>
     public async Task PublishAsync(CancellationToken cancellationToken)
     {
-        if (await collections.FindAsync(cancellationToken) is not var (answering, written) || answering.Collection == written.Collection)
+        if (await collections.FindAsync(cancellationToken) is not var (answering, written))
             return;
-        var missing = (await GetAsync(cancellationToken)).Count(d => d.Value.Length == 0);
+        var isMoving = answering.Collection != written.Collection;
+        var missing = isMoving ? (await GetAsync(cancellationToken)).Count(d => d.Value.Length == 0) : 0;
         if (missing == 0)
-            await collections.MoveAsync(answering, written, cancellationToken);
+        {
+            if (isMoving)
+                await collections.MoveAsync(written, cancellationToken);
+            // A process without an embedder writes the collection that answers, and another one may be filling the next.
+            if (embedder is not null)
+                await collections.DeleteOthersAsync(written, cancellationToken);
+        }
         else
+        {
             log.LogWarning("{Documents} documents are not embedded with {Model} yet: the old vectors answer until the whole book is ingested", missing, Model);
+        }
     }
 
     private async Task<Dictionary<string, string>> HashesAsync(QdrantClient of, CancellationToken cancellationToken)

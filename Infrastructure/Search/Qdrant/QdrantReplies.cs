@@ -15,6 +15,10 @@ internal sealed record QdrantCollection(QdrantCollectionConfig Config, IReadOnly
 
 internal sealed record QdrantCollectionConfig(QdrantCollectionParameters Params, QdrantStrictMode? StrictModeConfig, QdrantMetadata? Metadata);
 
+internal sealed record QdrantCollectionNames(IReadOnlyList<QdrantCollectionName> Collections);
+
+internal sealed record QdrantCollectionName(string Name);
+
 internal sealed record QdrantAliases(IReadOnlyList<QdrantAlias> Aliases);
 
 internal sealed record QdrantAlias(string AliasName, string CollectionName);

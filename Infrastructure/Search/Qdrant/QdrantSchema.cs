@@ -52,13 +52,16 @@ internal sealed class QdrantSchema(QdrantClient client, IEmbedder? embedder, Tim
         return TakesAsync(dimensions, cancellationToken);
     }
 
+    /// <summary>True if it has the vectors of words that this service makes.</summary>
+    public bool IsOurs(QdrantCollection collection) =>
+        collection.Config.Params is { SparseVectors: { ValueKind: JsonValueKind.Object } sparse }
+        && sparse.TryGetProperty(QdrantPassageIndex.Sparse, out var words)
+        && words.ValueKind == JsonValueKind.Object && words.TryGetProperty("modifier", out var modifier) && modifier.ValueEquals("idf");
+
     /// <exception cref="SearchException">Misconfigured.</exception>
     public void Require(QdrantCollection collection)
     {
-        var isOurs = collection.Config.Params is { SparseVectors: { ValueKind: JsonValueKind.Object } sparse }
-            && sparse.TryGetProperty(QdrantPassageIndex.Sparse, out var words)
-            && words.ValueKind == JsonValueKind.Object && words.TryGetProperty("modifier", out var modifier) && modifier.ValueEquals("idf");
-        if (!isOurs)
+        if (!IsOurs(collection))
         {
             throw SearchException.Misconfigured(
                 "QDRANT_COLLECTION", $"The collection \"{client.Collection}\" was not made by this service: set QDRANT_COLLECTION to another name, and ingest the book.");

@@ -65,6 +65,7 @@ internal sealed class StubQdrant : IAsyncDisposable
         var stub = new StubQdrant(app);
         app.Map("/collections/{collection}/{**rest}", stub.HandleAsync);
         app.Map("/aliases", stub.HandleAsync);
+        app.Map("/collections", stub.HandleAsync);
         await app.StartAsync();
         return stub;
     }
@@ -162,7 +163,7 @@ internal sealed class StubQdrant : IAsyncDisposable
         using var aborted = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, _closing.Token);
         var http = context.Request;
         var body = http.ContentLength is null or 0 && !http.Headers.ContainsKey("Transfer-Encoding") ? null : await JsonNode.ParseAsync(http.Body, cancellationToken: aborted.Token);
-        var request = new StubQdrantRequest(http.Method, (string?)http.RouteValues["collection"] ?? "", (string?)http.RouteValues["rest"] ?? "", http.QueryString.Value ?? "", body);
+        var request = new StubQdrantRequest(http.Method, (string?)http.RouteValues["collection"] ?? "", (string?)http.RouteValues["rest"] ?? "", http.QueryString.Value ?? "", body) { Path = http.Path };
         var fault = Record(request);
         try
         {
@@ -244,7 +245,10 @@ internal sealed class StubQdrant : IAsyncDisposable
         var body = request.Body;
         switch (request.Method, request.Operation)
         {
-            case ("GET", "") when request.Collection.Length == 0:
+            case ("GET", "") when request.Path == "/collections":
+                lock (_lock)
+                    return new JsonObject { ["collections"] = new JsonArray([.. _collections.Keys.Select(name => new JsonObject { ["name"] = name })]) };
+            case ("GET", "") when request.Path == "/aliases":
                 lock (_lock)
                     return new JsonObject { ["aliases"] = new JsonArray([.. _aliases.Select(a => new JsonObject { ["alias_name"] = a.Key, ["collection_name"] = a.Value })]) };
             case ("POST", "") when request.Collection == "aliases":
@@ -427,6 +431,8 @@ internal sealed record StubFault
 /// <param name="Operation">The path after the collection, without a leading slash.</param>
 internal sealed record StubQdrantRequest(string Method, string Collection, string Operation, string Query, JsonNode? Body)
 {
+    public string Path { get; init; } = "";
+
     /// <summary>How many points the request may still change before it fails.</summary>
     public int PointsLeft { get; set; } = int.MaxValue;
 }
