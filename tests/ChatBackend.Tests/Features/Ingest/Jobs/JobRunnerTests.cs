@@ -4,12 +4,14 @@ using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Features.Ingest.Progress;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Configuration;
+using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
 using ChatBackend.Infrastructure.Search.Qdrant;
 using ChatBackend.Tests.Infrastructure.Database;
 using ChatBackend.Tests.Infrastructure.Search;
 using ChatBackend.Tests.Infrastructure.Search.Qdrant;
+using Dapper;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -271,6 +273,56 @@ public sealed class JobRunnerTests : IAsyncLifetime
 
         Task<Renewal?> RenewAsync(IngestReport report, (int, int) saved) =>
             JobLeases.RenewAsync(_database.Connections, job, process, TimeSpan.FromMinutes(1), report, saved, isMoving: false, Cancel);
+    }
+
+    [Fact]
+    public async Task An_idle_process_takes_a_dead_ones_job_over_as_soon_as_it_uses_the_database_for_anything()
+    {
+        var clock = new FakeClock();
+        await using var connections = NpgsqlDataSource.Create(_database.ConnectionString);
+        using var start = new DatabaseStart(
+            new(NullLogger<Migrator>.Instance), new(_database.ConnectionString), TimeProvider.System, NullLogger<DatabaseStart>.Instance);
+        using var loop = new JobLoop(
+            connections, Process(connections: connections).Runner, start, Options.Create(new IngestOptions()), clock, NullLogger<JobLoop>.Instance);
+        await start.StartAsync(Cancel);
+        await loop.StartAsync(Cancel);
+        await Until.TrueAsync(() => clock.IsAwaitedWithin(TimeSpan.FromHours(1)), "It does not look for jobs.");
+        // Half an hour without a job makes the pause as long.
+        clock.Advance(TimeSpan.FromMinutes(30));
+        await Until.TrueAsync(() => clock.IsAwaitedWithin(TimeSpan.FromHours(1)), "It does not look for jobs again.");
+        var id = await UploadAsync("a.md");
+        await ClaimAsync(Guid.NewGuid(), NoLease);
+        clock.Advance(TimeSpan.FromMinutes(1));
+        Assert.Equal("running", (await FindAsync(id)).State);
+
+        Assert.Equal(1, await connections.RetryAsync(connection => connection.ExecuteScalarAsync<int>("select 1"), Cancel));
+
+        await Until.TrueAsync(async () => (await FindAsync(id)).State == "completed", "Nobody takes the job over.");
+        await loop.StopAsync(Cancel);
+        await start.StopAsync(Cancel);
+    }
+
+    [Fact]
+    public async Task No_job_begins_while_the_index_is_changed_without_one()
+    {
+        await UploadAsync("a.md");
+        using var pause = new JobPause(_database.Connections);
+        Task<(Claim Claim, ClaimedJob? Job)>? claiming = null;
+
+        Assert.True(await pause.TryRunAsync(
+            async _ =>
+            {
+                claiming = ClaimAsync(Guid.NewGuid(), TimeSpan.FromMinutes(1));
+                await Until.TrueAsync(
+                    async () => await _database.ScalarAsync<bool>(
+                        "select exists (select from pg_locks join pg_database on oid = database where datname = current_database() and locktype = 'advisory' and not granted)"),
+                    "The claim does not wait.");
+                Assert.False(claiming.IsCompleted);
+            },
+            Cancel));
+
+        Assert.Equal(Claim.Claimed, (await claiming!).Claim);
+        Assert.False(await pause.TryRunAsync(_ => throw new InvalidOperationException("A job runs."), Cancel));
     }
 
     private Process Process(

@@ -1,3 +1,4 @@
+using System.Net.Http.Json;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Search;
 using ChatBackend.Infrastructure.Search.Qdrant;
@@ -92,6 +93,34 @@ public sealed class QdrantCollectionsTests : IAsyncLifetime
 
         Assert.Equal(["textbook-1"], _qdrant.Stub.Collections);
         Assert.NotNull((await SearchAsync(_qdrant.Another(new Model("new-model", 12)))).Similarity);
+    }
+
+    [Fact]
+    public async Task The_old_collection_of_a_process_that_died_after_the_alias_moved_is_deleted_by_the_next_ingest_and_no_other()
+    {
+        using var http = new HttpClient { BaseAddress = new(_qdrant.Stub.Url), DefaultRequestHeaders = { { "api-key", StubQdrant.Key } } };
+        foreach (var other in new[] { "textbook-7", "textbook-notes", "book-1" })
+            (await http.PutAsJsonAsync($"/collections/{other}", new { vectors = new { size = 4, distance = "Cosine" } })).EnsureSuccessStatusCode();
+        _qdrant.Stub.When(r => r.Method == "DELETE", StubFault.Error(500), int.MaxValue);
+        await Assert.ThrowsAsync<SearchException>(() => IngestAsync(_qdrant.Another(new Model("new-model", 8)), "a.md", "b.md"));
+        Assert.Contains("textbook-1", _qdrant.Stub.Collections);
+        Assert.Contains("textbook-2", _qdrant.Stub.Collections);
+        _qdrant.Stub.Heal();
+
+        await IngestAsync(_qdrant.Another(new Model("new-model", 8)), "a.md");
+
+        Assert.Equal(["book-1", "textbook-2", "textbook-7", "textbook-notes"], _qdrant.Stub.Collections);
+    }
+
+    [Fact]
+    public async Task A_model_that_was_given_up_leaves_no_collection()
+    {
+        await IngestAsync(_qdrant.Another(new Model("new-model", 8)), "a.md");
+        Assert.Equal(["textbook-1", "textbook-2"], _qdrant.Stub.Collections);
+
+        await IngestAsync(_qdrant.Another(Old), "a.md");
+
+        Assert.Equal(["textbook-1"], _qdrant.Stub.Collections);
     }
 
     private static async Task IngestAsync(QdrantPassageIndex index, params string[] paths)
