@@ -45,6 +45,8 @@ create table turns (
     -- the ids of a stream's events count UTF-16 code units. New text is appended at every beat.
     partial_sources   json,
     partial_text      bytea not null default '',
+    -- The later turn that asked its question, or one before it, again. The turn is then in no prompt and no list.
+    superseded_by     uuid,
     response          json,
     error             json,
     grounding         text,

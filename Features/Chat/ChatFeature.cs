@@ -1,4 +1,5 @@
 using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Features.Chat.Sessions;
 using ChatBackend.Features.Chat.Stopping;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
@@ -20,6 +21,7 @@ internal static class ChatFeature
         builder.Services.AddSingleton<AnswerWriter>();
         builder.Services.AddSingleton<TurnReader>();
         builder.Services.AddSingleton<TurnRunner>();
+        builder.Services.AddSingleton<TurnAnswers>();
         builder.Services.AddSingleton<TurnLeases>();
         // Services stop in reverse order: while TurnLeases waits for the turns, their readers can stop them.
         builder.Services.AddHostedService<TurnStops>();
@@ -34,6 +36,7 @@ internal static class ChatFeature
         chat.MapGetTurn();
         chat.MapGetTurnEvents();
         chat.MapStopTurn();
+        chat.MapRegenerateTurn();
         chat.MapListMessages();
         chat.MapDeleteSession();
         chat.MapPutFeedback();

@@ -16,10 +16,11 @@ namespace ChatBackend.Features.Chat;
 /// <param name="Response">The answer, as <c>POST /chat</c> returned it; of a stopped turn, what was written until then. Null while the turn runs, and if it failed.</param>
 /// <param name="Error">Why there is no answer, as a problem; null unless the turn failed. A request with the same Idempotency-Key tries again.</param>
 /// <param name="EndedAt">When the turn ended; null while it runs.</param>
+/// <param name="SupersededBy">The turn that asked its question, or one before it, again; null unless the turn was replaced.</param>
 /// <example>{"state":"completed","error":null}</example>
 internal sealed record TurnResponse(
     Guid TurnId, Guid SessionId, [property: AllowedValues("running", "completed", "failed", "stopped")] string State,
-    ChatResponse? Response, TurnProblem? Error, DateTime CreatedAt, DateTime? EndedAt);
+    ChatResponse? Response, TurnProblem? Error, DateTime CreatedAt, DateTime? EndedAt, Guid? SupersededBy);
 
 internal static class GetTurn
 {
@@ -38,7 +39,7 @@ internal static class GetTurn
         var row = !KeyId.TryParse(id, out var turnId) ? null : await database.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<Row>(new(
                 """
-                select t.session_id, t.state::text as state, t.response::text as response, t.error::text as error, t.created_at, t.ended_at,
+                select t.session_id, t.state::text as state, t.response::text as response, t.error::text as error, t.created_at, t.ended_at, t.superseded_by,
                        t.state = 'running' and t.lease_until < now() as is_abandoned
                 from turns as t
                 join chat_sessions as s on s.id = t.session_id
@@ -53,9 +54,9 @@ internal static class GetTurn
             leases.Nudge();
         return TypedResults.Ok(new TurnResponse(
             turnId, row.SessionId, row.State, row.Response is null ? null : TurnJson.Read<ChatResponse>(row.Response),
-            row.Error is null ? null : TurnProblem.Of(TurnJson.Read<TurnFailure>(row.Error), turnId), row.CreatedAt, row.EndedAt));
+            row.Error is null ? null : TurnProblem.Of(TurnJson.Read<TurnFailure>(row.Error), turnId), row.CreatedAt, row.EndedAt, row.SupersededBy));
     }
 
     private sealed record Row(
-        Guid SessionId, string State, string? Response, string? Error, DateTime CreatedAt, DateTime? EndedAt, bool IsAbandoned);
+        Guid SessionId, string State, string? Response, string? Error, DateTime CreatedAt, DateTime? EndedAt, Guid? SupersededBy, bool IsAbandoned);
 }

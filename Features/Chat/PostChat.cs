@@ -81,12 +81,12 @@ internal static class PostChat
     /// <response code="503">The database or the model is unavailable.</response>
     internal static async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> HandleAsync(
         ChatRequest request,
-        [FromHeader(Name = "Idempotency-Key"), StringLength(255, MinimumLength = 1), System.ComponentModel.Description("A repeated request with the same key and body gets the same turn, never a second one, for as long as the conversation is kept. Keys are unique within session_id or, without one, within the token's subject. Without either, the key must be a random UUID: anyone who sends the same key and body gets the turn.")] string? idempotencyKey,
+        [FromHeader(Name = IdempotencyHeader.Name), StringLength(IdempotencyHeader.MaxLength, MinimumLength = 1), System.ComponentModel.Description("A repeated request with the same key and body gets the same turn, never a second one, for as long as the conversation is kept. Keys are unique within session_id or, without one, within the token's subject. Without either, the key must be a random UUID: anyone who sends the same key and body gets the turn.")] string? idempotencyKey,
         CurrentReader reader,
         HttpContext context,
         NpgsqlDataSource database,
         TurnRunner runner,
-        TurnReader turns,
+        TurnAnswers answers,
         IOptions<TurnOptions> options,
         [FromKeyedServices(RateLimit.Chat)] RateLimit limit,
         CancellationToken cancellationToken)
@@ -97,8 +97,8 @@ internal static class PostChat
         IdempotencyKey? key = null;
         if (idempotencyKey is not null)
         {
-            if (KeyOf(idempotencyKey) is not { } text)
-                return Problem.Invalid("idempotency-key", "must be 1 to 255 visible ASCII characters.");
+            if (IdempotencyHeader.Read(idempotencyKey) is not { } text)
+                return IdempotencyHeader.Invalid();
             var scope = ScopeOf(request, reader);
             if (scope == Anonymous && !KeyId.TryParse(text.ToLowerInvariant(), out _))
                 return Problem.Invalid("idempotency-key", "must be a random UUID where there is neither a token nor a session_id: another reader could choose the same key.");
@@ -112,37 +112,8 @@ internal static class PostChat
         var question = new Question(request.Message.Trim(), NullIfBlank(request.SelectedText), NullIfBlank(request.PageUrl));
         // Not the request's token: once the question may be stored, the turn starts even if the client has disconnected.
         var opening = await OpenTurn.RunAsync(
-            database, options.Value, runner.Process, sessionId, reader.Subject, question, key, CancellationToken.None);
-
-        switch (opening)
-        {
-            case TurnOpening.SessionNotFound:
-                return Problem.NotFound("session_not_found", "There is no such session.");
-            case TurnOpening.KeyReused:
-                return Problem.Of(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused", "This Idempotency-Key was used before with another body.");
-            case TurnOpening.Claimed claimed:
-                runner.Start(claimed.Turn, claimed.Conversation);
-                return await AnswerAsync(claimed.Turn.Id, claimed.Turn.SessionId);
-            case TurnOpening.Repeated repeated:
-                return await AnswerAsync(repeated.TurnId, repeated.SessionId);
-            default:
-                throw new InvalidOperationException($"Unknown opening {opening.GetType().Name}.");
-        }
-
-        async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> AnswerAsync(Guid turnId, Guid session)
-        {
-            context.Items[RequestLog.SessionKey] = session;
-            return ServerSentEvents.ArePreferredBy(context.Request)
-                ? new ServerSentEvents(turns.FollowAsync(turnId, lastEventId: null, cancellationToken))
-                : new TurnResult(await turns.WaitAsync(turnId, cancellationToken), turnId);
-        }
-    }
-
-    /// <summary>A quoted string as in the IETF draft, or without quotes, as most clients send it.</summary>
-    private static string? KeyOf(string header)
-    {
-        var text = header.Length >= 2 && header[0] == '"' && header[^1] == '"' ? header[1..^1] : header;
-        return text.Length is > 0 and <= 255 && text.All(c => c is > ' ' and <= '~') ? text : null;
+            database, options.Value, runner.Process, sessionId, reader.Subject, question, key, place: null, CancellationToken.None);
+        return await answers.AnswerAsync(opening, context, cancellationToken);
     }
 
     private static string ScopeOf(ChatRequest request, CurrentReader reader) =>

@@ -18,7 +18,7 @@ namespace ChatBackend.Features.Insights;
 /// <param name="Grounding">How the completed turns were answered.</param>
 /// <param name="Usage">Tokens, as far as the model reported them.</param>
 /// <param name="Comments">What readers wrote about answers, newest first, at most 50.</param>
-/// <param name="Unanswered">The most frequent questions that the book did not answer, at most 20.</param>
+/// <param name="Unanswered">The most frequent questions that the book did not answer, at most 20. One that was regenerated counts once.</param>
 internal sealed record InsightsResponse(
     DateTimeOffset Since, TurnCounts Turns, GroundingShares Grounding, FeedbackCounts Feedback, TokenSums Usage, IReadOnlyList<FeedbackComment> Comments,
     IReadOnlyList<UnansweredQuestion> Unanswered);
@@ -145,6 +145,7 @@ internal static class GetInsights
         from turns as t
         join messages as m on m.turn_id = t.id and m.role = 'user'
         where t.created_at >= @from and t.grounding = 'none' and t.model is distinct from @SmallTalk
+          and not exists (select from turns as again where again.id = t.superseded_by and again.request::text = t.request::text)
         group by md5(lower(m.content))
         order by count(*) desc, max(t.created_at) desc
         limit @Wordings

@@ -19,7 +19,7 @@ internal static class ConversationSql
                     select m.position, m.role, m.content, m.role = 'assistant' and coalesce((t.response ->> 'incomplete')::boolean, false) as is_cut
                     from messages as m
                     join turns as t on t.id = m.turn_id
-                    where m.session_id = turn.session_id and m.position < turn.number * 2 - 1
+                    where m.session_id = turn.session_id and m.position < turn.number * 2 - 1 and t.superseded_by is null
                       and (t.state = 'completed' or (t.state = 'stopped' and t.response ->> 'response' <> ''))
                     order by m.position desc
                     limit @HistoryLimit

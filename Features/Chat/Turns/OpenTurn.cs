@@ -16,10 +16,21 @@ internal abstract record TurnOpening
     public sealed record KeyReused : TurnOpening;
 
     public sealed record SessionNotFound : TurnOpening;
+
+    /// <param name="Code">turn_running or turn_superseded.</param>
+    public sealed record NoPlace(string Code, string Detail) : TurnOpening;
 }
 
 /// <summary>Two clients may choose the same key, so a key is unique only within its scope.</summary>
-internal sealed record IdempotencyKey(string Scope, string Key);
+internal sealed record IdempotencyKey(string Scope, string Key)
+{
+    public static IdempotencyKey InSession(Guid sessionId, string key) => new($"session:{sessionId}", key);
+}
+
+/// <summary>What makes place for a turn that is not simply the next one. It runs first in the transaction that opens the turn.</summary>
+/// <param name="Name">What an idempotency key stands for, instead of the question.</param>
+/// <param name="MakeAsync">Takes the new turn's id. Returns why the turn cannot be opened, or null.</param>
+internal sealed record TurnPlace(string Name, Func<NpgsqlConnection, Guid, Task<TurnOpening?>> MakeAsync);
 
 /// <summary>Commits the question and its turn before the index or the model is asked.</summary>
 internal static class OpenTurn
@@ -27,7 +38,7 @@ internal static class OpenTurn
     /// <summary>The same key and body find the turn that they opened before. It starts again if it failed or its process died.</summary>
     public static async Task<TurnOpening> RunAsync(
         NpgsqlDataSource database, TurnOptions options, Guid process, Guid sessionId, string? userId, Question question,
-        IdempotencyKey? key, CancellationToken cancellationToken)
+        IdempotencyKey? key, TurnPlace? place, CancellationToken cancellationToken)
     {
         var request = TurnJson.Write(question);
         var parameters = new
@@ -42,7 +53,7 @@ internal static class OpenTurn
             key?.Scope,
             key?.Key,
             // What the client sent, so not a session id that was generated for it.
-            Hash = SHA256.HashData(Encoding.UTF8.GetBytes(request)),
+            Hash = SHA256.HashData(Encoding.UTF8.GetBytes(place?.Name ?? request)),
             Process = process,
             options.Lease,
             HistoryLimit = Conversation.MaxMessages - 1,
@@ -51,9 +62,11 @@ internal static class OpenTurn
         try
         {
             // The ids are generated here, so a retry after a broken connection cannot open a second turn.
-            var opened = await database.RetryAsync(
-                connection => connection.QuerySingleOrDefaultAsync<OpenedRow>(new(Sql, parameters, cancellationToken: cancellationToken)),
-                cancellationToken);
+            var (opened, refusal) = await database.RetryAsync(
+                connection => place is null ? OpenAsync(connection) : OpenInPlaceAsync(connection, place), cancellationToken);
+            // A repeat of the request that took the place finds it taken.
+            if (refusal is not null)
+                return (key is null ? null : await RepeatAsync(database, parameters, userId, question, cancellationToken)) ?? refusal;
             if (opened is null)
                 return new TurnOpening.SessionNotFound();
 
@@ -64,12 +77,27 @@ internal static class OpenTurn
         {
             // Null when the session was deleted in between, which frees the key.
             return await RepeatAsync(database, parameters, userId, question, cancellationToken)
-                ?? await RunAsync(database, options, process, sessionId, userId, question, key, cancellationToken);
+                ?? await RunAsync(database, options, process, sessionId, userId, question, key, place, cancellationToken);
         }
         catch (PostgresException e) when (e.ConstraintName == "turns_pkey")
         {
             // The first try was committed, but the reply was lost.
             return await ClaimOwnAsync(database, parameters.TurnId, sessionId, userId, question, cancellationToken);
+        }
+
+        async Task<(OpenedRow? Opened, TurnOpening? Refusal)> OpenAsync(NpgsqlConnection connection) =>
+            (await connection.QuerySingleOrDefaultAsync<OpenedRow>(new(Sql, parameters, cancellationToken: cancellationToken)), null);
+
+        async Task<(OpenedRow? Opened, TurnOpening? Refusal)> OpenInPlaceAsync(NpgsqlConnection connection, TurnPlace place)
+        {
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            if (await place.MakeAsync(connection, parameters.TurnId) is { } refusal)
+                return (null, refusal);
+            var opening = await OpenAsync(connection);
+            // The session may have been claimed by another reader: then the place stays as it was.
+            if (opening.Opened is not null)
+                await transaction.CommitAsync(cancellationToken);
+            return opening;
         }
     }
 
@@ -131,7 +159,7 @@ internal static class OpenTurn
                         attempt = turns.attempt + 1, takeovers = case turns.state when 'failed' then 0 else turns.takeovers + (turns.lease_owner is not null)::integer end,
                         claim_id = @ClaimId, lease_owner = @Process, lease_until = now() + @Lease
                     from earlier
-                    where turns.id = earlier.id and earlier.is_same
+                    where turns.id = earlier.id and earlier.is_same and turns.superseded_by is null
                       and (turns.state = 'failed' or (turns.state = 'running' and turns.lease_until < now() and turns.stop_requested_at is null))
                     returning turns.attempt, turns.takeovers
                 )

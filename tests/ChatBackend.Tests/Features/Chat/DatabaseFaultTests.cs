@@ -51,6 +51,55 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
         Assert.Equal("1 1 completed", await ScalarAsync("select concat_ws(' ', count(*), max(attempt), max(state::text)) from turns"));
     }
 
+    [Theory]
+    [InlineData("insert into chat_sessions")]
+    [InlineData("update turns set superseded_by")]
+    [InlineData("COMMIT")]
+    public async Task A_turn_is_regenerated_once_whichever_reply_was_lost(string statement)
+    {
+        var old = (await _app.AnswerAsync(new { message = Question })).GetProperty("turn_id").GetGuid();
+        _relay.LoseAnswerTo(statement);
+
+        var answer = await _app.Client.PostAsync($"/chat/turns/{old}/regenerate", null);
+
+        Assert.Equal(HttpStatusCode.OK, answer.StatusCode);
+        Assert.Equal(1, _relay.Lost);
+        Assert.Equal("2 2", await ScalarAsync("select concat_ws(' ', turn_count, (select count(*) from turns)) from chat_sessions"));
+        Assert.Equal([(1, "user"), (2, "assistant"), (3, "user"), (4, "assistant")], await MessagesAsync());
+        Assert.Equal(2, _app.Model.Requests.Count);
+    }
+
+    [Fact]
+    public async Task A_stop_whose_reply_was_lost_is_one_stop()
+    {
+        var gate = _app.Model.AnswerInTwo("Half", "more.");
+        var asking = _app.AskAsync(new { message = Question });
+        await gate.WhenReached;
+        _relay.LoseAnswerTo("set stop_requested_at");
+
+        var stopped = await (await _app.Client.PostAsync($"/chat/turns/{await TurnAsync()}/stop", null)).JsonAsync();
+
+        Assert.Equal(1, _relay.Lost);
+        Assert.Equal("stopped", stopped.GetProperty("state").GetString());
+        Assert.Equal(stopped.GetProperty("response").GetRawText(), await (await asking).Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task A_stopped_answer_whose_end_cannot_be_stored_is_stored_when_the_database_is_back()
+    {
+        var gate = _app.Model.AnswerInTwo("Half", "more.");
+        var asking = _app.AskAsync(new { message = Question });
+        await gate.WhenReached;
+        _relay.Drop("with ended as");
+        var stopping = _app.Client.PostAsync($"/chat/turns/{await TurnAsync()}/stop", null);
+        await Until.TrueAsync(() => _relay.Dropped >= 2, "Nobody ends the turn.");
+        _relay.Drop(null);
+
+        Assert.Equal("stopped", (await (await stopping).JsonAsync()).GetProperty("state").GetString());
+        Assert.Equal("stopped", (await (await asking).JsonAsync()).GetProperty("finish_reason").GetString());
+        Assert.Single(_app.Model.Requests);
+    }
+
     [Fact]
     public async Task A_failure_whose_reply_was_lost_is_stored_once()
     {
@@ -238,6 +287,12 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
         Assert.Equal("Half 🤖 an", await SavedTextAsync());
         gate.Open();
         await asking.Content.ReadAsStringAsync();
+    }
+
+    private async Task<Guid> TurnAsync()
+    {
+        await using var connection = new NpgsqlConnection(_database);
+        return await connection.ExecuteScalarAsync<Guid>("select id from turns");
     }
 
     private async Task<string> SavedTextAsync()

@@ -21,6 +21,7 @@ public sealed class OwnershipTests(OwnershipTests.SignedInApp app) : IClassFixtu
         (HttpMethod.Get, "/chat/turns/{id}", "turn_id", null),
         (HttpMethod.Get, "/chat/turns/{id}/events", "turn_id", null),
         (HttpMethod.Post, "/chat/turns/{id}/stop", "turn_id", null),
+        (HttpMethod.Post, "/chat/turns/{id}/regenerate", "turn_id", null),
         (HttpMethod.Get, "/chat/sessions/{id}/messages", "session_id", null),
         (HttpMethod.Put, "/chat/messages/{id}/feedback", "message_id", new { rating = "up" }),
         (HttpMethod.Delete, "/chat/sessions/{id}", "session_id", null),
@@ -99,10 +100,9 @@ public sealed class OwnershipTests(OwnershipTests.SignedInApp app) : IClassFixtu
     [Fact]
     public async Task An_anonymous_conversation_is_open_to_everybody_who_knows_its_id()
     {
-        var answer = await (await AskAsync(null, new { message = Question })).JsonAsync();
-
         foreach (var reader in (string?[])[null, NewReader()])
         {
+            var answer = await (await AskAsync(null, new { message = Question })).JsonAsync();
             foreach (var (method, route, id, body) in Routes.SkipLast(1))
                 Assert.True((await SendAsync(reader, method, route, answer.GetProperty(id).GetString()!, body)).IsSuccessStatusCode, $"{method} {route}");
         }

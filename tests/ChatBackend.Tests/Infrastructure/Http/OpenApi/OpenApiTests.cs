@@ -118,7 +118,7 @@ public sealed class OpenApiTests(ChatBackendApp app) : IClassFixture<ChatBackend
         var operations = OpenApiWalk.Operations(await DocumentAsync()).ToDictionary(o => o.Operation.GetProperty("operationId").GetString()!, o => o.Operation);
         var endpoints = app.Services.GetRequiredService<EndpointDataSource>().Endpoints;
 
-        Assert.Equal(["PostChat", "PostIngest", "SearchPassages", "SummarizeAudit"], Saying("429"));
+        Assert.Equal(["PostChat", "PostIngest", "RegenerateTurn", "SearchPassages", "SummarizeAudit"], Saying("429"));
         Assert.Equal(Saying("401"), Named<IAuthorizeData>());
         Assert.Equal(Saying("401"), operations.Where(o => o.Value.TryGetProperty("security", out _)).Select(o => o.Key).Order());
 
@@ -133,6 +133,7 @@ public sealed class OpenApiTests(ChatBackendApp app) : IClassFixture<ChatBackend
         var paths = (await DocumentAsync()).GetProperty("paths");
 
         Assert.Equal(["application/json", "text/event-stream"], Types("/chat", "post"));
+        Assert.Equal(["application/json", "text/event-stream"], Types("/chat/turns/{id}/regenerate", "post"));
         Assert.Equal(["text/event-stream"], Types("/chat/turns/{id}/events", "get"));
 
         IEnumerable<string> Types(string path, string method) => paths.GetProperty(path).GetProperty(method)

@@ -7,7 +7,7 @@ using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 
-namespace ChatBackend.Features.Chat;
+namespace ChatBackend.Features.Chat.Sessions;
 
 internal static class DeleteSession
 {

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Http.Json;
 using Dapper;
 
-namespace ChatBackend.Tests.Features.Chat;
+namespace ChatBackend.Tests.Features.Chat.Sessions;
 
 public sealed class ConversationTests(ChatApp app) : IClassFixture<ChatApp>
 {

@@ -10,10 +10,10 @@ using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
 
-namespace ChatBackend.Features.Chat;
+namespace ChatBackend.Features.Chat.Sessions;
 
 /// <summary>A message of a conversation.</summary>
-/// <param name="Position">Its place, from 1, without gaps.</param>
+/// <param name="Position">Its place, from 1. There are gaps only where a question was asked again: the answers that were replaced are left out.</param>
 /// <param name="Role">user, assistant, or system: a note in place of a failed answer.</param>
 /// <param name="Content">Its text, in Markdown.</param>
 /// <param name="IsStopped">True for an answer that the reader stopped: the text is what was written until then, and may be empty.</param>
@@ -63,15 +63,15 @@ internal static class ListMessages
             connection => connection.QueryAsync<Row>(new(
                 """
                 select m.id, m.turn_id, m.position, m.role::text as role, m.content, m.citations::text as citations, f.rating, m.created_at,
-                       m.role = 'assistant' and t.state = 'stopped' as is_stopped
+                       m.role = 'assistant' and m.state = 'stopped' as is_stopped
                 from chat_sessions as s
                 left join lateral (
-                    select * from messages
-                    where session_id = s.id and position < @before
-                    order by position desc
+                    select m.*, t.state from messages as m
+                    join turns as t on t.id = m.turn_id
+                    where m.session_id = s.id and m.position < @before and t.superseded_by is null
+                    order by m.position desc
                     limit @size + 1
                 ) as m on true
-                left join turns as t on t.id = m.turn_id
                 left join message_feedback as f on f.message_id = m.id
                 where s.id = @sessionId and (s.user_id is null or s.user_id = @Subject)
                 order by m.position desc

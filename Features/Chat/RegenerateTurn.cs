@@ -1,0 +1,130 @@
+using System.ComponentModel.DataAnnotations;
+using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
+using ChatBackend.Infrastructure.Limits;
+using Dapper;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace ChatBackend.Features.Chat;
+
+internal static class RegenerateTurn
+{
+    private const string IsRunning = "turn_running";
+    private const string IsSuperseded = "turn_superseded";
+
+    public static void MapRegenerateTurn(this IEndpointRouteBuilder chat) => chat
+        .MapPost("/turns/{id}/regenerate", HandleAsync)
+        .WithName(nameof(RegenerateTurn))
+        .FailsWith(StatusCodes.Status400BadRequest, "invalid_request", $"idempotency-key must be 1 to {IdempotencyHeader.MaxLength} visible ASCII characters.")
+        .FailsWith(StatusCodes.Status404NotFound, "turn_not_found")
+        .FailsWith(StatusCodes.Status409Conflict, IsRunning)
+        .FailsWith(StatusCodes.Status409Conflict, IsSuperseded)
+        .FailsWith(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused")
+        .FailsWhenLimited();
+
+    /// <summary>Ask a turn's question again.</summary>
+    /// <remarks>
+    /// A new turn asks the same message, selected text and page, and is answered as by `POST /chat`, as JSON or as a stream. The old turn and those
+    /// after it are superseded: they stay stored, and are in no prompt and no list of messages.
+    /// </remarks>
+    /// <param name="id">The turn's id. It must have ended, and all turns after it.</param>
+    /// <response code="200">The new turn's answer, with the passages that it cites.</response>
+    /// <response code="400">The key is not valid.</response>
+    /// <response code="404">There is no such turn, or it belongs to another reader.</response>
+    /// <response code="409">`turn_running`: the turn, or one after it, is running; stop it first. `turn_superseded`: it was replaced before, by the turn in its superseded_by.</response>
+    /// <response code="422">The key was used before in this session, for something else.</response>
+    /// <response code="429">Too many questions from this client; Retry-After says when to retry. A repeated key whose turn is running or answered is served all the same.</response>
+    /// <response code="500">The model failed or timed out; the new turn is stored as failed.</response>
+    /// <response code="503">The database or the model is unavailable.</response>
+    internal static async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> HandleAsync(
+        string id,
+        [FromHeader(Name = IdempotencyHeader.Name), StringLength(IdempotencyHeader.MaxLength, MinimumLength = 1), System.ComponentModel.Description("A repeated request with the same key gets the same new turn. Keys are unique within the session.")] string? idempotencyKey,
+        CurrentReader reader,
+        HttpContext context,
+        NpgsqlDataSource database,
+        TurnRunner runner,
+        TurnAnswers answers,
+        IOptions<TurnOptions> options,
+        [FromKeyedServices(RateLimit.Chat)] RateLimit limit,
+        CancellationToken cancellationToken)
+    {
+        var old = !KeyId.TryParse(id, out var turnId) ? null : await database.RetryAsync(
+            connection => connection.QuerySingleOrDefaultAsync<Row>(new(
+                """
+                select t.session_id, t.request::text as request
+                from turns as t
+                join chat_sessions as s on s.id = t.session_id
+                where t.id = @turnId and (s.user_id is null or s.user_id = @Subject)
+                """,
+                new { turnId, reader.Subject }, cancellationToken: cancellationToken)),
+            cancellationToken);
+        if (old is null)
+            return NotFound();
+
+        IdempotencyKey? key = null;
+        if (idempotencyKey is not null)
+        {
+            if (IdempotencyHeader.Read(idempotencyKey) is not { } text)
+                return IdempotencyHeader.Invalid();
+            key = IdempotencyKey.InSession(old.SessionId, text);
+        }
+
+        if (limit.Take(context) is { } refusal && (key is null || !await OpenTurn.IsKnownAsync(database, key, cancellationToken)))
+            return refusal;
+
+        var place = new TurnPlace($"regenerate {turnId}", (connection, newId) => SupersedeAsync(connection, old.SessionId, turnId, newId));
+        // Not the request's token: once the question may be stored, the turn starts even if the client has disconnected.
+        var opening = await OpenTurn.RunAsync(
+            database, options.Value, runner.Process, old.SessionId, reader.Subject, TurnJson.Read<Question>(old.Request), key, place, CancellationToken.None);
+        return opening is TurnOpening.SessionNotFound ? NotFound() : await answers.AnswerAsync(opening, context, cancellationToken);
+    }
+
+    /// <summary>The lock of the session keeps out new turns, and makes regenerations follow each other. The next statement sees all that came before it.</summary>
+    private static async Task<TurnOpening?> SupersedeAsync(NpgsqlConnection connection, Guid sessionId, Guid turnId, Guid newId)
+    {
+        await connection.ExecuteAsync(Command("select from chat_sessions where id = @sessionId for no key update"));
+        // The locks of the turns keep a failed one from being started again meanwhile.
+        var turns = (await connection.QueryAsync<Place>(Command(
+            """
+            select state::text as state, superseded_by from turns
+            where session_id = @sessionId and number >= (select number from turns where id = @turnId)
+            order by number
+            for no key update
+            """))).AsList();
+        switch (turns)
+        {
+            case []:
+                return new TurnOpening.SessionNotFound();
+            // A retry after a lost reply: the turn is open.
+            case [{ SupersededBy: { } by }, ..] when by == newId:
+                return null;
+            case [{ SupersededBy: not null }, ..]:
+                return new TurnOpening.NoPlace(IsSuperseded, "This turn was replaced before: regenerate the turn in its superseded_by.");
+        }
+
+        if (turns.Exists(t => t.State == "running"))
+            return new TurnOpening.NoPlace(IsRunning, "This turn, or one after it, is still running: stop it first, or wait for its end.");
+        await connection.ExecuteAsync(Command(
+            """
+            update turns set superseded_by = @newId
+            where session_id = @sessionId and number >= (select number from turns where id = @turnId) and superseded_by is null
+            """));
+        return null;
+
+        CommandDefinition Command(string sql) => new(sql, new { sessionId, turnId, newId }, cancellationToken: CancellationToken.None);
+    }
+
+    private static ProblemHttpResult NotFound() => Problem.NotFound("turn_not_found", "There is no such turn.");
+
+    private sealed record Row(Guid SessionId, string Request);
+
+    private sealed record Place(string State, Guid? SupersededBy);
+}
