@@ -1,3 +1,4 @@
+drop table deleted_turns;
 drop table message_feedback;
 drop table messages;
 drop table turns;

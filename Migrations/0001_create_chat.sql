@@ -86,3 +86,18 @@ create table message_feedback (
     created_at timestamptz not null default now(),
     updated_at timestamptz not null default now()
 );
+
+-- What insights count of conversations that were deleted, by the hour in which the turns began. It has no texts and no ids.
+create table deleted_turns (
+    hour          timestamptz primary key,
+    completed     integer not null,
+    failed        integer not null,
+    stopped       integer not null,
+    grounded      integer not null,
+    partial       integer not null,
+    none          integer not null,
+    up            integer not null,
+    down          integer not null,
+    input_tokens  bigint not null,
+    output_tokens bigint not null
+);

@@ -76,6 +76,7 @@ internal static class GetInsights
         .RequireIngestKey();
 
     /// <summary>What readers asked, how they were answered, and which questions the book does not answer.</summary>
+    /// <remarks>Deleted conversations are counted by the hour in which their questions were asked; their texts are gone.</remarks>
     /// <param name="since">A date or a time (ISO 8601, UTC unless it has an offset); 30 days ago by default.</param>
     /// <response code="200">Counts and shares, and the questions that the book did not answer.</response>
     /// <response code="400">since is neither a date nor a time.</response>
@@ -112,25 +113,40 @@ internal static class GetInsights
     private const string Sql =
         """
         select
-            count(*)::integer as total,
-            (count(*) filter (where state = 'completed'))::integer as completed,
-            (count(*) filter (where state = 'failed'))::integer as failed,
-            (count(*) filter (where state = 'stopped'))::integer as stopped,
-            (count(*) filter (where grounding = 'grounded'))::integer as grounded,
-            (count(*) filter (where grounding = 'partial'))::integer as partial,
-            (count(*) filter (where grounding = 'none' and model is distinct from @SmallTalk))::integer as none,
-            coalesce(sum(input_tokens), 0)::bigint as input_tokens,
-            coalesce(sum(output_tokens), 0)::bigint as output_tokens
-        from turns
-        where created_at >= @from;
+            sum(completed + failed + stopped + running)::integer as total, sum(completed)::integer as completed, sum(failed)::integer as failed,
+            sum(stopped)::integer as stopped, sum(grounded)::integer as grounded, sum(partial)::integer as partial, sum(none)::integer as none,
+            sum(input_tokens)::bigint as input_tokens, sum(output_tokens)::bigint as output_tokens
+        from (
+            select
+                count(*) filter (where state = 'completed') as completed,
+                count(*) filter (where state = 'failed') as failed,
+                count(*) filter (where state = 'stopped') as stopped,
+                count(*) filter (where state = 'running') as running,
+                count(*) filter (where grounding = 'grounded') as grounded,
+                count(*) filter (where grounding = 'partial') as partial,
+                count(*) filter (where grounding = 'none' and model is distinct from @SmallTalk) as none,
+                coalesce(sum(input_tokens), 0) as input_tokens,
+                coalesce(sum(output_tokens), 0) as output_tokens
+            from turns
+            where created_at >= @from
+            union all
+            select completed, failed, stopped, 0, grounded, partial, none, input_tokens, output_tokens
+            from deleted_turns
+            where hour >= date_trunc('hour', @from, 'UTC')
+        ) as counted;
 
-        select
-            (count(*) filter (where f.rating = 'up'))::integer as up,
-            (count(*) filter (where f.rating = 'down'))::integer as down
-        from turns as t
-        join messages as m on m.turn_id = t.id
-        join message_feedback as f on f.message_id = m.id
-        where t.created_at >= @from;
+        select sum(up)::integer as up, sum(down)::integer as down
+        from (
+            select count(*) filter (where f.rating = 'up') as up, count(*) filter (where f.rating = 'down') as down
+            from turns as t
+            join messages as m on m.turn_id = t.id
+            join message_feedback as f on f.message_id = m.id
+            where t.created_at >= @from
+            union all
+            select up, down
+            from deleted_turns
+            where hour >= date_trunc('hour', @from, 'UTC')
+        ) as counted;
 
         select f.rating, f.comment, q.content as question, f.updated_at as commented_at
         from turns as t

@@ -19,6 +19,8 @@ internal static class ProfileFeature
         profile.MapGetProfile();
         profile.MapPutProfile();
         profile.MapPatchProfile();
+        profile.MapDeleteProfile();
+        profile.MapExportProfile();
     }
 
     public static ProblemHttpResult None() => Problem.NotFound("profile_not_found", "You have no profile yet. PUT /profile creates it.");

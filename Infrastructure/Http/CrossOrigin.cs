@@ -21,7 +21,7 @@ internal static class CrossOrigin
             Allow(policy, origins)
                 .WithMethods("GET", "POST", "PUT", "PATCH", "DELETE")
                 .WithHeaders("Content-Type", "Authorization", "Accept", "Idempotency-Key", "Last-Event-ID", "If-Match", "If-None-Match")
-                .WithExposedHeaders("ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy")
+                .WithExposedHeaders("Content-Disposition", "ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy")
                 .SetPreflightMaxAge(TimeSpan.FromHours(2));
         }));
     }

@@ -1,4 +1,5 @@
 using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Conversations;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.OpenApi;
@@ -31,8 +32,8 @@ internal static class DeleteSession
         await database.RetryAsync(
             async connection =>
             {
-                wasThere = wasThere || await connection.ExecuteScalarAsync<bool>(Command($"select exists (select {Owned})"));
-                return wasThere ? await connection.ExecuteAsync(Command($"delete {Owned}")) : 0;
+                wasThere = wasThere || await connection.ExecuteScalarAsync<bool>(Command($"select exists (select from chat_sessions as s where {Owned})"));
+                return wasThere ? await connection.ExecuteAsync(Command(DeletedConversations.Delete(Owned))) : 0;
             },
             cancellationToken);
         return wasThere ? TypedResults.NoContent() : NotFound();
@@ -40,7 +41,7 @@ internal static class DeleteSession
         CommandDefinition Command(string sql) => new(sql, new { sessionId, reader.Subject }, cancellationToken: cancellationToken);
     }
 
-    private const string Owned = "from chat_sessions where id = @sessionId and (user_id is null or user_id = @Subject)";
+    private const string Owned = "s.id = @sessionId and (s.user_id is null or s.user_id = @Subject)";
 
     private static ProblemHttpResult NotFound() => Problem.NotFound("session_not_found", "There is no such session.");
 }

@@ -33,7 +33,7 @@ public sealed class CrossOriginTests
 
         var exposed = Header(await SendAsync(app, HttpMethod.Get, Docusaurus), "Access-Control-Expose-Headers");
 
-        Assert.Equal(["ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"], exposed?.Split(',', StringSplitOptions.TrimEntries).Order());
+        Assert.Equal(["Content-Disposition", "ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"], exposed?.Split(',', StringSplitOptions.TrimEntries).Order());
     }
 
     private static async Task<HttpResponseMessage> SendAsync(ChatBackendApp app, HttpMethod method, string origin)
