@@ -47,6 +47,7 @@ internal sealed class MdxScanner
     private static readonly HashSet<string> WordlessTags = new(["script", "style", "svg", "head", "Head"], StringComparer.Ordinal);
 
     private readonly string _source;
+    private readonly bool _wholeExpressions;
     private readonly List<MdxSpan> _spans = [];
     private int _position;
     private int _admonitions;
@@ -60,17 +61,19 @@ internal sealed class MdxScanner
     private bool _noHtmlCommentEnd;
     private bool _noModuleEnd;
 
-    private MdxScanner(string source)
+    private MdxScanner(string source, bool wholeExpressions)
     {
         _source = source;
+        _wholeExpressions = wholeExpressions;
         _allowance = 4_000_000 + (32L * source.Length);
     }
 
     /// <summary>Each span begins where the span before it ends.</summary>
     /// <param name="source">The page without its front matter, with line feeds only.</param>
-    public static IReadOnlyList<MdxSpan> Scan(string source)
+    /// <param name="wholeExpressions">Every balanced <c>{expression}</c> is one span, whatever is in it, instead of plain ones only.</param>
+    public static IReadOnlyList<MdxSpan> Scan(string source, bool wholeExpressions = false)
     {
-        var scanner = new MdxScanner(source);
+        var scanner = new MdxScanner(source, wholeExpressions);
 
         while (scanner._position < source.Length)
         {
@@ -290,6 +293,7 @@ internal sealed class MdxScanner
             '`' => (MdxKind.InlineCode, CodeSpanEnd(start)),
             '$' => (MdxKind.InlineMath, InlineMathEnd(start, lineEnd)),
             '{' when CommentEnd(start, "{/*", "*/}", ref _noCommentEnd) is var close and >= 0 => (MdxKind.Comment, close),
+            '{' when _wholeExpressions => (MdxKind.Expression, WholeExpressionEnd(start)),
             '{' => (MdxKind.Expression, PlainExpressionEnd(start)),
             '<' when CommentEnd(start, "<!--", "-->", ref _noHtmlCommentEnd) is var close and >= 0 => (MdxKind.Comment, close),
             '<' => (MdxKind.Tag, TagEnd(start)),
@@ -348,9 +352,20 @@ internal sealed class MdxScanner
     private int PlainExpressionEnd(int start) =>
         _source.AsSpan(start + 1).IndexOfAny(ExpressionStop) is var length and >= 0 && _source[start + 1 + length] == '}' ? start + length + 2 : -1;
 
+    // As with tags, MDX allows blank lines in an expression only where it begins its line.
+    private int WholeExpressionEnd(int start)
+    {
+        var limit = Limit(start);
+        var end = ExpressionEnd(start, start == _lineContent ? limit : Math.Min(limit, BlankLine(start)));
+
+        return end < 0 ? -1 : end + 1;
+    }
+
+    private int Limit(int start) => (int)Math.Min(_source.Length, start + Math.Max(0, _allowance));
+
     private int TagEnd(int start)
     {
-        var limit = (int)Math.Min(_source.Length, start + Math.Max(0, _allowance));
+        var limit = Limit(start);
         var index = start + 1;
         var isClosing = index < limit && _source[index] == '/';
         if (isClosing)

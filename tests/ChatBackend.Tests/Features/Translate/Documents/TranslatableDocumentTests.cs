@@ -1,0 +1,236 @@
+using ChatBackend.Features.Translate.Documents;
+using static ChatBackend.Tests.Features.Translate.Documents.Pseudo;
+
+namespace ChatBackend.Tests.Features.Translate.Documents;
+
+public sealed class TranslatableDocumentTests
+{
+    /// <summary>Everything that a page may have, and what becomes of it where "word" is translated to "WORD".</summary>
+    [Fact]
+    public void Prose_is_translated_and_everything_else_stays()
+    {
+        const string Page = """
+            ---
+            title: "a: page"
+            id: page
+            description: >
+              a folded
+              text
+            keywords: [one, two]
+            ---
+            import Tabs from '@theme/Tabs';
+
+            # the *first* heading
+
+            ## run `rclpy` now
+
+            some **bold words** and [a link](https://x.y "T"), ![an image](a.png), `code`
+            over $a_b$ lines; https://example.com/a_b, me@x.org, r&amp;d, 3 \< 4.
+            hard break  
+            next [label] and [full][label]; foot[^1].
+
+            > quoted
+            > text
+
+            - [ ] a task
+            - an item
+
+              ```js
+              const x = 1;
+              ```
+              after code
+
+            | a head | `x|y` |
+            |--------|:-----:|
+            | one **cell** | two \| three |
+
+            :::tip[a *title*]
+            the body
+            :::
+
+            :::note an old title {.c}
+            :::
+
+                indented code
+
+            <Tabs>
+                <TabItem label="Apple">
+                    deep text
+
+                    - in a tab
+                </TabItem>
+            </Tabs>
+
+            <details><summary>a summary</summary>hidden <b>bold</b> <Icon name="x"/>.</details>
+
+            {items.map(x => (
+              <li>{x} text</li>
+            ))}
+
+            <table><tr><td>one</td><td>two <code>not this</code></td></tr></table>
+
+            $$
+            x = y
+            $$
+
+            ## with an id {#own} 
+
+            the end {props.x}. {/* comment */}
+
+            [label]: https://r.e/f "Title"
+            [^1]: the *note*.
+            """;
+
+        Assert.Equal(
+            """
+            ---
+            title: "A: PAGE"
+            id: page
+            description: "A FOLDED TEXT"
+            keywords: [one, two]
+            ---
+            import Tabs from '@theme/Tabs';
+
+            # THE *FIRST* HEADING
+
+            ## RUN `rclpy` NOW {/* #run-rclpy-now */}
+
+            SOME **BOLD WORDS** AND [A LINK](https://x.y "T"), ![AN IMAGE](a.png), `code` OVER $a_b$ LINES; https://example.com/a_b, me@x.org, R&D, 3 \< 4. HARD BREAK  
+            NEXT [LABEL][label] AND [FULL][label]; FOOT[^1].
+
+            > QUOTED TEXT
+
+            - [ ] A TASK
+            - AN ITEM
+
+              ```js
+              const x = 1;
+              ```
+              AFTER CODE
+
+            | A HEAD | `x|y` |
+            |--------|:-----:|
+            | ONE **CELL** | TWO \| THREE |
+
+            :::tip[A *TITLE*]
+            THE BODY
+            :::
+
+            :::note AN OLD TITLE {.c}
+            :::
+
+                indented code
+
+            <Tabs>
+                <TabItem label="Apple">
+                    DEEP TEXT
+
+                    - IN A TAB
+                </TabItem>
+            </Tabs>
+
+            <details><summary>A SUMMARY</summary>HIDDEN <b>BOLD</b> <Icon name="x"/>.</details>
+
+            {items.map(x => (
+              <li>{x} text</li>
+            ))}
+
+            <table><tr><td>ONE</td><td>TWO <code>not this</code></td></tr></table>
+
+            $$
+            x = y
+            $$
+
+            ## WITH AN ID {#own} 
+
+            THE END {props.x}. {/* comment */}
+
+            [label]: https://r.e/f "Title"
+            [^1]: THE *NOTE*.
+            """,
+            Translated(Page, text => text.ToUpperInvariant()));
+    }
+
+    [Fact]
+    public void A_segment_is_plain_text_with_numbered_placeholders()
+    {
+        var document = TranslatableDocument.Parse("Text\n\n- Run `x`,\n  then [see **this** page](y.md) \\<b>.\n");
+
+        Assert.Equal(["Text", "Run <x1/>, then <g2>see <g3>this</g3> page</g2> <b>."], document.Segments.Select(s => s.Text));
+        Assert.Equal([(0, 0, SegmentKind.Paragraph, 1, 1), (1, 1, SegmentKind.ListItem, 3, 4)], document.Segments.Select(s => (s.Index, s.Block, s.Kind, s.FirstLine, s.LastLine)));
+    }
+
+    [Theory]
+    [InlineData("Line one\r\nline two\r\n\r\n```\r\na\r\nb\r\n```\r\n")]
+    [InlineData("\uFEFF# Title\r\n\r\nA `code\r\nspan`  \r\nend\n")]
+    [InlineData("One\rtwo")]
+    [InlineData("---\ntitle: [\n---\n\nText")]
+    [InlineData("---\nnot closed")]
+    [InlineData("")]
+    public void Line_ends_and_odd_front_matter_stay(string page)
+    {
+        var document = TranslatableDocument.Parse(page);
+
+        Assert.Equal(page, document.Translate(document.Segments.ToDictionary(s => s.Index, s => s.Text), HeadingIds.None));
+        Assert.Equal(page.Count(c => c == '\uFEFF'), Translated(page, Urdu).Count(c => c == '\uFEFF'));
+        Assert.Equal(Translated(page.Replace("\r\n", "\n", StringComparison.Ordinal), Urdu), Translated(page, Urdu).Replace("\r\n", "\n", StringComparison.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(nameof(HeadingIds.Comment), "# T\n\n## Set up {/* #set-up */}\n\n## Set up {/* #set-up-1 */}\n\n### Own {/* #mine */}\n\n## ??\n")]
+    [InlineData(nameof(HeadingIds.Classic), "# T\n\n## Set up {#set-up}\n\n## Set up {#set-up-1}\n\n### Own {/* #mine */}\n\n## ??\n")]
+    [InlineData(nameof(HeadingIds.None), "# T\n\n## Set up\n\n## Set up\n\n### Own {/* #mine */}\n\n## ??\n")]
+    public void Headings_get_the_ids_of_the_original(string ids, string expected) =>
+        Assert.Equal(expected, TranslatableDocument.Parse("# T\n\n## Set up\n\n## Set up\n\n### Own {/* #mine */}\n\n## ??\n").Translate(new Dictionary<int, string>(), Enum.Parse<HeadingIds>(ids)));
+
+    [Theory]
+    [InlineData("A word.", "# not a heading", "\\# not a heading")]
+    [InlineData("A word.", "1. not a list", "1\\. not a list")]
+    [InlineData("A word.", "- no list", "\\- no list")]
+    [InlineData("A word.", "import x from 'y'", "&#105;mport x from 'y'")]
+    [InlineData("A word.", "a <b>x</b> {y} `c` *e* [l](u)", "a \\<b>x\\</b> \\{y\\} \\`c\\` \\*e\\* \\[l\\](u)")]
+    [InlineData("A word.", "two\n\nparagraphs", "two paragraphs")]
+    [InlineData("A word.", "$5$ &lt; snake_case _x_", "\\$5\\$ \\&lt; snake_case \\_x\\_")]
+    [InlineData("Go [here](u).", "Wow!<g1>here</g1>", "Wow\\![here](u)")]
+    [InlineData("Say **so** now.", "这是<g1>“文字”</g1>吗", "这是 **“文字”** 吗")]
+    [InlineData("Say **so** now.", "x<g1> so </g1>y", "x **so** y")]
+    [InlineData("See https://a.b/c now.", "دیکھیں <x1/>۔", "دیکھیں https://a.b/c ۔")]
+    [InlineData("Use `a` and `b`.", "<x2/><x1/>", null)]
+    [InlineData("Use `a` and `b`.", "go <x2/><x1/>", "go `b` `a`")]
+    public void Text_that_looks_like_markup_is_escaped(string page, string translation, string? expected)
+    {
+        var document = TranslatableDocument.Parse(page);
+        var sound = document.Sound(new Dictionary<int, string> { [0] = translation });
+
+        Assert.Equal(expected ?? page, document.Translate(sound, HeadingIds.None));
+    }
+
+    [Theory]
+    [InlineData("go")]
+    [InlineData("go <x1/> <g2>x</g2> <x1/>")]
+    [InlineData("go <x1/> <g2>x</g2> <x3/>")]
+    [InlineData("go <x1/> <g2>x")]
+    [InlineData("go <x1/> </g2>x<g2>")]
+    [InlineData("go <g2><x1/></g2>")]
+    [InlineData("go <g2><x1/></g2> <g2>x</g2>")]
+    [InlineData("go <g1>x</g1> <x2/>")]
+    [InlineData("<x1/> <g2>!</g2>")]
+    [InlineData("go <x1/> <g2>x</g2>\n```")]
+    [InlineData("go <x1/> <g2>x</g2> https://evil.example")]
+    [InlineData("go <x1/> <g2>x</g2> www.evil.example")]
+    [InlineData("go <x1/> <g2>x</g2> me@evil.example")]
+    [InlineData("go <x1/> <g2>x</g2>[^1]")]
+    public void A_translation_that_does_not_fit_is_refused_with_the_reason(string translation)
+    {
+        var document = TranslatableDocument.Parse("Run `x` as [told](y).\n\nOther.\n\n[^1]: Note.");
+        var refused = new Dictionary<int, string>();
+        var sound = document.Sound(new Dictionary<int, string> { [0] = translation, [1] = "Andere." }, refused);
+
+        Assert.Equal([1], sound.Keys);
+        Assert.EndsWith(".", Assert.Single(refused).Value, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_table_that_only_other_parsers_see_is_left_alone() =>
+        Assert.Equal("Text\n| :--\nmore", Translated("Text\n| :--\nmore", Urdu));
+}
