@@ -7,6 +7,7 @@ using ChatBackend.Features.Ingest;
 using ChatBackend.Features.Insights;
 using ChatBackend.Features.Profile;
 using ChatBackend.Features.Search;
+using ChatBackend.Features.Translate;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Configuration;
@@ -56,6 +57,7 @@ async Task<int> RunAsync()
     builder.AddChat();
     builder.AddProfile();
     builder.AddAudits();
+    builder.AddTranslate();
     builder.AddOpenApiDocument();
 
     await using var app = builder.Build();

@@ -25,6 +25,9 @@ internal sealed record ModelRequest(IReadOnlyList<ModelMessage> Messages)
     /// <summary>The most tokens of the answer. A server that sends more is cut off (<see cref="OutputLimit"/>).</summary>
     public int MaxOutputTokens { get; init; } = AiOptions.DefaultMaxOutputTokens;
 
+    /// <summary>The JSON schema that the answer has to fit; null for text. A server that does not know schemas refuses the request.</summary>
+    public string? JsonSchema { get; init; }
+
     /// <summary>The time limit of all attempts together; null for <see cref="AiOptions.TimeoutSeconds"/>.</summary>
     public TimeSpan? Budget { get; init; }
 }

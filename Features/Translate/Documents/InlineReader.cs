@@ -124,7 +124,7 @@ internal sealed partial class InlineReader(MaskedPage page, string source)
         foreach (Match item in NotProse().Matches(text))
         {
             AddPart(done, item.Index);
-            nodes.Add(new OpaqueNode(_characters[item.Index].Start, _characters[item.Index + item.Length - 1].End, item.Value.Contains('@') ? OpaqueKind.Address : OpaqueKind.Item));
+            nodes.Add(new OpaqueNode(_characters[item.Index].Start, _characters[item.Index + item.Length - 1].End, item.Value.Contains('@') || item.Value.Contains("://", StringComparison.Ordinal) ? OpaqueKind.Address : OpaqueKind.Item));
             done = item.Index + item.Length;
         }
 
@@ -139,8 +139,10 @@ internal sealed partial class InlineReader(MaskedPage page, string source)
         }
     }
 
-    /// <summary>Marks of footnotes that do not exist, e-mail addresses, and text that looks like a placeholder.</summary>
-    [GeneratedRegex(@"\[\^[^\]\s]+\]|[\w.+-]+@[\w-]+(\.[\w-]+)+|<\s*/?\s*[xg]\s*\d+\s*/?\s*>", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    /// <summary>Marks of footnotes that do not exist, addresses, emoji codes, directives, and text that looks like a placeholder.</summary>
+    [GeneratedRegex(
+        @"\[\^[^\]\s]+\]|https?://[^\s<]*[^\s<?!.,:;*_~'"")\]]|[\w.+-]+@[\w-]+(\.[\w-]+)+|(?<![\w:]):[a-z0-9_+-]+:(?![\w:])|(?<![\w:]):[a-z][\w-]*\[[^\[\]]*\]|<\s*/?\s*[xg]\s*\d+\s*/?\s*>",
+        RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
     private static partial Regex NotProse();
 
     private List<PageNode> PairTags(List<PageNode> nodes)

@@ -122,7 +122,7 @@ internal sealed partial class MarkdownWriter
         if (last.Kind == PartKind.Address)
             return part.Kind == PartKind.Text ? !(first is '.' or ',' or ')' or ';' or ':' or '!' or '?') : part.Kind != PartKind.Close;
         if (part.Kind == PartKind.Address)
-            return before is not ('(' or '*' or '_' or '~');
+            return char.IsLetterOrDigit(before) || !char.IsAscii(before);
         if (part.Kind == PartKind.Open)
             return first == '_' ? !IsPunctuation(before) : inside is { } next && IsPunctuation(next) && !IsPunctuation(before);
         if (last.Kind == PartKind.Close)

@@ -74,7 +74,7 @@ internal sealed class PageReader
     {
         var nodes = new InlineReader(_page, _source.Text).Read(paragraph.Inline);
         _skeleton.Add($"{kind}: {Skeleton(nodes)}");
-        if (!LooksLikeTable(nodes))
+        if (!LooksLikeTable(nodes) && !IsDirective(nodes))
             _blocks.Add(new(kind, nodes, BeginsLine: kind is not (SegmentKind.TableCell or SegmentKind.AdmonitionTitle)));
     }
 
@@ -113,6 +113,9 @@ internal sealed class PageReader
 
         return false;
     }
+
+    /// <summary>True for a directive that is a block: <c>::video[Title]{src=…}</c>.</summary>
+    private bool IsDirective(IReadOnlyList<PageNode> nodes) => nodes.Count > 0 && _source.Text.AsSpan(nodes[0].Start).StartsWith("::");
 
     private static SegmentKind KindIn(ContainerBlock block, SegmentKind outer) => block switch
     {

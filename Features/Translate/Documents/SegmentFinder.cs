@@ -45,7 +45,7 @@ internal static class SegmentFinder
         if (trimmed.Any(node => node is TextNode text && HasLetters(text.Text)))
             return [trimmed];
 
-        return trimmed.OfType<PairNode>().SelectMany(pair => Runs(pair.Children));
+        return trimmed.OfType<PairNode>().SelectMany(pair => pair.Closing is null ? Runs(pair.Children) : SegmentText.HasWords([pair]) ? [[pair]] : []);
     }
 
     private static bool IsBoundary(PageNode node) => node switch

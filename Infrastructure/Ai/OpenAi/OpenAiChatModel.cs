@@ -124,7 +124,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         _abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, budget.Token, _silence.Token);
         // The SDK itself sets stream_options.include_usage.
         _updates = client
-            .CompleteChatStreamingAsync(request.Messages.Select(ToMessage), new() { MaxOutputTokenCount = request.MaxOutputTokens }, _abort.Token)
+            .CompleteChatStreamingAsync(request.Messages.Select(ToMessage), OptionsOf(request), _abort.Token)
             .GetAsyncEnumerator(_abort.Token);
     }
 
@@ -260,6 +260,12 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         _call.Succeed(finish switch { ModelFinish.Length => "length", ModelFinish.ContentFilter => "content_filter", _ => "stop" }, _usage);
         return new("") { Finish = finish, Usage = _usage, Model = _model };
     }
+
+    private static ChatCompletionOptions OptionsOf(ModelRequest request) => new()
+    {
+        MaxOutputTokenCount = request.MaxOutputTokens,
+        ResponseFormat = request.JsonSchema is { } schema ? ChatResponseFormat.CreateJsonSchemaFormat("answer", BinaryData.FromString(schema), jsonSchemaIsStrict: true) : null,
+    };
 
     private static ChatMessage ToMessage(ModelMessage message) => message.Role switch
     {

@@ -230,6 +230,16 @@ public sealed class TranslatableDocumentTests
         Assert.EndsWith(".", Assert.Single(refused).Value, StringComparison.Ordinal);
     }
 
+    [Theory]
+    [InlineData("::video[Title]{src=a}")]
+    [InlineData(":rocket:")]
+    public void What_other_parsers_of_Markdown_take_for_markup_stays(string page) => Assert.Equal(page, Translated(page, Urdu));
+
+    [Theory]
+    [InlineData("| x |\n|---|\n| [label] |\n\n[label]: u", "| X |\n|---|\n| [LABEL][label] |\n\n[label]: u")]
+    [InlineData("Go :rocket: to \"https://a.b/c_d_e\" or :abbr[HTML]{title=x}.", "GO :rocket: TO \"https://a.b/c_d_e\" OR :abbr[HTML]{title=x}.")]
+    public void Links_keep_their_targets(string page, string expected) => Assert.Equal(expected, Translated(page, t => t.ToUpperInvariant()));
+
     [Fact]
     public void A_table_that_only_other_parsers_see_is_left_alone() =>
         Assert.Equal("Text\n| :--\nmore", Translated("Text\n| :--\nmore", Urdu));
