@@ -41,6 +41,12 @@ create table turns (
     takeovers         integer not null default 0,
     -- Set while it runs, for the process that answers it. Nobody asks the model for it after that.
     stop_requested_at timestamptz,
+    -- Who its tokens are counted for while it runs (token_usage), and how many of the running attempt are counted.
+    token_day         date,
+    token_client      text,
+    counted_tokens    bigint not null default 0,
+    -- True if the day's budget was spent when it was asked: the book is quoted without a model.
+    is_offline        boolean not null default false,
     -- The passages, citations and text of the running attempt so far, for readers on other replicas. The text is UTF-16, because
     -- the ids of a stream's events count UTF-16 code units. New text is appended at every beat.
     partial_sources   json,

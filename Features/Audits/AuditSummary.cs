@@ -12,12 +12,12 @@ internal static class AuditSummary
     private const int MaxOutputTokens = 500;
 
     /// <exception cref="ModelException">The model failed or said nothing.</exception>
-    public static async Task<string> WriteAsync(IChatModel? model, AuditResponse audit)
+    public static async Task<string> WriteAsync(IChatModel? model, AuditResponse audit, TokenTally tally)
     {
         if (model is null)
             return Facts(audit);
 
-        var answer = await model.CompleteAsync(PromptFor(audit), CancellationToken.None);
+        var answer = await model.CompleteAsync(PromptFor(audit) with { Tally = tally }, CancellationToken.None);
         if (answer.Finish is ModelFinish.ContentFilter)
             throw new ModelException(ModelFailure.Refused, "The model declined to summarize these details.");
         var summary = Cut(answer.Text);

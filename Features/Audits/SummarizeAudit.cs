@@ -21,6 +21,7 @@ internal static class SummarizeAudit
         .WithName(nameof(SummarizeAudit))
         .FailsWith(StatusCodes.Status409Conflict, "audit_changed")
         .FailsWhenLimited()
+        .FailsWhenSpent()
         .AnswersWithVersion();
 
     /// <summary>Have a model summarize an audit record</summary>
@@ -34,46 +35,52 @@ internal static class SummarizeAudit
     /// <response code="400">The id is no UUID.</response>
     /// <response code="404">There is no such record.</response>
     /// <response code="409">The details were changed while the model read them; nothing was written.</response>
-    /// <response code="429">Too many requests to the model from this client; Retry-After says when to retry.</response>
+    /// <response code="429">Too many requests to the model from this client, or the tokens for today are used up; Retry-After says when to retry.</response>
     /// <response code="500">The model failed; nothing was written.</response>
     /// <response code="503">The model or the database is unavailable; nothing was written.</response>
     internal static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> HandleAsync(
         string id, NpgsqlDataSource db, [FromServices] IChatModel? model, IOptions<AiOptions> options, TimeProvider time,
-        [FromKeyedServices(RateLimit.Chat)] RateLimit limit, HttpContext context, CancellationToken cancellationToken)
+        [FromKeyedServices(RateLimit.Chat)] RateLimit limit, TokenBudget budget, HttpContext context, CancellationToken cancellationToken)
     {
         if (limit.Take(context) is { } refusal)
             return refusal;
 
-        var summaries = await db.RetryAsync(
-            connection => connection.ExecuteScalarAsync<int?>(new(
-                "select summaries from audit where id = @id::uuid", new { id }, cancellationToken: cancellationToken)),
+        var account = await budget.AccountOfAsync(context, cancellationToken);
+        var (summaries, isSpent) = await db.RetryAsync(
+            connection => connection.QuerySingleOrDefaultAsync<(int?, bool)>(new(
+                "select summaries," + TokenBudget.IsSpent + " from audit where id = @id::uuid",
+                new { id, account.Day, account.Client, budget.ServiceTokens, budget.ClientTokens }, cancellationToken: cancellationToken)),
             cancellationToken);
         if (summaries is null)
             return AuditsFeature.Unknown();
+        if (isSpent && !budget.HasFallback)
+            return budget.Refuse();
 
         // The lease is longer than the model's time limit, so it expires only when its process has died.
         var lease = new Lease(db, id, summaries.Value, Owner: Guid.NewGuid(), Seconds: options.Value.TimeoutSeconds + 30);
         // If the caller disconnects, the model's answer is still stored, and other callers wait for it.
-        var result = await RunAsync(lease, model, time, cancellationToken).WaitAsync(cancellationToken);
+        var result = await RunAsync(lease, isSpent ? null : model, budget, account, time, cancellationToken).WaitAsync(cancellationToken);
         if (result.Result is Ok<AuditResponse> { Value: { } audit })
             context.Response.SetVersion(audit.Version);
         return result;
     }
 
     private static async Task<Results<Ok<AuditResponse>, ProblemHttpResult>> RunAsync(
-        Lease lease, IChatModel? model, TimeProvider time, CancellationToken cancellationToken)
+        Lease lease, IChatModel? model, TokenBudget budget, TokenAccount account, TimeProvider time, CancellationToken cancellationToken)
     {
         while (true)
         {
             var read = await lease.TakeAsync();
             if (read is not null)
             {
+                var tally = new TokenTally();
                 try
                 {
-                    await lease.StoreAsync(read, await AuditSummary.WriteAsync(model, read));
+                    await lease.StoreAsync(read, await AuditSummary.WriteAsync(model, read, tally));
                 }
                 finally
                 {
+                    await budget.CountAsync(account, tally.Total);
                     await lease.ReleaseAsync();
                 }
             }

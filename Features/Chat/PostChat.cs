@@ -65,7 +65,8 @@ internal static class PostChat
         .Validate<ChatRequest>()
         .FailsWith(StatusCodes.Status404NotFound, "session_not_found")
         .FailsWith(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused")
-        .FailsWhenLimited();
+        .FailsWhenLimited()
+        .FailsWhenSpent();
 
     /// <summary>Ask the book a question.</summary>
     /// <remarks>
@@ -76,7 +77,7 @@ internal static class PostChat
     /// <response code="400">The body is not valid; <c>errors</c> names its fields.</response>
     /// <response code="404">The session belongs to another reader.</response>
     /// <response code="422">The key was used before with another body.</response>
-    /// <response code="429">Too many questions from this client; Retry-After says when to retry. A repeated key whose turn is running or answered is served all the same.</response>
+    /// <response code="429">Too many questions from this client, or the tokens for today are used up; Retry-After says when to retry. A repeated key whose turn is running or answered is served all the same.</response>
     /// <response code="500">The model failed or timed out; the turn is stored as failed.</response>
     /// <response code="503">The database or the model is unavailable.</response>
     internal static async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> HandleAsync(
@@ -89,6 +90,7 @@ internal static class PostChat
         TurnAnswers answers,
         IOptions<TurnOptions> options,
         [FromKeyedServices(RateLimit.Chat)] RateLimit limit,
+        TokenBudget budget,
         CancellationToken cancellationToken)
     {
         var sessionId = request.SessionId is null ? Guid.NewGuid() : Guid.Parse(request.SessionId);
@@ -110,9 +112,10 @@ internal static class PostChat
             return refusal;
 
         var question = new Question(request.Message.Trim(), NullIfBlank(request.SelectedText), NullIfBlank(request.PageUrl));
+        var account = await budget.AccountOfAsync(context, cancellationToken);
         // Not the request's token: once the question may be stored, the turn starts even if the client has disconnected.
         var opening = await OpenTurn.RunAsync(
-            database, options.Value, runner.Process, sessionId, reader.Subject, question, key, place: null, CancellationToken.None);
+            database, options.Value, runner.Process, sessionId, reader.Subject, question, key, budget, account, place: null, CancellationToken.None);
         return await answers.AnswerAsync(opening, context, cancellationToken);
     }
 

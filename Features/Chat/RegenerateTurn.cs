@@ -28,7 +28,8 @@ internal static class RegenerateTurn
         .FailsWith(StatusCodes.Status409Conflict, IsRunning)
         .FailsWith(StatusCodes.Status409Conflict, IsSuperseded)
         .FailsWith(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused")
-        .FailsWhenLimited();
+        .FailsWhenLimited()
+        .FailsWhenSpent();
 
     /// <summary>Ask a turn's question again.</summary>
     /// <remarks>
@@ -41,7 +42,7 @@ internal static class RegenerateTurn
     /// <response code="404">There is no such turn, or it belongs to another reader.</response>
     /// <response code="409">`turn_running`: the turn, or one after it, is running; stop it first. `turn_superseded`: it was replaced before, by the turn in its superseded_by.</response>
     /// <response code="422">The key was used before in this session, for something else.</response>
-    /// <response code="429">Too many questions from this client; Retry-After says when to retry. A repeated key whose turn is running or answered is served all the same.</response>
+    /// <response code="429">Too many questions from this client, or the tokens for today are used up; Retry-After says when to retry. A repeated key whose turn is running or answered is served all the same.</response>
     /// <response code="500">The model failed or timed out; the new turn is stored as failed.</response>
     /// <response code="503">The database or the model is unavailable.</response>
     internal static async Task<Results<TurnResult, ServerSentEvents, ProblemHttpResult>> HandleAsync(
@@ -54,6 +55,7 @@ internal static class RegenerateTurn
         TurnAnswers answers,
         IOptions<TurnOptions> options,
         [FromKeyedServices(RateLimit.Chat)] RateLimit limit,
+        TokenBudget budget,
         CancellationToken cancellationToken)
     {
         var old = !KeyId.TryParse(id, out var turnId) ? null : await database.RetryAsync(
@@ -83,7 +85,8 @@ internal static class RegenerateTurn
         var place = new TurnPlace($"regenerate {turnId}", (connection, newId) => SupersedeAsync(connection, old.SessionId, turnId, newId));
         // Not the request's token: once the question may be stored, the turn starts even if the client has disconnected.
         var opening = await OpenTurn.RunAsync(
-            database, options.Value, runner.Process, old.SessionId, reader.Subject, TurnJson.Read<Question>(old.Request), key, place, CancellationToken.None);
+            database, options.Value, runner.Process, old.SessionId, reader.Subject, TurnJson.Read<Question>(old.Request), key,
+            budget, await budget.AccountOfAsync(context, cancellationToken), place, CancellationToken.None);
         return opening is TurnOpening.SessionNotFound ? NotFound() : await answers.AnswerAsync(opening, context, cancellationToken);
     }
 

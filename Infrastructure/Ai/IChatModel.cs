@@ -30,6 +30,9 @@ internal sealed record ModelRequest(IReadOnlyList<ModelMessage> Messages)
 
     /// <summary>The time limit of all attempts together; null for <see cref="AiOptions.TimeoutSeconds"/>.</summary>
     public TimeSpan? Budget { get; init; }
+
+    /// <summary>Where the tokens are counted, those of failed and cancelled attempts too.</summary>
+    public TokenTally? Tally { get; init; }
 }
 
 internal sealed record ModelPiece(string Text)

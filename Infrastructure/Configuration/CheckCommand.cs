@@ -18,6 +18,12 @@ internal static class CheckCommand
         output.WriteLine();
         foreach (var problem in problems)
             output.WriteLine(problem);
+        if (problems.Count == 0)
+        {
+            foreach (var warning in SettingsTable.Warnings(configuration, isDevelopment))
+                output.WriteLine($"Warning: {warning}");
+        }
+
         var settings = isDevelopment ? "development" : "production";
         output.WriteLine(problems.Count == 0 ? $"The service would start, with {settings} settings." : $"The service would not start, with {settings} settings.");
         return problems.Count == 0 ? 0 : 1;

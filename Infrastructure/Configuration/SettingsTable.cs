@@ -48,6 +48,9 @@ internal static class SettingsTable
         Number<PatienceOptions>("INGEST_PATIENCE", "how long an ingest waits for the database, Qdrant or the embedding model when it is unavailable, in seconds"),
         Number<RateLimitOptions>("RATE_LIMIT_CHAT", "chat requests and summaries of audits per minute, client and replica; 0: no limit"),
         Number<RateLimitOptions>("RATE_LIMIT_SEARCH", "searches per minute, client and replica; 0: no limit"),
+        Number<BudgetOptions>("DAILY_TOKEN_BUDGET", "how many tokens of chat models the service may use in a day (UTC); 0: no limit", "no limit"),
+        Number<BudgetOptions>("DAILY_TOKENS_PER_CLIENT", "how many of them one client may use; 0: no limit"),
+        new("BUDGET_FALLBACK", "offline: quote the book when the tokens of the day are used up", "429 until midnight UTC", OneOf("offline")),
         new("TRUSTED_PROXIES", "networks (CIDR, comma-separated) of the proxies whose X-Forwarded-For or X-Real-IP is trusted", $"none; on Railway: {TrustedProxies.OfRailway}", Networks),
         new("SAMPLE_BOOK", "on: ingest sample-book/ at start; off: do not", "development: on; else off", OneOf("on", "off")),
         new("AUDITS", "off: no audit endpoints, to which anybody may write", "on", OneOf("on", "off")),
@@ -78,6 +81,13 @@ internal static class SettingsTable
             where problem is not null
             select $"{setting.Name} is malformed: {problem}.");
         return problems;
+    }
+
+    /// <summary>What an operator should know, although the service starts; one sentence each. Only for settings without problems.</summary>
+    public static IEnumerable<string> Warnings(IConfiguration configuration, bool isDevelopment)
+    {
+        if (!AiFeature.IsOffline(configuration.Get<AiOptions>() ?? new(), isDevelopment) && configuration["DAILY_TOKEN_BUDGET"] is null or "0")
+            yield return "DAILY_TOKEN_BUDGET is not set: nothing limits what all clients together may spend on the model in a day.";
     }
 
     private static string? NoProblem(string value) => null;

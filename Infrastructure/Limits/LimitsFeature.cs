@@ -10,6 +10,8 @@ internal static class LimitsFeature
         var rates = builder.BindOptions<RateLimitOptions>();
         Add(RateLimit.Chat, rates.Chat);
         Add(RateLimit.Search, rates.Search);
+        builder.BindOptions<BudgetOptions>();
+        builder.Services.AddSingleton<TokenBudget>();
 
         void Add(string policy, int perMinute) =>
             builder.Services.AddKeyedSingleton(policy, (services, _) => new RateLimit(policy, perMinute, services.GetRequiredService<TimeProvider>()));
@@ -23,6 +25,9 @@ internal static class LimitsFeature
             call.HttpContext.RequestServices.GetRequiredKeyedService<RateLimit>(policy).Take(call.HttpContext) ?? await next(call));
         return routes.FailsWhenLimited();
     }
+
+    public static TBuilder FailsWhenSpent<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder =>
+        routes.FailsWith(StatusCodes.Status429TooManyRequests, "budget_spent");
 
     public static TBuilder FailsWhenLimited<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes
         .FailsWith(StatusCodes.Status429TooManyRequests, "rate_limited", "Too many requests from this client; Retry-After says when to retry.")

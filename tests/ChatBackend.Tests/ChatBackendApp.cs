@@ -3,6 +3,7 @@ using ChatBackend.Infrastructure.Health;
 using Dapper;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Mvc.Testing;
+using Microsoft.AspNetCore.TestHost;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Hosting;
 using Npgsql;
@@ -28,6 +29,9 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
 
     /// <summary>The environment: Development by default, with the offline model.</summary>
     public string Environment { get; init; } = "Development";
+
+    /// <summary>The service's clock, if it is not the machine's.</summary>
+    public TimeProvider? Clock { get; init; }
 
     /// <summary>Npgsql keywords for the application's own database.</summary>
     public string Database { get; private set; } = "";
@@ -83,6 +87,8 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
         builder.UseSetting("SAMPLE_BOOK", "off");
         foreach (var (name, value) in _settings)
             builder.UseSetting(name, value);
+        if (Clock is { } clock)
+            builder.ConfigureTestServices(services => services.AddSingleton(clock));
     }
 
     private HttpClient CreateHttpClient()

@@ -7,10 +7,10 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Features.Chat.Answering;
 
-/// <param name="model">Null where no model is configured: the answer then quotes the book.</param>
+/// <param name="configured">Null where no model is configured: the answer then quotes the book.</param>
 internal sealed class AnswerWriter(
     Retrieval retrieval, IOptions<AiOptions> ai, IOptions<SiteOptions> site,
-    TimeProvider time, IChatModel? model = null)
+    TimeProvider time, IChatModel? configured = null)
 {
     private const int Halvings = 2;
 
@@ -18,11 +18,13 @@ internal sealed class AnswerWriter(
     private const int WithoutHistory = 3;
 
     /// <summary>Who writes: the model's name, also where it wrote nothing yet.</summary>
-    public string Model => model?.Name ?? ModelNames.Offline;
+    public string ModelOf(bool isOffline) => (isOffline ? null : configured?.Name) ?? ModelNames.Offline;
 
+    /// <param name="isOffline">True to quote the book, as if there were no model.</param>
     /// <exception cref="ModelException">The model gave nothing that could be shown.</exception>
-    public async Task<Answer> WriteAsync(Question question, Conversation conversation, IAnswerDraft draft, CancellationToken cancellationToken)
+    public async Task<Answer> WriteAsync(Question question, Conversation conversation, IAnswerDraft draft, bool isOffline, CancellationToken cancellationToken)
     {
+        var model = isOffline ? null : configured;
         var language = conversation.Profile?.PreferredLanguage;
         if (SmallTalk.Answer(question, site.Value, language) is { } reply)
         {
@@ -32,7 +34,7 @@ internal sealed class AnswerWriter(
         }
 
         var begun = time.GetTimestamp();
-        var found = await retrieval.FindAsync(question, conversation.History, cancellationToken);
+        var found = await retrieval.FindAsync(question, conversation.History, model, draft.Tally, cancellationToken);
         var sources = found.Passages.Select(RetrievedPassage.From).ToArray();
         draft.SetRetrieved(sources);
 
@@ -50,7 +52,7 @@ internal sealed class AnswerWriter(
         {
             var pieces = written is not null
                 ? OfflineAnswerer.StreamAsync(written, ai.Value.MaxOutputTokens, cancellationToken)
-                : AskAsync(model!, question, conversation, found, begun, cancellationToken);
+                : AskAsync(model!, question, conversation, found, begun, draft.Tally, cancellationToken);
             await foreach (var piece in pieces)
             {
                 last = piece;
@@ -70,7 +72,7 @@ internal sealed class AnswerWriter(
 
         var citations = Cited();
         var isIncomplete = last?.Finish is not ModelFinish.Stop;
-        return new(draft.Text, citations, GroundingOf(), last?.Finish, last?.Model ?? Model, UsageOf());
+        return new(draft.Text, citations, GroundingOf(), last?.Finish, last?.Model ?? ModelOf(isOffline), UsageOf());
 
         // A cut answer may end before its first citation, which does not mean that the book has a gap.
         Grounding GroundingOf() =>
@@ -94,7 +96,8 @@ internal sealed class AnswerWriter(
 
     /// <summary>If the prompt is too long, asks again with half the history tokens or, without history, with the better half of the passages.</summary>
     private async IAsyncEnumerable<ModelPiece> AskAsync(
-        IChatModel model, Question question, Conversation conversation, Retrieved found, long begun, [EnumeratorCancellation] CancellationToken cancellationToken)
+        IChatModel model, Question question, Conversation conversation, Retrieved found, long begun, TokenTally tally,
+        [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         var tokens = ai.Value.ContextTokens;
         var passages = found.Passages;
@@ -106,6 +109,7 @@ internal sealed class AnswerWriter(
             {
                 MaxOutputTokens = ai.Value.MaxOutputTokens,
                 Budget = left > TimeSpan.Zero ? left : TimeSpan.Zero,
+                Tally = tally,
             };
             await using var pieces = model.StreamAsync(request, cancellationToken).GetAsyncEnumerator(cancellationToken);
             bool any;

@@ -12,10 +12,8 @@ internal sealed record Retrieved(string SearchText, IReadOnlyList<Passage> Passa
     public string? Written { get; init; }
 }
 
-/// <param name="model">Null where no model is configured: questions are then not rewritten.</param>
 internal sealed class Retrieval(
-    IPassageIndex index, BookOutline outline, IOptions<AiOptions> ai, IOptions<SiteOptions> site, ILogger<Retrieval> log,
-    IChatModel? model = null)
+    IPassageIndex index, BookOutline outline, IOptions<AiOptions> ai, IOptions<SiteOptions> site, ILogger<Retrieval> log)
 {
     public const int MaxPassages = 6;
 
@@ -37,7 +35,9 @@ internal sealed class Retrieval(
     /// <summary>The share of the answer's time limit for rewriting the question: 6 s of a minute.</summary>
     private const double RewriteShare = 0.1;
 
-    public async Task<Retrieved> FindAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
+    /// <param name="model">Null where no model answers: questions are then not rewritten.</param>
+    public async Task<Retrieved> FindAsync(
+        Question question, IReadOnlyList<HistoryMessage> history, IChatModel? model, TokenTally tally, CancellationToken cancellationToken)
     {
         if (BookQuestion.Of(question, site.Value) is { } asked && await outline.FindAsync(asked, question, cancellationToken) is { } answer)
             return answer;
@@ -46,16 +46,16 @@ internal sealed class Retrieval(
         var isAnswerable = !FollowUp.SaysNothing(question.Message);
         if (FollowUp.RefersToConversation(question.Message, history))
         {
-            var query = await RewriteAsync(question, history, cancellationToken);
+            var query = await RewriteAsync(question, history, model, tally, cancellationToken);
             var text = query?.Text ?? FollowUp.WithTurnBefore(question.Message, history);
-            return await SearchAsync(text, question, isAnswerable || query is not null, cancellationToken) with { Usage = query?.Usage };
+            return await SearchAsync(text, question, isAnswerable || query is not null, model, cancellationToken) with { Usage = query?.Usage };
         }
 
-        var found = await SearchAsync(question.Message, question, isAnswerable, cancellationToken);
+        var found = await SearchAsync(question.Message, question, isAnswerable, model, cancellationToken);
         // A question in another language shares no words with the book, so the model translates it.
         return found.Passages.Count == 0 && MayBeForeign(found.SearchText)
-            && await RewriteAsync(question, history, cancellationToken) is { } rewritten
-            ? await SearchAsync(rewritten.Text, question, isAnswerable: true, cancellationToken) with { Usage = rewritten.Usage }
+            && await RewriteAsync(question, history, model, tally, cancellationToken) is { } rewritten
+            ? await SearchAsync(rewritten.Text, question, isAnswerable: true, model, cancellationToken) with { Usage = rewritten.Usage }
             : found;
     }
 
@@ -68,7 +68,7 @@ internal sealed class Retrieval(
 
     /// <summary>If the book contains the selected text, the passages around it are the sources, whatever the question says.
     /// Other text (a translation, a stack trace) would outweigh the question, so only the question is searched for.</summary>
-    private async Task<Retrieved> SearchAsync(string text, Question question, bool isAnswerable, CancellationToken cancellationToken)
+    private async Task<Retrieved> SearchAsync(string text, Question question, bool isAnswerable, IChatModel? model, CancellationToken cancellationToken)
     {
         if (question.SelectedText is { } selected)
         {
@@ -78,13 +78,13 @@ internal sealed class Retrieval(
             if (found.Any(p => p.HoldsSelection))
                 return new(both, found);
             if (!isAnswerable)
-                return Judge(both, found);
+                return Judge(both, found, model);
         }
 
-        return Judge(text, await index.SearchAsync(new(text, MaxPassages) { PageUrl = question.PageUrl }, cancellationToken));
+        return Judge(text, await index.SearchAsync(new(text, MaxPassages) { PageUrl = question.PageUrl }, cancellationToken), model);
     }
 
-    private Retrieved Judge(string search, IReadOnlyList<Passage> found)
+    private Retrieved Judge(string search, IReadOnlyList<Passage> found, IChatModel? model)
     {
         var best = found.Select(p => p.Coverage).DefaultIfEmpty(0).Max();
         // A question in another language, or in quite other words, shares no word with its passage.
@@ -97,7 +97,8 @@ internal sealed class Retrieval(
 
     private static string Beginning(string selected) => selected[..Math.Min(selected.Length, SelectedTextInSearch)];
 
-    private async Task<ModelAnswer?> RewriteAsync(Question question, IReadOnlyList<HistoryMessage> history, CancellationToken cancellationToken)
+    private async Task<ModelAnswer?> RewriteAsync(
+        Question question, IReadOnlyList<HistoryMessage> history, IChatModel? model, TokenTally tally, CancellationToken cancellationToken)
     {
         if (model is null)
             return null;
@@ -120,6 +121,7 @@ internal sealed class Retrieval(
                 {
                     MaxOutputTokens = 80,
                     Budget = TimeSpan.FromSeconds(ai.Value.TimeoutSeconds * RewriteShare),
+                    Tally = tally,
                 },
                 cancellationToken);
             return answer.Text.Trim() is { Length: > 0 and <= LongestQuery } query ? answer with { Text = query } : null;

@@ -1,5 +1,6 @@
 using System.Text;
 using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Http.Problems;
 using ChatBackend.Infrastructure.Search;
 
@@ -47,7 +48,7 @@ internal sealed record EvaluationRun(IServiceProvider Services, int? Depth)
         try
         {
             var ranked = Depth is { } depth ? await index.Index.SearchAsync(new(question.Text, depth), cancellationToken) : null;
-            var answer = await writer.WriteAsync(new(question.Text, null, null), new([], null), new Draft(), cancellationToken);
+            var answer = await writer.WriteAsync(new(question.Text, null, null), new([], null), new Draft(), isOffline: false, cancellationToken);
             return Outcome(answer, null, ranked);
         }
         catch (FailureException e)
@@ -92,6 +93,8 @@ internal sealed record EvaluationRun(IServiceProvider Services, int? Depth)
         private readonly StringBuilder _text = new();
 
         public string Text => _text.ToString();
+
+        public TokenTally Tally { get; } = new();
 
         public void SetRetrieved(IReadOnlyList<RetrievedPassage> retrieved)
         {

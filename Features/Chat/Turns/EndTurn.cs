@@ -1,4 +1,5 @@
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Limits;
 using Dapper;
 using Npgsql;
 
@@ -8,19 +9,20 @@ namespace ChatBackend.Features.Chat.Turns;
 internal static class EndTurn
 {
     /// <summary>With the whole answer or, if its reader stopped it, with what was written so far.</summary>
-    public static Task<bool> CompleteAsync(NpgsqlDataSource database, ClaimedTurn turn, ChatResponse response, CancellationToken cancellationToken) =>
+    public static Task<bool> CompleteAsync(NpgsqlDataSource database, ClaimedTurn turn, ChatResponse response, long tokens, CancellationToken cancellationToken) =>
         RunAsync(
             database, turn, response.IsStopped ? "stopped" : "completed", response.MessageId, "assistant", response.Response, TurnJson.Write(response.Citations),
-            TurnJson.Write(response), error: null, response, response.Usage, cancellationToken);
+            TurnJson.Write(response), error: null, response, response.Usage, tokens, cancellationToken);
 
-    public static Task<bool> FailAsync(NpgsqlDataSource database, ClaimedTurn turn, TurnFailure failure, int latencyMs, CancellationToken cancellationToken) =>
+    public static Task<bool> FailAsync(
+        NpgsqlDataSource database, ClaimedTurn turn, TurnFailure failure, int latencyMs, long tokens, CancellationToken cancellationToken) =>
         RunAsync(
             database, turn, "failed", Guid.NewGuid(), "system", $"This question was not answered ({failure.Code}).", "[]",
-            response: null, TurnJson.Write(failure), answer: null, new(null, null, latencyMs), cancellationToken);
+            response: null, TurnJson.Write(failure), answer: null, new(null, null, latencyMs), tokens, cancellationToken);
 
     private static async Task<bool> RunAsync(
         NpgsqlDataSource database, ClaimedTurn turn, string state, Guid messageId, string role, string content, string citations,
-        string? response, string? error, ChatResponse? answer, Usage usage, CancellationToken cancellationToken)
+        string? response, string? error, ChatResponse? answer, Usage usage, long tokens, CancellationToken cancellationToken)
     {
         var parameters = new
         {
@@ -39,6 +41,10 @@ internal static class EndTurn
             usage.InputTokens,
             usage.OutputTokens,
             usage.LatencyMs,
+            Tokens = tokens,
+            turn.Account?.Day,
+            turn.Account?.Client,
+            Slot = TokenBudget.NewSlot(),
         };
 
         // The message's id tells a retry after a lost reply from a turn that another process ended.
@@ -49,9 +55,17 @@ internal static class EndTurn
                     update turns
                     set state = @State::turn_state, response = @Response::json, error = @Error::json, grounding = @Grounding, model = @Model,
                         input_tokens = @InputTokens, output_tokens = @OutputTokens, latency_ms = @LatencyMs,
-                        ended_at = now(), lease_until = null, partial_sources = null, partial_text = default
+                        ended_at = now(), lease_until = null, partial_sources = null, partial_text = default,
+                        token_client = null
                     where id = @Id and attempt = @Attempt and state = 'running'
-                    returning id, session_id, number
+                    returning id, session_id, number, counted_tokens
+                ),
+                used as (
+                    select @Day::date as day, @Client as client, @Tokens - counted_tokens as tokens from ended
+                ),
+                counted as (
+                """ + TokenBudget.Add + """
+
                 ),
                 answer as (
                     insert into messages (id, session_id, turn_id, position, role, content, citations)

@@ -2,6 +2,7 @@ using System.Security.Cryptography;
 using System.Text;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Limits;
 using Dapper;
 using Npgsql;
 
@@ -19,6 +20,9 @@ internal abstract record TurnOpening
 
     /// <param name="Code">turn_running or turn_superseded.</param>
     public sealed record NoPlace(string Code, string Detail) : TurnOpening;
+
+    /// <summary>Nothing was stored.</summary>
+    public sealed record BudgetSpent : TurnOpening;
 }
 
 /// <summary>Two clients may choose the same key, so a key is unique only within its scope.</summary>
@@ -38,7 +42,7 @@ internal static class OpenTurn
     /// <summary>The same key and body find the turn that they opened before. It starts again if it failed or its process died.</summary>
     public static async Task<TurnOpening> RunAsync(
         NpgsqlDataSource database, TurnOptions options, Guid process, Guid sessionId, string? userId, Question question,
-        IdempotencyKey? key, TurnPlace? place, CancellationToken cancellationToken)
+        IdempotencyKey? key, TokenBudget budget, TokenAccount account, TurnPlace? place, CancellationToken cancellationToken)
     {
         var request = TurnJson.Write(question);
         var parameters = new
@@ -57,6 +61,11 @@ internal static class OpenTurn
             Process = process,
             options.Lease,
             HistoryLimit = Conversation.MaxMessages - 1,
+            account.Day,
+            account.Client,
+            budget.ServiceTokens,
+            budget.ClientTokens,
+            budget.HasFallback,
         };
 
         try
@@ -66,27 +75,30 @@ internal static class OpenTurn
                 connection => place is null ? OpenAsync(connection) : OpenInPlaceAsync(connection, place), cancellationToken);
             // A repeat of the request that took the place finds it taken.
             if (refusal is not null)
-                return (key is null ? null : await RepeatAsync(database, parameters, userId, question, cancellationToken)) ?? refusal;
-            if (opened is null)
+                return (key is null ? null : await RepeatAsync(database, parameters, userId, question, account, cancellationToken)) ?? refusal;
+            // A turn that was opened before is answered all the same.
+            if (opened is { Number: null, IsSpent: true } && !budget.HasFallback)
+                return (key is null ? null : await RepeatAsync(database, parameters, userId, question, account, cancellationToken)) ?? new TurnOpening.BudgetSpent();
+            if (opened?.Number is not { } number)
                 return new TurnOpening.SessionNotFound();
 
-            var turn = new ClaimedTurn(parameters.TurnId, sessionId, opened.Number, Attempt: 1, userId, question);
-            return new TurnOpening.Claimed(turn, opened.IsNext ? ConversationSql.Read(opened.History, opened.Profile) : null);
+            var turn = new ClaimedTurn(parameters.TurnId, sessionId, number, Attempt: 1, userId, question, account, opened.IsSpent);
+            return new TurnOpening.Claimed(turn, opened.IsNext is true ? ConversationSql.Read(opened.History, opened.Profile) : null);
         }
         catch (PostgresException e) when (e.ConstraintName == "turns_idempotency_key")
         {
             // Null when the session was deleted in between, which frees the key.
-            return await RepeatAsync(database, parameters, userId, question, cancellationToken)
-                ?? await RunAsync(database, options, process, sessionId, userId, question, key, place, cancellationToken);
+            return await RepeatAsync(database, parameters, userId, question, account, cancellationToken)
+                ?? await RunAsync(database, options, process, sessionId, userId, question, key, budget, account, place, cancellationToken);
         }
         catch (PostgresException e) when (e.ConstraintName == "turns_pkey")
         {
             // The first try was committed, but the reply was lost.
-            return await ClaimOwnAsync(database, parameters.TurnId, sessionId, userId, question, cancellationToken);
+            return await ClaimOwnAsync(database, parameters.TurnId, sessionId, userId, question, account, cancellationToken);
         }
 
         async Task<(OpenedRow? Opened, TurnOpening? Refusal)> OpenAsync(NpgsqlConnection connection) =>
-            (await connection.QuerySingleOrDefaultAsync<OpenedRow>(new(Sql, parameters, cancellationToken: cancellationToken)), null);
+            (await connection.QuerySingleAsync<OpenedRow>(new(Sql, parameters, cancellationToken: cancellationToken)), null);
 
         async Task<(OpenedRow? Opened, TurnOpening? Refusal)> OpenInPlaceAsync(NpgsqlConnection connection, TurnPlace place)
         {
@@ -94,8 +106,8 @@ internal static class OpenTurn
             if (await place.MakeAsync(connection, parameters.TurnId) is { } refusal)
                 return (null, refusal);
             var opening = await OpenAsync(connection);
-            // The session may have been claimed by another reader: then the place stays as it was.
-            if (opening.Opened is not null)
+            // The session may have been claimed by another reader, or the budget may be spent: then the place stays as it was.
+            if (opening.Opened is { Number: not null })
                 await transaction.CommitAsync(cancellationToken);
             return opening;
         }
@@ -113,17 +125,26 @@ internal static class OpenTurn
     // that is stopped while it waits ends before the one that it waited for.
     private const string Sql =
         """
-        with session as (
+        with budget as materialized (
+            select
+        """ + TokenBudget.IsSpent +
+        """
+             as is_spent
+        ),
+        session as (
             insert into chat_sessions as s (id, user_id, turn_count)
-            values (@SessionId, @UserId, 1)
+            select @SessionId, @UserId, 1
+            from budget
+            where @HasFallback or not is_spent
             on conflict (id) do update set turn_count = s.turn_count + 1, updated_at = now()
                 where s.user_id is null or s.user_id = @UserId
             returning id, turn_count
         ),
         turn as (
-            insert into turns (id, session_id, number, request, idempotency_scope, idempotency_key, request_hash, lease_owner, lease_until)
-            select @TurnId, id, turn_count, @Request::json, @Scope, @Key, @Hash, @Process, now() + @Lease
-            from session
+            insert into turns (id, session_id, number, request, idempotency_scope, idempotency_key, request_hash, lease_owner, lease_until,
+                token_day, token_client, is_offline)
+            select @TurnId, id, turn_count, @Request::json, @Scope, @Key, @Hash, @Process, now() + @Lease, @Day::date, @Client, is_spent
+            from session, budget
             returning id, session_id, number
         ),
         question as (
@@ -132,6 +153,7 @@ internal static class OpenTurn
             from turn
         )
         select
+            budget.is_spent,
             turn.number,
             turn.number = 1 or (
                 exists (select from turns as previous where previous.session_id = turn.session_id and previous.number = turn.number - 1)
@@ -140,35 +162,46 @@ internal static class OpenTurn
                     where previous.session_id = turn.session_id and previous.number < turn.number and previous.state = 'running'
                 )
             ) as is_next,
-        """ + ConversationSql.Columns + " from turn";
+        """ + ConversationSql.Columns + " from budget left join turn on true";
 
     private static async Task<TurnOpening?> RepeatAsync(
-        NpgsqlDataSource database, object parameters, string? userId, Question question, CancellationToken cancellationToken)
+        NpgsqlDataSource database, object parameters, string? userId, Question question, TokenAccount account, CancellationToken cancellationToken)
     {
         var repeated = await database.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<RepeatedRow>(new(
                 """
                 with earlier as (
-                    select id, session_id, number, request_hash = @Hash as is_same, state, claim_id, attempt, takeovers
+                    select id, session_id, number, request_hash = @Hash as is_same, state, claim_id, attempt, takeovers, is_offline
                     from turns
                     where idempotency_scope = @Scope and idempotency_key = @Key
+                ),
+                budget as materialized (
+                    select
+                """ + TokenBudget.IsSpent +
+                """
+                     as is_spent
                 ),
                 taken as (
                     update turns
                     set state = 'running', ended_at = null, error = null, partial_sources = null, partial_text = default, stop_requested_at = null,
                         attempt = turns.attempt + 1, takeovers = case turns.state when 'failed' then 0 else turns.takeovers + (turns.lease_owner is not null)::integer end,
-                        claim_id = @ClaimId, lease_owner = @Process, lease_until = now() + @Lease
-                    from earlier
+                        claim_id = @ClaimId, lease_owner = @Process, lease_until = now() + @Lease,
+                        token_day = @Day::date, token_client = @Client, counted_tokens = 0,
+                        is_offline = case turns.state when 'failed' then budget.is_spent else turns.is_offline end
+                    from earlier, budget
                     where turns.id = earlier.id and earlier.is_same and turns.superseded_by is null
-                      and (turns.state = 'failed' or (turns.state = 'running' and turns.lease_until < now() and turns.stop_requested_at is null))
-                    returning turns.attempt, turns.takeovers
+                      and ((turns.state = 'failed' and (@HasFallback or not budget.is_spent))
+                          or (turns.state = 'running' and turns.lease_until < now() and turns.stop_requested_at is null))
+                    returning turns.attempt, turns.takeovers, turns.is_offline
                 )
-                select earlier.id, earlier.session_id, earlier.number, earlier.is_same, mine.attempt, mine.takeovers
-                from earlier
+                select
+                    earlier.id, earlier.session_id, earlier.number, earlier.is_same, mine.attempt, mine.takeovers, mine.is_offline,
+                    earlier.state = 'failed' and budget.is_spent and not @HasFallback as is_spent
+                from budget, earlier
                 left join (
-                    select attempt, takeovers from taken
+                    select attempt, takeovers, is_offline from taken
                     union all
-                    select attempt, takeovers from earlier where claim_id = @ClaimId and state = 'running' and not exists (select from taken)
+                    select attempt, takeovers, is_offline from earlier where claim_id = @ClaimId and state = 'running' and not exists (select from taken)
                 ) as mine on true
                 """,
                 parameters, cancellationToken: cancellationToken)),
@@ -179,22 +212,24 @@ internal static class OpenTurn
             null => null,
             { IsSame: false } => new TurnOpening.KeyReused(),
             { Attempt: { } attempt } => new TurnOpening.Claimed(
-                new(repeated.Id, repeated.SessionId, repeated.Number, attempt, userId, question, repeated.Takeovers ?? 0), Conversation: null),
+                new(repeated.Id, repeated.SessionId, repeated.Number, attempt, userId, question, account, repeated.IsOffline ?? false, repeated.Takeovers ?? 0),
+                Conversation: null),
+            { IsSpent: true } => new TurnOpening.BudgetSpent(),
             _ => new TurnOpening.Repeated(repeated.Id, repeated.SessionId),
         };
     }
 
     private static async Task<TurnOpening> ClaimOwnAsync(
-        NpgsqlDataSource database, Guid turnId, Guid sessionId, string? userId, Question question, CancellationToken cancellationToken)
+        NpgsqlDataSource database, Guid turnId, Guid sessionId, string? userId, Question question, TokenAccount account, CancellationToken cancellationToken)
     {
-        var number = await database.RetryAsync(
-            connection => connection.ExecuteScalarAsync<int>(new(
-                "select number from turns where id = @turnId", new { turnId }, cancellationToken: cancellationToken)),
+        var (number, isOffline) = await database.RetryAsync(
+            connection => connection.QuerySingleAsync<(int, bool)>(new(
+                "select number, is_offline from turns where id = @turnId", new { turnId }, cancellationToken: cancellationToken)),
             cancellationToken);
-        return new TurnOpening.Claimed(new(turnId, sessionId, number, Attempt: 1, userId, question), Conversation: null);
+        return new TurnOpening.Claimed(new(turnId, sessionId, number, Attempt: 1, userId, question, account, isOffline), Conversation: null);
     }
 
-    private sealed record OpenedRow(int Number, bool IsNext, string History, string? Profile);
+    private sealed record OpenedRow(bool IsSpent, int? Number, bool? IsNext, string History, string? Profile);
 
-    private sealed record RepeatedRow(Guid Id, Guid SessionId, int Number, bool IsSame, int? Attempt, int? Takeovers);
+    private sealed record RepeatedRow(Guid Id, Guid SessionId, int Number, bool IsSame, int? Attempt, int? Takeovers, bool? IsOffline, bool IsSpent);
 }

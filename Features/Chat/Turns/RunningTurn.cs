@@ -1,5 +1,6 @@
 using System.Text;
 using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Infrastructure.Ai;
 
 namespace ChatBackend.Features.Chat.Turns;
 
@@ -19,6 +20,7 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
     private readonly TaskCompletionSource<TurnEnd> _end = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private int _savedCitations = -1;
     private int _savedLength;
+    private long _savedTokens;
     private TaskCompletionSource _changed = NewSignal();
 
     public RunningTurn(ClaimedTurn turn, CancellationToken handOn)
@@ -36,6 +38,11 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
     public CancellationToken Writing => _write.Token;
 
     public bool IsStopped { get; private set; }
+
+    public TokenTally Tally { get; } = new();
+
+    /// <summary>Tokens that no beat has counted yet.</summary>
+    public long UnsavedTokens => Tally.Total - Interlocked.Read(ref _savedTokens);
 
     /// <summary>Completes at the next change. Take it before the snapshot, and wait for it after.</summary>
     public Task Changed
@@ -119,7 +126,7 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
         lock (_lock)
         {
             var sources = _retrieved is not null && _citations.Count > _savedCitations ? new TurnSources(_retrieved, _citations) : null;
-            return new(sources, _savedLength, _text.ToString(_savedLength, _text.Length - _savedLength));
+            return new(sources, _savedLength, _text.ToString(_savedLength, _text.Length - _savedLength), Tally.Total);
         }
     }
 
@@ -129,6 +136,7 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
         {
             _savedCitations = partial.Sources?.Citations.Count ?? _savedCitations;
             _savedLength = length;
+            Interlocked.Exchange(ref _savedTokens, partial.Tokens);
         }
     }
 
@@ -149,4 +157,5 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
 }
 
 /// <param name="Start">Where the text begins in the answer, in UTF-16 code units.</param>
-internal sealed record TurnPartial(TurnSources? Sources, int Start, string Text);
+/// <param name="Tokens">What models have used since the attempt began.</param>
+internal sealed record TurnPartial(TurnSources? Sources, int Start, string Text, long Tokens);

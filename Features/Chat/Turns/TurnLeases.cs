@@ -1,6 +1,7 @@
 using System.Text;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Limits;
 using Dapper;
 using Microsoft.Extensions.Options;
 using Npgsql;
@@ -119,7 +120,8 @@ internal sealed class TurnLeases(
         return true;
     }
 
-    /// <summary>Also appends the text written since the last beat, for readers on other replicas.</summary>
+    /// <summary>Also appends the text written since the last beat, for readers on other replicas, and counts the tokens used since then: a process
+    /// that dies has counted all but the last second.</summary>
     /// <returns>The turns that this process still has, with the length of their stored text in UTF-16 code units.</returns>
     public static async Task<IReadOnlyDictionary<Guid, int>> RenewAsync(
         NpgsqlDataSource database, Guid process, TimeSpan lease, IReadOnlyList<(Guid Id, int Attempt, TurnPartial New)> turns, CancellationToken cancellationToken)
@@ -128,17 +130,31 @@ internal sealed class TurnLeases(
         // A retry after a lost reply sends the same text again, so only what is missing is appended.
         var kept = await connection.QueryAsync<(Guid Id, int Saved)>(new(
             """
-            update turns
-            set lease_until = case when turns.stop_requested_at is null then now() + @lease else turns.lease_until end,
-                partial_sources = coalesce(mine.sources::json, turns.partial_sources),
-                partial_text = case
-                    when octet_length(turns.partial_text) between mine.start and mine.start + octet_length(mine.text) - 1
-                    then turns.partial_text || substring(mine.text from octet_length(turns.partial_text) - mine.start + 1)
-                    else turns.partial_text
-                end
-            from unnest(@Ids, @Attempts, @Sources, @Starts, @Texts) as mine (id, attempt, sources, start, text)
-            where turns.id = mine.id and turns.attempt = mine.attempt and turns.lease_owner = @process and turns.state = 'running'
-            returning turns.id, octet_length(turns.partial_text) / 2 as saved
+            with renewed as (
+                update turns
+                set lease_until = case when turns.stop_requested_at is null then now() + @lease else turns.lease_until end,
+                    partial_sources = coalesce(mine.sources::json, turns.partial_sources),
+                    partial_text = case
+                        when octet_length(turns.partial_text) between mine.start and mine.start + octet_length(mine.text) - 1
+                        then turns.partial_text || substring(mine.text from octet_length(turns.partial_text) - mine.start + 1)
+                        else turns.partial_text
+                    end,
+                    counted_tokens = mine.tokens
+                from unnest(@Ids, @Attempts, @Sources, @Starts, @Texts, @Tokens) as mine (id, attempt, sources, start, text, tokens)
+                join turns as before using (id)
+                where turns.id = mine.id and turns.attempt = mine.attempt and turns.lease_owner = @process and turns.state = 'running'
+                returning
+                    turns.id, octet_length(turns.partial_text) / 2 as saved,
+                    turns.token_day as day, turns.token_client as client, mine.tokens - before.counted_tokens as tokens
+            ),
+            used as (
+                select day, client, tokens from renewed
+            ),
+            counted as (
+            """ + TokenBudget.Add + """
+
+            )
+            select id, saved from renewed
             """,
             new
             {
@@ -149,6 +165,8 @@ internal sealed class TurnLeases(
                 Sources = turns.Select(t => t.New.Sources is { } sources ? TurnJson.Write(sources) : null).ToArray(),
                 Starts = turns.Select(t => t.New.Start * 2).ToArray(),
                 Texts = turns.Select(t => Encoding.Unicode.GetBytes(t.New.Text)).ToArray(),
+                Tokens = turns.Select(t => t.New.Tokens).ToArray(),
+                Slot = TokenBudget.NewSlot(),
             },
             cancellationToken: cancellationToken));
         return kept.ToDictionary(t => t.Id, t => t.Saved);
@@ -171,16 +189,19 @@ internal sealed class TurnLeases(
             update turns
             set attempt = attempt + 1, takeovers = takeovers + (lease_owner is not null)::integer, lease_owner = @Process, lease_until = now() + @Lease,
                 partial_sources = case when stop_requested_at is not null then partial_sources end,
-                partial_text = case when stop_requested_at is not null then partial_text else '' end
+                partial_text = case when stop_requested_at is not null then partial_text else '' end,
+                counted_tokens = 0
             from abandoned, chat_sessions
             where turns.id = abandoned.id and chat_sessions.id = turns.session_id
             returning turns.id, turns.session_id, turns.number, turns.attempt, turns.takeovers, chat_sessions.user_id, turns.request::text as request,
-                      turns.stop_requested_at is not null as is_stopped, turns.partial_sources::text as sources, turns.partial_text as text
+                      turns.stop_requested_at is not null as is_stopped, turns.partial_sources::text as sources, turns.partial_text as text,
+                      to_char(turns.token_day, 'YYYY-MM-DD') as day, turns.token_client as client, turns.is_offline
             """,
             new { runner.Process, options.Value.Lease, TakeOverLimit }, cancellationToken: cancellationToken));
         foreach (var row in rows)
         {
-            var turn = new ClaimedTurn(row.Id, row.SessionId, row.Number, row.Attempt, row.UserId, TurnJson.Read<Question>(row.Request), row.Takeovers);
+            var turn = new ClaimedTurn(row.Id, row.SessionId, row.Number, row.Attempt, row.UserId, TurnJson.Read<Question>(row.Request),
+                row is { Day: { } day, Client: { } client } ? new(day, client) : null, row.IsOffline, row.Takeovers);
             log.LogWarning("Took over turn {Turn}, attempt {Attempt}", turn.ShortId, turn.Attempt);
             runner.Start(turn, conversation: null, row.IsStopped ? new(row.Sources is null ? null : TurnJson.Read<TurnSources>(row.Sources), Encoding.Unicode.GetString(row.Text)) : null);
         }
@@ -195,5 +216,7 @@ internal sealed class TurnLeases(
             new { process }, cancellationToken: cancellationToken));
     }
 
-    private sealed record TakenRow(Guid Id, Guid SessionId, int Number, int Attempt, int Takeovers, string? UserId, string Request, bool IsStopped, string? Sources, byte[] Text);
+    private sealed record TakenRow(
+        Guid Id, Guid SessionId, int Number, int Attempt, int Takeovers, string? UserId, string Request, bool IsStopped, string? Sources, byte[] Text,
+        string? Day, string? Client, bool IsOffline);
 }

@@ -3,12 +3,13 @@ using System.Diagnostics;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http.Problems;
+using ChatBackend.Infrastructure.Limits;
 using Npgsql;
 
 namespace ChatBackend.Features.Chat.Turns;
 
 /// <summary>Answers turns in the background, even if their clients disconnect.</summary>
-internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer, TimeProvider time, ILogger<TurnRunner> log) : IDisposable
+internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer, TokenBudget budget, TimeProvider time, ILogger<TurnRunner> log) : IDisposable
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
@@ -76,7 +77,7 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
 
             var answer = await WriteAsync(running, conversation);
             var response = ChatResponse.From(answer, turn, time.GetUtcNow(), LatencyMs(started));
-            running.Finish(await CompleteAsync(turn, response, dropped) ? new(TurnJson.Write(response), null, response.IsStopped) : TurnEnd.Lost);
+            running.Finish(await CompleteAsync(running, response, dropped) ? new(TurnJson.Write(response), null, response.IsStopped) : TurnEnd.Lost);
         }
         catch (OperationCanceledException) when (dropped.IsCancellationRequested)
         {
@@ -92,6 +93,9 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
             _running.TryRemove(KeyValuePair.Create(turn.Id, running));
             running.Finish(TurnEnd.Lost);
             running.Dispose();
+            // Nothing was stored (the conversation was deleted, say), but the model was asked.
+            if (turn.Account is { } account && await running.WaitForEndAsync(CancellationToken.None) == TurnEnd.Lost)
+                await budget.CountAsync(account, running.UnsavedTokens);
             if (HasHandedOn)
                 await ReleaseAsync();
         }
@@ -103,11 +107,11 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         {
             running.Writing.ThrowIfCancellationRequested();
             conversation ??= await WaitForPlaceAsync(running.Turn, running.Writing);
-            return await writer.WriteAsync(running.Turn.Question, conversation, running, running.Writing);
+            return await writer.WriteAsync(running.Turn.Question, conversation, running, running.Turn.IsOffline, running.Writing);
         }
         catch (OperationCanceledException) when (running.IsStopped && !running.Dropped.IsCancellationRequested)
         {
-            return running.StoppedAnswer(writer.Model);
+            return running.StoppedAnswer(writer.ModelOf(running.Turn.IsOffline));
         }
     }
 
@@ -124,14 +128,14 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         }
     }
 
-    private async Task<bool> CompleteAsync(ClaimedTurn turn, ChatResponse response, CancellationToken dropped)
+    private async Task<bool> CompleteAsync(RunningTurn running, ChatResponse response, CancellationToken dropped)
     {
         var started = time.GetTimestamp();
         while (true)
         {
             try
             {
-                return await EndTurn.CompleteAsync(database, turn, response, dropped);
+                return await EndTurn.CompleteAsync(database, running.Turn, response, running.Tally.Total, dropped);
             }
             catch (Exception e) when (e.IsDatabaseUnavailable() && time.GetElapsedTime(started) < KeepFor)
             {
@@ -162,7 +166,7 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
     }
 
     private async Task FailAsync(RunningTurn running, TurnFailure failure, long started, CancellationToken dropped) =>
-        running.Finish(await EndTurn.FailAsync(database, running.Turn, failure, LatencyMs(started), dropped) ? new(null, failure) : TurnEnd.Lost);
+        running.Finish(await EndTurn.FailAsync(database, running.Turn, failure, LatencyMs(started), running.Tally.Total, dropped) ? new(null, failure) : TurnEnd.Lost);
 
     private async Task ReleaseAsync()
     {

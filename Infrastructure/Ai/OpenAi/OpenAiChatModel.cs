@@ -84,8 +84,11 @@ internal sealed class OpenAiChatModel(
                 await answer.BeginAsync();
                 return answer;
             }
-            catch
+            catch (Exception e)
             {
+                // A server that declined the request did not charge for it. One that was cut off may have.
+                if (e is ModelException { Failure: not ModelFailure.Timeout })
+                    answer.Uncount();
                 await answer.AbortAsync();
                 throw;
             }
@@ -102,6 +105,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
     private readonly bool _isAmple;
     private readonly TimeProvider _time;
     private readonly CancellationToken _caller;
+    private readonly TokenTally? _tally;
     private readonly CancellationTokenSource _silence;
     private readonly CancellationTokenSource _abort;
     private readonly IAsyncEnumerator<StreamingChatCompletionUpdate> _updates;
@@ -114,12 +118,15 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
     private bool _isOver;
     private bool _isCut;
     private int _room;
+    private long _counted;
 
     public OpenAiAnswer(
         ChatClient client, ModelRequest request, ModelCall call, ModelLimits limits, ModelBudget budget, bool isAmple, TimeProvider time, CancellationToken cancellationToken)
     {
         (_call, _limits, _budget, _isAmple, _time, _caller) = (call, limits, budget, isAmple, time, cancellationToken);
         _room = OutputLimit.Characters(request.MaxOutputTokens);
+        _tally = request.Tally;
+        Count(request.Messages.Sum(m => (long)TokenEstimate.Of(m.Content)));
         _silence = new(limits.FirstPiece, time);
         _abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, budget.Token, _silence.Token);
         // The SDK itself sets stream_options.include_usage.
@@ -154,6 +161,13 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         }
     }
 
+    /// <summary>Takes back the estimate, unless the server has reported its usage.</summary>
+    public void Uncount()
+    {
+        if (_usage is null)
+            Count(-_counted);
+    }
+
     /// <summary>Ends the call and the request, whether or not it was read to the end.</summary>
     public async ValueTask DisposeAsync()
     {
@@ -183,7 +197,10 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
             _model = update.Model ?? _model;
             _isRefused |= update.RefusalUpdate is { Length: > 0 };
             if (update.Usage is { } usage)
+            {
                 _usage = new(usage.InputTokenCount, usage.OutputTokenCount);
+                Count((long)usage.InputTokenCount + usage.OutputTokenCount - _counted);
+            }
 
             var text = string.Concat(update.ContentUpdate.Select(part => part.Text));
             if (text.Length > _room)
@@ -194,6 +211,8 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
             }
 
             _room -= text.Length;
+            if (_usage is null)
+                Count(TokenEstimate.Of(text));
             if (text.Length > 0)
             {
                 _hasText = true;
@@ -236,6 +255,12 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         {
             throw ModelFaults.From(e, _time);
         }
+    }
+
+    private void Count(long tokens)
+    {
+        _counted += tokens;
+        _tally?.Add(tokens);
     }
 
     private ModelPiece End()

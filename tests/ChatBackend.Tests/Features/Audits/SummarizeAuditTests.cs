@@ -247,7 +247,7 @@ public sealed class SummarizeAuditTests : IAsyncLifetime
     private EndedSpans Looks()
     {
         var database = new NpgsqlConnectionStringBuilder(_app.Database).Database;
-        return new("Npgsql", s => Equals(s.GetTagItem("db.namespace"), database) && s.GetTagItem("db.query.text") is string text && text.StartsWith("select summaries from audit", StringComparison.Ordinal));
+        return new("Npgsql", s => Equals(s.GetTagItem("db.namespace"), database) && s.GetTagItem("db.query.text") is string text && text.StartsWith("select summaries,(", StringComparison.Ordinal));
     }
 
     private Task<HttpResponseMessage> SummarizeAsync(string path) => _app.Client.SendAsync(HttpMethod.Post, path + "/summary");

@@ -63,6 +63,9 @@ public sealed class SettingsTests
     [InlineData("PORT", "0")]
     [InlineData("PORT", "65536")]
     [InlineData("RATE_LIMIT_CHAT", "-1")]
+    [InlineData("DAILY_TOKEN_BUDGET", "hunter2")]
+    [InlineData("DAILY_TOKENS_PER_CLIENT", "-1")]
+    [InlineData("BUDGET_FALLBACK", "hunter2")]
     [InlineData("AI_PROVIDER", "hunter2")]
     [InlineData("OPENAI_BASE_URL", "ftp://hunter2")]
     [InlineData("OPENAI_EMBEDDING_DIMENSIONS", "many")]
@@ -128,6 +131,23 @@ public sealed class SettingsTests
         Assert.Matches(@"DATABASE_URL +malformed +\*\*\*", output.ToString());
         Assert.Contains("its password holds a %", output.ToString());
         Assert.DoesNotContain("hunter2", output.ToString());
+    }
+
+    [Theory]
+    [InlineData(true, "OPENAI_API_KEY", "sk-x")]
+    [InlineData(true, "DAILY_TOKEN_BUDGET", "0", "OPENAI_API_KEY", "sk-x")]
+    [InlineData(false, "DAILY_TOKEN_BUDGET", "1000000", "OPENAI_API_KEY", "sk-x")]
+    // Without a model nothing is spent.
+    [InlineData(false, "AI_PROVIDER", "offline")]
+    [InlineData(false, "AI_PROVIDER", "offline", "OPENAI_API_KEY", "sk-x")]
+    public void Check_warns_where_nothing_limits_what_a_model_may_cost(bool warns, params string[] settings)
+    {
+        var output = new StringWriter();
+
+        Assert.Equal(0, CheckCommand.Run(
+            Configuration([("DATABASE_URL", "postgres://u:p@h/db"), .. settings.Chunk(2).Select(s => (s[0], s[1]))]), isDevelopment: false, output));
+        Assert.Equal(warns, output.ToString().Contains("Warning: DAILY_TOKEN_BUDGET", StringComparison.Ordinal));
+        Assert.Matches("DAILY_TOKENS_PER_CLIENT +defaulted +1000000", output.ToString());
     }
 
     [Fact]

@@ -249,7 +249,7 @@ public sealed class TurnRunnerTests
         Assert.Equal(HttpStatusCode.OK, (await asking).StatusCode);
 
         Task<IReadOnlyDictionary<Guid, int>> RenewAsync() =>
-            TurnLeases.RenewAsync(database, process, TimeSpan.FromMinutes(1), [(turn, 1, new(null, 0, ""))], TestContext.Current.CancellationToken);
+            TurnLeases.RenewAsync(database, process, TimeSpan.FromMinutes(1), [(turn, 1, new(null, 0, "", 0))], TestContext.Current.CancellationToken);
     }
 
     [Fact]
@@ -271,7 +271,7 @@ public sealed class TurnRunnerTests
 
         async Task<int> SaveAsync(int start, string text) => (await TurnLeases.RenewAsync(
             app.Services.GetRequiredService<NpgsqlDataSource>(), app.Services.GetRequiredService<TurnRunner>().Process, TimeSpan.FromMinutes(1),
-            [(await app.ScalarAsync<Guid>("select id from turns"), 1, new(null, start, text))], TestContext.Current.CancellationToken)).Values.Single();
+            [(await app.ScalarAsync<Guid>("select id from turns"), 1, new(null, start, text, 0))], TestContext.Current.CancellationToken)).Values.Single();
     }
 
     [Fact]

@@ -1,0 +1,2 @@
+drop table token_usage;
+drop table token_days;
