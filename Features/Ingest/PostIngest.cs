@@ -24,6 +24,8 @@ internal static class PostIngest
     /// <summary>The largest body: 64 MiB.</summary>
     public const int MaxBytes = 64 * 1024 * 1024;
 
+    private const int LargeUpload = 1024 * 1024;
+
     /// <summary>When to ask again when the queue is full.</summary>
     private static readonly TimeSpan RetryAfter = TimeSpan.FromSeconds(30);
 
@@ -32,8 +34,8 @@ internal static class PostIngest
         .WithName(nameof(PostIngest))
         .Accepts<IngestRequest>(Json, Lines, Zip)
         .WithMetadata(new RequestSizeLimitAttribute(MaxBytes))
-        .WithMetadata(new TakenBody(Lines, "A document per line, to 64 MiB.", "{\"path\":\"intro.md\",\"content\":\"# Intro\"}\n"))
-        .WithMetadata(new TakenBody(Zip, "A zip of the book's folder, to 64 MiB: its .md and .mdx files are read.", "(the bytes of the zip)"))
+        .WithMetadata(new TakenBody(Lines, "A document per line, to 64 MiB. The first line may have site, prune and plan instead.", "{\"path\":\"intro.md\",\"content\":\"# Intro\"}\n"))
+        .WithMetadata(new TakenBody(Zip, "A zip of the docs folder, to 64 MiB: its .md and .mdx files are read. The site's i18n, versioned_docs and versions.json may be beside it.", "(the bytes of the zip)"))
         .Validate<IngestQuery>()
         .FailsWithInvalid<IngestRequest>()
         .FailsWith(StatusCodes.Status400BadRequest, "malformed_json")
@@ -45,6 +47,7 @@ internal static class PostIngest
         .FailsWith(StatusCodes.Status400BadRequest, "invalid_archive")
         .FailsWith(StatusCodes.Status400BadRequest, "link_in_archive")
         .FailsWith(StatusCodes.Status400BadRequest, "encrypted_entry")
+        .FailsWith(StatusCodes.Status400BadRequest, "unknown_version")
         .FailsWith(StatusCodes.Status400BadRequest, "archive_bomb")
         .FailsWith(StatusCodes.Status413PayloadTooLarge, "document_too_large")
         .FailsWith(StatusCodes.Status413PayloadTooLarge, "too_many_documents")
@@ -71,19 +74,19 @@ internal static class PostIngest
         {
             var (prune, plan) = (query.Prune == "true", query.Plan == "true");
             var type = request.ContentType?.Split(';')[0].Trim().ToLowerInvariant();
-            // Whether JSON is an upload of the whole book, which is never refused for the queue, is known when it was read.
-            await using var upload = await JobUpload.OpenAsync(database, isChecked: type != Json && (!prune || plan), cancellationToken);
+            // Whether JSON or lines are an upload of the whole book, which is never refused for the queue, is known when it was read.
+            await using var upload = await JobUpload.OpenAsync(database, isChecked: type == Zip && (!prune || plan), cancellationToken);
             upload.Published = new(site.Value, [], site: null);
             if (type == Zip)
             {
-                await using var zip = await ZipDocuments.OpenAsync(request.Body, query.Root, cancellationToken);
-                if (await zip.ReadSiteAsync(cancellationToken) is { } published)
-                    upload.Published = new(site.Value, [], published);
+                await using var zip = await ZipDocuments.OpenAsync(request.Body, query.Root, query.Version, cancellationToken);
+                upload.Published = new(site.Value, [], await zip.ReadSiteAsync(cancellationToken)) { Version = await zip.ReadRouteAsync(cancellationToken) };
                 await zip.AddToAsync(upload, cancellationToken);
             }
             else
             {
                 var documents = new JsonDocuments(request.BodyReader, isLines: type == Lines, json.Value.SerializerOptions);
+                var partials = new UploadedPartials(upload);
                 var number = 0;
                 await foreach (var document in documents.ReadAsync(cancellationToken))
                 {
@@ -91,13 +94,10 @@ internal static class PostIngest
                         upload.Published = new(site.Value, [], built);
                     if (await FaultAsync(validator, document, number++, cancellationToken) is { } fault)
                         return fault;
-                    var path = UploadedDocument.NormalPath(document.Path!);
-                    if (path.Split('/').Any(name => name.StartsWith('_')) && !CategoryFile.Is(path))
-                        upload.Skip(path, "Docusaurus does not publish names that begin with _.");
-                    else
-                        await upload.AddAsync(new(path, document.Content!, document.Title, document.Url), cancellationToken);
+                    await partials.AddAsync(new(UploadedDocument.NormalPath(document.Path!), document.Content!, document.Title, document.Url), cancellationToken);
                 }
 
+                await partials.AddImportingAsync(cancellationToken);
                 (prune, plan) = (prune || documents.Prune is true, plan || documents.Plan is true);
             }
 
@@ -115,6 +115,12 @@ internal static class PostIngest
         catch (UploadException e)
         {
             return Problem.Of(e.Status, e.Code, e.Message, e.Status == StatusCodes.Status429TooManyRequests ? RetryAfter : null);
+        }
+        finally
+        {
+            // It leaves megabytes of garbage, and the next collection may be hours away. This one takes milliseconds.
+            if (request.ContentLength is null or > LargeUpload)
+                GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         }
     }
 

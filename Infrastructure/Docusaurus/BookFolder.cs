@@ -11,8 +11,8 @@ internal sealed record BookFiles(IReadOnlyList<string> Pages, IReadOnlyList<(str
 /// <summary>The pages of a book in a folder: the <c>.md</c> and <c>.mdx</c> files that Docusaurus would publish.</summary>
 internal static class BookFolder
 {
-    /// <summary>More than any page written by hand.</summary>
-    public const long MaxBytes = 8 * 1024 * 1024;
+    /// <summary>More than any page written by hand: about 300,000 words. Cutting a page takes many times its size in memory.</summary>
+    public const long MaxBytes = 2 * 1024 * 1024;
 
     /// <summary>Throws for bytes that are not UTF-8.</summary>
     public static readonly UTF8Encoding StrictUtf8 = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);

@@ -15,6 +15,9 @@ internal sealed partial class MdxPartials
 
     private MdxPartials(Func<string, CancellationToken, Task<string?>> read) => _read = read;
 
+    /// <summary>True if the page may import others.</summary>
+    public static bool AreIn(string content) => Import().IsMatch(content);
+
     /// <param name="path">The page's path in the book.</param>
     /// <param name="content">The page with its front matter.</param>
     /// <param name="read">Reads a file by its path in the book; null if there is none.</param>
@@ -22,7 +25,7 @@ internal sealed partial class MdxPartials
     /// <exception cref="DocumentException">A front matter is broken, or the page becomes too large.</exception>
     public static async Task<string> InlineAsync(string path, string content, Func<string, CancellationToken, Task<string?>> read, CancellationToken cancellationToken)
     {
-        if (!Import().IsMatch(content))
+        if (!AreIn(content))
             return content;
 
         var text = FrontMatter.Normalize(content);

@@ -98,7 +98,7 @@ internal sealed class JobUpload : IAsyncDisposable
         _paths.Add(document.Path);
         Pages += CategoryFile.Is(document.Path) ? 0 : 1;
         if (_paths.Count > MaxDocuments)
-            throw new UploadException("too_many_documents", $"The upload has more than {MaxDocuments:N0} documents.", StatusCodes.Status413PayloadTooLarge);
+            throw TooManyDocuments();
         _characters += document.Content.Length;
         if (_characters > MaxCharacters)
             throw new UploadException("upload_too_large", $"The documents have more than {MaxCharacters / 1024 / 1024} MB of text in all.", StatusCodes.Status413PayloadTooLarge);
@@ -170,6 +170,9 @@ internal sealed class JobUpload : IAsyncDisposable
             // A later upload removes it when its lease has expired.
         }
     }
+
+    public static UploadException TooManyDocuments() =>
+        new("too_many_documents", $"The upload has more than {MaxDocuments:N0} documents.", StatusCodes.Status413PayloadTooLarge);
 
     private static UploadException QueueFull() => new(
         "ingest_queue_full", $"{IngestOptions.MaxWaiting} ingest jobs are waiting already. Try again when some of them have ended.", StatusCodes.Status429TooManyRequests);

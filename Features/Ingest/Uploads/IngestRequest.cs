@@ -22,7 +22,7 @@ internal sealed record IngestRequest([property: Required] IReadOnlyList<IngestDo
 
 /// <summary>A page of the book.</summary>
 /// <param name="Path">Its path in the book's folder, which decides its address.</param>
-/// <param name="Content">Its Markdown or MDX with the front matter, to 8 MB.</param>
+/// <param name="Content">Its Markdown or MDX with the front matter, to 2 MB.</param>
 /// <param name="Title">Replaces the page's own title.</param>
 /// <param name="Url">Replaces the address that Docusaurus would give the page.</param>
 /// <example>{"path":"module-1/01-nodes.md","content":"# Nodes\n\nA node is a process.","title":null,"url":null}</example>
@@ -55,9 +55,13 @@ internal sealed record IngestQuery
     public string? Plan { get; init; }
 
     [FromQuery(Name = "root"), StringLength(UploadedDocument.MaxPathLength)]
-    [Description("Of a zip: the folder in it that is the book's, such as `website/docs`. By default `docs`, if all pages are below it, else the top.")]
+    [Description("Of a zip: the folder in it that is the book's, such as `website/docs`. By default `docs`, if all pages are below it, or in `i18n` and `versioned_docs` beside it; else the top.")]
     [Example("docs")]
     public string? Root { get; init; }
+
+    [FromQuery(Name = "version"), StringLength(UploadedDocument.MaxPathLength)]
+    [Description("Of a zip with `versioned_docs` and `versions.json`: the version to ingest. By default Docusaurus' current version, the docs folder.")]
+    public string? Version { get; init; }
 }
 
 internal sealed class IngestQueryValidator : AbstractValidator<IngestQuery>
@@ -66,6 +70,7 @@ internal sealed class IngestQueryValidator : AbstractValidator<IngestQuery>
     {
         RuleFor(q => q.Prune).Must(IsFlag).WithMessage("prune must be true or false.");
         RuleFor(q => q.Plan).Must(IsFlag).WithMessage("plan must be true or false.");
+        RuleFor(q => q.Version).Must(v => v is null or { Length: > 0 and <= UploadedDocument.MaxPathLength }).WithMessage($"version must have 1 to {UploadedDocument.MaxPathLength} characters.");
         RuleFor(q => q.Root).Must(r => r is null or { Length: <= UploadedDocument.MaxPathLength }).WithMessage($"root must be {UploadedDocument.MaxPathLength} characters or fewer.");
     }
 

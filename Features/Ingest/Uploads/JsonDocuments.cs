@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.IO.Pipelines;
 using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using System.Text.Json;
 using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Infrastructure.Docusaurus;
@@ -8,7 +9,8 @@ using ChatBackend.Infrastructure.Docusaurus.Site;
 
 namespace ChatBackend.Features.Ingest.Uploads;
 
-/// <summary>Reads documents one by one from a body, as JSON (<see cref="IngestRequest"/>) or as NDJSON (a document per line).</summary>
+/// <summary>Reads documents one by one from a body, as JSON (<see cref="IngestRequest"/>) or as NDJSON: a document per line,
+/// after a first line that may have the other members.</summary>
 internal sealed class JsonDocuments(PipeReader body, bool isLines, JsonSerializerOptions json)
 {
     /// <summary>The largest content, escaped, with its other members.</summary>
@@ -17,6 +19,7 @@ internal sealed class JsonDocuments(PipeReader body, bool isLines, JsonSerialize
     private JsonReaderState _state = new(new() { AllowMultipleValues = isLines });
     private Place _place = isLines ? Place.Documents : Place.Start;
     private int _count;
+    private bool _hasHeader;
 
     private enum Place
     {
@@ -48,7 +51,9 @@ internal sealed class JsonDocuments(PipeReader body, bool isLines, JsonSerialize
                 while (Next(ref buffer, read.IsCompleted) is { } document)
                     yield return document;
 
-                if (buffer.Length > MaxDocumentBytes)
+                if (_place == Place.Object && buffer.Length > SiteManifest.MaxBytes)
+                    throw new UploadException("document_too_large", $"site has more than {SiteManifest.MaxBytes / 1024 / 1024} MB.", StatusCodes.Status413PayloadTooLarge);
+                if (_place != Place.Object && buffer.Length > MaxDocumentBytes)
                     throw new UploadException("document_too_large", $"documents[{_count}] has more than {BookFolder.MaxBytes / 1024 / 1024} MB.", StatusCodes.Status413PayloadTooLarge);
             }
             finally
@@ -95,14 +100,14 @@ internal sealed class JsonDocuments(PipeReader body, bool isLines, JsonSerialize
                     _place = reader.TokenType is JsonTokenType.StartObject ? Place.Object : throw WrongType("$");
                     break;
                 case Place.Object when reader.TokenType is JsonTokenType.EndObject:
-                    _place = Place.End;
+                    _place = isLines ? Place.Documents : Place.End;
                     break;
                 case Place.Object:
                     var name = reader.GetString();
                     if (!reader.Read())
                         return null;
                     if (name == "documents")
-                        _place = reader.TokenType is JsonTokenType.StartArray ? Place.Documents : throw WrongType("$.documents");
+                        _place = reader.TokenType is JsonTokenType.StartArray && !isLines ? Place.Documents : throw WrongType("$.documents");
                     else if (name == "prune")
                         Prune = Flag(reader, name);
                     else if (name == "plan")
@@ -124,6 +129,18 @@ internal sealed class JsonDocuments(PipeReader body, bool isLines, JsonSerialize
                     break;
                 case Place.Documents:
                     var value = reader;
+                    if (isLines && _count == 0 && !_hasHeader && reader.TokenType is JsonTokenType.StartObject)
+                    {
+                        var first = reader;
+                        if (!first.Read())
+                            return null;
+                        if (first.TokenType is JsonTokenType.PropertyName && (first.ValueTextEquals("site") || first.ValueTextEquals("prune") || first.ValueTextEquals("plan")))
+                        {
+                            (_place, _hasHeader) = (Place.Object, true);
+                            break;
+                        }
+                    }
+
                     if (!reader.TrySkip())
                         return null;
                     document = Deserialize(ref value);
@@ -149,7 +166,7 @@ internal sealed class JsonDocuments(PipeReader body, bool isLines, JsonSerialize
     {
         try
         {
-            return SiteManifest.Parse(JsonElement.ParseValue(ref reader).GetRawText());
+            return SiteManifest.Parse(JsonMarshal.GetRawUtf8Value(JsonElement.ParseValue(ref reader)));
         }
         catch (DocumentException e)
         {

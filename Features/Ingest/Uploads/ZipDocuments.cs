@@ -4,19 +4,20 @@ using System.Text;
 using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Docusaurus.Site;
+using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Features.Ingest.Uploads;
 
 /// <summary>
-/// The pages in a zip of a book's folder. The table of contents is at a zip's end, so the body is first written to a temporary file, which
+/// The pages in a zip of a book's folder, or of the site's with translations and versions. The table of contents is at a zip's end, so the body is first written to a temporary file, which
 /// has no name for others and is gone when it is closed; of its entries one is in memory at a time. Other files than pages are not unpacked.
 /// </summary>
 internal sealed class ZipDocuments : IAsyncDisposable
 {
-    private const int MaxEntries = 50_000;
+    private const int MaxEntries = 30_000;
 
     /// <summary>The table of contents has at least 46 bytes per entry, and ZipArchive reads all of it into memory.</summary>
-    private const int MaxDirectoryBytes = 6 * 1024 * 1024;
+    private const int MaxDirectoryBytes = 4 * 1024 * 1024;
 
     /// <summary>Text becomes about 3 to 10 times smaller. Below <see cref="EnoughToTell"/> the ratio says nothing.</summary>
     private const int MaxRatio = 100;
@@ -25,15 +26,22 @@ internal sealed class ZipDocuments : IAsyncDisposable
 
     private readonly FileStream _file;
     private readonly ZipArchive _archive;
+    private readonly ZipLayout _layout;
     private readonly Dictionary<string, ZipArchiveEntry> _texts;
+
+    /// <summary>One for all entries: each of its own would be garbage that is collected late.</summary>
+    private readonly MemoryStream _bytes = new();
+
     private long _unpacked;
 
-    private ZipDocuments(FileStream file, ZipArchive archive, Dictionary<string, ZipArchiveEntry> texts) => (_file, _archive, _texts) = (file, archive, texts);
+    private ZipDocuments(FileStream file, ZipArchive archive, ZipLayout layout, Dictionary<string, ZipArchiveEntry> texts) =>
+        (_file, _archive, _layout, _texts) = (file, archive, layout, texts);
 
     /// <param name="body">As long as the route's limit lets it be.</param>
-    /// <param name="root">The folder of the book in the archive; null for <c>docs</c>, if all pages are below it, else the top.</param>
+    /// <param name="root">The docs folder in the archive; null for <c>docs</c>, if all pages are below it or beside it as in a site, else the top.</param>
+    /// <param name="version">The version of the docs; null for Docusaurus' current version.</param>
     /// <exception cref="UploadException">It is not a zip, or an entry is not what a book has.</exception>
-    public static async Task<ZipDocuments> OpenAsync(Stream body, string? root, CancellationToken cancellationToken)
+    public static async Task<ZipDocuments> OpenAsync(Stream body, string? root, string? version, CancellationToken cancellationToken)
     {
         var file = CreateFile();
         try
@@ -41,7 +49,9 @@ internal sealed class ZipDocuments : IAsyncDisposable
             await body.CopyToAsync(file, cancellationToken);
             await RequireSmallDirectoryAsync(file, cancellationToken);
             var archive = OpenArchive(file);
-            return new(file, archive, Texts(archive, root));
+            var sources = Sources(archive);
+            var layout = ZipLayout.Of([.. sources.Select(source => source.Path)], root, version);
+            return new(file, archive, layout, Texts(sources, layout));
         }
         catch
         {
@@ -51,10 +61,16 @@ internal sealed class ZipDocuments : IAsyncDisposable
     }
 
     /// <summary>Adds the pages, each with the partials that it imports. A page that is not text becomes a problem of its document.</summary>
-    /// <exception cref="UploadException">An entry is broken, too large, or unpacks to far more than it is.</exception>
+    /// <exception cref="UploadException">There are no pages, or an entry is broken, too large, or unpacks to far more than it is.</exception>
     public async Task AddToAsync(JobUpload upload, CancellationToken cancellationToken)
     {
-        foreach (var (path, entry) in _texts.Where(t => BookFolder.IsPublished(t.Key) || CategoryFile.Is(t.Key)).OrderBy(t => t.Key, StringComparer.Ordinal))
+        if (!_texts.Keys.Any(BookFolder.IsPublished))
+            throw new UploadException("no_documents", $"There are no .md or .mdx files in the archive{(_layout.Docs.Length > 0 ? $" below {UploadedDocument.Shown(_layout.Docs)}" : "")}.");
+
+        // As from a folder: the translations come behind the book's own pages, and have its categories.
+        var pages = _texts.Where(t => BookFolder.IsPublished(t.Key) || (CategoryFile.Is(t.Key) && PassageLanguage.Split(t.Key).Language is null))
+            .OrderBy(t => PassageLanguage.Split(t.Key).Language, StringComparer.Ordinal).ThenBy(t => t.Key, StringComparer.Ordinal);
+        foreach (var (path, entry) in pages)
             await upload.AddAsync(await ReadAsync(path, entry, cancellationToken), cancellationToken);
     }
 
@@ -64,11 +80,28 @@ internal sealed class ZipDocuments : IAsyncDisposable
     {
         try
         {
-            return _archive.GetEntry("site.json") is { } entry ? SiteManifest.Parse(await UnpackAsync(entry, cancellationToken)) : null;
+            if (_archive.GetEntry("site.json") is not { } entry)
+                return null;
+            await UnpackAsync(entry, SiteManifest.MaxBytes, cancellationToken);
+            return SiteManifest.Parse(Unpacked);
         }
         catch (DocumentException e)
         {
             throw new UploadException("invalid_site", e.Message);
+        }
+    }
+
+    /// <inheritdoc cref="BookFolders.Route"/>
+    /// <exception cref="UploadException">There is no such version, or the list of versions is broken.</exception>
+    public async Task<string?> ReadRouteAsync(CancellationToken cancellationToken)
+    {
+        try
+        {
+            return BookFolders.RouteOf(_layout.Version, _layout.Versions is { } list && _archive.GetEntry(list) is { } entry ? await ReadTextAsync(entry, cancellationToken) : null);
+        }
+        catch (DocumentException e)
+        {
+            throw new UploadException("unknown_version", e.Message);
         }
     }
 
@@ -104,6 +137,8 @@ internal sealed class ZipDocuments : IAsyncDisposable
         var record = tail.AsSpan().LastIndexOf("PK\u0005\u0006"u8);
         if (record < 0 || tail.Length - record < RecordBytes)
             throw new UploadException("invalid_archive", "The body is not a zip file, or it was cut.");
+        if (BinaryPrimitives.ReadUInt16LittleEndian(tail.AsSpan(record + 10)) > MaxEntries)
+            throw TooManyEntries();
         var start = BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(record + 16));
         if (start != uint.MaxValue && file.Length - start > MaxDirectoryBytes)
             throw TooManyEntries();
@@ -128,8 +163,8 @@ internal sealed class ZipDocuments : IAsyncDisposable
         }
     }
 
-    /// <summary>The Markdown files by their path in the book, partials included.</summary>
-    private static Dictionary<string, ZipArchiveEntry> Texts(ZipArchive archive, string? root)
+    /// <summary>The Markdown files with their paths in the archive, partials included.</summary>
+    private static List<(string Path, ZipArchiveEntry Entry)> Sources(ZipArchive archive)
     {
         var found = new List<(string Path, ZipArchiveEntry Entry)>();
         foreach (var entry in archive.Entries)
@@ -143,19 +178,23 @@ internal sealed class ZipDocuments : IAsyncDisposable
                 found.Add((UploadedDocument.NormalPath(name), entry));
         }
 
-        var folder = root is null
-            ? found.Count > 0 && found.TrueForAll(f => f.Path.StartsWith("docs/", StringComparison.Ordinal)) ? "docs/" : ""
-            : root.Trim('/') is { Length: > 0 } given ? given + "/" : "";
+        return found;
+    }
+
+    /// <summary>The files by their path in the book.</summary>
+    private static Dictionary<string, ZipArchiveEntry> Texts(List<(string Path, ZipArchiveEntry Entry)> sources, ZipLayout layout)
+    {
         var texts = new Dictionary<string, ZipArchiveEntry>(StringComparer.Ordinal);
-        foreach (var (path, entry) in found.Where(f => f.Path.StartsWith(folder, StringComparison.Ordinal)))
+        foreach (var (path, entry) in sources)
         {
-            if (!texts.TryAdd(path[folder.Length..], entry))
+            if (layout.PathInBook(path) is { } own && !texts.TryAdd(own, entry))
                 throw new UploadException("duplicate_path", $"{UploadedDocument.Shown(entry.FullName)} is in the archive twice.");
         }
 
-        return texts.Keys.Any(BookFolder.IsPublished)
-            ? texts
-            : throw new UploadException("no_documents", $"There are no .md or .mdx files in the archive{(folder.Length > 0 ? $" below {UploadedDocument.Shown(folder)}" : "")}.");
+        // Before they are unpacked: so many would be stored in vain.
+        if (texts.Count > JobUpload.MaxDocuments)
+            throw JobUpload.TooManyDocuments();
+        return texts;
     }
 
     /// <summary>A symbolic link by its Unix mode, in the upper half of the external attributes.</summary>
@@ -165,12 +204,12 @@ internal sealed class ZipDocuments : IAsyncDisposable
     {
         try
         {
-            var content = await UnpackAsync(entry, cancellationToken);
+            var content = await ReadTextAsync(entry, cancellationToken);
             _unpacked += content.Length;
             if (IsBomb(_unpacked, _file.Length))
                 throw Bomb(entry);
             return new(path, await MdxPartials.InlineAsync(
-                path, content, async (partial, token) => _texts.TryGetValue(partial, out var other) ? await UnpackAsync(other, token) : null, cancellationToken));
+                path, content, async (partial, token) => _texts.TryGetValue(partial, out var other) ? await ReadTextAsync(other, token) : null, cancellationToken));
         }
         catch (DocumentException e)
         {
@@ -178,24 +217,41 @@ internal sealed class ZipDocuments : IAsyncDisposable
         }
     }
 
+    private ReadOnlySpan<byte> Unpacked => _bytes.GetBuffer().AsSpan(0, (int)_bytes.Length);
+
+    private async Task<string> ReadTextAsync(ZipArchiveEntry entry, CancellationToken cancellationToken)
+    {
+        await UnpackAsync(entry, BookFolder.MaxBytes, cancellationToken);
+        try
+        {
+            return BookFolder.StrictUtf8.GetString(Unpacked);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new DocumentException("The file is not UTF-8 text.", e);
+        }
+    }
+
     /// <summary>The bytes are counted as they come: the lengths in the archive may be wrong.</summary>
-    private static async Task<string> UnpackAsync(ZipArchiveEntry entry, CancellationToken cancellationToken)
+    private async Task UnpackAsync(ZipArchiveEntry entry, long maxBytes, CancellationToken cancellationToken)
     {
         var name = UploadedDocument.Shown(entry.FullName);
         if (entry.IsEncrypted)
             throw new UploadException("encrypted_entry", $"{name} is encrypted.");
 
-        var bytes = new MemoryStream();
+        _bytes.SetLength(0);
+        var checksum = Crc32.Start;
         try
         {
             await using var unpacked = await entry.OpenAsync(cancellationToken);
             var buffer = new byte[64 * 1024];
             for (int read; (read = await unpacked.ReadAsync(buffer, cancellationToken)) > 0;)
             {
-                bytes.Write(buffer, 0, read);
-                if (bytes.Length > BookFolder.MaxBytes)
-                    throw new UploadException("document_too_large", $"{name} has more than {BookFolder.MaxBytes / 1024 / 1024} MB.", StatusCodes.Status413PayloadTooLarge);
-                if (IsBomb(bytes.Length, entry.CompressedLength))
+                if (_bytes.Length + read > maxBytes)
+                    throw new UploadException("document_too_large", $"{name} has more than {maxBytes / 1024 / 1024} MB.", StatusCodes.Status413PayloadTooLarge);
+                _bytes.Write(buffer, 0, read);
+                checksum = Crc32.Add(checksum, buffer.AsSpan(0, read));
+                if (IsBomb(_bytes.Length, entry.CompressedLength))
                     throw Bomb(entry);
             }
         }
@@ -204,14 +260,8 @@ internal sealed class ZipDocuments : IAsyncDisposable
             throw new UploadException("invalid_archive", $"{name} cannot be unpacked: the archive is broken, or uses a method other than deflate.");
         }
 
-        try
-        {
-            return BookFolder.StrictUtf8.GetString(bytes.GetBuffer(), 0, (int)bytes.Length);
-        }
-        catch (DecoderFallbackException e)
-        {
-            throw new DocumentException("The file is not UTF-8 text.", e);
-        }
+        if (Crc32.End(checksum) != entry.Crc32)
+            throw new UploadException("invalid_archive", $"{name} is damaged: its content does not have the checksum that the archive names.");
     }
 
     private static bool IsBomb(long unpacked, long packed) => unpacked > EnoughToTell && unpacked > MaxRatio * packed;

@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json;
 using AngleSharp.Html.Dom;
 using AngleSharp.Html.Parser;
@@ -9,6 +10,9 @@ namespace ChatBackend.Infrastructure.Docusaurus.Site;
 /// <param name="Pages">The pages in the sidebar's order; those that no sidebar has come last.</param>
 internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pages)
 {
+    /// <summary>The largest manifest in an upload: that of a site with many thousand pages.</summary>
+    public const int MaxBytes = 4 * 1024 * 1024;
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -49,8 +53,12 @@ internal sealed record SiteManifest(string BasePath, IReadOnlyList<SitePage> Pag
         return new(basePath, InSidebarOrder(found, basePath));
     }
 
+    /// <inheritdoc cref="Parse(ReadOnlySpan{byte})"/>
+    public static SiteManifest Parse(string json) => Parse(Encoding.UTF8.GetBytes(json));
+
+    /// <param name="json">In UTF-8: a manifest may have megabytes, and as a string twice as many.</param>
     /// <exception cref="DocumentException">The file is not a manifest.</exception>
-    public static SiteManifest Parse(string json)
+    public static SiteManifest Parse(ReadOnlySpan<byte> json)
     {
         try
         {
