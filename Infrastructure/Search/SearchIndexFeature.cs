@@ -34,7 +34,7 @@ internal static class SearchIndexFeature
             services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantCollections>(), services.GetService<IEmbedder>(),
             services.GetRequiredService<ILogger<QdrantDocuments>>()));
         builder.Services.AddSingleton(services => new QdrantThreshold(
-            services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantCollections>(), services.GetRequiredService<QdrantDocuments>(), services.GetService<IEmbedder>(),
+            services.GetRequiredService<QdrantCollections>(), services.GetRequiredService<QdrantDocuments>(), services.GetService<IEmbedder>(),
             services.GetRequiredService<IOptions<SiteOptions>>().Value.BookLanguage, services.GetRequiredService<ILogger<QdrantThreshold>>()));
         builder.Services.AddSingleton<IPassageIndex>(services => new QdrantPassageIndex(
             services.GetRequiredService<QdrantClient>(), services.GetRequiredService<QdrantSchema>(), services.GetRequiredService<QdrantDocuments>(),

@@ -23,6 +23,8 @@ internal sealed class QdrantClient : IDisposable
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
         DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull,
+        // Qdrant sorts the fields of a payload.
+        AllowOutOfOrderMetadataProperties = true,
     };
 
     private readonly HttpClient _http;
@@ -152,8 +154,10 @@ internal sealed class QdrantClient : IDisposable
             : (await ScrollAsync<object>(filter, cancellationToken, withPayload: false)).Count;
 
     /// <summary>Ids that do not exist are left out.</summary>
-    public async Task<IReadOnlyList<QdrantRecord<T>>> RetrieveAsync<T>(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken) =>
-        await SendAsync<QdrantRecord<T>[]>(HttpMethod.Post, "/points", new { Ids = ids, WithPayload = true }, ReadLimit, cancellationToken);
+    /// <param name="without">Fields of the payload to leave out.</param>
+    public async Task<IReadOnlyList<QdrantRecord<QdrantPayload>>> RetrieveAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken, params string[] without) =>
+        await SendAsync<QdrantRecord<QdrantPayload>[]>(
+            HttpMethod.Post, "/points", new { Ids = ids, WithPayload = new { Exclude = without } }, ReadLimit, cancellationToken);
 
     public async Task<IReadOnlyList<QdrantRecord<T>>> ScrollAsync<T>(QdrantFilter filter, CancellationToken cancellationToken, bool withPayload = true)
     {
@@ -188,13 +192,13 @@ internal sealed class QdrantClient : IDisposable
         }
     }
 
-    public async Task<IReadOnlyList<IReadOnlyList<QdrantRecord<T>>>> QueryBatchAsync<T>(IReadOnlyCollection<QdrantQuery> queries, CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<IReadOnlyList<QdrantRecord<QdrantPayload>>>> QueryBatchAsync(IReadOnlyCollection<QdrantQuery> queries, CancellationToken cancellationToken)
     {
         var strictMode = await StrictModeAsync(cancellationToken);
-        var answers = new List<IReadOnlyList<QdrantRecord<T>>>(queries.Count);
+        var answers = new List<IReadOnlyList<QdrantRecord<QdrantPayload>>>(queries.Count);
         foreach (var batch in queries.Select(q => q with { Limit = strictMode.Limit(q.Limit) }).Chunk(strictMode.Searches(Math.Max(1, queries.Count))))
         {
-            var some = await SendAsync<QdrantAnswer<T>[]>(
+            var some = await SendAsync<QdrantAnswer[]>(
                 HttpMethod.Post, $"/points/query/batch?timeout={strictMode.Timeout((int)ReadLimit.TotalSeconds)}", new { Searches = batch }, ReadLimit, cancellationToken);
             if (some.Length != batch.Length)
                 throw Malformed();

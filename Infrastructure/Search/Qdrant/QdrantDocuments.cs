@@ -48,7 +48,7 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
                 return;
 
             var fresh = await points(generation, cancellationToken);
-            var incomplete = new QdrantDocument(QdrantFields.Document, path, marker?.Generation ?? "", marker?.Revision ?? Guid.NewGuid(), "", TextAnalyzer.Version, Model)
+            var incomplete = new QdrantDocument(path, marker?.Generation ?? "", marker?.Revision ?? Guid.NewGuid(), "", TextAnalyzer.Version, Model)
             {
                 Outlined = marker?.Outlined,
                 Passages = marker?.Passages ?? 0,
@@ -69,12 +69,12 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
             };
             await written.UpdateBatchAsync(
                 [
-                    new() { Upsert = new { Points = new[] { Point(live) } } },
+                    new() { Upsert = new { Points = new[] { Point(live), QdrantBook.Changed() } } },
                     new() { Delete = new { Filter = OthersThan(path, generation) } },
                 ],
                 cancellationToken);
             await RequireCountAsync(written, path, generation, fresh.Count, cancellationToken);
-            await written.UpsertAsync([Point(live with { ContentHash = document.ContentHash })], cancellationToken);
+            await written.UpsertAsync([Point(live with { ContentHash = document.ContentHash }), QdrantBook.Changed()], cancellationToken);
         }
         catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
         {
@@ -204,29 +204,63 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
 
     /// <summary>The result of a read without passages of other generations. The read is repeated while a document's revision
     /// changes or was not known before it: only the same revision before and after means that the passages are complete.</summary>
+    /// <param name="read">Groups of passages, which are completed one after the other until there are enough. Passages without text get it.</param>
+    /// <param name="choose">What of the passages so far is returned.</param>
+    /// <param name="enough">How many are enough; null if all groups are wanted.</param>
     public async Task<IReadOnlyList<Passage>> ReadAsync(
-        Func<CancellationToken, Task<IReadOnlyList<Passage>>> read, CancellationToken cancellationToken)
+        Func<CancellationToken, Task<IReadOnlyList<Passage[]>>> read, Func<IReadOnlyList<Passage>, IReadOnlyList<Passage>> choose, int? enough, CancellationToken cancellationToken)
     {
         for (var left = MaxReads - 1; ; left--)
         {
             var started = Stopwatch.GetTimestamp();
-            var passages = await read(cancellationToken);
-            var paths = passages.Select(p => p.DocumentPath).Distinct(StringComparer.Ordinal).ToArray();
-            var documents = await FindAsync(client, paths, cancellationToken);
+            var whole = new List<Passage>();
+            IReadOnlyList<Passage> chosen = [];
             var isStill = true;
-            foreach (var path in paths)
+            foreach (var group in await read(cancellationToken))
             {
-                var revision = documents.GetValueOrDefault(path)?.Revision ?? Guid.Empty;
-                var seen = _seen.AddOrUpdate(
-                    path,
-                    _ => (revision, Stopwatch.GetTimestamp()),
-                    (_, before) => before.Revision == revision ? before : (revision, Stopwatch.GetTimestamp()));
-                isStill &= seen.Since <= started;
+                isStill &= await CompleteAsync(group, whole, started, cancellationToken);
+                chosen = choose(whole);
+                if (!isStill || chosen.Count >= enough)
+                    break;
             }
 
             if (isStill || left == 0)
-                return [.. passages.Where(p => documents.GetValueOrDefault(p.DocumentPath)?.Generation == p.Generation)];
+                return chosen;
         }
+    }
+
+    /// <summary>Reads the documents of some passages, and in the same request the texts that are missing.</summary>
+    /// <param name="whole">Gets the complete ones.</param>
+    /// <param name="started">When the read of the passages began.</param>
+    private async Task<bool> CompleteAsync(Passage[] passages, List<Passage> whole, long started, CancellationToken cancellationToken)
+    {
+        if (passages.Length == 0)
+            return true;
+        var paths = passages.Select(p => p.DocumentPath).Distinct(StringComparer.Ordinal).ToArray();
+        var ids = passages.Select(p => p.Text.Length == 0 ? QdrantPassage.PointOf(p, p.Generation!) : Guid.Empty).ToArray();
+        var found = await client.RetrieveAsync([.. paths.Select(IdOf), .. ids.Where(id => id != Guid.Empty)], cancellationToken, QdrantFields.Outlined);
+        var documents = found.Select(r => r.Payload).OfType<QdrantDocument>().ToDictionary(d => d.Path, StringComparer.Ordinal);
+        var texts = found.Where(r => r.Payload is QdrantPassage).ToDictionary(r => r.Id, r => ((QdrantPassage)r.Payload!).ToPassage());
+
+        var isStill = true;
+        foreach (var path in paths)
+        {
+            var revision = documents.GetValueOrDefault(path)?.Revision ?? Guid.Empty;
+            var seen = _seen.AddOrUpdate(
+                path,
+                _ => (revision, Stopwatch.GetTimestamp()),
+                (_, before) => before.Revision == revision ? before : (revision, Stopwatch.GetTimestamp()));
+            isStill &= seen.Since <= started;
+        }
+
+        foreach (var (passage, id) in passages.Zip(ids).Where(p => documents.GetValueOrDefault(p.First.DocumentPath)?.Generation == p.First.Generation))
+            if (id == Guid.Empty)
+                whole.Add(passage);
+            else if (texts.TryGetValue(id, out var text))
+                whole.Add(passage with { Title = text.Title, HeadingPath = text.HeadingPath, Text = text.Text });
+            else
+                isStill = false;
+        return isStill;
     }
 
     public void Dispose()
@@ -245,6 +279,7 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
                 new() { SetPayload = new { Payload = new { Generation = "", Revision = Guid.NewGuid(), ContentHash = "" }, Filter = documents } },
                 new() { Delete = new { Filter = passages } },
                 new() { Delete = new { Filter = documents } },
+                new() { Upsert = new { Points = new[] { QdrantBook.Changed() } } },
             ],
             cancellationToken);
     }
@@ -263,8 +298,8 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
     {
         if (paths.Length == 0)
             return [];
-        var found = await from.RetrieveAsync<QdrantDocument>([.. paths.Select(IdOf)], cancellationToken);
-        return found.Select(d => d.Payload!).ToDictionary(d => d.Path, StringComparer.Ordinal);
+        var found = await from.RetrieveAsync([.. paths.Select(IdOf)], cancellationToken);
+        return found.Select(d => (QdrantDocument)d.Payload!).ToDictionary(d => d.Path, StringComparer.Ordinal);
     }
 
     private static async Task RequireCountAsync(QdrantClient written, string path, string generation, int expected, CancellationToken cancellationToken)

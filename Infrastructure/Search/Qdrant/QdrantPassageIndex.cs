@@ -21,6 +21,11 @@ internal sealed class QdrantPassageIndex(
 
     private const int MaxHolders = 12;
 
+    /// <summary>How many more passages than wanted are read at first, because near-duplicates are dropped.</summary>
+    private const int Spare = 3;
+
+    private volatile QdrantWeights? _weights;
+
     public IEmbedder? Embedder => embedder;
 
     public Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken) =>
@@ -85,29 +90,45 @@ internal sealed class QdrantPassageIndex(
         if (!await schema.TakesAsync(meaning?.Length, cancellationToken))
             meaning = null;
         var search = new Search(question, meaning, selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
-        IReadOnlyList<Passage> found;
         try
         {
-            found = await ReadAsync(token => FindAsync(search, token), cancellationToken);
+            return await SearchAsync(query, search, cancellationToken);
         }
         catch (SearchException e) when (e.Status == StatusCodes.Status400BadRequest && meaning is not null)
         {
             // An ingest with another model may just have ended.
             if (await schema.TakesAgainAsync(meaning.Value.Length, cancellationToken))
                 throw;
-            search = search with { Meaning = null };
-            found = await ReadAsync(token => FindAsync(search, token), cancellationToken);
+            return await SearchAsync(query, search with { Meaning = null }, cancellationToken);
         }
+    }
 
-        var words = Spelling.Find(query.Text, search.IsUnknown);
-        if (words.Count > 0 && Spelling.Correct(query.Text, words, (await KnownAsync(words, cancellationToken)).Contains) is { } corrected)
-        {
-            search = new(corrected, search.Meaning, selection, search.Pages, search.Candidates);
-            found = await ReadAsync(token => FindAsync(search, token), cancellationToken);
-        }
+    private Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, Search asked, CancellationToken cancellationToken)
+    {
+        var search = asked;
+        return ReadAsync(
+            async token =>
+            {
+                (search, var found) = await FindSpelledAsync(asked, token);
+                var ranked = Rank(found, search, query);
+                // An unknown word may be like one of any candidate, and the selection may be in any of them.
+                var first = search.Selection is null && !search.HasUnknown ? query.Limit + Spare : ranked.Length;
+                return [ranked[..Math.Min(first, ranked.Length)], ranked[Math.Min(first, ranked.Length)..]];
+            },
+            whole => Choose(whole, search, query.Limit),
+            query.Limit,
+            cancellationToken);
+    }
 
-        found = Rank(found, search);
-        return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? PassageLanguage.Prefer(found, query), query.Limit);
+    /// <summary>What is found for the question, or for the question as the book spells it.</summary>
+    private async Task<(Search Search, IReadOnlyList<Passage> Found)> FindSpelledAsync(Search search, CancellationToken cancellationToken)
+    {
+        var found = await FindAsync(search, cancellationToken);
+        var words = Spelling.Find(search.Question.Text, search.IsUnknown);
+        if (words.Count == 0 || Spelling.Correct(search.Question.Text, words, (await KnownAsync(words, cancellationToken)).Contains) is not { } corrected)
+            return (search, found);
+        search = search with { Question = corrected };
+        return (search, await FindAsync(search, cancellationToken));
     }
 
     /// <summary>The terms of spellings that a word's best passages have. Each word has a query of its own, because the passages with the rarest
@@ -115,7 +136,7 @@ internal sealed class QdrantPassageIndex(
     private async Task<HashSet<string>> KnownAsync(IReadOnlyList<UnknownWord> words, CancellationToken cancellationToken)
     {
         var terms = words.Select(w => w.Spellings.Select(s => s.Term).Distinct().ToArray()).ToArray();
-        var found = await client.QueryBatchAsync<QdrantPassage>(
+        var found = await client.QueryBatchAsync(
             [
                 .. terms.Select(word => new QdrantQuery
                 {
@@ -132,15 +153,15 @@ internal sealed class QdrantPassageIndex(
     }
 
     private Task<IReadOnlyList<Passage>> ReadPassagesAsync(QdrantFilter filter, CancellationToken cancellationToken) => ReadAsync(
-        async token => [.. (await client.ScrollAsync<QdrantPassage>(filter, token)).Select(r => r.Payload!.ToPassage())], cancellationToken);
+        async token => [[.. (await client.ScrollAsync<QdrantPassage>(filter, token)).Select(r => r.Payload!.ToPassage())]], found => found, enough: null, cancellationToken);
 
     /// <summary>Before the first ingest there is no collection, so the result is empty.</summary>
     private async Task<IReadOnlyList<Passage>> ReadAsync(
-        Func<CancellationToken, Task<IReadOnlyList<Passage>>> read, CancellationToken cancellationToken)
+        Func<CancellationToken, Task<IReadOnlyList<Passage[]>>> read, Func<IReadOnlyList<Passage>, IReadOnlyList<Passage>> choose, int? enough, CancellationToken cancellationToken)
     {
         try
         {
-            return await documents.ReadAsync(read, cancellationToken);
+            return await documents.ReadAsync(read, choose, enough, cancellationToken);
         }
         catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
         {
@@ -166,8 +187,7 @@ internal sealed class QdrantPassageIndex(
             var key = passage.ContentKey(embedder?.Model ?? "");
             if (meanings.TryGetValue(key, out var meaning))
                 vectors[Dense] = meaning;
-            // The id depends on the generation, because writing an unchanged passage must not remove it from the old set.
-            return new QdrantPoint(UuidVersion5.Create(passage.Id, generation), vectors, QdrantPassage.Of(passage, generation, key));
+            return new QdrantPoint(QdrantPassage.PointOf(passage, generation), vectors, QdrantPassage.Of(passage, generation, key));
         }),
     ];
 
@@ -186,45 +206,46 @@ internal sealed class QdrantPassageIndex(
         }
     }
 
-    /// <summary>Takes one round trip (up to three concurrent requests), and a second one for the neighbours of passages that hold the selection.</summary>
+    /// <summary>Takes one round trip, a second one for the weights if the book has changed, and one for the neighbours of passages that hold the
+    /// selection. Without a selection, what is found has no text.</summary>
     private async Task<IReadOnlyList<Passage>> FindAsync(Search search, CancellationToken cancellationToken)
     {
         var queries = new List<QdrantQuery>();
+        object payload = search.Selection is null ? QdrantFields.OfCandidate : true;
         int? byWords = search.Terms.Length == 0 ? null : Add(new()
         {
             Query = Bm25Vector.OfQuery(search.Terms),
             Using = Sparse,
             Limit = search.ListLength,
-            WithPayload = true,
+            WithPayload = payload,
         });
         int? byMeaning = search.Terms.Length == 0 || search.Meaning is not { } meaning
             ? null
-            : Add(new() { Query = meaning, Using = Dense, Limit = search.ListLength, WithPayload = true });
-        var weighed = search.Weighed.Select(term => (term, Place: Add(new()
-        {
-            Query = Bm25Vector.OfQuery([new(term, 1)]),
-            Using = Sparse,
-            Limit = 1,
-            WithPayload = false,
-            WithVector = [Sparse],
-        }))).ToArray();
+            : Add(new() { Query = meaning, Using = Dense, Limit = search.ListLength, WithPayload = payload });
+        var ofBook = Add(new() { Filter = new([QdrantFilter.IsAny(QdrantFields.Kind, [QdrantFields.Book, QdrantFields.Threshold])]), Limit = 2, WithPayload = true });
+        var weights = _weights;
+        var missing = weights?.Missing(search.Weighed) ?? [];
+        var weighed = missing.Select(term => Add(QdrantWeights.QueryOf(term))).ToArray();
         var windows = search.Selection?.Windows.SelectMany(window => WindowQueries(window, search.Pages)).Select(Add).ToArray() ?? [];
 
-        var asking = client.QueryBatchAsync<QdrantPassage>(queries, cancellationToken);
-        var counting = client.EstimateCountAsync(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]), cancellationToken);
-        var comparing = byMeaning is null ? Task.FromResult<(double?, bool)>(default) : threshold.GetAsync(search.Meaning!.Value.Length, cancellationToken);
-        await Task.WhenAll(asking, counting, comparing);
-        var answers = await asking;
-        var (related, isOthers) = await comparing;
+        var answers = await client.QueryBatchAsync(queries, cancellationToken);
+        var revision = answers[ofBook].Select(r => r.Payload).OfType<QdrantBook>().FirstOrDefault()?.Revision;
+        if (weights?.AreOf(revision) is true)
+            weights.Add(missing, [.. weighed.Select(place => answers[place])]);
+        else
+            weights = await WeighAsync(revision, [.. search.Weighed], cancellationToken);
+        search.Weigh(weights);
+        var (related, isOthers) = byMeaning is null
+            ? (null, false)
+            : threshold.Of(answers[ofBook].Select(r => r.Payload).OfType<QdrantMeasured>().FirstOrDefault(), search.Meaning!.Value.Length);
         if (isOthers)
             byMeaning = null;
-        search.Weigh(weighed.Select(w => (w.term, answers[w.Place])), await counting);
 
         var found = new Dictionary<Guid, Passage>();
         foreach (var (id, passage) in Fuse(byWords is { } words ? answers[words] : [], byMeaning is { } nearest ? answers[nearest] : null, search.ListLength).Take(search.Candidates))
             found[id] = passage with { Nearness = passage.Similarity - related };
         foreach (var record in windows.SelectMany(place => answers[place]))
-            found.TryAdd(record.Id, record.Payload!.ToPassage());
+            found.TryAdd(record.Id, PassageOf(record));
         if (search.Selection is { } selection)
         {
             MarkHolders(found, selection, search);
@@ -241,21 +262,34 @@ internal sealed class QdrantPassageIndex(
         }
     }
 
+    /// <summary>The weights of one revision, asked after the revision was read: an ingest that changes the book meanwhile writes another revision.</summary>
+    private async Task<QdrantWeights> WeighAsync(Guid? revision, string[] terms, CancellationToken cancellationToken)
+    {
+        var counting = client.EstimateCountAsync(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]), cancellationToken);
+        var asking = client.QueryBatchAsync([.. terms.Select(QdrantWeights.QueryOf)], cancellationToken);
+        await Task.WhenAll(counting, asking);
+        var weights = new QdrantWeights(revision, await counting);
+        weights.Add(terms, await asking);
+        return _weights = weights;
+    }
+
+    private static Passage PassageOf(QdrantRecord<QdrantPayload> record) => ((QdrantPassage)record.Payload!).ToPassage();
+
     /// <summary>Best first.</summary>
     /// <param name="byMeaning">Null if only words were searched.</param>
     private static IEnumerable<KeyValuePair<Guid, Passage>> Fuse(
-        IReadOnlyList<QdrantRecord<QdrantPassage>> byWords, IReadOnlyList<QdrantRecord<QdrantPassage>>? byMeaning, int limit)
+        IReadOnlyList<QdrantRecord<QdrantPayload>> byWords, IReadOnlyList<QdrantRecord<QdrantPayload>>? byMeaning, int limit)
     {
         if (byMeaning is null)
-            return byWords.Select(r => KeyValuePair.Create(r.Id, r.Payload!.ToPassage() with { Score = r.Score }));
+            return byWords.Select(r => KeyValuePair.Create(r.Id, PassageOf(r) with { Score = r.Score }));
 
-        var payloads = byWords.Concat(byMeaning).DistinctBy(r => r.Id).ToDictionary(r => r.Id, r => r.Payload!);
+        var passages = byWords.Concat(byMeaning).DistinctBy(r => r.Id).ToDictionary(r => r.Id);
         // The similarity of a passage that is not in the list is low but unknown; it counts as 0.
         var similarity = byMeaning.ToDictionary(r => r.Id, r => r.Score);
         return ScoreFusion.Fuse([.. byWords.Select(r => (r.Id, r.Score))], [.. byMeaning.Select(r => (r.Id, r.Score))], limit)
             .Where(f => f.Value > 0)
             .OrderByDescending(f => f.Value)
-            .Select(f => KeyValuePair.Create(f.Key, payloads[f.Key].ToPassage() with { Score = f.Value, Similarity = similarity.GetValueOrDefault(f.Key) }));
+            .Select(f => KeyValuePair.Create(f.Key, PassageOf(passages[f.Key]) with { Score = f.Value, Similarity = similarity.GetValueOrDefault(f.Key) }));
     }
 
     /// <summary>Queries for the passages with most of a window's terms: in the book, and on the reader's page.</summary>
@@ -293,15 +327,13 @@ internal sealed class QdrantPassageIndex(
         return places.Count == 0 ? [] : await client.ScrollAsync<QdrantPassage>(new(Should: places), cancellationToken);
     }
 
-    private static List<Passage> Rank(IReadOnlyList<Passage> found, Search search)
+    private static Passage[] Rank(IReadOnlyList<Passage> found, Search search, PassageQuery query)
     {
         var page = search.PageOf(found);
-        return
+        Passage[] ranked =
         [
-            .. search.Cover(found)
+            .. found
                 .Select(p => (Passage: p with { Score = p.Score * (p.Page == page ? ReaderPage.Lift : 1) }, IsOnPage: p.Page == page))
-                // A nearest passage always exists. One that shares no word with the question is unrelated, unless it is near.
-                .Where(f => f.Passage.Score == 0 || f.Passage.Coverage > 0 || f.Passage.Nearness is not < 0)
                 // If text is selected, the reader's page comes first, whatever the scores are. The index in PostgreSQL does the same.
                 .OrderByDescending(f => search.Selection is not null && f.IsOnPage)
                 .ThenByDescending(f => f.Passage.Score)
@@ -310,6 +342,15 @@ internal sealed class QdrantPassageIndex(
                 .ThenBy(f => f.Passage.Position)
                 .Select(f => f.Passage),
         ];
+        return search.Selection is null ? [.. PassageLanguage.Prefer(ranked, query)] : ranked;
+    }
+
+    /// <summary>The best of ranked passages. Analyzes no more texts than it takes.</summary>
+    private static IReadOnlyList<Passage> Choose(IReadOnlyList<Passage> ranked, Search search, int limit)
+    {
+        // A nearest passage always exists. One that shares no word with the question is unrelated, unless it is near.
+        var related = search.Cover(ranked).Where(p => p.Score == 0 || p.Coverage > 0 || p.Nearness is not < 0);
+        return NearDuplicates.Cut(search.Selection?.Order([.. related], limit) ?? related, limit);
     }
 
     private sealed record Search(SpelledQuestion Question, ReadOnlyMemory<float>? Meaning, Selection? Selection, string[] Pages, int Candidates)
@@ -324,33 +365,25 @@ internal sealed class QdrantPassageIndex(
 
         public IEnumerable<string> Weighed => Terms.Take(MaxWeighed).Select(t => t.Term);
 
-        /// <summary>Sets the inverse document frequencies, which Qdrant does not report: the score of a one-term query's best passage is this
-        /// frequency times the passage's own value.</summary>
-        public void Weigh(IEnumerable<(string Term, IReadOnlyList<QdrantRecord<QdrantPassage>> Best)> terms, double passageCount)
-        {
-            _passageCount = passageCount;
-            _rarities = terms.ToDictionary(
-                t => t.Term, t => t.Best is [{ Vector: { } vectors } best] && ValueOf(t.Term, vectors) is > 0 and var value ? best.Score / value : (double?)null);
-        }
+        public bool HasUnknown => Terms.Length > MaxWeighed || _rarities.ContainsValue(null);
+
+        public void Weigh(QdrantWeights weights) => (_rarities, _passageCount) = (weights.Of(Weighed), weights.Passages);
 
         public bool IsUnknown(string term) => _rarities.TryGetValue(term, out var rarity) && rarity is null;
 
-        public IReadOnlyList<Passage> Cover(IReadOnlyList<Passage> found)
+        public IEnumerable<Passage> Cover(IReadOnlyList<Passage> found)
         {
-            var coverage = new Coverage(Question, [.. found.Select(p => p.Terms)], _rarities, _passageCount);
-            return [.. found.Select(passage => passage with { Coverage = coverage.Of(passage.Terms) })];
+            var coverage = new Coverage(Question, HasUnknown ? [.. found.Select(p => p.Terms)] : [], _rarities, _passageCount);
+            foreach (var passage in found)
+            {
+                // Before the copy, which keeps them.
+                var terms = passage.Terms;
+                yield return passage with { Coverage = coverage.Of(terms) };
+            }
         }
 
         /// <summary>The address of the reader's page if any passage is on it, else null.</summary>
         public string? PageOf(IEnumerable<Passage> found) =>
             Pages.Intersect(found.Select(p => p.Page), StringComparer.Ordinal).MaxBy(url => url.Length);
-
-        private static float? ValueOf(string term, IReadOnlyDictionary<string, QdrantSparse> vectors)
-        {
-            if (!vectors.TryGetValue(Sparse, out var sparse))
-                return null;
-            var place = sparse.Indices.ToList().IndexOf(Bm25Vector.IndexOf(term));
-            return place < 0 ? null : sparse.Values[place];
-        }
     }
 }

@@ -33,4 +33,4 @@ internal sealed record QdrantCount(long Count);
 
 internal sealed record QdrantPage<T>(IReadOnlyList<QdrantRecord<T>> Points, Guid? NextPageOffset);
 
-internal sealed record QdrantAnswer<T>(IReadOnlyList<QdrantRecord<T>> Points);
+internal sealed record QdrantAnswer(IReadOnlyList<QdrantRecord<QdrantPayload>> Points);

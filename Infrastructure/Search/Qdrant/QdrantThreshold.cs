@@ -7,7 +7,7 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 
 /// <summary>Measures the similarity from which on a passage is related to a question (<see cref="UnrelatedQuestions"/>), and keeps it in a
 /// point of its own.</summary>
-internal sealed class QdrantThreshold(QdrantClient client, QdrantCollections collections, QdrantDocuments documents, IEmbedder? embedder, string language, ILogger<QdrantThreshold> log)
+internal sealed class QdrantThreshold(QdrantCollections collections, QdrantDocuments documents, IEmbedder? embedder, string language, ILogger<QdrantThreshold> log)
 {
     /// <summary>Nobody waits for it, so a slow model has its time.</summary>
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
@@ -26,18 +26,18 @@ internal sealed class QdrantThreshold(QdrantClient client, QdrantCollections col
         var written = await collections.EnsureWrittenAsync(cancellationToken);
         var questions = UnrelatedQuestions.In(language);
         var basis = BasisOf(indexed, questions);
-        if (await FindAsync(written, embedder.KnownDimensions, cancellationToken) is { } known && known.Basis == basis)
+        if (await written.RetrieveAsync([Id], cancellationToken) is [{ Payload: QdrantMeasured known }] && known.Basis == basis && IsOurs(known, embedder.KnownDimensions))
             return;
 
         try
         {
             var meanings = await embedder.EmbedOnceAsync(questions, Limit, cancellationToken);
-            var answers = await written.QueryBatchAsync<QdrantPassage>(
+            var answers = await written.QueryBatchAsync(
                 [.. meanings.Select(meaning => new QdrantQuery { Query = meaning, Using = QdrantPassageIndex.Dense, Limit = 1, WithPayload = false })], cancellationToken);
             var nearest = answers.SelectMany(a => a).Select(r => r.Score).ToArray();
             if (nearest.Length == 0)
                 return;
-            var measured = new QdrantMeasured(QdrantFields.Threshold, UnrelatedQuestions.Threshold(nearest), embedder.Model, meanings[0].Length, basis);
+            var measured = new QdrantMeasured(UnrelatedQuestions.Threshold(nearest), embedder.Model, meanings[0].Length, basis);
             await written.UpsertAsync([new(Id, new Dictionary<string, object>(), measured)], cancellationToken);
         }
         catch (ModelException e)
@@ -48,19 +48,10 @@ internal sealed class QdrantThreshold(QdrantClient client, QdrantCollections col
 
     /// <summary>The value is null if it was not measured yet. <c>IsOthers</c> if another model's vectors have just begun to answer.</summary>
     /// <param name="dimensions">Of the question's vector.</param>
-    public async Task<(double? Value, bool IsOthers)> GetAsync(int dimensions, CancellationToken cancellationToken)
-    {
-        var found = await client.RetrieveAsync<QdrantMeasured>([Id], cancellationToken);
-        return found is not [{ Payload: { } measured }] ? (null, false) : IsOurs(measured, dimensions) ? (measured.Value, false) : (null, true);
-    }
+    public (double? Value, bool IsOthers) Of(QdrantMeasured? measured, int dimensions) =>
+        measured is null ? (null, false) : IsOurs(measured, dimensions) ? (measured.Value, false) : (null, true);
 
     /// <param name="dimensions">Null if they are not known.</param>
-    private async Task<QdrantMeasured?> FindAsync(QdrantClient of, int? dimensions, CancellationToken cancellationToken)
-    {
-        var found = await of.RetrieveAsync<QdrantMeasured>([Id], cancellationToken);
-        return found is [{ Payload: { } measured }] && IsOurs(measured, dimensions) ? measured : null;
-    }
-
     private bool IsOurs(QdrantMeasured measured, int? dimensions) =>
         measured.EmbeddingModel == embedder?.Model && (dimensions is null || measured.Dimensions == dimensions);
 
@@ -68,7 +59,3 @@ internal sealed class QdrantThreshold(QdrantClient client, QdrantCollections col
     private static string BasisOf(IReadOnlyDictionary<string, string> indexed, IReadOnlyList<string> questions) => Convert.ToHexStringLower(SHA256.HashData(
         Encoding.UTF8.GetBytes(string.Join('\n', indexed.OrderBy(d => d.Key, StringComparer.Ordinal).Select(d => $"{d.Key}\t{d.Value}").Concat(questions)))));
 }
-
-/// <param name="Value">The similarity from which on a passage is related to a question.</param>
-/// <param name="Basis">The documents and questions that it was measured with; another value makes it out of date.</param>
-internal sealed record QdrantMeasured(string Kind, double Value, string EmbeddingModel, int Dimensions, string Basis);

@@ -63,20 +63,106 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Both_lists_are_fetched_with_their_scores_in_one_request()
+    public async Task Both_lists_are_fetched_with_their_scores_in_one_request_and_the_texts_of_the_best_in_another()
     {
         var index = _qdrant.Another(new MeaningOfWords());
-        await PutAsync(index, "lists/a.md", "The gripper closes around the cup.");
-
+        await PutAsync(index, "lists/a.md", [.. Enumerable.Range(0, 30).Select(i => $"The gripper number{i} closes around the cup.")]);
         await index.SearchAsync(new("gripper"), None);
+        var before = Stub.Requests.Count;
 
-        var searches = Stub.Requests.Last(r => r.Operation == "points/query/batch").Body!["searches"]!.AsArray();
-        var lists = searches.Where(s => (bool)s!["with_payload"]!).ToArray();
+        Assert.Equal(6, (await index.SearchAsync(new("gripper"), None)).Count);
+
+        var requests = Stub.Requests.Skip(before).ToArray();
+        Assert.Equal(["points/query/batch", "points"], requests.Select(r => r.Operation));
+        var lists = requests[0].Body!["searches"]!.AsArray().Where(s => s!["using"] is not null).ToArray();
         Assert.Equal(["bm25", "dense"], lists.Select(s => (string)s!["using"]!));
         Assert.All(lists, s => Assert.Equal(ScoreFusion.ListLength, (int)s!["limit"]!));
-        Assert.Equal(["gripper"], QueryTerms.Of(new("gripper")).Select(t => t.Term));
-        // The one left asks for the weight of the question's only term.
-        Assert.Equal(3, searches.Count);
+        Assert.All(lists, s => Assert.DoesNotContain("text", s!["with_payload"]!.AsArray().Select(field => (string)field!)));
+        // The point of the document, and nine of the 22 candidates: three may be near-duplicates.
+        Assert.Equal(1 + 9, requests[1].Body!["ids"]!.AsArray().Count);
+    }
+
+    [Fact]
+    public async Task Weights_are_asked_for_once_in_each_revision_of_the_book()
+    {
+        await PutAsync(_qdrant.Index, "weights/a.md", "A walrus swims.", "A walrus with a gyroscope.", "Something else.");
+        var (reader, author) = (_qdrant.Another(), _qdrant.Another());
+
+        Assert.Equal(["walrus"], await AskedAsync("walrus"));
+        Assert.Empty(await AskedAsync("walrus"));
+        Assert.Equal(["gyroscop"], await AskedAsync("gyroscope walrus"));
+        await PutAsync(author, "weights/b.md", "A tapir.");
+        Assert.Equal(["walrus"], await AskedAsync("walrus"));
+        await author.RemoveAsync(["weights/b.md"], None);
+        Assert.Equal(["walrus"], await AskedAsync("walrus"));
+        await PutAsync(author, "weights/a.md", "A walrus swims.", "A walrus with a gyroscope.", "Something else.");
+        Assert.Empty(await AskedAsync("walrus"));
+
+        async Task<string[]> AskedAsync(string question)
+        {
+            var before = Stub.Requests.Count;
+            await reader.SearchAsync(new(question), None);
+            string[] terms = ["walrus", "gyroscop"];
+            return
+            [
+                .. Stub.Requests.Skip(before).Where(r => r.Operation == "points/query/batch").SelectMany(r => r.Body!["searches"]!.AsArray())
+                    .Where(s => s!["with_vector"] is not null).Select(s => terms.Single(t => Bm25Vector.IndexOf(t) == (uint)s!["query"]!["indices"]![0]!)),
+            ];
+        }
+    }
+
+    [Fact]
+    public async Task Kept_weights_are_those_of_the_book_as_it_is()
+    {
+        var (reader, author) = (_qdrant.Another(), _qdrant.Another());
+        await PutAsync(author, "kept/a.md", "A walrus swims with a friend.", "A tapir eats.");
+        var alone = (await reader.SearchAsync(new("walrus gyroscope"), None))[0].Coverage;
+
+        await PutAsync(author, "kept/b.md", [.. Enumerable.Range(0, 9).Select(i => $"The gyroscope number{i} of a walrus turns.")]);
+        Assert.All(await reader.SearchAsync(new("walrus gyroscope", 9), None), passage => Assert.Equal(1, passage.Coverage, 6));
+        await AssertAsFreshAsync();
+
+        await author.RemoveAsync(["kept/b.md"], None);
+        Assert.Equal(alone, (await reader.SearchAsync(new("walrus gyroscope"), None))[0].Coverage, 6);
+        await AssertAsFreshAsync();
+
+        async Task AssertAsFreshAsync()
+        {
+            const string Question = "friend of a walrus or a tapir";
+            var (kept, fresh) = (await reader.SearchAsync(new(Question, 20), None), await _qdrant.Another().SearchAsync(new(Question, 20), None));
+            Assert.Equal(fresh.Select(p => (p.Text, p.Score, p.Coverage)), kept.Select(p => (p.Text, p.Score, p.Coverage)));
+        }
+    }
+
+    [Fact]
+    public async Task The_others_follow_where_the_best_are_near_duplicates()
+    {
+        const string Steps = "Install the walrus package first, then source the workspace and build it with colcon before you launch the robot";
+        await PutAsync(_qdrant.Index, "others/a.md", [.. Enumerable.Repeat(Steps, 8), "A walrus package of another kind, which the whole of this long page explains in quite different words."]);
+
+        var found = await _qdrant.Another().SearchAsync(new("install walrus package", 2), None);
+
+        Assert.Equal(["Install", "A"], found.Select(p => p.Text.Split(' ')[0]));
+    }
+
+    [Fact]
+    public async Task A_passage_that_is_gone_before_its_text_is_read_makes_the_search_begin_again()
+    {
+        await PutAsync(_qdrant.Index, "gone/a.md", "A walrus swims.", "A walrus sleeps.");
+        await _qdrant.Index.SearchAsync(new("walrus"), None);
+        var searches = 0;
+        Stub.When(
+            r =>
+            {
+                searches += r.Operation == "points/query/batch" ? 1 : 0;
+                if (r.Operation == "points")
+                    Stub.Delete(SearchQdrant.Collection, "sleeps");
+                return false;
+            },
+            StubFault.Silence);
+
+        Assert.Equal("A walrus swims.", Assert.Single(await _qdrant.Index.SearchAsync(new("walrus"), None)).Text);
+        Assert.Equal(2, searches);
     }
 
     [Fact]
@@ -281,7 +367,8 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         Assert.Equal("", (await _qdrant.Index.GetDocumentsAsync(None))["first/a.md"]);
 
         await _qdrant.Index.RemoveAsync(["first/a.md"], None);
-        Assert.Empty(Stub.Ids(SearchQdrant.Collection));
+        Assert.Empty(Stub.Payloads(SearchQdrant.Collection, QdrantFields.Passage));
+        Assert.Empty(Stub.Payloads(SearchQdrant.Collection, QdrantFields.Document));
     }
 
     [Fact]
@@ -364,24 +451,6 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         Assert.True(refused.IsUnavailable);
         Assert.False(locked.IsUnavailable);
         Assert.DoesNotContain("127.0.0.1", refused.ToString());
-    }
-
-    [Fact]
-    public async Task The_stub_refuses_what_Qdrant_Cloud_refuses()
-    {
-        await PutAsync(_qdrant.Index, "strict/a.md", "A walrus.");
-        using var http = new HttpClient { BaseAddress = new($"{Stub.Url}/collections/{SearchQdrant.Collection}/") };
-        http.DefaultRequestHeaders.Add("api-key", StubQdrant.Key);
-
-        // If the stub accepted these, the tests above would prove nothing.
-        Assert.Equal(400, await PostAsync("points/count", """{"filter":{"must":[{"key":"title","match":{"value":"x"}}]}}"""));
-        Assert.Equal(400, await PostAsync("points/delete?wait=true", """{"filter":{"must":[{"key":"text","match":{"any":["x"]}}]}}"""));
-        Assert.Equal(400, await PostAsync("points/query", """{"query":[1,2],"using":"dense"}"""));
-        Assert.Equal(422, await PostAsync("points/query", """{"query":{"indices":[1,1],"values":[1,1]},"using":"bm25"}"""));
-        http.DefaultRequestHeaders.Clear();
-        Assert.Equal(401, await PostAsync("points/count", "{}"));
-
-        async Task<int> PostAsync(string path, string body) => (int)(await http.PostAsync(path, new StringContent(body))).StatusCode;
     }
 
     [Fact]

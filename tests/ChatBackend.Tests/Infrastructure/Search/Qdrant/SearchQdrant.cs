@@ -30,7 +30,7 @@ public sealed class SearchQdrant : IAsyncLifetime
         var collections = new QdrantCollections(client, schema, embedder);
         var documents = new QdrantDocuments(client, collections, embedder, NullLogger<QdrantDocuments>.Instance);
         _parts.AddRange([client, collections, documents]);
-        return new(client, schema, documents, new(client, collections, documents, embedder, "en", NullLogger<QdrantThreshold>.Instance), embedder, NullLogger<QdrantPassageIndex>.Instance);
+        return new(client, schema, documents, new(collections, documents, embedder, "en", NullLogger<QdrantThreshold>.Instance), embedder, NullLogger<QdrantPassageIndex>.Instance);
     }
 
     public async ValueTask DisposeAsync()

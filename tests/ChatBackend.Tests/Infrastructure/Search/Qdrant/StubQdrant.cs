@@ -116,6 +116,14 @@ internal sealed class StubQdrant : IAsyncDisposable
             Resolve(collection)!.Indexes.Clear();
     }
 
+    /// <summary>Deletes the passages with this word without the service's knowledge.</summary>
+    public void Delete(string collection, string word)
+    {
+        lock (_lock)
+            foreach (var point in Resolve(collection)!.Points.Values.Where(p => ((string?)p.Payload["text"])?.Contains(word, StringComparison.Ordinal) is true).ToList())
+                Resolve(collection)!.Remove(point.Id);
+    }
+
     /// <summary>Deletes a collection without the service's knowledge.</summary>
     public void Drop(string collection)
     {
@@ -179,6 +187,8 @@ internal sealed class StubQdrant : IAsyncDisposable
                 throw new StubRefusal(403, "Forbidden: Global manage access is required");
             if (fault is { Status: { } status })
             {
+                if (status == 429)
+                    context.Response.Headers.RetryAfter = "20";
                 foreach (var (name, value) in fault.Headers)
                     context.Response.Headers[name] = value;
                 throw new StubRefusal(status, "as scripted");
@@ -362,7 +372,8 @@ internal sealed class StubQdrant : IAsyncDisposable
                 Find(request).Check(point);
         }
 
-        await EachAsync(request, points, point => Find(request).Put(point));
+        // A point that exists and does not match stays as it is; a new one is written whatever the filter says.
+        await EachAsync(request, points, point => Find(request).Put(point, body["update_filter"]));
     }
 
     private async Task SetPayloadAsync(StubQdrantRequest request, JsonNode body) =>
@@ -477,7 +488,11 @@ internal sealed class StubPoint
         var answer = new JsonObject { ["id"] = Id.ToString() };
         if (score is not null)
             (answer["version"], answer["score"]) = (1, (float)score);
-        if (request["with_payload"] is { } wanted ? (bool)wanted : payloadByDefault)
+        if (request["with_payload"] is JsonArray fields)
+            answer["payload"] = Only(name => Contains(fields, name));
+        else if (request["with_payload"] is JsonObject { } selector)
+            answer["payload"] = Only(name => !Contains(selector["exclude"]!.AsArray(), name));
+        else if ((bool?)request["with_payload"] ?? payloadByDefault)
             answer["payload"] = Payload.DeepClone();
         if (request["with_vector"] is JsonArray names)
         {
@@ -494,6 +509,9 @@ internal sealed class StubPoint
         }
 
         return answer;
+
+        JsonObject Only(Predicate<string> isWanted) => new(Payload.Where(field => isWanted(field.Key)).Select(field => KeyValuePair.Create(field.Key, field.Value?.DeepClone())));
+        static bool Contains(JsonArray names, string name) => names.Any(n => (string)n! == name);
     }
 }
 
@@ -534,8 +552,11 @@ internal sealed class StubCollection(JsonObject parameters)
                 throw new StubRefusal(400, $"Wrong input: Not existing vector name error: {name}");
     }
 
-    public void Put(StubPoint point)
+    public void Put(StubPoint point, JsonNode? updateFilter)
     {
+        var keep = Condition(updateFilter);
+        if (Points.TryGetValue(point.Id, out var old) && !keep(old))
+            return;
         Remove(point.Id);
         Points[point.Id] = point;
         foreach (var (name, vector) in point.Sparse)
@@ -582,7 +603,8 @@ internal sealed class StubCollection(JsonObject parameters)
     private List<(StubPoint Point, double Score)> Rank(JsonNode body)
     {
         var keep = Condition(body["filter"]);
-        var query = body["query"]!;
+        if (body["query"] is not { } query)
+            return [.. Points.Values.Where(keep).Select(p => (p, 0.0)).Take((int?)body["limit"] ?? 10)];
         var name = (string)body["using"]!;
         var found = query is JsonArray numbers ? Nearest(name, [.. numbers.Select(n => (float)n!)]) : Sparse(name, StubPoint.Numbers(query));
         return [.. found.Where(r => keep(r.Point)).OrderByDescending(r => r.Score).ThenBy(r => r.Point.Id).Take((int?)body["limit"] ?? 10)];
