@@ -127,6 +127,36 @@ public sealed class OpenAiEmbedderTests
     }
 
     [Fact]
+    public async Task An_ingest_has_its_own_limit_and_the_readers_circuit_breaker_neither_stops_it_nor_counts_it()
+    {
+        await using var stub = await StubOpenAi.StartAsync();
+        using var tested = new ModelUnderTest(stub.BaseUrl, limits => (limits.Embed, limits.EmbedBudget, limits.BreakerMinimum) = (TimeSpan.FromMilliseconds(1), TimeSpan.FromSeconds(1), 2));
+
+        Assert.Single(await IngestAsync());
+        stub.FailEmbeddings(503, times: 5);
+        for (var i = 0; i < 5; i++)
+            Assert.Equal(ModelFailure.Unavailable, (await Assert.ThrowsAsync<ModelException>(IngestAsync)).Failure);
+        Assert.Equal(6, stub.EmbeddingRequests.Count);
+        Assert.Single(await IngestAsync());
+
+        // Readers ask in vain until their breaker opens, which is not the ingest's.
+        stub.FailEmbeddings(503, times: 500);
+        await Until.TrueAsync(
+            async () =>
+            {
+                var before = stub.EmbeddingRequests.Count;
+                await Assert.ThrowsAsync<ModelException>(() => tested.Embedder.EmbedAsync(["text"], CancellationToken.None));
+                return stub.EmbeddingRequests.Count == before;
+            },
+            "the breaker did not open");
+        var asked = stub.EmbeddingRequests.Count;
+        await Assert.ThrowsAsync<ModelException>(IngestAsync);
+        Assert.Equal(asked + 1, stub.EmbeddingRequests.Count);
+
+        Task<IReadOnlyList<ReadOnlyMemory<float>>> IngestAsync() => tested.Embedder.EmbedOnceAsync(["text"], TimeSpan.FromMinutes(1), CancellationToken.None);
+    }
+
+    [Fact]
     public async Task An_empty_list_sends_no_request()
     {
         await using var stub = await StubOpenAi.StartAsync();

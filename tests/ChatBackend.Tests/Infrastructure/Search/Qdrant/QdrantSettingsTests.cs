@@ -1,6 +1,10 @@
 using System.Net.Http.Json;
+using ChatBackend.Infrastructure.Health;
 using ChatBackend.Tests.Features.Ingest;
 using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
 
 namespace ChatBackend.Tests.Infrastructure.Search.Qdrant;
 
@@ -33,6 +37,39 @@ public sealed class QdrantSettingsTests : IAsyncLifetime
         await using var app = await StartAsync(key: "wrong");
 
         await AssertNamedAsync(app, "Qdrant refused the key (401): QDRANT_API_KEY.");
+    }
+
+    [Theory]
+    [InlineData("wrong key", "Qdrant refused the key (401): QDRANT_API_KEY.")]
+    [InlineData("somebody else's", "set QDRANT_COLLECTION to another name")]
+    [InlineData("no alias", "QDRANT_COLLECTION has to be free for an alias")]
+    [InlineData("another model", "OPENAI_EMBEDDING_MODEL is nomic-embed-text")]
+    [InlineData("full disk", "has failed (500)")]
+    public async Task The_start_and_the_command_check_name_the_cause(string problem, string cause)
+    {
+        using var http = new HttpClient();
+        http.DefaultRequestHeaders.Add("api-key", StubQdrant.Key);
+        if (problem == "somebody else's")
+            await http.PutAsJsonAsync($"{_qdrant.Url}/collections/textbook", new { vectors = new { size = 4, distance = "Dot" } });
+        if (problem == "no alias")
+            await http.PutAsJsonAsync($"{_qdrant.Url}/collections/textbook", new { sparse_vectors = new { bm25 = new { modifier = "idf" } } });
+        if (problem == "another model")
+        {
+            await using var author = await StartAsync();
+            await author.IngestAsync(_folder);
+        }
+
+        if (problem == "full disk")
+            _qdrant.Next("", StubFault.Error(500), int.MaxValue);
+        await using var app = new LoggedApp();
+        Configure(app, problem == "wrong key" ? "wrong" : StubQdrant.Key, problem == "another model" ? "nomic-embed-text" : "text-embedding-3-small");
+        await app.InitializeAsync();
+        _ = app.Client;
+
+        await Until.TrueAsync(() => app.Errors.Messages.Any(m => m.StartsWith("Qdrant cannot be used: ", StringComparison.Ordinal) && m.Contains(cause)), "the log does not name it");
+        var output = new StringWriter();
+        Assert.Equal(1, await CheckConnections.RunAsync(app.Services, output, CancellationToken.None));
+        Assert.Contains(cause, output.ToString().Split('\n').Single(line => line.StartsWith("qdrant", StringComparison.Ordinal)));
     }
 
     [Fact]
@@ -135,15 +172,29 @@ public sealed class QdrantSettingsTests : IAsyncLifetime
 
     private async Task<ChatBackendApp> StartAsync(string key = StubQdrant.Key, string embeddingModel = "text-embedding-3-small")
     {
-        var app = new ChatBackendApp
-        {
-            ["QDRANT_URL"] = _qdrant.Url,
-            ["QDRANT_API_KEY"] = key,
-            ["OPENAI_BASE_URL"] = _model.BaseUrl,
-            ["OPENAI_EMBEDDING_MODEL"] = embeddingModel,
-        };
+        var app = new ChatBackendApp();
+        Configure(app, key, embeddingModel);
         await app.InitializeAsync();
         _ = app.Client;
         return app;
+    }
+
+    private void Configure(ChatBackendApp app, string key, string embeddingModel)
+    {
+        app["QDRANT_URL"] = _qdrant.Url;
+        app["QDRANT_API_KEY"] = key;
+        app["OPENAI_BASE_URL"] = _model.BaseUrl;
+        app["OPENAI_EMBEDDING_MODEL"] = embeddingModel;
+    }
+
+    private sealed class LoggedApp : ChatBackendApp
+    {
+        public CapturedLog Errors { get; } = new(LogLevel.Error);
+
+        protected override void ConfigureWebHost(IWebHostBuilder builder)
+        {
+            base.ConfigureWebHost(builder);
+            builder.ConfigureServices(services => services.AddSingleton<ILoggerProvider>(Errors));
+        }
     }
 }
