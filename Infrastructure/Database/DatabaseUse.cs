@@ -9,9 +9,9 @@ internal sealed class DatabaseUse
     private static readonly ConditionalWeakTable<NpgsqlDataSource, DatabaseUse> All = [];
 
     /// <summary>Raised after a statement has run, on the thread of its caller: handlers must be quick.</summary>
-    public event Action? Used;
+    public event EventHandler? Used;
 
     public static DatabaseUse Of(NpgsqlDataSource database) => All.GetOrCreateValue(database);
 
-    public void Note() => Used?.Invoke();
+    public void Note() => Used?.Invoke(this, EventArgs.Empty);
 }

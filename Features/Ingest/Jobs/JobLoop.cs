@@ -33,7 +33,7 @@ internal sealed class JobLoop(
         }
     }
 
-    private void LookAgain()
+    private void LookAgain(object? sender, EventArgs e)
     {
         if (time.GetElapsedTime(Volatile.Read(ref _lookedAt)) >= options.Value.Lease)
             Nudge();

@@ -58,7 +58,7 @@ internal sealed class QdrantCollections(QdrantClient client, QdrantSchema schema
         foreach (var other in others.Select(client.In))
         {
             // A collection of somebody else's may have such a name.
-            if (await other.GetCollectionInfoAsync(cancellationToken) is { Config.Metadata: not null } collection && schema.IsOurs(collection))
+            if (await other.GetCollectionInfoAsync(cancellationToken) is { Config.Metadata: not null } collection && QdrantSchema.IsOurs(collection))
                 await other.DeleteCollectionAsync(cancellationToken);
         }
     }

@@ -53,7 +53,7 @@ internal sealed class QdrantSchema(QdrantClient client, IEmbedder? embedder, Tim
     }
 
     /// <summary>True if it has the vectors of words that this service makes.</summary>
-    public bool IsOurs(QdrantCollection collection) =>
+    public static bool IsOurs(QdrantCollection collection) =>
         collection.Config.Params is { SparseVectors: { ValueKind: JsonValueKind.Object } sparse }
         && sparse.TryGetProperty(QdrantPassageIndex.Sparse, out var words)
         && words.ValueKind == JsonValueKind.Object && words.TryGetProperty("modifier", out var modifier) && modifier.ValueEquals("idf");
