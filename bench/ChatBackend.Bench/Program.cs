@@ -2,12 +2,12 @@ using System.Globalization;
 using ChatBackend.Bench;
 using Spectre.Console;
 
-// dotnet run -c Release --project bench/ChatBackend.Bench -- [--scenario name] [--clients 100] [--seconds 20] [--audits 10000] [--url http://…]
+// dotnet run -c Release --project bench/ChatBackend.Bench -- [--scenario name] [--clients 100] [--seconds 20] [--audits 10000] [--profiles 10000] [--url http://…]
 // Without --url it starts the service itself (Release, Production, the offline model) on DATABASE_URL.
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 
 // A new scenario is a file with a class, and a line here.
-IScenario[] scenarios = [new HealthScenario(), new AuditCreateScenario(), new AuditListScenario(), new AuditSearchScenario(), new ChatScenario()];
+IScenario[] scenarios = [new HealthScenario(), new AuditCreateScenario(), new AuditListScenario(), new AuditSearchScenario(), new ProfileScenario(), new ChatScenario()];
 
 BenchOptions options;
 try

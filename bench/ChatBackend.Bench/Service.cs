@@ -75,6 +75,7 @@ internal sealed class Service : IAsyncDisposable
                 ["PORT"] = $"{port}",
                 ["RATE_LIMIT_CHAT"] = "0",
                 ["RATE_LIMIT_SEARCH"] = "0",
+                ["AUTH_SECRET"] = SignIn.Secret,
             },
         })!;
         _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
