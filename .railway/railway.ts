@@ -65,6 +65,7 @@ export default defineRailway(() => {
       DAILY_TOKEN_BUDGET: preserve(),
       DAILY_TOKENS_PER_CLIENT: preserve(),
       BUDGET_FALLBACK: preserve(),
+      RETENTION_DAYS: preserve(),
       TRUSTED_PROXIES: preserve(),
       SAMPLE_BOOK: preserve(),
       AUDITS: preserve(),

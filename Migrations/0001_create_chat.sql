@@ -17,6 +17,7 @@ create table chat_sessions (
     updated_at timestamptz not null default now()
 );
 
+create index chat_sessions_updated_at on chat_sessions (updated_at);
 create index chat_sessions_user_id on chat_sessions (user_id) where user_id is not null;
 
 create table turns (

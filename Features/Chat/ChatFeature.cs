@@ -1,9 +1,11 @@
 using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Features.Chat.Retention;
 using ChatBackend.Features.Chat.Sessions;
 using ChatBackend.Features.Chat.Stopping;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Configuration;
+using ChatBackend.Infrastructure.Conversations;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using FluentValidation;
 
@@ -14,6 +16,7 @@ internal static class ChatFeature
     public static void AddChat(this WebApplicationBuilder builder)
     {
         builder.BindOptions<TurnOptions>("Turns");
+        builder.BindOptions<RetentionOptions>();
         builder.Services.AddSingleton<IValidator<ChatRequest>, ChatRequestValidator>();
         builder.Services.AddSingleton<IValidator<FeedbackRequest>, FeedbackRequestValidator>();
         builder.Services.AddSingleton<BookOutline>();
@@ -26,6 +29,8 @@ internal static class ChatFeature
         // Services stop in reverse order: while TurnLeases waits for the turns, their readers can stop them.
         builder.Services.AddHostedService<TurnStops>();
         builder.Services.AddHostedService(services => services.GetRequiredService<TurnLeases>());
+        builder.Services.AddSingleton<OldConversations>();
+        builder.Services.AddHostedService(services => services.GetRequiredService<OldConversations>());
     }
 
     public static void MapChat(this IEndpointRouteBuilder routes)

@@ -1,6 +1,7 @@
 using System.ComponentModel.DataAnnotations;
 using System.Reflection;
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Conversations;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Http;
@@ -51,6 +52,7 @@ internal static class SettingsTable
         Number<BudgetOptions>("DAILY_TOKEN_BUDGET", "how many tokens of chat models the service may use in a day (UTC); 0: no limit", "no limit"),
         Number<BudgetOptions>("DAILY_TOKENS_PER_CLIENT", "how many of them one client may use; 0: no limit"),
         new("BUDGET_FALLBACK", "offline: quote the book when the tokens of the day are used up", "429 until midnight UTC", OneOf("offline")),
+        Number<RetentionOptions>("RETENTION_DAYS", "conversations in which nothing was asked for so many days are deleted", "kept for ever"),
         new("TRUSTED_PROXIES", "networks (CIDR, comma-separated) of the proxies whose X-Forwarded-For or X-Real-IP is trusted", $"none; on Railway: {TrustedProxies.OfRailway}", Networks),
         new("SAMPLE_BOOK", "on: ingest sample-book/ at start; off: do not", "development: on; else off", OneOf("on", "off")),
         new("AUDITS", "off: no audit endpoints, to which anybody may write", "on", OneOf("on", "off")),

@@ -1,0 +1,100 @@
+using System.Threading.Channels;
+using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Infrastructure.Conversations;
+using ChatBackend.Infrastructure.Database;
+using Dapper;
+using Microsoft.Extensions.Options;
+using Npgsql;
+
+namespace ChatBackend.Features.Chat.Retention;
+
+/// <summary>Deletes the conversations in which nothing was asked for <c>RETENTION_DAYS</c>: at start, and when a question is asked, at most once an
+/// hour. It has no timer, so a database that suspends when idle can do so.</summary>
+internal sealed class OldConversations(
+    NpgsqlDataSource database, DatabaseStart databaseStart, TurnRunner runner, IOptions<RetentionOptions> options, TimeProvider time, ILogger<OldConversations> log)
+    : BackgroundService
+{
+    /// <summary>A batch is one transaction, which holds its locks for some milliseconds.</summary>
+    private const int BatchSize = 100;
+
+    private const long Lock = 7_166_253_480_512_093;
+
+    private static readonly TimeSpan Pause = TimeSpan.FromHours(1);
+
+    /// <returns>How many were deleted; 0 while another process does it.</returns>
+    public async Task<int> DeleteAsync(int days, CancellationToken cancellationToken)
+    {
+        var before = time.GetUtcNow().AddDays(-days);
+        var deleted = 0;
+        while (true)
+        {
+            var (found, batch) = await DeleteBatchAsync(before, cancellationToken);
+            deleted += batch;
+            if (found < BatchSize)
+                return deleted;
+        }
+    }
+
+    protected override async Task ExecuteAsync(CancellationToken stoppingToken)
+    {
+        if (options.Value.Days is not { } days)
+            return;
+
+        var asked = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
+        runner.Started += (_, _) => asked.Writer.TryWrite(true);
+        await databaseStart.WaitAsync(stoppingToken);
+        while (true)
+        {
+            try
+            {
+                var deleted = await DeleteAsync(days, stoppingToken);
+                if (deleted > 0)
+                    log.LogInformation("Deleted {Count} conversations in which nothing was asked for {Days} days", deleted, days);
+            }
+            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
+            {
+                // The next question tries again. The host would stop the whole service at an exception.
+                log.LogWarning("Old conversations could not be deleted: {Reason}", e.GetType().Name);
+            }
+
+            var ended = time.GetTimestamp();
+            do
+                await asked.Reader.ReadAsync(stoppingToken);
+            while (time.GetElapsedTime(ended) < Pause);
+        }
+    }
+
+    private async Task<(int Found, int Deleted)> DeleteBatchAsync(DateTimeOffset before, CancellationToken cancellationToken)
+    {
+        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+        // A lock of the transaction also works through a pooler, where a session is not ours.
+        if (!await connection.ExecuteScalarAsync<bool>(Command("select pg_try_advisory_xact_lock(@Lock)", new { Lock })))
+            return (0, 0);
+
+        // The sessions' locks hold back new questions. A session that somebody has locked is being used.
+        var old = (await connection.QueryAsync<Guid>(Command(
+            """
+            select id from chat_sessions as s
+            where updated_at < @before and not exists (select from turns where session_id = s.id and state = 'running')
+            order by updated_at
+            limit @BatchSize
+            for no key update skip locked
+            """, new { before, BatchSize }))).AsList();
+        // The turns' locks keep a failed one from being started again. One may have been, before its lock.
+        var running = await connection.QueryAsync<Guid>(Command(
+            """
+            with locked as materialized (
+                select session_id, state from turns where session_id = any (@old) for update
+            )
+            select session_id from locked where state = 'running'
+            """, new { old }));
+
+        var ids = old.Except(running).ToArray();
+        await connection.ExecuteAsync(Command(DeletedConversations.Delete("s.id = any (@ids)"), new { ids }));
+        await transaction.CommitAsync(cancellationToken);
+        return (old.Count, ids.Length);
+
+        CommandDefinition Command(string sql, object parameters) => new(sql, parameters, transaction, cancellationToken: cancellationToken);
+    }
+}
