@@ -1,4 +1,5 @@
 using System.Text;
+using ChatBackend.Tests.Infrastructure.Auth;
 
 namespace ChatBackend.Tests;
 
@@ -25,6 +26,9 @@ internal sealed record HostileRequest(int Number, string Method, string Target, 
 /// <param name="ids">Existing ids by kind, so that some requests reach a row.</param>
 internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List<string>> ids)
 {
+    /// <summary>For <c>AUTH_SECRET</c>: tokens are read only if there is a sign-in.</summary>
+    public static readonly string Secret = new('s', 32);
+
     private static readonly (string Method, string Path, string[] Query, (string Name, string Json)[]? Body)[] Routes =
     [
         ("GET", "/", [], null),
@@ -45,6 +49,11 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
         ("PATCH", "/audits/{id}", [], Audit()),
         ("DELETE", "/audits/{id}", [], null),
         ("POST", "/audits/{id}/summary", [], null),
+        ("GET", "/profile", [], null),
+        ("PUT", "/profile", [], Profile()),
+        ("PATCH", "/profile", [], Profile()),
+        ("DELETE", "/profile", [], null),
+        ("GET", "/profile/export", [], null),
         ("GET", "/openapi/v1.json", [], null),
         ("GET", "/docs", [], null),
         ("GET", "/nowhere", ["q"], null),
@@ -121,6 +130,9 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
 
     private static readonly string[] Methods = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD", "TRACE", "PROPFIND", "QUERY", "FOO", "get", "M-SEARCH", "_", new('A', 500)];
 
+    /// <summary>Of one reader, for the routes that need a token.</summary>
+    private static readonly string Token = SigningKey.Secret(Secret).Token($$"""{"sub":"reader","exp":{{DateTimeOffset.UtcNow.AddHours(12).ToUnixTimeSeconds()}}}""");
+
     private readonly Random _random = new(seed);
 
     /// <summary>The next requests.</summary>
@@ -129,12 +141,17 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
     private static (string Name, string Json)[] Audit() =>
         [("title", "\"A chapter\""), ("status", "\"pending\""), ("score", "50"), ("summary", "\"short\""), ("details", "{\"a\":[1,\"b\",null]}")];
 
+    private static (string Name, string Json)[] Profile() =>
+        [("display_name", "\"Amina\""), ("preferred_language", "\"ur\""), ("software_experience", "\"none\""), ("interests", "[\"a\",\"b\"]"), ("learning_goals", "\"all\"")];
+
     private static string Deep(char open, char close, int depth) => new string(open, depth) + new string(close, depth);
 
     private HostileRequest Next(int number)
     {
         var (method, path, query, fields) = Pick(Routes);
         var headers = new List<(string Name, string Value)>();
+        if (path.StartsWith("/profile", StringComparison.Ordinal))
+            headers.Add(("Authorization", $"Bearer {Token}"));
         // Most ids exist, so that a bad request reaches a row. Few are deleted, so that some are left.
         foreach (var (kind, known) in ids)
             path = path.Replace($"{{{kind}}}", Chance(method == "DELETE" ? 0.05 : 0.9) ? Pick(known) : NewId());

@@ -21,8 +21,7 @@ public sealed class HostileRequestsTests(ChatBackendApp app, ITestOutputHelper o
         var seed = Number("HOSTILE_SEED", DefaultSeed);
         var count = Number("HOSTILE_COUNT", DefaultCount);
         output.WriteLine($"HOSTILE_SEED={seed} HOSTILE_COUNT={count}");
-        // Tokens are read only if there is a sign-in.
-        app["AUTH_SECRET"] = new string('s', 32);
+        app["AUTH_SECRET"] = HostileRequests.Secret;
         using var client = NewClient();
         var ids = await ExistingIdsAsync();
         var complaints = new ConcurrentQueue<string>();
