@@ -20,6 +20,13 @@ catch (FormatException e)
     return 1;
 }
 
+AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, 130);
+if (options.Scenario == IngestMeasure.Name)
+{
+    await IngestMeasure.RunAsync(options);
+    return 0;
+}
+
 await using var service = await Service.StartAsync(options);
 var runner = new LoadRunner(service.Client, options);
 var table = new Table().AddColumns("scenario", "requests", "per second", "p50 ms", "p95 ms", "p99 ms", "max ms", "errors", "target", "");
@@ -36,8 +43,9 @@ foreach (var scenario in scenarios.Where(s => options.Scenario is null || s.Name
         $"{result.Percentile(0.99):0.0}", $"{result.Percentile(1):0.0}", $"{result.Errors}", scenario.Target.ToString(), holds ? "[green]met[/]" : "[red]missed[/]");
 }
 
-AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, 130);
 AnsiConsole.Write(table);
 if (service.ResidentMegabytes() is { } resident)
     AnsiConsole.MarkupLineInterpolated($"The service's resident memory after the run: {resident:0} MB. {options.Clients} clients, {options.Seconds} s each, {Environment.ProcessorCount} cores shared by clients, service and database.");
+if (options.Scenario is null)
+    await IngestMeasure.RunAsync(options);
 return isMet ? 0 : 2;

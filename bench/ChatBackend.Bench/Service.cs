@@ -13,10 +13,11 @@ internal sealed class Service : IAsyncDisposable
 
     public HttpClient Client { get; }
 
-    public static async Task<Service> StartAsync(BenchOptions options)
+    /// <param name="settings">More than, or instead of, those that every scenario has.</param>
+    public static async Task<Service> StartAsync(BenchOptions options, Dictionary<string, string>? settings = null)
     {
         var port = FreePort();
-        var process = options.Url is null ? Start(options, port) : null;
+        var process = options.Url is null ? Start(options, port, settings ?? []) : null;
         var handler = new SocketsHttpHandler { MaxConnectionsPerServer = options.Clients, PooledConnectionLifetime = Timeout.InfiniteTimeSpan };
         var client = new HttpClient(handler) { BaseAddress = options.Url ?? new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(60) };
         for (var started = Stopwatch.GetTimestamp(); ;)
@@ -44,6 +45,13 @@ internal sealed class Service : IAsyncDisposable
         return _process?.WorkingSet64 / 1e6;
     }
 
+    /// <summary>VmHWM of the process that was started, in MB; null where there is none.</summary>
+    public double? PeakMegabytes()
+    {
+        _process?.Refresh();
+        return _process?.PeakWorkingSet64 / 1e6;
+    }
+
     public async ValueTask DisposeAsync()
     {
         Client.Dispose();
@@ -54,13 +62,13 @@ internal sealed class Service : IAsyncDisposable
         _process.Dispose();
     }
 
-    private static Process Start(BenchOptions options, int port)
+    private static Process Start(BenchOptions options, int port, Dictionary<string, string> settings)
     {
         var root = FindRoot();
         var dll = Path.Combine(root, "bin", "Release", "net10.0", "ChatBackend.dll");
         if (!File.Exists(dll))
             throw new InvalidOperationException($"Build the service first: dotnet build -c Release {Path.Combine(root, "ChatBackend.csproj")}");
-        var process = Process.Start(new ProcessStartInfo("dotnet", [dll])
+        var start = new ProcessStartInfo("dotnet", [dll])
         {
             WorkingDirectory = root,
             // Its log is one line a request: written, as in production, and read by nobody.
@@ -77,12 +85,15 @@ internal sealed class Service : IAsyncDisposable
                 ["RATE_LIMIT_SEARCH"] = "0",
                 ["AUTH_SECRET"] = SignIn.Secret,
             },
-        })!;
+        };
+        foreach (var (name, value) in settings)
+            start.Environment[name] = value;
+        var process = Process.Start(start)!;
         _ = process.StandardOutput.BaseStream.CopyToAsync(Stream.Null);
         return process;
     }
 
-    private static string FindRoot()
+    public static string FindRoot()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)
         {

@@ -56,6 +56,14 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
         ("GET", "/profile/export", [], null),
         ("GET", "/openapi/v1.json", [], null),
         ("GET", "/docs", [], null),
+        ("POST", "/ingest", ["prune", "plan", "root", "version"], [("site", "null"), ("plan", "true"), ("documents", "[{\"path\":\"hostile.md\",\"content\":\"# A\"}]")]),
+        ("POST", "/ingest", ["prune", "plan"], [("path", "\"hostile/line.md\""), ("content", "\"text\""), ("title", "null"), ("url", "null")]),
+        ("GET", "/ingest/jobs", ["limit"], null),
+        ("GET", "/ingest/jobs/{job_id}", [], null),
+        ("GET", "/ingest/jobs/{job_id}/events", [], null),
+        ("DELETE", "/ingest/jobs/{job_id}", [], null),
+        ("GET", "/ingest/documents", ["after", "limit"], null),
+        ("DELETE", "/ingest/documents", ["path"], null),
         ("GET", "/nowhere", ["q"], null),
     ];
 
@@ -101,7 +109,7 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
     [
         "application/json; charset=utf-16", "application/json; charset=nonsense", "application/json; charset=utf-7", "application/json; charset=iso-8859-1", "application/json; charset=", "application/json;;;=",
         "application/json; charset=\"utf-8\"", "APPLICATION/JSON", "application/merge-patch+json", "application/problem+json", "application/x+json", "text/plain", "text/json", "application/x-www-form-urlencoded",
-        "multipart/form-data", "multipart/form-data; boundary=b", "application/octet-stream", "*/*", "garbage", "/", "", ",", "application/json, application/json", new('a', 3000),
+        "multipart/form-data", "multipart/form-data; boundary=b", "application/octet-stream", "application/zip", "application/x-ndjson", "APPLICATION/ZIP; a=b", "*/*", "garbage", "/", "", ",", "application/json, application/json", new('a', 3000),
     ];
 
     private static readonly (string Name, string[] Values)[] HeaderValues =

@@ -67,6 +67,8 @@ public sealed class HostileRequestsTests(ChatBackendApp app, ITestOutputHelper o
             await RememberAsync(await app.Client.PostAsJsonAsync("/audits", new { title = "Chapter", details = new { words = i } }));
         }
 
+        var job = await app.Client.PostAsJsonAsync("/ingest?plan=true", new { documents = new[] { new { path = "hostile.md", content = "x" } } });
+        ids["job_id"] = [(await job.JsonAsync()).GetProperty("id").GetString()!];
         return ids;
 
         async Task RememberAsync(HttpResponseMessage response)
