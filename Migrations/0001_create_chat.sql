@@ -11,6 +11,8 @@ create table chat_sessions (
     id         uuid primary key,
     -- The subject of the bearer token that started it. If null, everybody who knows the id may read and continue it.
     user_id    text,
+    -- The title that its reader gave it. If null, its first question is its title.
+    title      text,
     -- The number of the latest turn.
     turn_count integer not null default 0,
     created_at timestamptz not null default now(),
@@ -18,7 +20,7 @@ create table chat_sessions (
 );
 
 create index chat_sessions_updated_at on chat_sessions (updated_at);
-create index chat_sessions_user_id on chat_sessions (user_id) where user_id is not null;
+create index chat_sessions_user_id on chat_sessions (user_id, updated_at desc, id desc) where user_id is not null;
 
 create table turns (
     id                uuid primary key,

@@ -19,6 +19,8 @@ internal static class ChatFeature
         builder.BindOptions<RetentionOptions>();
         builder.Services.AddSingleton<IValidator<ChatRequest>, ChatRequestValidator>();
         builder.Services.AddSingleton<IValidator<FeedbackRequest>, FeedbackRequestValidator>();
+        builder.Services.AddSingleton<IValidator<ListSessionsRequest>, ListSessionsRequestValidator>();
+        builder.Services.AddSingleton<IValidator<SessionPatch>, SessionPatchValidator>();
         builder.Services.AddSingleton<BookOutline>();
         builder.Services.AddSingleton<Retrieval>();
         builder.Services.AddSingleton<AnswerWriter>();
@@ -45,5 +47,11 @@ internal static class ChatFeature
         chat.MapListMessages();
         chat.MapDeleteSession();
         chat.MapPutFeedback();
+
+        var own = routes.MapFeature("/chat", "Chat").RequireToken();
+
+        own.MapListSessions();
+        own.MapPatchSession();
+        own.MapClaimSession();
     }
 }

@@ -14,17 +14,8 @@ internal record RetrievedPassage(string Title, string Heading, string Url, strin
 {
     private const int SnippetLength = 240;
 
-    public static RetrievedPassage From(Passage passage)
-    {
-        var text = string.Join(' ', passage.Text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
-        var cut = text.Length;
-        if (cut > SnippetLength)
-            cut = text.LastIndexOf(' ', SnippetLength) is > 0 and var space ? space : SnippetLength;
-        if (char.IsHighSurrogate(text, Math.Max(0, cut - 1)))
-            cut--;
-        var snippet = cut < text.Length ? $"{text[..cut]}…" : text;
-        return new(passage.Title, passage.Heading, passage.Url, snippet, Math.Round(passage.Score, 4));
-    }
+    public static RetrievedPassage From(Passage passage) =>
+        new(passage.Title, passage.Heading, passage.Url, Excerpt.Of(passage.Text, SnippetLength), Math.Round(passage.Score, 4));
 
     public Citation Cite(int number) => new(number, Title, Heading, Url, Snippet, Score);
 }
@@ -35,3 +26,16 @@ internal record RetrievedPassage(string Title, string Heading, string Url, strin
 /// "snippet":"Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.","score":11.42}</example>
 internal sealed record Citation(int Number, string Title, string Heading, string Url, string Snippet, double Score)
     : RetrievedPassage(Title, Heading, Url, Snippet, Score);
+
+/// <summary>The start of a text on one line, cut at a word if it is longer.</summary>
+internal static class Excerpt
+{
+    public static string Of(string text, int length)
+    {
+        var line = string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        if (line.Length <= length)
+            return line;
+        var cut = line.LastIndexOf(' ', length) is > 0 and var space ? space : length;
+        return $"{line[..(char.IsHighSurrogate(line[cut - 1]) ? cut - 1 : cut)]}…";
+    }
+}

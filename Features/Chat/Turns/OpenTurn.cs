@@ -171,9 +171,11 @@ internal static class OpenTurn
             connection => connection.QuerySingleOrDefaultAsync<RepeatedRow>(new(
                 """
                 with earlier as (
-                    select id, session_id, number, request_hash = @Hash as is_same, state, claim_id, attempt, takeovers, is_offline
-                    from turns
-                    where idempotency_scope = @Scope and idempotency_key = @Key
+                    select t.id, t.session_id, t.number, t.request_hash = @Hash as is_same, t.state, t.claim_id, t.attempt, t.takeovers, t.is_offline,
+                           coalesce(s.user_id is null or s.user_id = @UserId, false) as is_own
+                    from turns as t
+                    join chat_sessions as s on s.id = t.session_id
+                    where t.idempotency_scope = @Scope and t.idempotency_key = @Key
                 ),
                 budget as materialized (
                     select
@@ -189,13 +191,13 @@ internal static class OpenTurn
                         token_day = @Day::date, token_client = @Client, counted_tokens = 0,
                         is_offline = case turns.state when 'failed' then budget.is_spent else turns.is_offline end
                     from earlier, budget
-                    where turns.id = earlier.id and earlier.is_same and turns.superseded_by is null
+                    where turns.id = earlier.id and earlier.is_same and earlier.is_own and turns.superseded_by is null
                       and ((turns.state = 'failed' and (@HasFallback or not budget.is_spent))
                           or (turns.state = 'running' and turns.lease_until < now() and turns.stop_requested_at is null))
                     returning turns.attempt, turns.takeovers, turns.is_offline
                 )
                 select
-                    earlier.id, earlier.session_id, earlier.number, earlier.is_same, mine.attempt, mine.takeovers, mine.is_offline,
+                    earlier.id, earlier.session_id, earlier.number, earlier.is_same, earlier.is_own, mine.attempt, mine.takeovers, mine.is_offline,
                     earlier.state = 'failed' and budget.is_spent and not @HasFallback as is_spent
                 from budget, earlier
                 left join (
@@ -210,6 +212,8 @@ internal static class OpenTurn
         return repeated switch
         {
             null => null,
+            // The session was claimed by a reader since.
+            { IsOwn: false } => new TurnOpening.SessionNotFound(),
             { IsSame: false } => new TurnOpening.KeyReused(),
             { Attempt: { } attempt } => new TurnOpening.Claimed(
                 new(repeated.Id, repeated.SessionId, repeated.Number, attempt, userId, question, account, repeated.IsOffline ?? false, repeated.Takeovers ?? 0),
@@ -231,5 +235,5 @@ internal static class OpenTurn
 
     private sealed record OpenedRow(bool IsSpent, int? Number, bool? IsNext, string History, string? Profile);
 
-    private sealed record RepeatedRow(Guid Id, Guid SessionId, int Number, bool IsSame, int? Attempt, int? Takeovers, bool? IsOffline, bool IsSpent);
+    private sealed record RepeatedRow(Guid Id, Guid SessionId, int Number, bool IsSame, bool IsOwn, int? Attempt, int? Takeovers, bool? IsOffline, bool IsSpent);
 }

@@ -162,6 +162,7 @@ public sealed class StopTurnTests(ChatApp app) : IClassFixture<ChatApp>
         var answer = await (await app.AskAsync(new { message = Question, session_id = session }, key)).JsonAsync();
 
         Assert.Equal("At last.", answer.GetProperty("response").GetString());
+        Assert.True(await app.ScalarAsync<bool>("select stop_requested_at is null from turns where session_id = @session", new { session }));
     }
 
     [Fact]
