@@ -12,7 +12,8 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 /// <item>The document is marked incomplete (no content hash). If the process dies after this, the next ingest repairs the document.</item>
 /// <item>The new passages are written next to the old ones, under new ids, and counted.</item>
 /// <item>The document's point is set to the new generation. Searches now return the new set.</item>
-/// <item>The old passages are deleted, the rest is counted, and the content hash is written.</item>
+/// <item>The old passages are deleted, the rest is counted, and the content hash is written. This step and the one before it write a new
+/// revision of the book (<see cref="QdrantBook"/>).</item>
 /// </list>
 /// Within a process, changes of one document are serialized. Two processes that replace one document at the same time may
 /// delete each other's passages. The counts detect that, and the document stays incomplete until the next ingest.
