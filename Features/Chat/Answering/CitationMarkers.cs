@@ -14,6 +14,7 @@ internal sealed partial class CitationMarkers(int passages, Func<string, int, bo
     private readonly List<int> _used = [];
     private readonly StringBuilder _before = new();
     private bool _spaceHeld;
+    private bool _spaceDropped;
     private int _backticks;
     private int _openCode;
     private char _last;
@@ -81,7 +82,7 @@ internal sealed partial class CitationMarkers(int passages, Func<string, int, bo
         shown.Append(_held);
         _before.Append(_spaceHeld ? " " : "").Append(_held);
         _held.Clear();
-        _spaceHeld = false;
+        _spaceHeld = _spaceDropped = false;
     }
 
     private void ShowMarker(StringBuilder shown)
@@ -91,8 +92,11 @@ internal sealed partial class CitationMarkers(int passages, Func<string, int, bo
         var known = given.Where(number => fits?.Invoke(_before.ToString(), number) != false).ToArray();
         HasDropped |= known.Length < given.Length || named.Any(IsBeyond);
         _held.Clear();
-        if (known.Length > 0 && _spaceHeld)
+        // The space before a marker that was dropped stands before the marker right after it.
+        var hasSpace = _spaceHeld || _spaceDropped;
+        if (known.Length > 0 && hasSpace)
             shown.Append(' ');
+        _spaceDropped = known.Length == 0 && hasSpace;
         _spaceHeld = false;
         foreach (var number in known)
         {

@@ -65,13 +65,6 @@ internal sealed class Coverage
     /// <summary>The degree (0 to 1) to which a text has each word that counts.</summary>
     public double[] Degrees(AnalyzedText text) => [.. _words.Select(w => w.Discount * Degree(w.Word, text))];
 
-    /// <summary>How many words of a statement say something, and how many of them another text has too.</summary>
-    public static (int Shared, int All) Shared(string statement, AnalyzedText text)
-    {
-        var words = Words(statement);
-        return (words.Count(w => Degree(w, text) > 0), words.Length);
-    }
-
     /// <summary>The words that say something about the topic; all words if there are none.</summary>
     private static AnalyzedWord[] Words(string question)
     {

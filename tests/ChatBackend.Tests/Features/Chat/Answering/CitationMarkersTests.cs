@@ -11,6 +11,8 @@ public sealed class CitationMarkersTests
     [InlineData("Side by side [1][2].", "Side by side [1][2].", "1,2")]
     [InlineData("No such passage [7].", "No such passage.", "")]
     [InlineData("One of two [7, 2].", "One of two [1].", "2")]
+    [InlineData("The second of two [7][2].", "The second of two [1].", "2")]
+    [InlineData("None of two [7][8]. Then [2].", "None of two. Then [1].", "2")]
     [InlineData("All of [1-3].", "All of [1][2][3].", "1,2,3")]
     [InlineData("A dash [2–3], spaces [1 - 2].", "A dash [1][2], spaces [3][1].", "2,3,1")]
     [InlineData("Beyond [2-7] and out of reach [8-9], and [2020-2021].", "Beyond [1][2] and out of reach, and.", "2,3")]

@@ -100,29 +100,46 @@ public sealed class RetrievalTests(ChatApp app) : IClassFixture<ChatApp>
         Assert.Contains(Translation, app.Model.Requests[^2].Messages[^1].Content, StringComparison.Ordinal);
     }
 
-    /// <summary>A stub model cites in many ways; the passages are about topics ([1] is the best) and other things of the book.</summary>
+    /// <summary>A stub model cites in many ways. It is given three passages: [1] is about services, [2] about topics, [3] about balance.
+    /// <see cref="CitationCheckTests"/> has more sentences, in more languages.</summary>
     [Theory]
-    // Rightly: also in a short statement, in other words, and across languages, where words cannot be compared.
-    [InlineData("Nodes publish and subscribe to topics [1].", "grounded", "Nodes publish and subscribe to topics [1].")]
-    [InlineData("Nodes publish messages. Yes, they do. [1]", "grounded", "Nodes publish messages. Yes, they do. [1]")]
-    [InlineData("Knoten veröffentlichen Nachrichten, und die anderen empfangen sie [1].", "grounded", "Knoten veröffentlichen Nachrichten, und die anderen empfangen sie [1].")]
-    // Wrongly: a number that was not given, a passage that shares nothing with the statement.
-    [InlineData("Nodes publish to topics [9].", "none", "Nodes publish to topics.")]
-    [InlineData("Oysters go well with a dry white wine [1].", "none", "Oysters go well with a dry white wine.")]
-    [InlineData("Nodes publish to topics [1]. Oysters go well with a dry white wine [1].", "partial", "Nodes publish to topics [1]. Oysters go well with a dry white wine.")]
-    // Too much.
-    [InlineData("Nodes publish to topics [1-9].", "partial", null)]
+    // Rightly: also in a short statement, and across languages, where words cannot be compared.
+    [InlineData("One node publishes messages, another subscribes [2].", "grounded", "One node publishes messages, another subscribes [1].", "topics")]
+    [InlineData("A service answers a client's request [1]. Nodes publish to topics [2].", "grounded", "A service answers a client's request [1]. Nodes publish to topics [2].", "services,topics")]
+    [InlineData("Nodes publish messages. Yes, they do. [2]", "grounded", "Nodes publish messages. Yes, they do. [1]", "topics")]
+    [InlineData("Knoten veröffentlichen Nachrichten, und die anderen empfangen sie [2].", "grounded", "Knoten veröffentlichen Nachrichten, und die anderen empfangen sie [1].", "topics")]
+    // Wrongly: a passage that was given, but does not say it.
+    [InlineData("One node publishes messages, another subscribes [1].", "none", "One node publishes messages, another subscribes.", "")]
+    [InlineData("Oysters go well with a dry white wine [3].", "none", "Oysters go well with a dry white wine.", "")]
+    [InlineData("Nodes publish to topics [2]. Oysters go well with a dry white wine [2].", "partial", "Nodes publish to topics [1]. Oysters go well with a dry white wine.", "topics")]
+    [InlineData("One node publishes 250 messages for another that subscribes [2].", "none", "One node publishes 250 messages for another that subscribes.", "")]
+    // Too much: every passage for each sentence.
+    [InlineData("Nodes publish messages to topics [1][2][3].", "partial", "Nodes publish messages to topics [1].", "topics")]
+    [InlineData(
+        "Nodes publish messages to topics [1, 2, 3]. A service answers a client's request with one response [1-3]. The zero moment point stays inside the support polygon [1-3].",
+        "partial",
+        "Nodes publish messages to topics [1]. A service answers a client's request with one response [2]. The zero moment point stays inside the support polygon [3].",
+        "topics,services,balance")]
+    // A number that was not given.
+    [InlineData("Nodes publish to topics [9].", "none", "Nodes publish to topics.", "")]
+    [InlineData("Nodes publish to topics [2][9].", "partial", "Nodes publish to topics [1].", "topics")]
+    [InlineData("Nodes publish to topics [0-9].", "partial", "Nodes publish to topics [1].", "topics")]
     // Not at all.
-    [InlineData("The book does not cover this.", "none", "The book does not cover this.")]
-    public async Task The_citations_of_a_model_decide_what_its_answer_is_called(string model, string grounding, string? shown)
+    [InlineData("The book does not cover this.", "none", "The book does not cover this.", "")]
+    [InlineData("Nodes publish messages to topics.", "none", "Nodes publish messages to topics.", "")]
+    public async Task The_citations_of_a_model_decide_what_its_answer_is_called(string model, string grounding, string shown, string cited)
     {
         app.Model.Answer(model);
 
-        var answer = await app.AnswerAsync(new { message = "How do two ROS 2 nodes talk to each other over topics?" });
+        var answer = await app.AnswerAsync(new { message = "How do nodes talk over topics, how does a service answer the request of a client, and what keeps the balance of a humanoid?" });
 
-        Assert.Equal(grounding, answer.GetProperty("grounding").GetString());
-        if (shown is not null)
-            Assert.Equal(shown, answer.GetProperty("response").GetString());
+        var citations = answer.GetProperty("citations").EnumerateArray().ToArray();
+        Assert.Equal(
+            (grounding, shown, cited),
+            (answer.GetProperty("grounding").GetString(), answer.GetProperty("response").GetString(), string.Join(',', citations.Select(Page))));
+        Assert.Equal(Enumerable.Range(1, citations.Length), citations.Select(c => c.GetProperty("number").GetInt32()));
+
+        static string Page(System.Text.Json.JsonElement citation) => citation.GetProperty("url").GetString()!.Split('#')[0].Split('/')[^1];
     }
 
     [Fact]
