@@ -54,6 +54,14 @@ internal sealed record Passage
 
     public AnalyzedText Terms => field ??= PassageTerms.Of(HeadingPath, Text);
 
+    /// <summary>Itself with its coverage of a question.</summary>
+    public Passage CoveredBy(Coverage question)
+    {
+        // Before the copy, which keeps the terms.
+        var coverage = question.OfPassage(Terms, TextAnalyzer.Analyze(string.Join('\n', HeadingPath)), PassageTerms.OfSentences(Text));
+        return this with { Coverage = coverage };
+    }
+
     /// <summary>What is embedded of it.</summary>
     public string EmbeddedText => $"{Headings}\n\n{Text}";
 

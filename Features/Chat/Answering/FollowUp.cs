@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Globalization;
 using System.Text;
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Features.Chat.Answering;
 
@@ -49,12 +50,12 @@ internal static class FollowUp
     public static string WithTurnBefore(string question, IReadOnlyList<HistoryMessage> history) =>
         $"{history.Last(m => m.Role == ModelRole.User).Content}\n{question}";
 
-    /// <summary>An estimate: no common English word, or mostly letters of another script.</summary>
+    /// <summary>An estimate: mostly letters of another script, the stop words of another language, or no common English word.</summary>
     public static bool IsForeign(string question)
     {
         var letters = question.Count(char.IsLetter);
         var english = question.Count(c => char.IsAsciiLetter(c));
-        return letters > 0 && (english * 2 < letters || !Words(question).Any(Empty.Contains));
+        return letters > 0 && (english * 2 < letters || Languages.Of(question) is not (null or "en") || !Words(question).Any(Empty.Contains));
     }
 
     private static int Telling(List<string> words) => words.Count(w => !Empty.Contains(w));

@@ -30,8 +30,9 @@ internal static class OfflineAnswerer
 
     private const int MuchWords = 12;
 
-    /// <summary>One quoted sentence, or two beside each other, that cover this much of the question very likely answer it.</summary>
-    private const double Whole = 0.9;
+    /// <summary>One quoted sentence, or two beside each other, that cover this much of the question very likely answer it. Headings do not
+    /// count, because the sentences below them say other things too.</summary>
+    private const double Whole = 0.85;
 
     /// <summary>The least share of the question that a quotation of another passage adds to the first.</summary>
     private const double LeastAdded = 0.2;
@@ -114,7 +115,7 @@ internal static class OfflineAnswerer
     private static bool IsWhole(List<Sentence> chosen, Coverage coverage) => chosen.Exists(sentence =>
     {
         var next = chosen.Find(s => s.Source == sentence.Source && s.Position == sentence.Position + 1);
-        return sentence.Source.HoldsSelection || coverage.Of(Most(sentence.Degrees, next?.Degrees ?? sentence.Degrees, sentence.Source.HeadingDegrees)) >= Whole;
+        return sentence.Source.HoldsSelection || coverage.Of(Coverage.Most(sentence.Degrees, next?.Degrees ?? sentence.Degrees)) >= Whole;
     });
 
     /// <summary>Takes the best sentence of the best passage and those that add to it, then the best of each passage that scores nearly as well
@@ -145,7 +146,7 @@ internal static class OfflineAnswerer
                     break;
 
                 quoted.Add(next);
-                said = Most(said, next.Degrees, source.HeadingDegrees);
+                said = Coverage.Most(said, next.Degrees, source.HeadingDegrees);
                 if (Before(next) is { } before && !quoted.Contains(before))
                     quoted.Add(before);
             }
@@ -162,8 +163,6 @@ internal static class OfflineAnswerer
     /// <summary>The share of the question that a sentence has and what was said has not. Everyday words, such as "difference", add nothing.</summary>
     private static double Added(Sentence sentence, Coverage coverage, double[] said) =>
         coverage.Weights.Select((weight, i) => coverage.AreEveryday[i] ? 0 : weight * Math.Max(0, sentence.Degrees[i] - said[i])).Sum() / coverage.Weights.Sum();
-
-    private static double[] Most(params double[][] degrees) => [.. degrees[0].Select((_, i) => degrees.Max(d => d[i]))];
 
     /// <summary>Adds the sentences after the best one, because they explain it.</summary>
     private static void AddWhatFollows(List<Sentence> quoted, int enough)
@@ -303,7 +302,7 @@ internal static class OfflineAnswerer
             foreach (var sentence in Sentences)
                 sentence.Degrees = question.Degrees(sentence.Terms);
             HeadingDegrees = question.Degrees(_headingTerms);
-            Degrees = Most([HeadingDegrees, .. Sentences.Select(s => s.Degrees)]);
+            Degrees = Search.Words.Coverage.Most([HeadingDegrees, .. Sentences.Select(s => s.Degrees)]);
         }
     }
 

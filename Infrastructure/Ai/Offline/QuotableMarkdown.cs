@@ -62,7 +62,7 @@ internal static partial class QuotableMarkdown
                     quotes.AddRange(sentences);
                     break;
                 case Table table when table.Line + 1 < lines.Length:
-                    var head = $"{lines[table.Line].Trim()}\n{lines[table.Line + 1].Trim()}";
+                    var head = $"{WithoutLinks(lines[table.Line].Trim())}\n{lines[table.Line + 1].Trim()}";
                     quotes.AddRange(table.OfType<TableRow>()
                         .Where(row => !row.IsHeader && row.Line < lines.Length)
                         .Select(row => new Quote(CleanRow(lines[row.Line].Trim()), i, IsFirst: false) { TableHead = head }));
@@ -240,7 +240,13 @@ internal static partial class QuotableMarkdown
 
     /// <summary>Text between backticks stays.</summary>
     private static string CleanRow(string row) =>
-        string.Join('`', row.Split('`').Select((part, i) => i % 2 == 0 ? Clean(part) : part));
+        string.Join('`', WithoutLinks(row).Split('`').Select((part, i) => i % 2 == 0 ? Clean(part) : part));
+
+    /// <summary>The text of links, which depend on their page, and nothing of images.</summary>
+    private static string WithoutLinks(string row) => Link().Replace(row, match => match.Groups["text"].Value + match.Groups["code"].Value);
+
+    [GeneratedRegex(@"(?<code>`[^`]*`)|!\[[^\[\]]*\]\([^()]*\)|\[(?<text>[^\[\]]+)\]\([^()]*\)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Link();
 
     /// <summary>Removes what looks like a citation: brackets around numbers, and footnote references.</summary>
     private static string Clean(string text) =>

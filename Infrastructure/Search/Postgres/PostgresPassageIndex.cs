@@ -186,7 +186,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex,
 
         var rarities = terms.Zip(rows[0].Statistics.Rarities, (term, rarity) => (term.Term, Rarity: rarity > 0 ? rarity : (double?)null)).ToDictionary(t => t.Term, t => t.Rarity);
         var coverage = new Coverage(question, [.. rows.Select(r => r.Passage.Terms)], rarities, rows[0].Statistics.PassageCount);
-        return ([.. rows.Select(row => row.Passage with { Coverage = coverage.Of(row.Passage.Terms) })], [.. rarities.Where(r => r.Value is null).Select(r => r.Key)]);
+        return ([.. rows.Select(row => row.Passage.CoveredBy(coverage))], [.. rarities.Where(r => r.Value is null).Select(r => r.Key)]);
     }
 
     /// <summary>The terms of spellings that a passage has.</summary>

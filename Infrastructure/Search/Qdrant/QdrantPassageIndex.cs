@@ -375,11 +375,7 @@ internal sealed class QdrantPassageIndex(
         {
             var coverage = new Coverage(Question, HasUnknown ? [.. found.Select(p => p.Terms)] : [], _rarities, _passageCount);
             foreach (var passage in found)
-            {
-                // Before the copy, which keeps them.
-                var terms = passage.Terms;
-                yield return passage with { Coverage = coverage.Of(terms) };
-            }
+                yield return passage.CoveredBy(coverage);
         }
 
         /// <summary>The address of the reader's page if any passage is on it, else null.</summary>

@@ -7,21 +7,24 @@ namespace ChatBackend.Infrastructure.Search.Words;
 /// </summary>
 internal sealed class Coverage
 {
-    /// <summary>The weight of what is missing in a passage and is elsewhere in the book. What the book has nowhere weighs 1: an answer often
-    /// uses other words than its question, but a question about the book rarely uses words that the book does not have.</summary>
-    private const double Elsewhere = 0.65;
-
     /// <summary>The weight of an everyday word, and of characters of a script without spaces that never occur beside each other in the book:
     /// most are the end of one word and the beginning of the next.</summary>
     private const double Everyday = 0.3;
     private const double UnknownCharacter = 0.5;
+
+    /// <summary>How much more a word weighs that the book does not have. Such a word is mostly the name of another subject.</summary>
+    private const double Unknown = 1.25;
 
     /// <summary>The least share of a word's 4-grams, or of the letters of two words that are a common beginning, that makes them alike.</summary>
     private const double LeastGrams = 0.5;
     private const double LeastBeginning = 0.7;
     private const int ShortestBeginning = 4;
 
-    private readonly (AnalyzedWord Word, double Discount, double Known, double Weight)[] _words;
+    /// <summary>How often a passage must have a word for it to count wholly, as BM25 counts: once in a text of ten terms, twice in one of 60.
+    /// A passage that mentions a word once in passing is seldom about it.</summary>
+    private const double EnoughOften = 1.4;
+
+    private readonly (AnalyzedWord Word, double Discount, double Weight)[] _words;
 
     /// <param name="texts">The candidates: a word that is not in the book may be like one of theirs.</param>
     /// <param name="rarity">The inverse document frequency of the question's terms; null for one that no passage has. Terms that are absent
@@ -33,8 +36,7 @@ internal sealed class Coverage
         [
             .. from word in Words(question.Text)
                where word.Terms.Any(rarity.ContainsKey)
-               let weighed = Weigh(word, texts, rarity, passageCount)
-               select (word, question.Discount(word.Terms[0]), weighed.Known, weighed.Weight),
+               select (word, question.Discount(word.Terms[0]), Weigh(word, texts, rarity, passageCount)),
         ];
     }
 
@@ -51,16 +53,28 @@ internal sealed class Coverage
             t => t.Term, t => texts.Count(text => text.Frequencies.ContainsKey(t.Term)) is > 0 and var holding ? Rarity(holding, texts.Count) : (double?)null),
         texts.Count);
 
-    /// <summary>The coverage (0 to 1) of a text.</summary>
+    /// <summary>The coverage (0 to 1) by a passage: the mean of that by all of it, where words count more that it has more often, and that by its
+    /// headings and two sentences beside each other. A passage that answers mentions the question's words often, and together.</summary>
+    public double OfPassage(AnalyzedText passage, AnalyzedText headings, IReadOnlyList<AnalyzedText> sentences)
+    {
+        var whole = Of([.. Degrees(passage).Zip(_words, (degree, w) => degree * Math.Min(1, Frequency(w.Word, passage) / EnoughOften))]);
+        var above = Degrees(headings);
+        var degrees = sentences.Select(Degrees).ToArray();
+        var together = Of(above);
+        for (var i = 0; i < degrees.Length; i++)
+            together = Math.Max(together, Of(Most(above, degrees[i], degrees[Math.Min(i + 1, degrees.Length - 1)])));
+        return (whole + together) / 2;
+    }
+
+    /// <summary>The coverage (0 to 1) by a text, however often it has a word.</summary>
     public double Of(AnalyzedText text) => Of(Degrees(text));
 
     /// <param name="degrees">The degree (0 to 1) to which each word is there.</param>
-    public double Of(IReadOnlyList<double> degrees)
-    {
-        var covered = _words.Zip(degrees, (w, degree) => w.Weight * degree).Sum();
-        var missing = _words.Zip(degrees, (w, degree) => w.Weight * (1 - degree) * (1 - w.Known + (w.Known * Elsewhere))).Sum();
-        return covered > 0 ? covered / (covered + missing) : 0;
-    }
+    public double Of(IReadOnlyList<double> degrees) =>
+        Weights.Sum() is > 0 and var all ? Weights.Zip(degrees, (weight, degree) => weight * degree).Sum() / all : 0;
+
+    /// <summary>The degrees of texts together: the largest for each word.</summary>
+    public static double[] Most(params double[][] degrees) => [.. degrees[0].Select((_, i) => degrees.Max(d => d[i]))];
 
     /// <summary>The degree (0 to 1) to which a text has each word that counts.</summary>
     public double[] Degrees(AnalyzedText text) => [.. _words.Select(w => w.Discount * Degree(w.Word, text))];
@@ -118,18 +132,21 @@ internal sealed class Coverage
         return best >= LeastBeginning ? best : 0;
     }
 
-    /// <summary>Whether the book has a word (or the degree to which it has a similar one), and what the word weighs.</summary>
-    private static (double Known, double Weight) Weigh(
-        AnalyzedWord word, IReadOnlyList<AnalyzedText> texts, IReadOnlyDictionary<string, double?> rarity, double passageCount)
+    /// <summary>How often a passage has a word or what is like it, in BM25's measure: 1 is once in a text of mean length.</summary>
+    private static double Frequency(AnalyzedWord word, AnalyzedText passage)
     {
-        var unknown = Rarity(0, passageCount);
+        var frequency = Math.Max(1, word.Terms.Where(passage.Frequencies.ContainsKey).Select(term => passage.Frequencies[term]).DefaultIfEmpty(1).Average());
+        return (Bm25.K1 + 1) * frequency / (frequency + Bm25.Fixed + (Bm25.PerTerm * passage.Length));
+    }
+
+    /// <summary>What a word weighs: its rarity, or that of the words that are like it.</summary>
+    private static double Weigh(AnalyzedWord word, IReadOnlyList<AnalyzedText> texts, IReadOnlyDictionary<string, double?> rarity, double passageCount)
+    {
+        var unknown = Unknown * Rarity(0, passageCount);
         if (word.IsRun)
-            return word.Terms.Min(rarity.GetValueOrDefault) is { } rarest ? (1, rarest) : (0, UnknownCharacter * unknown);
+            return word.Terms.Min(rarity.GetValueOrDefault) ?? (UnknownCharacter * unknown);
         var share = EverydayWords.Contain(word.Terms[0]) ? Everyday : 1;
-        if (rarity.GetValueOrDefault(word.Terms[0]) is { } own)
-            return (1, share * own);
-        var best = texts.Select(text => Degree(word, text)).DefaultIfEmpty(0).Max();
-        return (best, share * (best > 0 ? Rarity(1, passageCount) : unknown));
+        return share * (rarity.GetValueOrDefault(word.Terms[0]) ?? (texts.Any(text => Degree(word, text) > 0) ? Rarity(1, passageCount) : unknown));
     }
 
     /// <summary>BM25's inverse document frequency.</summary>

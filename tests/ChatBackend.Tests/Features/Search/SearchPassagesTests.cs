@@ -25,7 +25,7 @@ public sealed class SearchPassagesTests(ChatBackendApp app) : IClassFixture<Chat
         Assert.Equal("/docs/find/nodes#topics", best.GetProperty("url").GetString());
         Assert.Contains("zebra", best.GetProperty("text").GetString());
         Assert.True(best.GetProperty("score").GetDouble() > 0);
-        Assert.Equal(1, best.GetProperty("coverage").GetDouble(), 6);
+        Assert.InRange(best.GetProperty("coverage").GetDouble(), 0.95, 1);
     }
 
     [Fact]

@@ -39,6 +39,20 @@ public sealed class RetrievalTests(ChatApp app) : IClassFixture<ChatApp>
         Assert.Equal("/docs/ros2/topics#how-nodes-talk", FirstUrl(answer));
     }
 
+    [Theory]
+    // Some of their words are English words too: was, so, in, me, on.
+    [InlineData("Wie reden Knoten, und was wird so in der Simulation benutzt?")]
+    [InlineData("¿Cómo se comunican los nodos, y me lo puedes explicar?")]
+    [InlineData("Comment les nœuds communiquent-ils, et que me dit-on ?")]
+    public async Task A_question_in_another_language_is_translated_before_it_is_refused(string question)
+    {
+        app.Model.Answer("How do two ROS 2 nodes talk to each other over topics?").Answer("Over topics [1].");
+
+        var answer = await app.AnswerAsync(new { message = question });
+
+        Assert.Equal("/docs/ros2/topics#how-nodes-talk", FirstUrl(answer));
+    }
+
     public const string Translation = "دو نوڈز ٹاپکس کے ذریعے ایک دوسرے سے بات کرتے ہیں: ایک پیغامات شائع کرتا ہے، دوسرا انہیں وصول کرتا ہے۔";
 
     public const string StackTrace =
@@ -149,7 +163,7 @@ public sealed class RetrievalTests(ChatApp app) : IClassFixture<ChatApp>
 
         var answer = await app.AnswerAsync(new { message = PartlyCovered });
 
-        Assert.InRange(await CoverageAsync(PartlyCovered), 0.35, 0.8);
+        Assert.InRange(await CoverageAsync(PartlyCovered), 0.25, 0.8);
         Assert.Equal("grounded", answer.GetProperty("grounding").GetString());
     }
 
@@ -157,8 +171,11 @@ public sealed class RetrievalTests(ChatApp app) : IClassFixture<ChatApp>
     [InlineData("Which wine goes with the oysters?", "There is nothing on this in this book.")]
     [InlineData("ما هي عاصمة أستراليا؟", "لا يوجد شيء عن هذا في هذا الكتاب.")]
     [InlineData("آسٹریلیا کا دارالحکومت کیا ہے؟", "اس کتاب میں اس بارے میں کچھ نہیں ہے۔")]
+    [InlineData("Avustralya'nın başkenti nedir?", "Bu konuda bu kitap içinde bir şey yok.")]
+    [InlineData("Was ist die Hauptstadt von Australien?", "In diesem Buch steht nichts dazu.")]
+    [InlineData("Quelle est la capitale de l'Australie ?", "Il n'y a rien à ce sujet dans ce livre.")]
     // Not in the table: the book's language.
-    [InlineData("Avustralya'nın başkenti nedir?", "No hay nada sobre esto en este libro.")]
+    [InlineData("Какой город столица Австралии?", "No hay nada sobre esto en este libro.")]
     public async Task Offline_a_refusal_is_in_the_language_of_the_question_or_of_the_book(string question, string refusal)
     {
         await using var offline = new ChatApp { ["AI_PROVIDER"] = "offline", ["BOOK_LANGUAGE"] = "es" };

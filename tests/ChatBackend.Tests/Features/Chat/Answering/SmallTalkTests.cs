@@ -53,6 +53,14 @@ public sealed class SmallTalkTests(ChatApp app) : IClassFixture<ChatApp>
     [InlineData("क्या आप एक रोबोट हैं?", "मैं इंसान नहीं")]
     [InlineData("खुदा हाफिज", "फिर मिलेंगे")]
     [InlineData("ＨＥＬＬＯ", "Hello, ask")]
+    [InlineData("Merhaba hocam, nasılsınız?", "Merhaba, bu kitap")]
+    [InlineData("Çok teşekkür ederim!", "Rica ederim")]
+    [InlineData("Hallo zusammen", "Hallo, fragen")]
+    [InlineData("Vielen Dank für die Erklärung", "Gern geschehen")]
+    [InlineData("Bist du ein Roboter?", "Ich bin ein Programm")]
+    [InlineData("Bonjour, comment ça va ?", "Bonjour, posez-moi")]
+    [InlineData("merci beaucoup pour votre aide", "De rien, vous")]
+    [InlineData("Au revoir !", "Au revoir, et")]
     public void Small_talk_is_answered_in_its_language(string message, string answer) => Assert.StartsWith(answer, Answer(message), StringComparison.Ordinal);
 
     [Theory]
@@ -79,6 +87,10 @@ public sealed class SmallTalkTests(ChatApp app) : IClassFixture<ChatApp>
     [InlineData("मुद्दे")]
     [InlineData("hola, ¿qué es un nodo?")]
     [InlineData("你好，什么是话题？")]
+    [InlineData("Merhaba, konu nedir?")]
+    [InlineData("Hallo, was ist ein Knoten?")]
+    [InlineData("Bonjour, qu'est-ce qu'un nœud ?")]
+    [InlineData("Robot musunu neden düşürür?")]
     [InlineData("a\uFFFEb")]
     public void A_message_that_asks_for_more_is_no_small_talk(string message) => Assert.Null(Answer(message));
 

@@ -30,7 +30,7 @@ public sealed class OfflineAnswererTests
 
         | Channel | Use |
         | --- | --- |
-        | Topic | sensor data |
+        | [Topic](../ros2/topics.md#what "t") | ![dots](./a.png)[`sensor`](b.md) data, `a[0](b)` |
         | Gripper `g[1]` | grasp an eggshell [7] |
         """;
 
@@ -88,6 +88,10 @@ public sealed class OfflineAnswererTests
         > [3]
         """,
         Answer("grasp an eggshell", Book));
+
+    [Fact]
+    public void Links_of_a_table_are_quoted_as_text_because_they_depend_on_their_page() => Assert.Contains(
+        "> | Topic | `sensor` data, `a[0](b)` |", Answer("Which topic has sensor data?", Book), StringComparison.Ordinal);
 
     [Theory]
     [InlineData("How do I bake bread?")]
@@ -171,7 +175,9 @@ public sealed class OfflineAnswererTests
     [Fact]
     public void Another_passage_is_quoted_only_for_words_that_the_first_lacks()
     {
-        Passage[] book = [Quotable("Arm", "The arm has a gripper with three fingers."), Quotable("Hand", "A gripper with three fingers is a hand."), Quotable("Cup", "Fingers close around the cup.")];
+        // The headings alone make the second passage worth as much as the first.
+        const string Heading = "A gripper with three fingers";
+        Passage[] book = [Quotable(Heading, "The arm has a gripper with three fingers."), Quotable(Heading, "A gripper with three fingers is a hand."), Quotable("Cup", "Fingers close around the cup.")];
 
         Assert.DoesNotContain("[2]", Answer("What has a gripper with three fingers?", book), StringComparison.Ordinal);
         Assert.Contains("Fingers close around the cup. [3]", Answer("Which fingers of the gripper close around a cup?", book), StringComparison.Ordinal);

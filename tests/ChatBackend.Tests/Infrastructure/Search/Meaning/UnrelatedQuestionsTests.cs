@@ -23,7 +23,8 @@ public sealed class UnrelatedQuestionsTests
     [InlineData("ES", "es")]
     [InlineData("zh-Hans-CN", "zh")]
     [InlineData("ur-Latn-PK", "ur-Latn")]
-    [InlineData("de", "en")]
+    [InlineData("de-AT", "de")]
+    [InlineData("pl", "en")]
     public void A_language_without_questions_takes_those_of_its_parent_or_English(string language, string like) =>
         Assert.Same(UnrelatedQuestions.In(like), UnrelatedQuestions.In(language));
 

@@ -56,11 +56,41 @@ public sealed class CoverageTests
     }
 
     [Fact]
-    public void What_the_book_has_elsewhere_weighs_less_than_what_it_lacks() =>
+    public void What_the_book_has_nowhere_weighs_most() =>
         Assert.True(Cover("the pixel of a humanoid")[0] > Cover("the lighthouse of a humanoid")[0]);
 
     [Fact]
     public void A_question_of_nothing_but_stop_words_is_compared_with_these() => Assert.Equal(1, Cover("的", TextAnalyzer.Analyze("的"))[0]);
+
+    /// <summary>Thai is an alphabet: nearly every two letters of a question stand beside each other somewhere in a paragraph.</summary>
+    [Fact]
+    public void Letters_of_an_alphabet_without_spaces_that_occur_anyway_do_not_cover_a_question()
+    {
+        const string Paragraph =
+            "หุ่นยนต์ฮิวแมนนอยด์รักษาสมดุลโดยควบคุมจุดโมเมนต์ศูนย์ให้อยู่ภายในรูปหลายเหลี่ยมรองรับ เซ็นเซอร์วัดแรงที่เท้าและหน่วยวัดความเฉื่อยส่งข้อมูลไปยังตัวควบคุม " +
+            "ตัวควบคุมคำนวณแรงบิดของข้อต่อทุกมิลลิวินาที กล้องและไลดาร์สร้างแผนที่ของสภาพแวดล้อม และตัววางแผนเลือกก้าวต่อไปของหุ่นยนต์";
+
+        Assert.InRange(Cover("เมืองหลวงของประเทศออสเตรเลียคืออะไร", TextAnalyzer.Analyze(Paragraph))[0], 0, 0.2);
+        Assert.InRange(Cover("หุ่นยนต์รักษาสมดุลอย่างไร", TextAnalyzer.Analyze(Paragraph))[0], 0.7, 1);
+    }
+
+    [Fact]
+    public void A_passage_covers_more_of_a_question_the_more_often_and_the_nearer_together_it_has_its_words()
+    {
+        const string Question = "humanoid support polygon";
+        const string Rest = "A camera measures the depth of every pixel. Its lens is made of glass. Maps are drawn from many such pictures. ";
+        string[] passages =
+        [
+            "A humanoid stands on its support polygon. The support polygon of a humanoid is small. " + Rest + Rest,
+            "A humanoid stands on its support polygon. " + Rest + Rest,
+            "A humanoid stands. " + Rest + "It has support. " + Rest + "A polygon is drawn.",
+        ];
+        var coverage = Coverage.Among(Question, [.. passages.Select(TextAnalyzer.Analyze)]);
+        var covered = passages.Select(p => coverage.OfPassage(TextAnalyzer.Analyze(p), TextAnalyzer.Analyze(""), PassageTerms.OfSentences(p))).ToArray();
+
+        Assert.True(covered[0] > covered[1] && covered[1] > covered[2], string.Join(' ', covered));
+        Assert.InRange(covered[2], 0.2, 0.7);
+    }
 
     [Fact]
     public void Terms_that_were_not_looked_up_do_not_count()
