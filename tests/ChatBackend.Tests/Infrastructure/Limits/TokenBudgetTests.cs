@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Json;
-using System.Text.Json;
 using ChatBackend.Tests.Features.Chat;
 using ChatBackend.Tests.Infrastructure.Auth;
 
@@ -145,6 +144,24 @@ public sealed class TokenBudgetTests
         await asking;
 
         await Until.TrueAsync(async () => await UsedAsync(app) >= OfOneCall, "The tokens were not counted");
+    }
+
+    [Fact]
+    public async Task A_turn_that_is_stopped_is_paid_for_and_asking_again_needs_tokens_that_are_left()
+    {
+        await using var app = await StartAsync(clock: null, ("DAILY_TOKEN_BUDGET", "30"));
+        var session = Guid.NewGuid();
+        var gate = app.Model.AnswerInTwo("Half of", "an answer.");
+        var asking = AskAsync(app, "203.0.113.1", body: new { message = Question, session_id = session });
+        await gate.WhenReached;
+        var turn = await app.ScalarAsync<Guid>("select id from turns where session_id = @session", new { session });
+
+        Assert.Equal("stopped", (await (await app.Client.PostAsync($"/chat/turns/{turn}/stop", null)).JsonAsync()).GetProperty("state").GetString());
+        await asking;
+
+        Assert.InRange(await UsedAsync(app), 50, 2_000);
+        await (await app.Client.PostAsync($"/chat/turns/{turn}/regenerate", null)).ProblemAsync(429, "budget_spent");
+        Assert.Equal(0, await app.ScalarAsync<int>("select count(*) from turns where superseded_by is not null"));
     }
 
     [Fact]

@@ -27,6 +27,9 @@ public sealed class ReplicaTests : IAsyncLifetime
         var lost = AskAsync(doomed, session, key);
         await gate.WhenReached;
         _service.Model.Answer("The whole answer.");
+        // A beat counts what the model has used so far.
+        await Until.TrueAsync(async () => await UsedAsync() > 0, "No tokens were counted");
+        var used = await UsedAsync();
 
         doomed.Kill();
 
@@ -36,8 +39,12 @@ public sealed class ReplicaTests : IAsyncLifetime
             () => $"Nobody ended the turn:\n{other.Output}", TimeSpan.FromSeconds(60));
         var answer = await (await AskAsync(other, session, key)).JsonAsync();
         Assert.Equal("The whole answer.", answer.GetProperty("response").GetString());
+        // The stub reports 18 for the second attempt.
+        Assert.Equal(used + 18, await UsedAsync());
         Assert.Equal(2, _service.Model.Requests.Count);
         Assert.Equal(2, await _service.ScalarAsync<int>("select count(*) from messages where session_id = @session", new { session }));
+
+        Task<long> UsedAsync() => _service.ScalarAsync<long>("select coalesce(sum(tokens), 0)::bigint from token_usage where client = ''");
     }
 
     [Fact]
