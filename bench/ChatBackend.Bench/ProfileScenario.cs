@@ -8,6 +8,8 @@ internal sealed class ProfileScenario : IScenario
 {
     private static readonly string[] Levels = ["none", "beginner", "intermediate", "advanced"];
 
+    private static readonly string[] Interests = ["grippers", "SLAM"];
+
     private AuthenticationHeaderValue[] _readers = [];
 
     public string Name => "profile";
@@ -36,7 +38,7 @@ internal sealed class ProfileScenario : IScenario
         var method = random.Next(10) switch { 0 => HttpMethod.Put, 1 => HttpMethod.Patch, _ => HttpMethod.Get };
         using var request = new HttpRequestMessage(method, "/profile") { Headers = { Authorization = _readers[random.Next(_readers.Length)] } };
         if (method == HttpMethod.Put)
-            request.Content = JsonContent.Create(new { display_name = "Reader", software_experience = Levels[random.Next(4)], interests = new[] { "grippers", "SLAM" }, learning_goals = new string('x', 200) });
+            request.Content = JsonContent.Create(new { display_name = "Reader", software_experience = Levels[random.Next(4)], interests = Interests, learning_goals = new string('x', 200) });
         else if (method == HttpMethod.Patch)
             request.Content = JsonContent.Create(new { hardware_experience = Levels[random.Next(4)] });
         using var response = await client.SendAsync(request, cancellationToken);
