@@ -1,5 +1,4 @@
 using ChatBackend.Features.Chat.Turns;
-using ChatBackend.Infrastructure.Database;
 using Dapper;
 using Npgsql;
 

@@ -54,7 +54,8 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     [Theory]
     [InlineData("insert into chat_sessions")]
     [InlineData("update turns set superseded_by")]
-    [InlineData("COMMIT")]
+    // The end of the text: a transaction begins with READ COMMITTED.
+    [InlineData("COMMIT\0")]
     public async Task A_turn_is_regenerated_once_whichever_reply_was_lost(string statement)
     {
         var old = (await _app.AnswerAsync(new { message = Question })).GetProperty("turn_id").GetGuid();

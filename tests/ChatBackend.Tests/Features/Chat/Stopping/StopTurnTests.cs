@@ -1,8 +1,6 @@
 using System.Net;
 using System.Text.Json;
 using ChatBackend.Features.Chat.Turns;
-using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
-using Dapper;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChatBackend.Tests.Features.Chat.Stopping;
@@ -183,6 +181,24 @@ public sealed class StopTurnTests(ChatApp app) : IClassFixture<ChatApp>
 
         Assert.Equal("Half 🤖 an", await own.ScalarAsync<string>("select content from messages where position = 2"));
         Assert.Empty(own.Model.Requests);
+    }
+
+    [Fact]
+    public async Task Insights_count_a_stopped_turn_and_do_not_take_its_question_for_unanswered()
+    {
+        await using var own = new ChatApp();
+        await own.InitializeAsync();
+        own.Model.Hang();
+        var asking = own.AskAsync(new { message = "How do ROS 2 nodes talk?" });
+        await Until.TrueAsync(() => own.Model.Requests.Count == 1, "The model was not asked.");
+        await own.Client.PostAsync($"/chat/turns/{await own.ScalarAsync<Guid>("select id from turns")}/stop", null);
+
+        var insights = await (await own.Client.GetAsync("/chat/insights")).JsonAsync();
+
+        Assert.Equal("""{"total":1,"completed":0,"failed":0,"stopped":1,"running":0}""", insights.GetProperty("turns").GetRawText());
+        Assert.Equal("""{"grounded":0,"partial":0,"none":0}""", insights.GetProperty("grounding").GetRawText());
+        Assert.Empty(insights.GetProperty("unanswered").EnumerateArray());
+        Assert.Equal(HttpStatusCode.OK, (await asking).StatusCode);
     }
 
     [Fact]
