@@ -46,7 +46,8 @@ internal sealed class TokenBudget(NpgsqlDataSource database, IOptions<BudgetOpti
 
     private const int Slots = 16;
 
-    private (string Day, byte[] Salt) _today = ("", []);
+    // One reference, so that no request sees a day with the salt of another.
+    private Today _today = new("", []);
 
     public long ServiceTokens => options.Value.Service is > 0 and var tokens ? tokens : long.MaxValue;
 
@@ -63,7 +64,7 @@ internal sealed class TokenBudget(NpgsqlDataSource database, IOptions<BudgetOpti
         var day = time.GetUtcNow().UtcDateTime.ToString("yyyy-MM-dd", CultureInfo.InvariantCulture);
         var today = _today;
         if (today.Day != day)
-            _today = today = (day, await BeginAsync(day, cancellationToken));
+            _today = today = new(day, await BeginAsync(day, cancellationToken));
         return new(day, Convert.ToHexStringLower(HMACSHA256.HashData(today.Salt, Encoding.UTF8.GetBytes(ClientKey.Of(context))).AsSpan(0, 16)));
     }
 
@@ -128,4 +129,6 @@ internal sealed class TokenBudget(NpgsqlDataSource database, IOptions<BudgetOpti
                 return salt;
         }
     }
+
+    private sealed record Today(string Day, byte[] Salt);
 }

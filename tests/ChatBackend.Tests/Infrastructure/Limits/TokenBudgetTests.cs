@@ -1,7 +1,10 @@
 using System.Net;
 using System.Net.Http.Json;
+using ChatBackend.Infrastructure.Limits;
 using ChatBackend.Tests.Features.Chat;
 using ChatBackend.Tests.Infrastructure.Auth;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace ChatBackend.Tests.Infrastructure.Limits;
 
@@ -162,6 +165,23 @@ public sealed class TokenBudgetTests
         Assert.InRange(await UsedAsync(app), 50, 2_000);
         await (await app.Client.PostAsync($"/chat/turns/{turn}/regenerate", null)).ProblemAsync(429, "budget_spent");
         Assert.Equal(0, await app.ScalarAsync<int>("select count(*) from turns where superseded_by is not null"));
+    }
+
+    [Fact]
+    public async Task Work_without_statements_of_its_own_asks_and_counts_with_the_same_budget()
+    {
+        await using var app = await StartAsync(clock: null, ("DAILY_TOKENS_PER_CLIENT", "20"));
+        var budget = app.Services.GetRequiredService<TokenBudget>();
+        var (one, other) = (await AccountAsync("203.0.113.1"), await AccountAsync("203.0.113.2"));
+
+        await budget.CountAsync(one, 20);
+
+        Assert.True(await budget.IsSpentAsync(one, TestContext.Current.CancellationToken));
+        Assert.False(await budget.IsSpentAsync(other, TestContext.Current.CancellationToken));
+        await (await AskAsync(app, "203.0.113.1")).ProblemAsync(429, "budget_spent");
+
+        ValueTask<TokenAccount> AccountAsync(string address) => budget.AccountOfAsync(
+            new DefaultHttpContext { Connection = { RemoteIpAddress = IPAddress.Parse(address) } }, TestContext.Current.CancellationToken);
     }
 
     [Fact]
