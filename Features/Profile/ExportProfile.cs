@@ -19,8 +19,10 @@ namespace ChatBackend.Features.Profile;
 internal sealed record ExportResponse(DateTimeOffset ExportedAt, string Subject, ProfileResponse? Profile, IAsyncEnumerable<ExportedConversation> Conversations);
 
 /// <summary>A conversation.</summary>
+/// <param name="Title">The title that the reader gave it; null if they gave none.</param>
 /// <param name="Messages">Its messages in their order.</param>
-internal sealed record ExportedConversation(Guid SessionId, DateTime CreatedAt, DateTime UpdatedAt, IAsyncEnumerable<ExportedMessage> Messages);
+/// <example>{"title":"Topics"}</example>
+internal sealed record ExportedConversation(Guid SessionId, string? Title, DateTime CreatedAt, DateTime UpdatedAt, IAsyncEnumerable<ExportedMessage> Messages);
 
 /// <summary>A message of a conversation.</summary>
 /// <param name="Position">Its place, from 1.</param>
@@ -82,7 +84,7 @@ internal static class ExportProfile
     private const string Sql =
         """
         select
-            s.id as session_id, s.created_at as session_created_at, s.updated_at as session_updated_at,
+            s.id as session_id, s.title, s.created_at as session_created_at, s.updated_at as session_updated_at,
             m.id as message_id, m.turn_id, m.position, m.role::text as role, m.content, m.citations::text as citations, m.created_at,
             case when m.role = 'user' then t.request ->> 'selected_text' end as selected_text,
             case when m.role = 'user' then t.request ->> 'page_url' end as page_url,
@@ -101,7 +103,7 @@ internal static class ExportProfile
         var parse = rows.GetRowParser<Row>();
         var row = await NextAsync();
         while (row is { } first)
-            yield return new(first.SessionId, first.SessionCreatedAt, first.SessionUpdatedAt, MessagesAsync(first.SessionId));
+            yield return new(first.SessionId, first.Title, first.SessionCreatedAt, first.SessionUpdatedAt, MessagesAsync(first.SessionId));
 
         async IAsyncEnumerable<ExportedMessage> MessagesAsync(Guid session)
         {
@@ -113,7 +115,7 @@ internal static class ExportProfile
     }
 
     private sealed record Row(
-        Guid SessionId, DateTime SessionCreatedAt, DateTime SessionUpdatedAt, Guid MessageId, Guid TurnId, int Position, string Role, string Content,
+        Guid SessionId, string? Title, DateTime SessionCreatedAt, DateTime SessionUpdatedAt, Guid MessageId, Guid TurnId, int Position, string Role, string Content,
         string Citations, DateTime CreatedAt, string? SelectedText, string? PageUrl, string? Rating, string? Comment, DateTime? RatedAt)
     {
         public ExportedMessage ToMessage() => new(

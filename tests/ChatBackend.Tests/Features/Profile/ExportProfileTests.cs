@@ -21,6 +21,7 @@ public sealed class ExportProfileTests(ProfileApp app, ITestOutputHelper output)
         await app.ExecuteAsync(
             "update messages set citations = @citations::json where id = @id",
             new { citations = """[{"number":1,"title":"ROS 2","heading":"Topics","url":"/docs/ros2#topics","snippet":"Over topics.","score":1.5}]""", id = first.GetProperty("message_id").GetGuid() });
+        await app.ExecuteAsync("update chat_sessions set title = 'Topics' where id = @id", new { id = first.GetProperty("session_id").GetGuid() });
         await app.AskAsync(ProfileApp.NewReader(), new { message = "A stranger's question" });
         await app.AskAsync(null, new { message = "An anonymous question" });
 
@@ -35,6 +36,7 @@ public sealed class ExportProfileTests(ProfileApp app, ITestOutputHelper output)
         Assert.Equal((await app.ProfileAsync(_reader)).GetRawText(), export.GetProperty("profile").GetRawText());
         var conversations = export.GetProperty("conversations").EnumerateArray().ToArray();
         Assert.Equal([first.GetProperty("session_id").GetString(), second.GetProperty("session_id").GetString()], conversations.Select(c => c.GetProperty("session_id").GetString()));
+        Assert.Equal(["Topics", null], conversations.Select(c => c.GetProperty("title").GetString()));
         foreach (var conversation in conversations)
         {
             var listed = await (await app.SendAsync(_reader, HttpMethod.Get, $"/chat/sessions/{conversation.GetProperty("session_id").GetString()}/messages")).JsonAsync();
