@@ -149,6 +149,20 @@ public sealed class PostIngestTests(ChatBackendApp app) : IClassFixture<ChatBack
     }
 
     [Fact]
+    public async Task The_order_is_that_of_the_built_sites_sidebar_and_a_sidebar_written_by_hand_is_not_read()
+    {
+        const string Site = """{"base_path":"/","pages":[{"path":"/docs/order/z","route":"docs/order/z","id":"order/z","anchors":[],"order":0},{"path":"/docs/order/a","route":"docs/order/a","id":"order/a","anchors":[],"order":1}]}""";
+        (string, string)[] files = [("sidebars.js", "module.exports = {};"), ("sidebars.ts", "export default {};"), ("docs/order/a.md", "The dibbler."), ("docs/order/z.md", "The dibbler, too.")];
+
+        Assert.Equal((2, 2, 0), Counts(await UploadAsync(Content(Zip(files), PostIngest.Zip))));
+        Assert.Equal((2, 2, 0), Counts(await UploadAsync(Content(Zip([("site.json", Site), .. files]), PostIngest.Zip))));
+
+        Assert.Equal(
+            ["order/z.md", "order/a.md"],
+            await app.ScalarAsync<string[]>("select array_agg(path order by (outline ->> 'Order')::integer) from documents where path like 'order/%'") ?? []);
+    }
+
+    [Fact]
     public async Task A_damaged_entry_is_refused_by_name()
     {
         var zip = Zip(archive =>
