@@ -7,6 +7,7 @@ namespace ChatBackend.Bench;
 internal sealed class ProfileScenario : IScenario
 {
     private static readonly string[] Levels = ["none", "beginner", "intermediate", "advanced"];
+    private static readonly string[] Interests = ["grippers", "SLAM"];
 
     private static readonly string[] Interests = ["grippers", "SLAM"];
 

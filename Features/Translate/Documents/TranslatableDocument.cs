@@ -120,7 +120,7 @@ internal sealed class TranslatableDocument
         }
     }
 
-    private string? Problem(Segment segment, string translation)
+    private static string? Problem(Segment segment, string translation)
     {
         if (!translation.Any(char.IsLetterOrDigit))
             return "The translation has no words.";
