@@ -26,7 +26,7 @@ internal sealed partial class MarkdownWriter
         if (text.EndsWith('#'))
             text = text.Insert(text.Length - 1, "\\");
 
-        return beginsBlock ? EscapeBlock(text) : text;
+        return beginsBlock && writer._parts.Find(part => !string.IsNullOrWhiteSpace(part.Text)) is { Kind: PartKind.Text } ? EscapeBlock(text) : text;
     }
 
     private void Add(IReadOnlyList<PageNode> nodes)
@@ -87,7 +87,7 @@ internal sealed partial class MarkdownWriter
             if (part.Text.Length == 0)
                 continue;
 
-            if (text.Length > 0 && NeedsSpace(last!, text[^1], part, NextCharacter(index)))
+            if (text.Length > 0 && NeedsSpace(last!, text, part, NextCharacter(index)))
                 text.Append(' ');
             // An exclamation mark would make the link an image.
             if (text.Length > 0 && text[^1] == '!' && part.Text[0] == '[' && part.Kind != PartKind.Text)
@@ -112,23 +112,29 @@ internal sealed partial class MarkdownWriter
     }
 
     /// <summary>True where two parts would be read as something else without a space between them.</summary>
-    private static bool NeedsSpace(Part last, char before, Part part, char? inside)
+    private static bool NeedsSpace(Part last, StringBuilder text, Part part, char? inside)
     {
         var first = part.Text[0];
+        var before = text[^1];
         if (char.IsWhiteSpace(before) || char.IsWhiteSpace(first))
             return false;
         if (last.Kind != PartKind.Text && part.Kind != PartKind.Text && before == first && Delimiters.Contains(first) && (last.Kind, part.Kind) is not ((PartKind.Open, PartKind.Open) or (PartKind.Close, PartKind.Close)))
             return true;
+        // Some parsers read no formula where a letter stands beside it, even behind a tag.
+        if (part.Kind == PartKind.Item && first == '$')
+            return !IsPunctuation(before) || before == '>';
+        if (last.Kind == PartKind.Item && before == '$')
+            return !IsPunctuation(first) || first == '<';
         if (last.Kind == PartKind.Address)
             return part.Kind == PartKind.Text ? !(first is '.' or ',' or ')' or ';' or ':' or '!' or '?') : part.Kind != PartKind.Close;
         if (part.Kind == PartKind.Address)
-            return char.IsLetterOrDigit(before) || !char.IsAscii(before);
+            return before is not ('(' or '[' or '*' or '_' or '~') && !(before is '"' or '\'' or '“' or '‘' or '«' && (text.Length == 1 || char.IsWhiteSpace(text[^2])));
         if (part.Kind == PartKind.Open)
             return first == '_' ? !IsPunctuation(before) : inside is { } next && IsPunctuation(next) && !IsPunctuation(before);
         if (last.Kind == PartKind.Close)
             return last.Text[0] == '_' ? !IsPunctuation(first) : last.EndsWithPunctuation && !IsPunctuation(first);
 
-        return last.Text.EndsWith('$') && last.Kind == PartKind.Item && char.IsAsciiDigit(first);
+        return false;
     }
 
     private static bool IsPunctuation(char character) => char.IsPunctuation(character) || char.IsSymbol(character);
@@ -171,7 +177,7 @@ internal sealed partial class MarkdownWriter
         if (ListNumber().Match(text) is { Success: true } number)
             return text.Insert(number.Length - 1, "\\");
 
-        return text[0] is '#' or '>' or '+' or '-' or '=' or ':' or '|' ? $"\\{text}" : text;
+        return text[0] is '#' or '>' or '+' or '-' or '=' or '|' || text.StartsWith("::", StringComparison.Ordinal) ? $"\\{text}" : text;
     }
 
     [GeneratedRegex(@"^&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

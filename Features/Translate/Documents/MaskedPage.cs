@@ -152,7 +152,14 @@ internal sealed class MaskedPage
         Append(Mark, from);
         _guards.Add(_text.Length);
         Append(' ', from);
-        Copy(from, to);
+        foreach (var inner in OpaqueElements.Join(_source[from..to]))
+        {
+            if (inner.Kind == MdxKind.Text)
+                Copy(from + inner.Start, from + inner.End);
+            else
+                AddMark(new(inner.Kind, from + inner.Start, from + inner.End));
+        }
+
         Append('\n', to);
         WritePrefix(span.Start, prefix);
         WriteBreak(to, "title");

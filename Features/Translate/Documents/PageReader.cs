@@ -91,9 +91,10 @@ internal sealed class PageReader
     }
 
     /// <summary>The text from which the chunker, too, makes the anchor.</summary>
-    private static string PlainText(string heading)
+    private string PlainText(string heading)
     {
-        var tree = MarkdownChunker.Parse(MdxText.ToMarkdown($"## {heading.Replace('\n', ' ')}"));
+        var labels = _page.Tree.OfType<LinkReferenceDefinitionGroup>().SelectMany(group => group).OfType<LinkReferenceDefinition>().Select(definition => $"\n[{definition.Label}]: u");
+        var tree = MarkdownChunker.Parse(MdxText.ToMarkdown($"## {heading.Replace('\n', ' ')}\n{string.Concat(labels)}"));
 
         return HeadingAnchors.PlainText(tree.OfType<HeadingBlock>().FirstOrDefault()?.Inline);
     }

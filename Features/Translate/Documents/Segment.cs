@@ -21,7 +21,7 @@ internal sealed record Segment(int Index, int Block, SegmentKind Kind, string Te
     /// <summary>Empty for a value of the front matter, which has no markup.</summary>
     internal IReadOnlyList<PageNode> Nodes { get; init; } = [];
 
-    /// <summary>True if it is the beginning of a line's content, where <c>#</c> or <c>1.</c> would begin another block.</summary>
+    /// <summary>True if nothing or only tags may stand before it in its line, so that <c>#</c> or <c>1.</c> would begin another block.</summary>
     internal bool BeginsBlock { get; init; }
 }
 

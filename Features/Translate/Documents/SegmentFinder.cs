@@ -12,7 +12,7 @@ internal static class SegmentFinder
             Start = start,
             End = end,
             Nodes = run,
-            BeginsBlock = block.BeginsLine && start == block.Nodes[0].Start,
+            BeginsBlock = block.BeginsLine,
         };
     });
 
