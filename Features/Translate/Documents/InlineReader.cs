@@ -164,13 +164,6 @@ internal sealed partial class InlineReader(MaskedPage page, string source)
             }
             else if (!isClosing)
             {
-                // Code stands with its closing tag in one span.
-                if (source.AsSpan(tag.Start..tag.End).EndsWith($"</{name}>", StringComparison.Ordinal))
-                {
-                    result.Add(tag with { Kind = OpaqueKind.Item });
-                    continue;
-                }
-
                 open.Add((name, result.Count));
                 result.Add(tag);
             }

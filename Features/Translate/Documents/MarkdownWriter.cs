@@ -120,13 +120,16 @@ internal sealed partial class MarkdownWriter
             return false;
         if (last.Kind != PartKind.Text && part.Kind != PartKind.Text && before == first && Delimiters.Contains(first) && (last.Kind, part.Kind) is not ((PartKind.Open, PartKind.Open) or (PartKind.Close, PartKind.Close)))
             return true;
+        // A label or a target would belong to the link or the footnote's mark before it.
+        if (last.Kind != PartKind.Text && before == ']' && (first is '[' or '(' or ':'))
+            return true;
         // Some parsers read no formula where a letter stands beside it, even behind a tag.
         if (part.Kind == PartKind.Item && first == '$')
             return !IsPunctuation(before) || before == '>';
         if (last.Kind == PartKind.Item && before == '$')
             return !IsPunctuation(first) || first == '<';
         if (last.Kind == PartKind.Address)
-            return part.Kind == PartKind.Text ? !(first is '.' or ',' or ')' or ';' or ':' or '!' or '?') : part.Kind != PartKind.Close;
+            return part.Kind == PartKind.Text ? !EndsAddress(part.Text) : part.Kind != PartKind.Close;
         if (part.Kind == PartKind.Address)
             return before is not ('(' or '[' or '*' or '_' or '~') && !(before is '"' or '\'' or '“' or '‘' or '«' && (text.Length == 1 || char.IsWhiteSpace(text[^2])));
         if (part.Kind == PartKind.Open)
@@ -135,6 +138,14 @@ internal sealed partial class MarkdownWriter
             return last.Text[0] == '_' ? !IsPunctuation(first) : last.EndsWithPunctuation && !IsPunctuation(first);
 
         return false;
+    }
+
+    /// <summary>True for punctuation with a space behind it, which no parser takes into the address before it.</summary>
+    private static bool EndsAddress(string text)
+    {
+        var length = text.AsSpan().IndexOfAnyExcept(".,;:!?)\"'");
+
+        return length < 0 || (length > 0 && char.IsWhiteSpace(text[length]));
     }
 
     private static bool IsPunctuation(char character) => char.IsPunctuation(character) || char.IsSymbol(character);

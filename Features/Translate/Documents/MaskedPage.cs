@@ -203,7 +203,8 @@ internal sealed class MaskedPage
     private void AddMark(MdxSpan span)
     {
         _marks[_text.Length] = span;
-        Append(Mark, span.Start);
+        // An address ends before a tag, but not before other punctuation.
+        Append(span.Kind is MdxKind.Tag ? '<' : Mark, span.Start);
     }
 
     private void Copy(int start, int end)

@@ -10,7 +10,7 @@ internal static class MdxTag
         "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr", "script", "style", "svg", "head", "Head",
     };
 
-    /// <returns>The name, empty for a fragment; and whether the tag is a closing one, or needs no closing one.</returns>
+    /// <returns>The name, empty for a fragment; and whether the tag is a closing one, or needs no closing one because its span has it or there is none.</returns>
     public static (string Name, bool IsClosing, bool IsWhole) Read(ReadOnlySpan<char> tag)
     {
         var isClosing = tag.Length > 1 && tag[1] == '/';
@@ -21,7 +21,7 @@ internal static class MdxTag
 
         var text = name[..length].ToString();
 
-        return (text, isClosing, tag[^2] == '/' || Void.Contains(text));
+        return (text, isClosing, tag[^2] == '/' || Void.Contains(text) || (!isClosing && tag.EndsWith($"</{text}>", StringComparison.Ordinal)));
     }
 }
 

@@ -96,10 +96,10 @@ public sealed class BuiltSite : IAsyncLifetime
         }
     }
 
-    private static bool IsNewEnough(string version) => int.TryParse(version.Trim().TrimStart('v').Split('.')[0], out var major) && major >= 20;
+    internal static bool IsNewEnough(string version) => int.TryParse(version.Trim().TrimStart('v').Split('.')[0], out var major) && major >= 20;
 
     /// <summary>The folder node_modules with Docusaurus in it; null if npm fails.</summary>
-    private static async Task<string?> InstallAsync()
+    internal static async Task<string?> InstallAsync()
     {
         var cache = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "chatbackend-tests");
         var folder = Path.Combine(cache, $"docusaurus-{Version}");
@@ -118,7 +118,7 @@ public sealed class BuiltSite : IAsyncLifetime
         return Directory.Exists(folder) ? Path.Combine(folder, "node_modules") : null;
     }
 
-    private static async Task<(int Code, string Output)> RunAsync(string folder, string program, string[] arguments, TimeSpan limit)
+    internal static async Task<(int Code, string Output)> RunAsync(string folder, string program, string[] arguments, TimeSpan limit)
     {
         using var process = new Process
         {

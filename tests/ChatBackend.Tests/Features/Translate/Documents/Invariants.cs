@@ -8,14 +8,14 @@ using Microsoft.Extensions.Options;
 namespace ChatBackend.Tests.Features.Translate.Documents;
 
 /// <summary>What a page and its translation must have in common, read without the translation's own code: by the scanner, by the chunker, and
-/// from the HTML that Markdig renders.</summary>
+/// from the HTML that Markdig renders, in which tags and expressions are a sign.</summary>
 internal static partial class Invariants
 {
     /// <summary>How many comparisons <see cref="Violations"/> makes.</summary>
     public const int Checks = 10;
 
     private static readonly MarkdownPipeline Pipeline = WithoutIndentedCode(
-        new MarkdownPipelineBuilder().UsePipeTables().UseMathematics().UseFootnotes().UseEmphasisExtras().UseTaskLists().UseAutoLinks().DisableHtml());
+        new MarkdownPipelineBuilder().UsePipeTables().UseMathematics().UseFootnotes().UseEmphasisExtras().UseTaskLists().UseAutoLinks(new() { ValidPreviousCharacters = "*_~(<\"'[.,:;!?" }).DisableHtml());
 
     private static readonly HashSet<string> InlineElements = ["a", "code", "em", "strong", "del", "img", "br", "span", "sub", "sup", "input", "ins", "mark"];
 
@@ -55,7 +55,7 @@ internal static partial class Invariants
     private static string LineEnds(string text) =>
         $"{text.StartsWith('\uFEFF')} {text.Contains("\r\n", StringComparison.Ordinal) && !LineFeed().IsMatch(text)} {text.EndsWith('\n')}";
 
-    [GeneratedRegex(@"[ \t]*\{#[^}\s]+\}")]
+    [GeneratedRegex(@"[ \t]*\{(/\* )?#[^}\s]+( \*/)?\}(?=[ \t#]*$)", RegexOptions.Multiline)]
     private static partial Regex HeadingId();
 
     [GeneratedRegex("(?<!\r)\n")]
@@ -84,14 +84,17 @@ internal static partial class Invariants
             }
 
             var markdown = MdxText.ToMarkdown(body);
-            var document = new HtmlParser().ParseDocument(Markdown.ToHtml(HeadingId().Replace(markdown, ""), Pipeline));
+            var document = new HtmlParser().ParseDocument(Markdown.ToHtml(WithoutMdx(HeadingId().Replace(body, "")), Pipeline));
             var anchors = new HeadingAnchors();
-            var headings = Markdig.Syntax.MarkdownObjectExtensions.Descendants<Markdig.Syntax.HeadingBlock>(MarkdownChunker.Parse(markdown)).OrderBy(h => h.Span.Start).Select(anchors.Next).Select(h => $"h{h.Level} {h.Anchor}");
+            var headings = Markdig.Syntax.MarkdownObjectExtensions.Descendants<Markdig.Syntax.HeadingBlock>(MarkdownChunker.Parse(markdown)).OrderBy(h => h.Span.Start).Select(anchors.Next).Where(h => h.Level > 1).Select(h => $"h{h.Level} {h.Anchor}");
 
             return new(body, MdxScanner.Scan(body), Of(document.Body!), [.. headings]);
         }
 
         public IEnumerable<string> Spans(MdxKind kind) => All.Where(span => span.Kind == kind).Select(span => Body[span.Start..span.End]);
+
+        private static string WithoutMdx(string body) => string.Concat(MdxScanner.Scan(body).Select(span =>
+            span.Kind is MdxKind.Tag or MdxKind.Comment or MdxKind.Expression ? "<" : body[span.Start..span.End]));
 
         private static string Of(IElement element)
         {
@@ -100,7 +103,7 @@ internal static partial class Invariants
 
             var blocks = new List<string>();
             var inlines = new List<string>();
-            foreach (var child in element.Children.Where(child => !child.ClassList.Contains("footnote-back-ref") && child.LocalName != "br"))
+            foreach (var child in element.Children.Where(child => !child.ClassList.Contains("footnote-back-ref")))
                 (InlineElements.Contains(child.LocalName) ? inlines : blocks).Add(Of(child));
             inlines.Sort(StringComparer.Ordinal);
             // Notes are numbered by their marks, whose order in a sentence may change.
