@@ -8,6 +8,7 @@ using ChatBackend.Features.Insights;
 using ChatBackend.Features.Profile;
 using ChatBackend.Features.Search;
 using ChatBackend.Features.Translate;
+using ChatBackend.Features.Widget;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Configuration;
@@ -71,6 +72,7 @@ async Task<int> RunAsync()
 
     var routes = app.MapWithHead();
     routes.MapHome();
+    routes.MapWidget();
     routes.MapHealth();
     routes.MapChat();
     routes.MapInsights();

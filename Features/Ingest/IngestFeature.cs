@@ -29,7 +29,11 @@ internal static class IngestFeature
         var byDefault = builder.Environment.IsDevelopment() ? "on" : "off";
         if ((builder.Configuration["SAMPLE_BOOK"] ?? byDefault) != "on")
             return;
-        builder.Services.PostConfigure<SiteOptions>(site => site.BookTitle ??= IngestSampleBook.FindTitle(builder.Environment));
+        builder.Services.PostConfigure<SiteOptions>(site =>
+        {
+            site.BookTitle ??= IngestSampleBook.FindTitle(builder.Environment);
+            site.BookQuestions ??= IngestSampleBook.Questions;
+        });
         builder.Services.AddSingleton<IngestSampleBook>();
         builder.Services.AddHostedService(services => services.GetRequiredService<IngestSampleBook>());
         builder.Services.AddSingleton(services =>

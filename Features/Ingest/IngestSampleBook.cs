@@ -26,6 +26,8 @@ internal sealed class IngestSampleBook(
 
     public Task Tried => _tried.Task;
 
+    public const string Questions = "How do two ROS 2 nodes talk to each other?|What is the zero moment point?|What does a URDF file describe?";
+
     public static string? FindTitle(IHostEnvironment environment)
     {
         var page = Path.Combine(Folder(environment), "intro.md");

@@ -10,12 +10,15 @@ internal static class SearchFeature
     public static void AddSearch(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<IValidator<SearchPassagesRequest>, SearchPassagesRequestValidator>();
+        builder.Services.AddSingleton<IValidator<SuggestHeadingsRequest>, SuggestHeadingsRequestValidator>();
+        builder.Services.AddSingleton<HeadingList>();
     }
 
     public static void MapSearch(this IEndpointRouteBuilder routes)
     {
-        var search = routes.MapFeature("/search", "Search").AcceptToken().RequireRateLimit(RateLimit.Search);
+        var search = routes.MapFeature("/search", "Search").AcceptToken();
 
-        search.MapSearchPassages();
+        search.MapGroup("").RequireRateLimit(RateLimit.Search).MapSearchPassages();
+        search.MapSuggestHeadings();
     }
 }

@@ -784,6 +784,7 @@
         this.build()
       this.opener = document.activeElement
       this.element.hidden = false
+      launcher.hidden = true
       launcher.setAttribute('aria-expanded', 'true')
       if (selection)
         this.select(selection)
@@ -797,6 +798,7 @@
     close() {
       this.isOpen = false
       this.element.hidden = true
+      launcher.hidden = false
       launcher.setAttribute('aria-expanded', 'false')
       const opener = this.opener?.isConnected && this.opener !== document.body ? this.opener : launcher
       opener.focus()
@@ -859,6 +861,7 @@
       }
       this.session ??= newId()
       this.input.value = ''
+      this.input.style.height = 'auto'
       this.select()
       this.suggest([])
       const turn = new Turn({ question, selectedText })

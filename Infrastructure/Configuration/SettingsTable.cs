@@ -39,6 +39,7 @@ internal static class SettingsTable
         new("DOCS_ROUTE", "Docusaurus' routeBasePath of the docs", Site.DocsRoute, Route),
         new("TRAILING_SLASH", "Docusaurus' trailingSlash: true or false", "as Docusaurus without it", OneOf("true", "false")),
         new("BOOK_TITLE", "the book's title, as answers name it", "the sample book's, where it is on; else the book", Title),
+        new("BOOK_QUESTIONS", "questions that the widget shows as examples, separated by |", "the sample book's, where it is on; else none", NoProblem),
         new("BOOK_LANGUAGE", "the book's language (BCP 47); questions in others are translated for search", Site.BookLanguage, Language),
         new("AUTH_ISSUER", "the issuer of the readers' tokens (iss)", "not checked", NoProblem),
         new("AUTH_AUDIENCE", "the audience of the tokens (aud)", "not checked", NoProblem),

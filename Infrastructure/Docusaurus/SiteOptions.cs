@@ -10,6 +10,10 @@ internal sealed partial class SiteOptions
     [ConfigurationKeyName("BOOK_TITLE")]
     public string? BookTitle { get; set; }
 
+    /// <summary>Questions that the widget shows as examples, separated by <c>|</c>; null for none.</summary>
+    [ConfigurationKeyName("BOOK_QUESTIONS")]
+    public string? BookQuestions { get; set; }
+
     /// <summary>A BCP 47 tag. Questions in another language are translated for the search.</summary>
     [ConfigurationKeyName("BOOK_LANGUAGE"), Required]
     public string BookLanguage { get; set; } = "en";

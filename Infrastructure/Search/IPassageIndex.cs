@@ -14,8 +14,8 @@ internal interface IPassageIndex
     /// <summary>The content hash of each document by its path. The ingest skips unchanged documents and removes those without a source.</summary>
     Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken);
 
-    /// <summary>The document's path and the address of each passage, without repetitions.</summary>
-    Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken);
+    /// <summary>The headings that passages stand under, in the order of paths and positions, without repetitions.</summary>
+    Task<IReadOnlyList<PassageHeading>> GetHeadingsAsync(CancellationToken cancellationToken);
 
     /// <summary>The outline of every document, in no particular order.</summary>
     Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken);
@@ -69,3 +69,8 @@ internal sealed record HeldDocument(string Path, string Title, string Url, int P
 /// <param name="Path">The path of its document.</param>
 /// <param name="Vector">Null if it was not asked for, or there is none.</param>
 internal sealed record KnownPassage(Guid ContentKey, string Path, ReadOnlyMemory<float>? Vector);
+
+/// <param name="Path">The path of its document.</param>
+/// <param name="Heading">The page's title for what stands before its first heading.</param>
+/// <param name="Url">The page's address with the heading's anchor.</param>
+internal sealed record PassageHeading(string Path, string Title, string Heading, string Url);

@@ -103,23 +103,23 @@ internal static class EvaluateAnswers
     /// <summary>A heading that was renamed would otherwise count as one that is not found.</summary>
     private static async Task RequirePlacesAsync(IPassageIndex index, string file, QuestionSet answerable, CancellationToken cancellationToken)
     {
-        var urls = await UrlsAsync(index, cancellationToken);
-        if (urls.Count == 0)
+        var headings = await HeadingsAsync(index, cancellationToken);
+        if (headings.Count == 0)
             throw new EvaluationException("The index is empty. Ingest the book first: ChatBackend ingest <folder>");
         var missing =
             from question in answerable.Questions
             from place in question.Places
-            where !urls.Any(u => place.Holds(u.Path, u.Url))
+            where !headings.Any(h => place.Holds(h.Path, h.Url))
             select $"{file}, {question.Id}: the book has no page or heading {place.Text}.";
         if (string.Join('\n', missing) is { Length: > 0 } faults)
             throw new EvaluationException(faults);
     }
 
-    private static async Task<IReadOnlyList<(string Path, string Url)>> UrlsAsync(IPassageIndex index, CancellationToken cancellationToken)
+    private static async Task<IReadOnlyList<PassageHeading>> HeadingsAsync(IPassageIndex index, CancellationToken cancellationToken)
     {
         try
         {
-            return await index.GetUrlsAsync(cancellationToken);
+            return await index.GetHeadingsAsync(cancellationToken);
         }
         catch (PostgresException e) when (e.SqlState == PostgresErrorCodes.UndefinedTable)
         {

@@ -79,7 +79,7 @@ internal sealed record EvaluationRun(IServiceProvider Services, int? Depth)
 
         public Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken) => index.GetDocumentsAsync(cancellationToken);
 
-        public Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken) => index.GetUrlsAsync(cancellationToken);
+        public Task<IReadOnlyList<PassageHeading>> GetHeadingsAsync(CancellationToken cancellationToken) => index.GetHeadingsAsync(cancellationToken);
 
         public Task MeasureSimilarityAsync(CancellationToken cancellationToken) => index.MeasureSimilarityAsync(cancellationToken);
 

@@ -106,8 +106,14 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex,
         return documents.ToDictionary(d => d.Path, d => d.Hash);
     }
 
-    public async Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken) => await QueryAsync<(string, string)>(
-        "select distinct d.path, p.url from passages p join documents d on d.id = p.document_id", new { }, cancellationToken);
+    public async Task<IReadOnlyList<PassageHeading>> GetHeadingsAsync(CancellationToken cancellationToken) => await QueryAsync<PassageHeading>(
+        """
+        select d.path, d.title, p.heading, p.url
+        from passages p join documents d on d.id = p.document_id
+        group by d.path, d.title, p.heading, p.url
+        order by d.path, min(p.position)
+        """,
+        new { }, cancellationToken);
 
     /// <summary>This index has no vectors.</summary>
     public Task MeasureSimilarityAsync(CancellationToken cancellationToken) => Task.CompletedTask;

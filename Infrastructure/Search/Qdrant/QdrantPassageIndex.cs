@@ -43,10 +43,11 @@ internal sealed class QdrantPassageIndex(
 
     public Task<IReadOnlyDictionary<string, string>> GetDocumentsAsync(CancellationToken cancellationToken) => documents.GetAsync(cancellationToken);
 
-    public async Task<IReadOnlyList<(string Path, string Url)>> GetUrlsAsync(CancellationToken cancellationToken)
+    public async Task<IReadOnlyList<PassageHeading>> GetHeadingsAsync(CancellationToken cancellationToken)
     {
         var all = await ReadPassagesAsync(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Passage)]), cancellationToken);
-        return [.. all.Select(p => (p.DocumentPath, p.Url)).Distinct()];
+        var ordered = all.OrderBy(p => p.DocumentPath, StringComparer.Ordinal).ThenBy(p => p.Position);
+        return [.. ordered.Select(p => new PassageHeading(p.DocumentPath, p.Title, p.Heading, p.Url)).Distinct()];
     }
 
     public async Task MeasureSimilarityAsync(CancellationToken cancellationToken)

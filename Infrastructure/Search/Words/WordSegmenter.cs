@@ -133,7 +133,8 @@ internal static class WordSegmenter
         },
     };
 
-    private static bool IsWithoutSpaces(int c) => c is
+    /// <summary>True for a character of a script that writes no spaces between words.</summary>
+    public static bool IsWithoutSpaces(int c) => c is
         (>= 0x0E00 and <= 0x0EFF) or (>= 0x1000 and <= 0x109F) or (>= 0x1780 and <= 0x17FF) // Thai, Lao, Myanmar, Khmer
         or (>= 0x1100 and <= 0x11FF) or (>= 0x3130 and <= 0x318F) or (>= 0xAC00 and <= 0xD7FF) // Hangul: bigrams serve it best
         or (>= 0x2E80 and <= 0x30FF) or (>= 0x3100 and <= 0x312F) or (>= 0x31A0 and <= 0x4DBF) or (>= 0x4E00 and <= 0x9FFF) // Han, kana

@@ -1,0 +1,54 @@
+using System.Reflection;
+using System.Security.Cryptography;
+using System.Text;
+using System.Text.Json;
+using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Docusaurus;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using Microsoft.Net.Http.Headers;
+
+namespace ChatBackend.Features.Widget;
+
+/// <summary>The chat for any site, as one script.</summary>
+internal static class WidgetFeature
+{
+    /// <summary>A browser asks again after this many seconds. A new version then reaches every reader.</summary>
+    private const int MaxAge = 300;
+
+    public static void MapWidget(this IEndpointRouteBuilder routes)
+    {
+        var script = Compose(routes.ServiceProvider.GetRequiredService<IOptions<SiteOptions>>().Value);
+        var tag = new EntityTagHeaderValue($"\"{Hash(script)}\"");
+
+        routes.MapGet("/widget.js", (HttpResponse response) => Script(response, script, tag))
+            .ExcludeFromDescription()
+            .WithMetadata(new NeedsNoDatabaseAttribute());
+    }
+
+    private static FileContentHttpResult Script(HttpResponse response, byte[] script, EntityTagHeaderValue tag)
+    {
+        response.Headers.CacheControl = $"public, max-age={MaxAge}";
+        // A page may require this of what it loads (Cross-Origin-Embedder-Policy).
+        response.Headers["Cross-Origin-Resource-Policy"] = "cross-origin";
+        return TypedResults.Bytes(script, "text/javascript; charset=utf-8", entityTag: tag);
+    }
+
+    /// <summary>The script with the book's title and questions in it, so that a page needs no request to show them.</summary>
+    private static byte[] Compose(SiteOptions site)
+    {
+        using var reader = new StreamReader(Assembly.GetExecutingAssembly().GetManifestResourceStream("widget.js")!);
+        var text = reader.ReadToEnd().ReplaceLineEndings("\n");
+        var book = JsonSerializer.Serialize(new
+        {
+            title = site.BookTitle ?? "the book",
+            questions = (site.BookQuestions ?? "").Split('|', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+        });
+        var version = $"{Assembly.GetExecutingAssembly().GetName().Version?.ToString(3)}-{Hash(Encoding.UTF8.GetBytes(text))[..8]}";
+        return Encoding.UTF8.GetBytes(text
+            .Replace("{{version}}", version, StringComparison.Ordinal)
+            .Replace("{{book}}", book, StringComparison.Ordinal));
+    }
+
+    private static string Hash(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content))[..16];
+}
