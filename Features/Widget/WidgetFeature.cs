@@ -42,7 +42,7 @@ internal static class WidgetFeature
         var book = JsonSerializer.Serialize(new
         {
             title = site.BookTitle ?? "the book",
-            questions = (site.BookQuestions ?? "").Split('|', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries),
+            questions = site.ExampleQuestions,
         });
         var version = $"{Assembly.GetExecutingAssembly().GetName().Version?.ToString(3)}-{Hash(Encoding.UTF8.GetBytes(text))[..8]}";
         return Encoding.UTF8.GetBytes(text

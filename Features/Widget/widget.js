@@ -5,7 +5,14 @@
   const script = document.currentScript
   if (!script || window.chatbackendWidget)
     return
-  window.chatbackendWidget = true
+  // For a site's own buttons: chatbackendWidget.ask('What is a node?') opens the panel and asks.
+  window.chatbackendWidget = {
+    open: () => panel.open(),
+    ask: async question => {
+      await panel.open()
+      await panel.ask(question)
+    },
+  }
 
   const service = new URL('.', script.src)
   const book = {{book}}
@@ -789,10 +796,10 @@
       if (selection)
         this.select(selection)
       this.input.focus()
-      if (!this.isOpen) {
-        this.isOpen = true
-        this.load()
-      }
+      if (this.isOpen)
+        return undefined
+      this.isOpen = true
+      return this.load()
     },
 
     close() {

@@ -14,6 +14,9 @@ internal sealed partial class SiteOptions
     [ConfigurationKeyName("BOOK_QUESTIONS")]
     public string? BookQuestions { get; set; }
 
+    public IReadOnlyList<string> ExampleQuestions =>
+        BookQuestions?.Split('|', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries) ?? [];
+
     /// <summary>A BCP 47 tag. Questions in another language are translated for the search.</summary>
     [ConfigurationKeyName("BOOK_LANGUAGE"), Required]
     public string BookLanguage { get; set; } = "en";
