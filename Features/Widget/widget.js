@@ -602,7 +602,7 @@
       } else if (event === 'delta') {
         this.text += data.text
         this.drawSoon()
-      } else if (event === 'completed') {
+      } else if (event === 'completed' || event === 'stopped') {
         Object.assign(this, { text: data.response, citations: data.citations, grounding: data.grounding, messageId: data.message_id })
         this.cut = data.finish_reason === 'stopped' ? t('stopped') : data.incomplete ? t('cut') : undefined
         this.finish()
