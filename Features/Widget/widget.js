@@ -1215,8 +1215,8 @@
           for await (const { event, data } of eventsOf(await call('POST', 'translate', { body, accept: stream }))) {
             if (!isCurrent())
               return
-            if (event === 'segment' && blocks[data.block])
-              this.inPlace(() => blocks[data.block].show(data.text, code))
+            if (event === 'segment' && data.block_text && blocks[data.block])
+              this.inPlace(() => blocks[data.block].show(data.block_text, code))
             else if (event === 'error')
               throw new Refusal(data)
             else if (event === 'completed')
