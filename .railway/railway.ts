@@ -52,6 +52,7 @@ export default defineRailway(() => {
       DOCS_ROUTE: preserve(),
       TRAILING_SLASH: preserve(),
       BOOK_TITLE: preserve(),
+      BOOK_QUESTIONS: preserve(),
       BOOK_LANGUAGE: preserve(),
       AUTH_ISSUER: preserve(),
       AUTH_AUDIENCE: preserve(),

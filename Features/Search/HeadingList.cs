@@ -18,10 +18,11 @@ internal sealed class HeadingList(IPassageIndex index, TimeProvider time, ILogge
     public async Task<IReadOnlyList<PassageHeading>> FindAsync(string query, int most, CancellationToken cancellationToken)
     {
         var entries = Current() ?? await Read().WaitAsync(cancellationToken);
-        var words = TextAnalyzer.Fold(query).Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        var folded = TextAnalyzer.Fold(query);
+        var words = folded.Split(' ', StringSplitOptions.RemoveEmptyEntries);
         return words.Length == 0 ? [] :
         [
-            .. entries.Select(entry => (entry.Heading, Rank: entry.RankOf(words)))
+            .. entries.Select(entry => (entry.Heading, Rank: entry.RankOf(words, folded)))
                 .Where(found => found.Rank > 0)
                 .OrderByDescending(found => found.Rank)
                 .ThenBy(found => found.Heading.Heading.Length)
@@ -78,12 +79,20 @@ internal sealed class HeadingList(IPassageIndex index, TimeProvider time, ILogge
         public PassageHeading Heading => heading;
 
         /// <summary>0 if it does not match; 3 if the heading begins with the query, 2 if it holds all of it, 1 if the title holds the rest.</summary>
-        public int RankOf(string[] words)
+        public int RankOf(string[] words, string query)
         {
-            var inHeading = words.Count(word => Holds(_text, word));
-            return inHeading == 0 ? 0
-                : inHeading < words.Length ? words.All(word => Holds(_text, word) || Holds(_title, word)) ? 1 : 0
-                : _text.StartsWith(string.Join(' ', words), StringComparison.Ordinal) ? 3 : 2;
+            var (isAnyInHeading, areAllInHeading) = (false, true);
+            foreach (var word in words)
+            {
+                if (Holds(_text, word))
+                    isAnyInHeading = true;
+                else if (Holds(_title, word))
+                    areAllInHeading = false;
+                else
+                    return 0;
+            }
+
+            return !isAnyInHeading ? 0 : !areAllInHeading ? 1 : _text.StartsWith(query, StringComparison.Ordinal) ? 3 : 2;
         }
 
         /// <summary>As the beginning of a word; anywhere for a script without spaces, where the query's word is one run.</summary>

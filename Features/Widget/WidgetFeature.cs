@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
@@ -19,19 +20,36 @@ internal static class WidgetFeature
     public static void MapWidget(this IEndpointRouteBuilder routes)
     {
         var script = Compose(routes.ServiceProvider.GetRequiredService<IOptions<SiteOptions>>().Value);
-        var tag = new EntityTagHeaderValue($"\"{Hash(script)}\"");
+        var compressed = Compress(script);
 
-        routes.MapGet("/widget.js", (HttpResponse response) => Script(response, script, tag))
+        routes.MapGet("/widget.js", (HttpContext context) => Script(context, script, compressed))
             .ExcludeFromDescription()
             .WithMetadata(new NeedsNoDatabaseAttribute());
     }
 
-    private static FileContentHttpResult Script(HttpResponse response, byte[] script, EntityTagHeaderValue tag)
+    private static FileContentHttpResult Script(HttpContext context, byte[] script, byte[] compressed)
     {
-        response.Headers.CacheControl = $"public, max-age={MaxAge}";
+        var (accepted, headers) = (context.Request.GetTypedHeaders().AcceptEncoding, context.Response.Headers);
+        var content = script;
+        headers.Vary = HeaderNames.AcceptEncoding;
+        headers.CacheControl = $"public, max-age={MaxAge}";
         // A page may require this of what it loads (Cross-Origin-Embedder-Policy).
-        response.Headers["Cross-Origin-Resource-Policy"] = "cross-origin";
-        return TypedResults.Bytes(script, "text/javascript; charset=utf-8", entityTag: tag);
+        headers["Cross-Origin-Resource-Policy"] = "cross-origin";
+        if (accepted.Any(encoding => encoding.Value == "gzip" && encoding.Quality != 0))
+        {
+            content = compressed;
+            headers.ContentEncoding = "gzip";
+        }
+
+        return TypedResults.Bytes(content, "text/javascript; charset=utf-8", entityTag: new($"\"{Hash(content)}\""));
+    }
+
+    private static byte[] Compress(byte[] content)
+    {
+        using var compressed = new MemoryStream();
+        using (var gzip = new GZipStream(compressed, CompressionLevel.SmallestSize))
+            gzip.Write(content);
+        return compressed.ToArray();
     }
 
     /// <summary>The script with the book's title and questions in it, so that a page needs no request to show them.</summary>

@@ -42,6 +42,8 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
         ("PUT", "/chat/messages/{message_id}/feedback", [], [("rating", "\"up\""), ("comment", "\"good\"")]),
         ("GET", "/chat/insights", ["since"], null),
         ("GET", "/search", ["q", "limit"], null),
+        ("GET", "/search/suggest", ["q"], null),
+        ("GET", "/widget.js", [], null),
         ("GET", "/audits", ["page", "page_size", "status", "sort", "q"], null),
         ("POST", "/audits", [], Audit()),
         ("GET", "/audits/{id}", [], null),

@@ -25,7 +25,7 @@ public sealed class HomeFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
     {
         var policy = (await app.Client.GetAsync("/")).Headers.GetValues("Content-Security-Policy").Single();
 
-        Assert.Matches("^default-src 'none'; script-src 'sha256-[A-Za-z0-9+/]{43}='; style-src 'sha256-[A-Za-z0-9+/]{43}=';", policy);
+        Assert.Matches("^default-src 'none'; script-src 'self' 'sha256-[A-Za-z0-9+/]{43}='; style-src 'sha256-[A-Za-z0-9+/]{43}=';", policy);
         Assert.DoesNotContain("unsafe", policy);
     }
 
@@ -52,11 +52,12 @@ public sealed class HomeFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
         page.Console += (_, message) => complaints.Add(message.Text);
         page.PageError += (_, error) => complaints.Add(error);
         await page.GotoAsync(withBook.Address.AbsoluteUri);
-        await page.GetByRole(AriaRole.Button, new() { Name = "Ask" }).ClickAsync();
+        await page.GetByRole(AriaRole.Button, new() { Name = "How do two ROS 2 nodes talk to each other?" }).ClickAsync();
 
-        await Assertions.Expect(page.Locator("#answer li").First).ToContainTextAsync("/docs/ros2/nodes-and-topics#");
-        await Assertions.Expect(page.Locator("#answer p")).ToContainTextAsync("[1]");
-        await Assertions.Expect(page.Locator("#address")).ToHaveTextAsync(new Uri(withBook.Address, "chat").AbsoluteUri);
+        var answer = page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Article);
+        await Assertions.Expect(answer.Locator(".sources li").First).ToContainTextAsync("Nodes and Topics");
+        await Assertions.Expect(answer.Locator(".answer .cite").First).ToHaveTextAsync("1");
+        await Assertions.Expect(page.Locator("[data-address='chat']")).ToHaveTextAsync(new Uri(withBook.Address, "chat").AbsoluteUri);
         Assert.Empty(complaints);
     }
 }

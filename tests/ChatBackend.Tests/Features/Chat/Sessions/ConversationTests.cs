@@ -29,11 +29,14 @@ public sealed class ConversationTests(ChatApp app) : IClassFixture<ChatApp>
         app.Model.Answer("Over topics [1], not [7].");
         var answer = await app.AnswerAsync(new { message = "How do ROS 2 nodes talk?" });
 
-        var message = (await ListAsync(answer.GetProperty("session_id").GetGuid(), "")).GetProperty("items")[1];
+        var messages = (await ListAsync(answer.GetProperty("session_id").GetGuid(), "")).GetProperty("items");
+        var message = messages[1];
 
         Assert.Equal(answer.GetProperty("response").GetString(), message.GetProperty("content").GetString());
         Assert.Equal(answer.GetProperty("citations").ToString(), message.GetProperty("citations").ToString());
         Assert.Equal(answer.GetProperty("message_id").GetGuid(), message.GetProperty("message_id").GetGuid());
+        Assert.Equal(answer.GetProperty("grounding").GetString(), message.GetProperty("grounding").GetString());
+        Assert.Equal(System.Text.Json.JsonValueKind.Null, messages[0].GetProperty("grounding").ValueKind);
     }
 
     [Theory]
