@@ -16,7 +16,7 @@ namespace ChatBackend.Infrastructure.Docusaurus;
 internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
 {
     /// <summary>Part of every content hash. Change it whenever the chunker's output changes, so that all documents are ingested again.</summary>
-    public const string Version = "3";
+    public const string Version = "4";
 
     /// <summary>The budget of a passage and of the tiny neighbours that are merged into it.</summary>
     public const int MaxTokens = Budget + (2 * Tiny);

@@ -87,7 +87,7 @@ internal sealed partial class MdxText
                 WriteTag(_line ??= BeginLine(start), text);
                 break;
             case MdxKind.Comment:
-                WriteComment(_line ??= BeginLine(start), text);
+                WriteComment(_line ??= BeginLine(start), text, start + text.Length);
                 break;
             case MdxKind.Expression when StringLiteral(text) is { IsEmpty: false } words:
                 (_line ??= BeginLine(start)).HidesSource = true;
@@ -205,17 +205,31 @@ internal sealed partial class MdxText
         return (attributes < 0 ? rest : rest[..attributes]).Trim();
     }
 
-    private void WriteComment(Line line, ReadOnlySpan<char> text)
+    private void WriteComment(Line line, ReadOnlySpan<char> text, int end)
     {
         line.HidesSource = true;
 
         // Since Docusaurus 3.10, a heading's id may be in a comment.
         var comment = (text[0] == '{' ? text[3..^3] : text[4..^3]).Trim();
-        if (!line.IsHeading || !comment.StartsWith('#') || comment.Length == 1)
+        if (!comment.StartsWith('#') || comment.Length == 1 || !(line.IsHeading || IsUnderlined(end)))
             return;
 
         _output.Append("{#").Append(comment[1..(comment.IndexOf(' ') is var space and > 0 ? space : comment.Length)]).Append('}');
         _isBlank = false;
+    }
+
+    /// <summary>True if only the underline of a heading follows.</summary>
+    private bool IsUnderlined(int end)
+    {
+        var rest = _source.AsSpan(end);
+        var line = rest.IndexOf('\n');
+        if (line < 0 || !rest[..line].IsWhiteSpace())
+            return false;
+
+        rest = rest[(line + 1)..];
+        var next = (rest.IndexOf('\n') is var close and >= 0 ? rest[..close] : rest).Trim(" \t>");
+
+        return !next.IsEmpty && (next.IndexOfAnyExcept('-') < 0 || next.IndexOfAnyExcept('=') < 0);
     }
 
     private void WriteTag(Line line, ReadOnlySpan<char> text)

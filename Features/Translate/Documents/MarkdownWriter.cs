@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text;
 using System.Text.RegularExpressions;
@@ -9,6 +10,8 @@ internal sealed partial class MarkdownWriter
 {
     /// <summary>Ends what looks like markup only at the end of these, or needs a space between two of them.</summary>
     private const string Delimiters = "`*_~$";
+
+    private static readonly SearchValues<char> EndOfAddress = SearchValues.Create(".,;:!?)\"'");
 
     private readonly PageSource _source;
     private readonly bool _inTable;
@@ -143,7 +146,7 @@ internal sealed partial class MarkdownWriter
     /// <summary>True for punctuation with a space behind it, which no parser takes into the address before it.</summary>
     private static bool EndsAddress(string text)
     {
-        var length = text.AsSpan().IndexOfAnyExcept(".,;:!?)\"'");
+        var length = text.AsSpan().IndexOfAnyExcept(EndOfAddress);
 
         return length < 0 || (length > 0 && char.IsWhiteSpace(text[length]));
     }

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Text.RegularExpressions;
 using ChatBackend.Features.Translate.Documents;
 using ChatBackend.Infrastructure.Ai;
 using Microsoft.Extensions.Options;
@@ -17,7 +18,7 @@ namespace ChatBackend.Features.Translate.Translating;
 /// var page = TranslatedDocument.Of(document, done, HeadingIds.Comment);
 /// </code>
 /// </example>
-internal sealed class DocumentTranslator(IOptions<TranslationLimits> options, IChatModel? model = null) : IDisposable
+internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> options, IChatModel? model = null) : IDisposable
 {
     private readonly TranslationLimits _limits = options.Value;
     private readonly SemaphoreSlim _process = new(options.Value.CallsPerProcess);
@@ -213,6 +214,9 @@ internal sealed class DocumentTranslator(IOptions<TranslationLimits> options, IC
             if (text.Length > LongestRepeated && answers.Count(a => a.Key >= 0 && a.Key < segments.Count && a.Value.Trim() == text) > 1)
                 return "Another segment has the same translation.";
 
+            if (Preamble().IsMatch(text) && !Preamble().IsMatch(segment.Text))
+                return "The translation begins with words about the translation.";
+
             return task.Glossary.Problem(segment.Text, text);
         }
 
@@ -227,6 +231,9 @@ internal sealed class DocumentTranslator(IOptions<TranslationLimits> options, IC
             }
         }
     }
+
+    [GeneratedRegex(@"^\W*((sure|certainly|of course)\W+)?(here('s| is| are)|this is|the) [^.:]{0,40}\btranslat(ion|ed)\b[^.:]{0,40}:|^translation:", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Preamble();
 
     /// <summary>Short words may have the same translation: "Yes." and "Yes!".</summary>
     private const int LongestRepeated = 30;

@@ -33,6 +33,9 @@ public sealed class HeadingAnchorsTests
         Assert.Equal(anchor, Assert.Single(Chunks($"## {heading}\n\nText.")).Anchor);
 
     [Fact]
+    public void An_underlined_heading_may_have_its_id_in_a_comment() => Assert.Equal("own", Chunks("Underlined {/* #own */} \n---\n\nText.")[0].Anchor);
+
+    [Fact]
     public void Repeated_headings_are_numbered_in_the_pages_order()
     {
         const string Text = "Enough words that this section stands alone, with more than one hundred characters of text in it, so nothing is joined.";

@@ -131,6 +131,17 @@ public sealed class DocumentTranslatorTests
         Assert.Single(model.Calls);
     }
 
+    [Theory]
+    [InlineData("Here is the translation: روبوٹ")]
+    [InlineData("Sure! Here's the Urdu translation: روبوٹ")]
+    [InlineData("Translation: روبوٹ")]
+    public async Task Words_about_the_translation_are_refused(string answer)
+    {
+        var (page, _) = await RunAsync(new StubTranslator((_, problem) => problem is null ? answer : "روبوٹ"), "A robot.");
+
+        Assert.Equal("روبوٹ", page.Text);
+    }
+
     [Fact]
     public async Task A_broken_answer_counts_as_far_as_it_goes()
     {

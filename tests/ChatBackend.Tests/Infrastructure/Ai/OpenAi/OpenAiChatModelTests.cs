@@ -44,6 +44,22 @@ public sealed class OpenAiChatModelTests
     }
 
     [Fact]
+    public async Task An_answer_can_be_asked_for_in_a_JSON_schema()
+    {
+        await using var stub = await StubOpenAi.StartAsync();
+        using var tested = new ModelUnderTest(stub.BaseUrl);
+
+        await tested.RunAsync(ModelUnderTest.Ask("One?") with { JsonSchema = """{"type": "object"}""" });
+        await tested.RunAsync();
+
+        var format = stub.Requests[0].Body.GetProperty("response_format");
+        Assert.Equal("json_schema", format.GetProperty("type").GetString());
+        Assert.Equal("object", format.GetProperty("json_schema").GetProperty("schema").GetProperty("type").GetString());
+        Assert.True(format.GetProperty("json_schema").GetProperty("strict").GetBoolean());
+        Assert.False(stub.Requests[1].Body.TryGetProperty("response_format", out _));
+    }
+
+    [Fact]
     public async Task A_local_server_needs_no_key()
     {
         await using var stub = await StubOpenAi.StartAsync();
