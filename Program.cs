@@ -77,6 +77,7 @@ async Task<int> RunAsync()
     routes.MapChat();
     routes.MapInsights();
     routes.MapSearch();
+    routes.MapTranslate();
     routes.MapProfile();
     routes.MapAudits();
     routes.MapIngest();

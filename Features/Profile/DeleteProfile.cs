@@ -19,7 +19,7 @@ internal static class DeleteProfile
         .FailsWith(StatusCodes.Status412PreconditionFailed, "precondition_failed");
 
     /// <summary>Erase all that is stored about you</summary>
-    /// <remarks>Your profile and your conversations, with their turns, feedback and idempotency keys, in one transaction. An answer that is being written is dropped.</remarks>
+    /// <remarks>Your profile and your conversations, with their turns, feedback and idempotency keys, and the translations of your own texts, in one transaction. An answer that is being written is dropped.</remarks>
     /// <response code="204">Nothing is stored about you, also if nothing was before.</response>
     /// <response code="412">The profile has changed since; nothing was erased.</response>
     internal static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(
@@ -39,6 +39,7 @@ internal static class DeleteProfile
                     return false;
 
                 await connection.ExecuteAsync(Command("delete from profiles where user_id = @Subject"));
+                await connection.ExecuteAsync(Command("delete from translations where scope = 'user ' || @Subject"));
                 await connection.ExecuteAsync(Command(DeletedConversations.Delete("s.user_id = @Subject")));
                 await transaction.CommitAsync(cancellationToken);
                 return true;

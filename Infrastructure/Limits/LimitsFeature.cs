@@ -10,6 +10,7 @@ internal static class LimitsFeature
         var rates = builder.BindOptions<RateLimitOptions>();
         Add(RateLimit.Chat, rates.Chat);
         Add(RateLimit.Search, rates.Search);
+        Add(RateLimit.Translate, rates.Translate);
         builder.BindOptions<BudgetOptions>();
         builder.Services.AddSingleton<TokenBudget>();
 

@@ -11,6 +11,7 @@ internal sealed class RateLimit(string policy, int perMinute, TimeProvider time)
 {
     public const string Chat = "chat";
     public const string Search = "search";
+    public const string Translate = "translate";
 
     /// <summary>What is left of the limit (draft-ietf-httpapi-ratelimit-headers).</summary>
     public const string Header = "RateLimit";

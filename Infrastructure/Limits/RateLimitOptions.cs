@@ -9,6 +9,9 @@ internal sealed class RateLimitOptions
     [ConfigurationKeyName("RATE_LIMIT_CHAT"), Range(0, 1_000_000)]
     public int Chat { get; set; } = 30;
 
+    [ConfigurationKeyName("RATE_LIMIT_TRANSLATE"), Range(0, 1_000_000)]
+    public int Translate { get; set; } = 10;
+
     [ConfigurationKeyName("RATE_LIMIT_SEARCH"), Range(0, 1_000_000)]
     public int Search { get; set; } = 120;
 }

@@ -83,6 +83,7 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
         builder.UseSetting("DATABASE_URL", Database);
         // Rate limits and the sample book are off unless a test turns them on.
         builder.UseSetting("RATE_LIMIT_CHAT", "0");
+        builder.UseSetting("RATE_LIMIT_TRANSLATE", "0");
         builder.UseSetting("RATE_LIMIT_SEARCH", "0");
         builder.UseSetting("SAMPLE_BOOK", "off");
         foreach (var (name, value) in _settings)

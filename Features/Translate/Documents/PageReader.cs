@@ -28,14 +28,17 @@ internal sealed class PageReader
     private PageReader(PageSource source, MaskedPage page) => (_source, _page) = (source, page);
 
     /// <param name="bodyStart">Where the front matter ends.</param>
+    /// <returns>The top blocks are the offsets at which the page's outermost blocks begin.</returns>
     /// <exception cref="DocumentException">The lists or quotes are nested too deeply.</exception>
-    public static (IReadOnlyList<ProseBlock> Blocks, IReadOnlyList<string> Skeleton) Read(PageSource source, int bodyStart)
+    public static (IReadOnlyList<ProseBlock> Blocks, IReadOnlyList<string> Skeleton, IReadOnlyList<int> TopBlocks) Read(PageSource source, int bodyStart)
     {
         var page = MaskedPage.Of(source.Text, bodyStart);
         var reader = new PageReader(source, page);
         reader.Visit(page.Tree, SegmentKind.Paragraph);
 
-        return ([.. reader._blocks.Where(block => block.Nodes.Count > 0).OrderBy(block => block.Nodes[0].Start)], reader._skeleton);
+        var topBlocks = page.Tree.Where(block => block is not (LinkReferenceDefinitionGroup or FootnoteGroup)).Select(block => page.Start(block.Span.Start)).Order();
+
+        return ([.. reader._blocks.Where(block => block.Nodes.Count > 0).OrderBy(block => block.Nodes[0].Start)], reader._skeleton, [.. topBlocks]);
     }
 
     private void Visit(ContainerBlock container, SegmentKind kind)

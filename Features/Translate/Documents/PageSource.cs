@@ -43,17 +43,21 @@ internal sealed class PageSource
 
     /// <summary>The original with some parts replaced. Everything else stays as it is.</summary>
     /// <param name="edits">Do not overlap; an insertion has <c>Start == End</c>.</param>
-    public string With(IEnumerable<(int Start, int End, string Text)> edits)
+    public string With(IEnumerable<(int Start, int End, string Text)> edits) => Write(edits, 0, Original.Length);
+
+    /// <summary>A part of the original, within which all the edits are.</summary>
+    public string With(IEnumerable<(int Start, int End, string Text)> edits, int start, int end) => Write(edits, ToOriginal(start), ToOriginal(end));
+
+    private string Write(IEnumerable<(int Start, int End, string Text)> edits, int done, int last)
     {
-        var result = new StringBuilder(Original.Length);
-        var done = 0;
+        var result = new StringBuilder(last - done);
         foreach (var (start, end, text) in edits.OrderBy(edit => edit.Start).ThenBy(edit => edit.End))
         {
             result.Append(Original, done, ToOriginal(start) - done).Append(text);
             done = ToOriginal(end);
         }
 
-        return result.Append(Original, done, Original.Length - done).ToString();
+        return result.Append(Original, done, last - done).ToString();
     }
 
     /// <summary>The number of the line, from 1.</summary>

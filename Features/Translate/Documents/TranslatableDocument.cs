@@ -34,9 +34,11 @@ internal sealed class TranslatableDocument
     private readonly PageSource _source;
     private readonly IReadOnlyList<ProseBlock> _blocks;
     private readonly IReadOnlyList<string> _skeleton;
+    private readonly IReadOnlyList<int> _topBlocks;
 
-    private TranslatableDocument(PageSource source, IReadOnlyList<ProseBlock> blocks, IReadOnlyList<string> skeleton, IReadOnlyList<Segment> segments) =>
-        (_source, _blocks, _skeleton, Segments) = (source, blocks, skeleton, segments);
+    private TranslatableDocument(
+        PageSource source, IReadOnlyList<ProseBlock> blocks, IReadOnlyList<string> skeleton, IReadOnlyList<int> topBlocks, IReadOnlyList<Segment> segments) =>
+        (_source, _blocks, _skeleton, _topBlocks, Segments) = (source, blocks, skeleton, topBlocks, segments);
 
     /// <summary>The prose, in the document's order. Empty where there is nothing to translate.</summary>
     public IReadOnlyList<Segment> Segments { get; }
@@ -46,14 +48,14 @@ internal sealed class TranslatableDocument
     {
         var source = new PageSource(text);
         var (bodyStart, values, others) = FrontMatterValues.Read(source.Text);
-        var (blocks, skeleton) = PageReader.Read(source, bodyStart);
+        var (blocks, skeleton, topBlocks) = PageReader.Read(source, bodyStart);
         var segments = values.Select(value => new Segment(0, 0, SegmentKind.FrontMatter, value.Text, source.Line(value.Start), source.Line(value.End)) { Start = value.Start, End = value.End })
             .Concat(blocks.SelectMany((block, index) => SegmentFinder.Find(source, block, index + values.Count)))
             .OrderBy(segment => segment.Start)
             .Select((segment, index) => segment with { Index = index, Block = segment.Kind == SegmentKind.FrontMatter ? index : segment.Block })
             .ToArray();
 
-        return new(source, blocks, [.. others, .. skeleton], segments);
+        return new(source, blocks, [.. others, .. skeleton], topBlocks, segments);
     }
 
     /// <summary>The document with these translations. Segments without one stay in their own language.</summary>
@@ -61,19 +63,42 @@ internal sealed class TranslatableDocument
     /// <exception cref="RefusedTranslationException">The placeholders of a translation are not those of its segment.</exception>
     public string Translate(IReadOnlyDictionary<int, string> translations, HeadingIds headingIds)
     {
-        var edits = Segments.Where(segment => translations.ContainsKey(segment.Index) && !IsUnchanged(segment, translations[segment.Index]))
+        return _source.With(Edits(Segments, translations, headingIds, 0, _source.Text.Length));
+    }
+
+    /// <summary>The place, from 0, of the outermost Markdown block that a segment is in; null for the front matter.</summary>
+    public int? TopBlockOf(Segment segment) => segment.Kind == SegmentKind.FrontMatter ? null : Math.Max(0, _topBlocks.Count(start => start <= segment.Start) - 1);
+
+    /// <summary>One of the outermost blocks as it is in the document with these translations.</summary>
+    /// <param name="block">As <see cref="TopBlockOf"/> counts.</param>
+    public string TranslateBlock(int block, IReadOnlyDictionary<int, string> translations, HeadingIds headingIds)
+    {
+        var start = _topBlocks[block];
+        var end = block + 1 < _topBlocks.Count ? _topBlocks[block + 1] : _source.Text.Length;
+
+        return _source.With(Edits(Segments.Where(segment => segment.Start >= start && segment.End <= end), translations, headingIds, start, end), start, end).Trim();
+    }
+
+    /// <summary>A segment as it is in the document with this translation; without one, as it is now.</summary>
+    public string TextOf(Segment segment, string? translation) =>
+        translation is null || IsUnchanged(segment, translation) ? _source.Slice(segment.Start, segment.End) : Write(segment, translation);
+
+    private List<(int Start, int End, string Text)> Edits(
+        IEnumerable<Segment> segments, IReadOnlyDictionary<int, string> translations, HeadingIds headingIds, int start, int end)
+    {
+        var edits = segments.Where(segment => translations.ContainsKey(segment.Index) && !IsUnchanged(segment, translations[segment.Index]))
             .Select(segment => (segment.Start, segment.End, Text: Write(segment, translations[segment.Index])))
             .ToList();
         if (headingIds != HeadingIds.None)
         {
             edits.AddRange(
                 from block in _blocks
-                where block is { Heading.Anchor: not null, ExplicitId: null }
+                where block is { Heading.Anchor: not null, ExplicitId: null } && block.Nodes[0].Start >= start && block.Nodes[^1].End <= end
                 let id = block.Heading!.Anchor
                 select (block.Nodes[^1].End, block.Nodes[^1].End, headingIds == HeadingIds.Classic ? $" {{#{id}}}" : $" {{/* #{id} */}}"));
         }
 
-        return _source.With(edits);
+        return edits;
     }
 
     /// <summary>

@@ -41,7 +41,8 @@ internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> opt
         using var abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using var calls = new SemaphoreSlim(_limits.CallsPerDocument);
         var known = document.Sound(task.Known);
-        var open = document.Segments.Where(s => !known.ContainsKey(s.Index)).ToList();
+        var wanted = document.Segments.Where(s => task.Only?.Contains(s.Index) is not false).ToList();
+        var open = wanted.Where(s => !known.ContainsKey(s.Index)).ToList();
         // Cells and headings repeat themselves: the same text is asked for once.
         var same = open.GroupBy(s => (task.Group(s), s.Text)).ToDictionary(g => g.First().Index, g => g.ToList());
         var outcomes = open.ToDictionary(s => s.Index, _ => new TaskCompletionSource<SegmentTranslation>(TaskCreationOptions.RunContinuationsAsynchronously));
@@ -50,7 +51,7 @@ internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> opt
 
         try
         {
-            foreach (var segment in document.Segments)
+            foreach (var segment in wanted)
             {
                 yield return known.TryGetValue(segment.Index, out var text)
                     ? new(segment, text) { IsKnown = true }
@@ -95,7 +96,7 @@ internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> opt
         if (model is null)
             throw new ModelException(ModelFailure.Unavailable, "There is no model to translate with: set OPENAI_API_KEY, or OPENAI_BASE_URL for another server.");
 
-        await _process.WaitAsync(cancellationToken);
+        await WaitAsync(_process, task, cancellationToken);
         try
         {
             // The place may be that of a call that was cancelled with this one.
@@ -119,11 +120,18 @@ internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> opt
 
         async Task<Dictionary<int, string>> AskAsync(bool isStructured)
         {
-            var answer = await model.CompleteAsync(TranslationPrompt.For(task, segments, isStructured), cancellationToken);
+            var answer = await model.CompleteAsync(TranslationPrompt.For(task, segments, isStructured) with { Tally = task.Tally }, cancellationToken);
             task.Usage.Add(answer.Usage);
 
             return TranslationPrompt.Read(answer.Text);
         }
+    }
+
+    /// <summary>Waits for a place until no more calls are wanted.</summary>
+    private static async Task WaitAsync(SemaphoreSlim places, TranslationTask task, CancellationToken cancellationToken)
+    {
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, task.NoMoreCalls);
+        await places.WaitAsync(either.Token);
     }
 
     /// <summary>The translation of one document.</summary>
@@ -141,22 +149,33 @@ internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> opt
                 if (refused.Count > 1)
                     again = [.. (await Task.WhenAll(again.Select(s => AskAsync([s])))).SelectMany(s => s)];
                 foreach (var segment in again)
-                    End(segment.Segment, null, segment.Problem);
+                {
+                    foreach (var place in same[segment.Segment.Index])
+                        End(place, null, segment.Problem);
+                }
             }
             catch (OperationCanceledException) when (cancellationToken.IsCancellationRequested)
             {
-                Fail(source => source.TrySetCanceled(cancellationToken));
+                Fail((source, _) => source.TrySetCanceled(cancellationToken));
+            }
+            catch (OperationCanceledException) when (task.NoMoreCalls.IsCancellationRequested)
+            {
+                Fail((source, segment) => source.TrySetResult(new(segment, null) { Problem = "It was no longer wanted." }));
+            }
+            catch (ModelException failure) when (task.ToleratesFailures)
+            {
+                Fail((source, segment) => source.TrySetResult(new(segment, null) { Problem = failure.Message, Failure = failure }));
             }
             catch (Exception exception)
             {
                 // Thrown where the outcomes are read.
-                Fail(source => source.TrySetException(exception));
+                Fail((source, _) => source.TrySetException(exception));
             }
 
-            void Fail(Action<TaskCompletionSource<SegmentTranslation>> fail)
+            void Fail(Action<TaskCompletionSource<SegmentTranslation>, Segment> fail)
             {
                 foreach (var segment in batch.SelectMany(s => same[s.Index]))
-                    fail(outcomes[segment.Index]);
+                    fail(outcomes[segment.Index], segment);
             }
         }
 
@@ -166,7 +185,7 @@ internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> opt
             if (segments.Count == 0)
                 return [];
 
-            await calls.WaitAsync(cancellationToken);
+            await WaitAsync(calls, task, cancellationToken);
             Dictionary<int, string> answers;
             try
             {
@@ -198,11 +217,14 @@ internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> opt
                     candidates[segment.Index] = text;
             }
 
-            var sound = document.Sound(candidates, problems);
-            if (task.Translated is { } store && sound.Count > 0)
-                await store([.. sound.Select(t => new SegmentTranslation(document.Segments[t.Key], t.Value))]);
-            foreach (var (index, text) in sound)
-                End(document.Segments[index], text, null);
+            // With the other places of the same texts: one look at the page for all of them.
+            var everywhere = candidates.SelectMany(c => same[c.Key].Select(place => (place.Index, Text: c.Value))).ToDictionary(c => c.Index, c => c.Text);
+            var sound = document.Sound(everywhere, problems);
+            var translated = candidates.Keys.Where(sound.ContainsKey).Select(index => document.Segments[index]).ToArray();
+            if (task.Translated is { } store && translated.Length > 0)
+                await store([.. translated.Select(segment => new SegmentTranslation(segment, sound[segment.Index]))]);
+            foreach (var place in translated.SelectMany(segment => same[segment.Index]))
+                End(place, sound.GetValueOrDefault(place.Index), problems.GetValueOrDefault(place.Index));
 
             return [.. segments.Where(s => !sound.ContainsKey(s.Segment.Index)).Select(s => s with { Problem = problems[s.Segment.Index] })];
         }
@@ -220,16 +242,8 @@ internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> opt
             return task.Glossary.Problem(segment.Text, text);
         }
 
-        /// <summary>Segments of other places with the same text get the same translation, if it fits there too.</summary>
-        private void End(Segment segment, string? text, string? problem)
-        {
-            foreach (var place in same[segment.Index])
-            {
-                var refused = new Dictionary<int, string>();
-                var fits = text is not null && (place == segment || document.Sound(new Dictionary<int, string> { [place.Index] = text }, refused).Count == 1);
-                outcomes[place.Index].TrySetResult(new(place, fits ? text : null) { Problem = fits ? null : problem ?? refused.Values.FirstOrDefault() });
-            }
-        }
+        private void End(Segment place, string? text, string? problem) =>
+            outcomes[place.Index].TrySetResult(new(place, text) { Problem = text is null ? problem : null });
     }
 
     [GeneratedRegex(@"^\W*((sure|certainly|of course)\W+)?(here('s| is| are)|this is|the) [^.:]{0,40}\btranslat(ion|ed)\b[^.:]{0,40}:|^translation:", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]

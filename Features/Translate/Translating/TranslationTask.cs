@@ -20,6 +20,18 @@ internal sealed record TranslationTask(string? SourceLanguage, string TargetLang
     /// stored here is kept when a later call fails. Known and untranslated segments are not among them.</summary>
     public Func<IReadOnlyList<SegmentTranslation>, Task>? Translated { get; init; }
 
+    /// <summary>The segments to translate; null for all.</summary>
+    public IReadOnlySet<int>? Only { get; init; }
+
+    /// <summary>If it is cancelled, no more calls begin. Those in flight end and count, and the segments that are left are not translated.</summary>
+    public CancellationToken NoMoreCalls { get; init; }
+
+    /// <summary>True if a failure of the model is the outcome of the segments of its call (<see cref="SegmentTranslation.Failure"/>), and false if it is thrown.</summary>
+    public bool ToleratesFailures { get; init; }
+
+    /// <summary>Where the tokens are counted for a budget, those of failed calls too.</summary>
+    public TokenTally? Tally { get; init; }
+
     public TranslationUsage Usage { get; } = new();
 }
 
@@ -53,6 +65,9 @@ internal sealed record SegmentTranslation(Segment Segment, string? Text)
 
     /// <summary>Why the segment stays in its own language.</summary>
     public string? Problem { get; init; }
+
+    /// <summary>Set if the segment stays in its own language because the model failed, so that it may be translated another time.</summary>
+    public ModelException? Failure { get; init; }
 }
 
 /// <param name="Line">The line in the original, from 1.</param>

@@ -23,11 +23,21 @@ internal sealed class StubTranslator(Func<string, string?, string> translate) : 
     /// <summary>What is done before a call is answered.</summary>
     public Func<string[], CancellationToken, Task> Before { get; init; } = (_, _) => Task.CompletedTask;
 
+    /// <summary>What it answers when it is asked for the language of a text.</summary>
+    public string Language { get; init; } = "en";
+
     /// <summary>Changes the whole answer.</summary>
     public Func<string, string> Answer { get; init; } = json => json;
 
     public async IAsyncEnumerable<ModelPiece> StreamAsync(ModelRequest request, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
+        if (!request.Messages[^1].Content.StartsWith('{'))
+        {
+            Requests.Enqueue(request);
+            yield return new(Language) { Finish = ModelFinish.Stop, Usage = new(10, 5) };
+            yield break;
+        }
+
         using var message = JsonDocument.Parse(request.Messages[^1].Content);
         var segments = message.RootElement.GetProperty("segments").EnumerateArray()
             .Select(s => (Id: s.GetProperty("id").GetInt32(), Text: s.GetProperty("text").GetString()!, Problem: s.TryGetProperty("problem", out var p) ? p.GetString() : null)).ToArray();
@@ -45,6 +55,7 @@ internal sealed class StubTranslator(Func<string, string?, string> translate) : 
         }
 
         yield return new(Answer(JsonSerializer.Serialize(new { segments = segments.Select(s => new { id = s.Id, text = translate(s.Text, s.Problem) }) })));
+        request.Tally?.Add(15);
         yield return new("") { Finish = ModelFinish.Stop, Usage = new(10, 5) };
     }
 
