@@ -9,7 +9,6 @@ internal sealed class ProfileScenario : IScenario
     private static readonly string[] Levels = ["none", "beginner", "intermediate", "advanced"];
     private static readonly string[] Interests = ["grippers", "SLAM"];
 
-
     private AuthenticationHeaderValue[] _readers = [];
 
     public string Name => "profile";

@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using ChatBackend.Tests.Infrastructure.Auth;
 using ChatBackend.Tests.Infrastructure.Http.OpenApi;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
@@ -77,6 +78,10 @@ public sealed class HttpFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
     [Fact]
     public async Task A_query_parameter_of_the_wrong_form_is_named_on_every_route()
     {
+        await using var withSignIn = new ChatBackendApp { ["AUTH_SECRET"] = HostileRequests.Secret };
+        await withSignIn.InitializeAsync();
+        withSignIn.Client.DefaultRequestHeaders.Authorization =
+            new("Bearer", SigningKey.Secret(HostileRequests.Secret).Token($$"""{"sub":"reader","exp":{{DateTimeOffset.UtcNow.AddHours(1).ToUnixTimeSeconds()}}}"""));
         var document = await (await app.Client.GetAsync("/openapi/v1.json")).JsonAsync();
         var parameters =
             from operation in OpenApiWalk.Operations(document)
@@ -84,13 +89,13 @@ public sealed class HttpFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
             from parameter in operation.Operation.GetProperty("parameters").EnumerateArray()
             where parameter.GetProperty("in").ValueEquals("query")
             select (operation.Method, Path: operation.Path.Replace("{id}", Guid.NewGuid().ToString(), StringComparison.Ordinal), Name: parameter.GetProperty("name").GetString()!);
-        // Any text is a valid q, a valid folder, or a valid path of a document.
-        var checkedOnes = parameters.Where(p => p.Name is not ("q" or "root") && (p.Path, p.Name) is not ("/ingest/documents", "after" or "path")).ToArray();
+        // Any text is a valid q, folder, version, or path of a document.
+        var checkedOnes = parameters.Where(p => p.Name is not ("q" or "root" or "version") && (p.Path, p.Name) is not ("/ingest/documents", "after" or "path")).ToArray();
 
         Assert.Contains(checkedOnes, p => p.Path.EndsWith("/messages", StringComparison.Ordinal) && p.Name == "limit");
         foreach (var (method, path, name) in checkedOnes)
         {
-            var problem = await (await SendAsync(new(method), $"{path}?q=topic&{name}=abc")).ProblemAsync(400, "invalid_request");
+            var problem = await (await withSignIn.Client.SendAsync(new(new(method), $"{path}?q=topic&{name}=abc"))).ProblemAsync(400, "invalid_request");
             Assert.True(problem.TryGetProperty("errors", out var errors) && errors.TryGetProperty(name, out _), $"{method} {path}: {problem}");
         }
     }
