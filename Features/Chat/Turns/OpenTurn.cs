@@ -113,16 +113,17 @@ internal static class OpenTurn
         }
     }
 
-    /// <summary>False for a failed turn, because it would ask the model again.</summary>
+    /// <summary>False for a failed turn that would ask the model again.</summary>
     public static Task<bool> IsKnownAsync(NpgsqlDataSource database, IdempotencyKey key, CancellationToken cancellationToken) => database.RetryAsync(
         connection => connection.ExecuteScalarAsync<bool>(new(
-            "select exists (select from turns where idempotency_scope = @Scope and idempotency_key = @Key and state <> 'failed')",
+            "select exists (select from turns where idempotency_scope = @Scope and idempotency_key = @Key and (state <> 'failed' or superseded_by is not null))",
             key, cancellationToken: cancellationToken)),
         cancellationToken);
 
     // The update locks the row of the session, so turns are numbered in the order of asking. The snapshot may be older than
     // the lock: is_next is then false, and the conversation is read when the turns before have ended. All of them count, because a turn
-    // that is stopped while it waits ends before the one that it waited for.
+    // that is stopped while it waits ends before the one that it waited for. A retry after a lost reply finds its turn by the conflict of
+    // the ids, also if the budget was spent since.
     private const string Sql =
         """
         with budget as materialized (
@@ -135,7 +136,7 @@ internal static class OpenTurn
             insert into chat_sessions as s (id, user_id, turn_count)
             select @SessionId, @UserId, 1
             from budget
-            where @HasFallback or not is_spent
+            where @HasFallback or not is_spent or exists (select from turns where id = @TurnId)
             on conflict (id) do update set turn_count = s.turn_count + 1, updated_at = now()
                 where s.user_id is null or s.user_id = @UserId
             returning id, turn_count
@@ -172,6 +173,7 @@ internal static class OpenTurn
                 """
                 with earlier as (
                     select t.id, t.session_id, t.number, t.request_hash = @Hash as is_same, t.state, t.claim_id, t.attempt, t.takeovers, t.is_offline,
+                           t.state = 'failed' and t.superseded_by is null as is_restarted,
                            coalesce(s.user_id is null or s.user_id = @UserId, false) as is_own
                     from turns as t
                     join chat_sessions as s on s.id = t.session_id
@@ -198,7 +200,7 @@ internal static class OpenTurn
                 )
                 select
                     earlier.id, earlier.session_id, earlier.number, earlier.is_same, earlier.is_own, mine.attempt, mine.takeovers, mine.is_offline,
-                    earlier.state = 'failed' and budget.is_spent and not @HasFallback as is_spent
+                    earlier.is_restarted and budget.is_spent and not @HasFallback as is_spent
                 from budget, earlier
                 left join (
                     select attempt, takeovers, is_offline from taken
@@ -227,10 +229,13 @@ internal static class OpenTurn
         NpgsqlDataSource database, Guid turnId, Guid sessionId, string? userId, Question question, TokenAccount account, CancellationToken cancellationToken)
     {
         var (number, isOffline) = await database.RetryAsync(
-            connection => connection.QuerySingleAsync<(int, bool)>(new(
+            connection => connection.QuerySingleOrDefaultAsync<(int, bool)>(new(
                 "select number, is_offline from turns where id = @turnId", new { turnId }, cancellationToken: cancellationToken)),
             cancellationToken);
-        return new TurnOpening.Claimed(new(turnId, sessionId, number, Attempt: 1, userId, question, account, isOffline), Conversation: null);
+        // The conversation may have been deleted since.
+        return number == 0
+            ? new TurnOpening.SessionNotFound()
+            : new TurnOpening.Claimed(new(turnId, sessionId, number, Attempt: 1, userId, question, account, isOffline), Conversation: null);
     }
 
     private sealed record OpenedRow(bool IsSpent, int? Number, bool? IsNext, string History, string? Profile);

@@ -21,7 +21,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     {
         _database = await PostgresServer.CreateDatabaseAsync();
         _relay = new(_database);
-        _app = new ChatApp { ["DATABASE_URL"] = _relay.ConnectionString, ["Turns:Lease"] = "00:00:03", ["Turns:Beat"] = "00:00:00.200" };
+        _app = new ChatApp { ["DATABASE_URL"] = _relay.ConnectionString, ["Turns:Lease"] = "00:00:03", ["Turns:Beat"] = "00:00:00.200", ["DAILY_TOKEN_BUDGET"] = "1000000" };
         await _app.InitializeAsync();
     }
 
@@ -68,6 +68,36 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
         Assert.Equal("2 2", await ScalarAsync("select concat_ws(' ', turn_count, (select count(*) from turns)) from chat_sessions"));
         Assert.Equal([(1, "user"), (2, "assistant"), (3, "user"), (4, "assistant")], await MessagesAsync());
         Assert.Equal(2, _app.Model.Requests.Count);
+    }
+
+    [Theory]
+    [InlineData("POST /chat", false)]
+    [InlineData("POST /chat", true)]
+    [InlineData("regenerate", false)]
+    public async Task A_turn_whose_opening_lost_its_reply_is_answered_although_the_budget_was_spent_since(string route, bool hasKey)
+    {
+        var old = (await _app.AnswerAsync(new { message = Question })).GetProperty("turn_id").GetGuid();
+        // Spent with the opening: its first try is the last one that passes.
+        await ScalarAsync(
+            """
+            create function spend() returns trigger language plpgsql as $$
+            begin
+                insert into token_usage values (new.token_day, '', -1, 1000000);
+                return null;
+            end $$;
+            create trigger spend after insert on turns for each row execute function spend();
+            """);
+        _relay.LoseAnswerTo("insert into chat_sessions");
+
+        var answer = route == "regenerate"
+            ? await _app.Client.PostAsync($"/chat/turns/{old}/regenerate", null)
+            : await _app.AskAsync(new { message = Question }, hasKey ? Guid.NewGuid().ToString() : null);
+
+        Assert.Equal("The stub's answer.", (await answer.JsonAsync()).GetProperty("response").GetString());
+        Assert.Equal(1, _relay.Lost);
+        // At once, and by the request itself: no lease had to lapse.
+        Assert.Equal("2 1 completed", await ScalarAsync("select concat_ws(' ', count(*), max(attempt), max(state::text)) from turns"));
+        await (await _app.AskAsync(new { message = Question })).ProblemAsync(429, "budget_spent");
     }
 
     [Fact]

@@ -75,6 +75,21 @@ public sealed class TokenBudgetTests
     }
 
     [Fact]
+    public async Task A_failed_turn_that_was_replaced_keeps_its_failure_when_the_budget_or_the_rate_is_used_up()
+    {
+        await using var app = await StartAsync(clock: null, ("DAILY_TOKENS_PER_CLIENT", "18"), ("RATE_LIMIT_CHAT", "2"));
+        var key = $"{Guid.NewGuid()}";
+        app.Model.Fail(400);
+        var failed = (await (await AskAsync(app, "203.0.113.1", key)).ProblemAsync(500, "model_failed")).GetProperty("turn_id").GetString();
+        var again = new HttpRequestMessage(HttpMethod.Post, $"/chat/turns/{failed}/regenerate") { Headers = { { "X-Forwarded-For", "203.0.113.1" } } };
+        Assert.Equal(HttpStatusCode.OK, (await app.Client.SendAsync(again)).StatusCode);
+        await (await AskAsync(app, "203.0.113.1")).ProblemAsync(429, "rate_limited");
+
+        await (await AskAsync(app, "203.0.113.1", key)).ProblemAsync(500, "model_failed");
+        Assert.Single(app.Model.Requests.Skip(1));
+    }
+
+    [Fact]
     public async Task With_the_fallback_the_book_is_quoted_once_the_budget_is_spent()
     {
         await using var app = await StartAsync(clock: null, ("DAILY_TOKEN_BUDGET", "10"), ("BUDGET_FALLBACK", "offline"));
