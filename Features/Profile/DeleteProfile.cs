@@ -19,7 +19,7 @@ internal static class DeleteProfile
         .FailsWith(StatusCodes.Status412PreconditionFailed, "precondition_failed");
 
     /// <summary>Erase all that is stored about you</summary>
-    /// <remarks>Your profile and your conversations, with their turns, feedback and idempotency keys, and the translations of your own texts, in one transaction. An answer that is being written is dropped.</remarks>
+    /// <remarks>Your profile and your conversations, with their turns, feedback and idempotency keys, and the translations of your own texts, in one transaction. An answer that is being written is dropped. A question that arrives later begins anew. What was asked without a token is not found.</remarks>
     /// <response code="204">Nothing is stored about you, also if nothing was before.</response>
     /// <response code="412">The profile has changed since; nothing was erased.</response>
     internal static async Task<Results<NoContent, ProblemHttpResult>> HandleAsync(

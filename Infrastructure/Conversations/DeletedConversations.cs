@@ -6,11 +6,13 @@ namespace ChatBackend.Infrastructure.Conversations;
 internal static class DeletedConversations
 {
     /// <param name="which">A condition on <c>chat_sessions as s</c>.</param>
-    /// <returns>A statement. It may be repeated: it counts what it has deleted itself.</returns>
-    // The turns first, as EndTurn locks them first: the other way round the two would wait for each other. A turn that is running is deleted
-    // like the others, so its owner finds no row to write to. Messages, feedback and keys go with the turns and the sessions.
+    /// <returns>Two statements, for one transaction. They may be repeated: what they count is what they have deleted themselves.</returns>
+    // The sessions are locked first, as by whoever opens, claims or regenerates: in another order two would wait for each other. After the lock
+    // nobody adds a turn, so all are counted. The lock lets EndTurn, which has locked a turn, refer to the session. A turn that is running is
+    // deleted like the others, so its owner finds no row to write to. Messages, feedback and keys go with the turns and the sessions.
     public static string Delete(string which) =>
         $"""
+        select from chat_sessions as s where {which} order by s.id for no key update;
         with gone as (
             delete from turns as t
             using chat_sessions as s

@@ -84,6 +84,21 @@ internal sealed class ServiceProcess : IAsyncDisposable
     /// <summary>Sends SIGTERM, as platforms do.</summary>
     public void Stop() => Assert.Equal(0, SendSignal(_process.Id, Terminate));
 
+    /// <summary>True once the server takes no new connections.</summary>
+    public async Task<bool> RefusesConnectionsAsync()
+    {
+        using var client = new HttpClient { BaseAddress = Client.BaseAddress };
+        try
+        {
+            await client.GetAsync("/health");
+            return false;
+        }
+        catch (HttpRequestException)
+        {
+            return true;
+        }
+    }
+
     /// <summary>Waits for the process to end; returns its exit code.</summary>
     public async Task<int> WaitForExitAsync()
     {

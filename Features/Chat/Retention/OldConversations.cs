@@ -17,7 +17,7 @@ internal sealed class OldConversations(
     /// <summary>A batch is one transaction, which holds its locks for some milliseconds.</summary>
     private const int BatchSize = 100;
 
-    private const long Lock = 7_166_253_480_512_093;
+    internal const long Lock = 7_166_253_480_512_093;
 
     private static readonly TimeSpan Pause = TimeSpan.FromHours(1);
 

@@ -147,6 +147,32 @@ public sealed class DeleteProfileTests
         Assert.Equal(0, await app.ScalarAsync<int>("select count(*) from profiles"));
     }
 
+    [Theory]
+    [InlineData("/profile")]
+    [InlineData("/chat/sessions/{id}")]
+    public async Task A_delete_waits_for_whoever_has_locked_the_session_holds_no_turn_meanwhile_and_counts_what_was_added(string path)
+    {
+        await using var app = new ProfileApp();
+        await app.InitializeAsync();
+        await WriteAsync(app, _reader, "apricot");
+        var id = await app.ScalarAsync<Guid>("select id from chat_sessions");
+        await using var connection = await app.OpenDatabaseAsync();
+        // As a request that opens or regenerates a turn.
+        await using var opening = await connection.BeginTransactionAsync();
+        await connection.ExecuteAsync("select from chat_sessions for no key update", transaction: opening);
+
+        var deletion = app.SendAsync(_reader, HttpMethod.Delete, path.Replace("{id}", $"{id}"));
+        await Until.TrueAsync(async () => await app.ScalarAsync<bool>("select exists (select from pg_locks where not granted)"), "The deletion does not wait.");
+        // If the deletion held it, the two would wait for each other.
+        await connection.ExecuteAsync("select from turns for no key update nowait", transaction: opening);
+        await connection.ExecuteAsync(
+            "insert into turns (id, session_id, number, request, state, ended_at) values (gen_random_uuid(), @id, 2, '{}', 'completed', now())", new { id }, opening);
+        await opening.CommitAsync();
+
+        Assert.Equal(HttpStatusCode.NoContent, (await deletion).StatusCode);
+        Assert.Equal("0 2", await app.ScalarAsync<string>("select concat_ws(' ', (select count(*) from turns), (select sum(completed) from deleted_turns))"));
+    }
+
     /// <summary>A profile, a conversation with a key and feedback on its answer. Returns all the texts, and the ids.</summary>
     private static async Task<string[]> WriteAsync(ProfileApp app, string reader, string word)
     {

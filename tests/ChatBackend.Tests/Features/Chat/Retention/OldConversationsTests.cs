@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Net;
 using ChatBackend.Features.Chat.Retention;
 using ChatBackend.Tests.Infrastructure.Auth;
+using Dapper;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChatBackend.Tests.Features.Chat.Retention;
@@ -102,6 +103,22 @@ public sealed class OldConversationsTests
         Assert.Equal([known], [await first.ScalarAsync<Guid>("select id from chat_sessions")]);
         TestContext.Current.SendDiagnosticMessage($"The slowest answer meanwhile took {slowest.TotalMilliseconds:0} ms");
         Assert.True(slowest < TimeSpan.FromSeconds(5), $"An answer took {slowest}");
+    }
+
+    [Fact]
+    public async Task Nothing_is_deleted_while_another_process_does_it()
+    {
+        await using var app = new ChatApp();
+        await app.InitializeAsync();
+        await app.AnswerAsync(new { message = Question });
+        await app.ExecuteAsync("update chat_sessions set updated_at = now() - interval '2 days'");
+        await using var connection = await app.OpenDatabaseAsync();
+        await using var other = await connection.BeginTransactionAsync();
+        await connection.ExecuteAsync("select pg_advisory_xact_lock(@Lock)", new { OldConversations.Lock }, other);
+
+        Assert.Equal(0, await DeleteAsync(app));
+        await other.CommitAsync();
+        Assert.Equal(1, await DeleteAsync(app));
     }
 
     private static Task<int> DeleteAsync(ChatApp app) =>

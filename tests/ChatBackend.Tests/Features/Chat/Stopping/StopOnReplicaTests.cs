@@ -99,6 +99,31 @@ public sealed class StopOnReplicaTests : IAsyncLifetime
         await ((Task)lost).ContinueWith(_ => { }, TestContext.Current.CancellationToken, TaskContinuationOptions.None, TaskScheduler.Default);
     }
 
+    [Fact]
+    public async Task A_process_that_waits_for_its_turns_after_SIGTERM_still_hears_of_a_stop()
+    {
+        await using var service = Start();
+        await service.WaitUntilReadyAsync();
+        var session = Guid.NewGuid();
+        _service.Model.StallAfter("Half");
+        // The reader goes away, so the server has no connection to wait for.
+        using (var asked = await AskAsync(service, session, stream: true))
+        {
+            using var stream = new EventStream(asked);
+            while ((await stream.NextAsync())!.Name != "delta")
+            {
+            }
+        }
+
+        service.Stop();
+        await Until.TrueAsync(service.RefusesConnectionsAsync, "The service still takes new connections.");
+        // Another replica has taken the request.
+        await _service.ScalarAsync<int>("update turns set stop_requested_at = now()");
+
+        await Until.TrueAsync(async () => await _service.ScalarAsync<string>("select state::text from turns") == "stopped", () => $"The turn was not stopped:\n{service.Output}", TimeSpan.FromSeconds(20));
+        Assert.Equal(0, await service.WaitForExitAsync());
+    }
+
     private Task<Guid> TurnAsync(Guid session, int number) =>
         _service.ScalarAsync<Guid>("select id from turns where session_id = @session and number = @number", new { session, number });
 

@@ -1,7 +1,9 @@
 using System.Net;
 using System.Text.Json;
 using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Tests.Infrastructure.Database;
 using Microsoft.Extensions.DependencyInjection;
+using Npgsql;
 
 namespace ChatBackend.Tests.Features.Chat.Stopping;
 
@@ -202,21 +204,48 @@ public sealed class StopTurnTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Fact]
-    public async Task A_stop_during_the_shutdown_is_still_heard()
+    public async Task A_beat_saves_the_text_of_a_stopped_turn_and_does_not_extend_its_lease()
     {
-        await using var own = new ChatApp { ["Turns:Beat"] = "01:00:00" };
-        await own.InitializeAsync();
-        var gate = own.Model.AnswerInTwo("Half", "more.");
-        var asking = own.AskAsync(new { message = Question });
-        await gate.WhenReached;
-        using var patience = new CancellationTokenSource(TimeSpan.FromSeconds(30));
-        var stopping = own.Services.GetRequiredService<TurnLeases>().StopAsync(patience.Token);
+        var (session, turn, process) = (Guid.NewGuid(), Guid.NewGuid(), Guid.NewGuid());
+        await app.ExecuteAsync(
+            """
+            insert into chat_sessions (id, turn_count) values (@session, 1);
+            insert into turns (id, session_id, number, request, lease_owner, lease_until, stop_requested_at) values (@turn, @session, 1, '{}', @process, now() + interval '1 hour', now());
+            """, new { session, turn, process });
+        var lease = await LeaseAsync();
 
-        // Another replica has taken the request.
-        await own.ExecuteAsync("update turns set stop_requested_at = now()");
-        await stopping;
+        await TurnLeases.RenewAsync(
+            app.Services.GetRequiredService<NpgsqlDataSource>(), process, TimeSpan.FromHours(2), [(turn, 1, new(null, 0, "Half", 0))], TestContext.Current.CancellationToken);
 
-        Assert.Equal("stopped", (await (await asking).JsonAsync()).GetProperty("finish_reason").GetString());
+        Assert.Equal(lease, await LeaseAsync());
+        Assert.Equal(8, await app.ScalarAsync<int>("select octet_length(partial_text) from turns where id = @turn", new { turn }));
+
+        Task<string?> LeaseAsync() => app.ScalarAsync<string>("select lease_until::text from turns where id = @turn", new { turn });
+    }
+
+    [Fact]
+    public async Task While_no_turn_runs_the_database_is_not_asked_for_stops()
+    {
+        var database = await PostgresServer.CreateDatabaseAsync();
+        await using var relay = new DatabaseRelay(database);
+        var clock = new TickedClock();
+        await using (var own = new ChatApp { Clock = clock, ["DATABASE_URL"] = relay.ConnectionString })
+        {
+            await own.InitializeAsync();
+            relay.Drop("stop_requested_at is not null");
+            var before = clock.Ticks;
+            await Until.TrueAsync(() => clock.Ticks > before + 3, "Nobody looks for stops.");
+            Assert.Equal(0, relay.Dropped);
+
+            var gate = own.Model.AnswerInTwo("Half", "more.");
+            var asking = own.AskAsync(new { message = Question });
+            await gate.WhenReached;
+            await Until.TrueAsync(() => relay.Dropped > 0, "The database is not asked for stops.");
+            gate.Open();
+            Assert.Equal(HttpStatusCode.OK, (await asking).StatusCode);
+        }
+
+        await PostgresServer.DropDatabaseAsync(database);
     }
 
     [Fact]
@@ -263,4 +292,21 @@ public sealed class StopTurnTests(ChatApp app) : IClassFixture<ChatApp>
         .. (await (await app.Client.GetAsync($"/chat/sessions/{session}/messages")).JsonAsync()).GetProperty("items").EnumerateArray()
             .Select(m => (m.GetProperty("role").GetString()!, m.GetProperty("is_stopped").GetBoolean(), m.GetProperty("content").GetString()!)),
     ];
+
+    /// <summary>Counts how often the timers fire that fire four times a second.</summary>
+    private sealed class TickedClock : TimeProvider
+    {
+        private int _ticks;
+
+        public int Ticks => Volatile.Read(ref _ticks);
+
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) => base.CreateTimer(
+            given =>
+            {
+                if (period == TimeSpan.FromMilliseconds(250))
+                    Interlocked.Increment(ref _ticks);
+                callback(given);
+            },
+            state, dueTime, period);
+    }
 }

@@ -104,7 +104,7 @@ public sealed class ReplicaTests : IAsyncLifetime
         await gate.WhenReached;
 
         service.Stop();
-        await Until.TrueAsync(() => RefusesAsync(service), "The service still takes new connections.");
+        await Until.TrueAsync(service.RefusesConnectionsAsync, "The service still takes new connections.");
         gate.Open();
 
         Assert.Equal("Half ananswer.", (await (await asking).JsonAsync()).GetProperty("response").GetString());
@@ -136,20 +136,6 @@ public sealed class ReplicaTests : IAsyncLifetime
         using var rest = new EventStream(resumed);
         var last = (await rest.AllAsync())[^1];
         Assert.Equal(("completed", "A whole answer."), (last.Name, last.Data.GetProperty("response").GetString()));
-    }
-
-    private static async Task<bool> RefusesAsync(ServiceProcess service)
-    {
-        using var client = new HttpClient { BaseAddress = service.Client.BaseAddress };
-        try
-        {
-            await client.GetAsync("/health");
-            return false;
-        }
-        catch (HttpRequestException)
-        {
-            return true;
-        }
     }
 
     private static Task<HttpResponseMessage> AskAsync(ServiceProcess service, Guid session, string? key, string question = Question)
