@@ -2,7 +2,7 @@ namespace ChatBackend.Infrastructure.Search.Words;
 
 /// <summary>
 /// How much of a question a passage holds: the share of the question's words, weighted by their rarity in the book. A word counts
-/// to the degree that the passage has it, so that one line fits all scripts: its term, most of its beginning (Latin script), or its
+/// to the degree that the passage has it, so that one line fits all scripts: its term, its beginning (Latin script), or its
 /// 4-grams (other scripts). In scripts without spaces each character is such a word. docs/retrieval.md has what was tried.
 /// </summary>
 internal sealed class Coverage
@@ -10,15 +10,18 @@ internal sealed class Coverage
     /// <summary>The weight of an everyday word, and of characters of a script without spaces that never occur beside each other in the book:
     /// most are the end of one word and the beginning of the next.</summary>
     private const double Everyday = 0.3;
-    private const double UnknownCharacter = 0.5;
+    private const double UnknownCharacter = 0.4;
 
     /// <summary>How much more a word weighs that the book does not have. Such a word is mostly the name of another subject.</summary>
     private const double Unknown = 1.25;
 
     /// <summary>The least share of a word's 4-grams, or of the letters of two words that are a common beginning, that makes them alike.</summary>
     private const double LeastGrams = 0.5;
-    private const double LeastBeginning = 0.7;
+    private const double LeastBeginning = 0.5;
     private const int ShortestBeginning = 4;
+
+    /// <summary>What a character of a script without spaces counts if the passage has one of its grams: a typing error changes those around it, too.</summary>
+    private const double OneGram = 0.25;
 
     /// <summary>How often a passage must have a word for it to count wholly, as BM25 counts: once in a text of ten terms, twice in one of 60.
     /// A passage that mentions a word once in passing is seldom about it.</summary>
@@ -108,7 +111,7 @@ internal sealed class Coverage
     private static double Degree(AnalyzedWord word, AnalyzedText passage)
     {
         if (word.IsRun)
-            return Share(word.Terms);
+            return Share(word.Terms) is > 0 and var grams ? OneGram + ((1 - OneGram) * grams) : 0;
         if (passage.Frequencies.ContainsKey(word.Terms[0]))
             return 1;
         // A single letter or digit, such as the two parts of G1, is in almost every passage.
@@ -121,7 +124,7 @@ internal sealed class Coverage
         double Share(IReadOnlyList<string> terms) => terms.Count(passage.Frequencies.ContainsKey) / (double)terms.Count;
     }
 
-    /// <summary>Stems of one family, and inflected words that the English stemmer does not know, share most of their beginning.</summary>
+    /// <summary>Stems of one family, and inflected words that the English stemmer does not know, share half of their letters or more at the beginning.</summary>
     private static double Beginning(string word, AnalyzedText passage)
     {
         if (word.Length < ShortestBeginning || word.Any(char.IsDigit))
