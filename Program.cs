@@ -8,6 +8,7 @@ using ChatBackend.Features.Insights;
 using ChatBackend.Features.Profile;
 using ChatBackend.Features.Search;
 using ChatBackend.Features.Translate;
+using ChatBackend.Features.Translate.Book;
 using ChatBackend.Features.Widget;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Auth;
@@ -24,7 +25,7 @@ using var stop = new StopSignals();
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 EnvironmentFile.Load(".env", Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") == "Development");
 
-return await ExitCode.OfAsync(RunAsync, ifStopped: args is ["ingest" or "eval", ..] ? 1 : 0, stop.Token);
+return await ExitCode.OfAsync(RunAsync, ifStopped: args is ["ingest" or "eval" or "translate", ..] ? 1 : 0, stop.Token);
 
 async Task<int> RunAsync()
 {
@@ -44,7 +45,7 @@ async Task<int> RunAsync()
 
     builder.AddSettings();
     builder.Services.AddSingleton<IHostLifetime>(stop);
-    builder.AddLogging(isCommand: args is ["ingest" or "eval" or "check", ..]);
+    builder.AddLogging(isCommand: args is ["ingest" or "eval" or "check" or "translate", ..]);
     builder.AddTelemetry();
     builder.AddHttpRules();
     builder.AddHealth();
@@ -88,6 +89,8 @@ async Task<int> RunAsync()
         return await CheckConnections.RunAsync(app.Services, Console.Out, stop.Token);
     if (args is ["ingest", .. var rest])
         return await IngestFolder.RunAsync(app.Services, rest, stop.Token);
+    if (args is ["translate", .. var book])
+        return await TranslateBook.RunAsync(app.Services, book, stop.Token);
     if (args is ["eval", .. var asked])
         return await EvaluateAnswers.RunAsync(app.Services, asked, stop.Token);
     // Not canceled: the start is short, and a canceled start would be logged as errors.

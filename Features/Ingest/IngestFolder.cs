@@ -25,9 +25,6 @@ internal static class IngestFolder
           --version <v>     versioned_docs/version-<v> instead of the folder, beside which it is
         """;
 
-    /// <summary>Includes the wait for another process that migrates.</summary>
-    private static readonly TimeSpan LongestMigration = TimeSpan.FromMinutes(5);
-
     /// <summary>How often a line is written where there is no terminal.</summary>
     private static readonly TimeSpan LinePause = TimeSpan.FromSeconds(5);
 
@@ -43,7 +40,7 @@ internal static class IngestFolder
 
         try
         {
-            await MigrateAsync(services, console, cancellationToken);
+            await CommandMigration.RunAsync(services, console.WriteLine, cancellationToken);
         }
         catch (Exception exception) when (!cancellationToken.IsCancellationRequested)
         {
@@ -177,25 +174,6 @@ internal static class IngestFolder
         { Report: { WaitsFor: { } what, Done: var done, Documents: var documents } } => $"{done} of {Count(documents, "document")}, waiting for {what}",
         { Report: { Done: var done, Documents: var documents, Passages: var passages } } => $"{done} of {Count(documents, "document")}, {Count(passages, "passage")}",
     };
-
-    private static async Task MigrateAsync(IServiceProvider services, IAnsiConsole console, CancellationToken cancellationToken)
-    {
-        using var patience = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        patience.CancelAfter(LongestMigration);
-        var last = "";
-        try
-        {
-            await services.GetRequiredService<Migrator>().UpAsync(services.GetRequiredService<NpgsqlConnectionStringBuilder>(), state =>
-            {
-                if (state != last)
-                    console.WriteLine(last = state);
-            }, patience.Token);
-        }
-        catch (OperationCanceledException exception) when (!cancellationToken.IsCancellationRequested)
-        {
-            throw new TimeoutException($"{last} for {LongestMigration.TotalMinutes} minutes; try again later.", exception);
-        }
-    }
 
     private static string Describe(Exception exception) => exception switch
     {
