@@ -57,6 +57,37 @@ public sealed class PassageEmbedderTests
         int NextSize() => model.Sizes.Count switch { 0 => 16, 1 => 32, 2 => 16, _ => 8 };
     }
 
+    [Fact]
+    public async Task After_a_timeout_the_next_batches_are_smaller()
+    {
+        var model = new TiringEmbedder();
+        using var embedder = new PassageEmbedder(model, new(TimeSpan.Zero, _clock, _progress), _progress, _clock);
+        string[] texts = [.. Enumerable.Repeat("text", 16)];
+
+        Assert.All(await embedder.EmbedAsync(texts, CancellationToken.None), result => Assert.Null(result.Refusal));
+        var before = model.Sizes.Count;
+        await embedder.EmbedAsync(texts, CancellationToken.None);
+
+        Assert.Equal([16, 8], [model.Sizes[0], model.Sizes[before]]);
+    }
+
+    /// <summary>Never answers in time for more than four texts.</summary>
+    private sealed class TiringEmbedder : IEmbedder
+    {
+        public string Model => "tiring";
+
+        public List<int> Sizes { get; } = [];
+
+        public Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken) => throw new NotSupportedException();
+
+        public async Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedOnceAsync(IReadOnlyList<string> texts, TimeSpan limit, CancellationToken cancellationToken)
+        {
+            Sizes.Add(texts.Count);
+            await Task.CompletedTask;
+            return texts.Count > 4 ? throw new ModelException(ModelFailure.Timeout, "Too slow.") : [.. texts.Select(_ => new ReadOnlyMemory<float>([1]))];
+        }
+    }
+
     private sealed class WaitingEmbedder : IEmbedder
     {
         private TaskCompletionSource _answer = new();

@@ -123,22 +123,66 @@ public sealed class QdrantCollectionsTests : IAsyncLifetime
         Assert.Equal(["textbook-1"], _qdrant.Stub.Collections);
     }
 
-    private static async Task IngestAsync(QdrantPassageIndex index, params string[] paths)
+    [Fact]
+    public async Task Readers_never_see_an_error_or_a_mix_while_the_alias_moves()
     {
-        foreach (var path in paths)
-            await index.ReplaceAsync(new(path, "Title", "/docs/" + path, path, [new(0, [], null, $"The gripper of {path} closes around the cup.")]), None);
+        await IngestAsync(_qdrant.Another(Old), "set0 a.md", "set0 b.md");
+        using var ended = new CancellationTokenSource();
+        var readers = new[] { _qdrant.Another(Old), _qdrant.Another(Old), _qdrant.Another(), _qdrant.Another(NewModel(1)) }.Select(ReadAsync).ToArray();
+
+        // Some have the size of the old model's vectors.
+        for (var set = 1; set <= 12; set++)
+        {
+            await IngestAsync(_qdrant.Another(NewModel(set)), $"set{set} a.md", $"set{set} b.md");
+            Assert.Equal([$"textbook-{set + 1}"], _qdrant.Stub.Collections);
+            if (Array.Find(readers, r => r.IsCompleted) is { } failed)
+                await failed;
+        }
+
+        await ended.CancelAsync();
+        var seen = await Task.WhenAll(readers);
+        Assert.True(seen.Max(sets => sets.Count) > 2, "no reader saw the alias move");
+
+        static Model NewModel(int set) => new($"model-{set}", set % 2 == 0 ? 8 : 12, step: 2);
+
+        async Task<HashSet<string>> ReadAsync(QdrantPassageIndex reader)
+        {
+            var sets = new HashSet<string>();
+            while (!ended.IsCancellationRequested)
+            {
+                var found = await reader.SearchAsync(new("gripper"), None);
+                Assert.Equal(["/docs/a.md", "/docs/b.md"], found.Select(p => p.Url).Order());
+                sets.Add(Assert.Single(found.Select(p => p.Text.Split(' ')[3]).Distinct()));
+                // A model's own vectors are all the same here; another model's are less near.
+                Assert.True(found.All(p => p.Similarity is null) || found.All(p => p.Similarity > 0.99), string.Join(' ', found.Select(p => p.Similarity)));
+            }
+
+            return sets;
+        }
+    }
+
+    /// <param name="pages">Paths; a word before one is in the page's text.</param>
+    private static async Task IngestAsync(QdrantPassageIndex index, params string[] pages)
+    {
+        foreach (var page in pages)
+        {
+            var path = page.Split(' ')[^1];
+            await index.ReplaceAsync(new(path, "Title", "/docs/" + path, page, [new(0, [], null, $"The gripper of {page} closes around the cup.")]), None);
+        }
+
         await index.MeasureSimilarityAsync(None);
     }
 
     private static async Task<Passage> SearchAsync(QdrantPassageIndex index) => (await index.SearchAsync(new("gripper"), None))[0];
 
-    private sealed class Model(string name, int dimensions) : IEmbedder
+    /// <param name="step">Each such number of the vectors is 1, the others are 0.</param>
+    private sealed class Model(string name, int dimensions, int step = 1) : IEmbedder
     {
         string IEmbedder.Model => name;
 
         public int? KnownDimensions => dimensions;
 
         public Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken) =>
-            Task.FromResult<IReadOnlyList<ReadOnlyMemory<float>>>([.. texts.Select(_ => new ReadOnlyMemory<float>([.. Enumerable.Repeat(1f, dimensions)]))]);
+            Task.FromResult<IReadOnlyList<ReadOnlyMemory<float>>>([.. texts.Select(_ => new ReadOnlyMemory<float>([.. Enumerable.Range(0, dimensions).Select(i => i % step == 0 ? 1f : 0)]))]);
     }
 }
