@@ -33,8 +33,14 @@ async Task<int> RunAsync()
 
     if (args is ["check", .. var how])
     {
+        if (how is not ([] or ["--offline"]))
+        {
+            await Console.Error.WriteLineAsync("Usage: ChatBackend check [--offline]");
+            return 1;
+        }
+
         var code = CheckCommand.Run(builder.Configuration, builder.Environment.IsDevelopment(), Console.Out);
-        if (code != 0 || how is ["--offline"])
+        if (code != 0 || how.Length > 0)
             return code;
     }
 

@@ -8,8 +8,8 @@ namespace ChatBackend.Features.Ingest.Progress;
 /// </summary>
 internal sealed class PassageEmbedder(IEmbedder embedder, Patience patience, JobProgress progress, TimeProvider time) : IDisposable
 {
-    /// <summary>The most texts in a call.</summary>
-    public const int MaxTexts = 128;
+    /// <summary>The most texts in a call. Gemini takes 100, others more.</summary>
+    public const int MaxTexts = 96;
 
     /// <summary>Well below the API's limit of 300,000 for a call, as the tokens are estimated.</summary>
     private const int MaxTokens = 60_000;

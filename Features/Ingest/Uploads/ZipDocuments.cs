@@ -141,7 +141,11 @@ internal sealed class ZipDocuments : IAsyncDisposable
             throw TooManyEntries();
         var start = BinaryPrimitives.ReadUInt32LittleEndian(tail.AsSpan(record + 16));
         if (start != uint.MaxValue && file.Length - start > MaxDirectoryBytes)
-            throw TooManyEntries();
+        {
+            throw new UploadException(
+                "too_many_entries", $"The archive's table of contents is larger than {MaxDirectoryBytes / 1024 / 1024} MB.", StatusCodes.Status413PayloadTooLarge);
+        }
+
         // Zip64 is for archives that are larger than the limit.
         if (start == uint.MaxValue)
             throw new UploadException("invalid_archive", "Zip64 archives are not read.");

@@ -7,8 +7,8 @@ namespace ChatBackend.Infrastructure.Ai.OpenAi;
 internal sealed class OpenAiEmbedder(
     OpenAiClients clients, ModelAttempts attempts, IOptions<AiOptions> options, IOptions<ModelLimits> limits, TimeProvider time, ILogger<OpenAiEmbedder> log) : IEmbedder
 {
-    /// <summary>Below the API's limit of 2,048 inputs, so that a batch is done within its time.</summary>
-    internal const int MostTexts = 128;
+    /// <summary>Below OpenAI's limit of 2,048 inputs, so that a batch is done within its time, and below Gemini's of 100.</summary>
+    internal const int MostTexts = 96;
 
     /// <summary>About 25,000 tokens of English, and in any script below the API's limit of 300,000 a request.</summary>
     private const int MostCharacters = 100_000;

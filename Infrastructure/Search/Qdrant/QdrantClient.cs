@@ -192,14 +192,17 @@ internal sealed class QdrantClient : IDisposable
         }
     }
 
-    public async Task<IReadOnlyList<IReadOnlyList<QdrantRecord<QdrantPayload>>>> QueryBatchAsync(IReadOnlyCollection<QdrantQuery> queries, CancellationToken cancellationToken)
+    /// <param name="isReaders">False for the queries of an ingest, which have the time of a write.</param>
+    public async Task<IReadOnlyList<IReadOnlyList<QdrantRecord<QdrantPayload>>>> QueryBatchAsync(
+        IReadOnlyCollection<QdrantQuery> queries, CancellationToken cancellationToken, bool isReaders = true)
     {
+        var limit = isReaders ? ReadLimit : WriteLimit;
         var strictMode = await StrictModeAsync(cancellationToken);
         var answers = new List<IReadOnlyList<QdrantRecord<QdrantPayload>>>(queries.Count);
         foreach (var batch in queries.Select(q => q with { Limit = strictMode.Limit(q.Limit) }).Chunk(strictMode.Searches(Math.Max(1, queries.Count))))
         {
             var some = await SendAsync<QdrantAnswer[]>(
-                HttpMethod.Post, $"/points/query/batch?timeout={strictMode.Timeout((int)ReadLimit.TotalSeconds)}", new { Searches = batch }, ReadLimit, cancellationToken);
+                HttpMethod.Post, $"/points/query/batch?timeout={strictMode.Timeout((int)limit.TotalSeconds)}", new { Searches = batch }, limit, cancellationToken);
             if (some.Length != batch.Length)
                 throw Malformed();
             answers.AddRange(some.Select(a => a.Points));

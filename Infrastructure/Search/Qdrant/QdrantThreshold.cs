@@ -33,7 +33,7 @@ internal sealed class QdrantThreshold(QdrantCollections collections, QdrantDocum
         {
             var meanings = await embedder.EmbedOnceAsync(questions, Limit, cancellationToken);
             var answers = await written.QueryBatchAsync(
-                [.. meanings.Select(meaning => new QdrantQuery { Query = meaning, Using = QdrantPassageIndex.Dense, Limit = 1, WithPayload = false })], cancellationToken);
+                [.. meanings.Select(meaning => new QdrantQuery { Query = meaning, Using = QdrantPassageIndex.Dense, Limit = 1, WithPayload = false })], cancellationToken, isReaders: false);
             var nearest = answers.SelectMany(a => a).Select(r => r.Score).ToArray();
             if (nearest.Length == 0)
                 return;

@@ -5,6 +5,7 @@ using System.Net.Http.Json;
 using System.Text;
 using System.Text.Json;
 using ChatBackend.Features.Ingest;
+using ChatBackend.Features.Ingest.Jobs;
 using ChatBackend.Tests.Features.Chat;
 
 namespace ChatBackend.Tests.Features.Ingest;
@@ -142,6 +143,7 @@ public sealed class PostIngestTests(ChatBackendApp app) : IClassFixture<ChatBack
         Assert.Equal([$"/docs/next/{animal}", $"/ur/docs/next/{animal}"], await UrlsAsync(animal) ?? []);
         Assert.Equal((2, 2, 0), Counts(await UploadAsync(Content(zip, PostIngest.Zip), $"?{root}version=1.0")));
         Assert.Equal([$"/docs/1.0/{animal}", $"/ur/docs/1.0/{animal}"], await UrlsAsync(animal) ?? []);
+        Assert.Contains($"The {animal} of old.", await app.Client.GetStringAsync($"/search?q={animal}"));
         Assert.Equal((1, 1, 0), Counts(await UploadAsync(Content(zip, PostIngest.Zip), $"?{root}version=2.0")));
         Assert.Equal([$"/docs/{animal}", $"/ur/docs/1.0/{animal}"], await UrlsAsync(animal) ?? []);
         var problem = await RefusedAsync(Content(zip, PostIngest.Zip), 400, "unknown_version", $"?{root}version=3.0");
@@ -229,6 +231,14 @@ public sealed class PostIngestTests(ChatBackendApp app) : IClassFixture<ChatBack
         var bomb = Zip(("docs/a.md", "x"), ("docs/bomb.md", new string('a', 3_000_000)));
         Assert.Contains("docs/bomb.md", (await RefusedAsync(Content(bomb, PostIngest.Zip), 400, "archive_bomb")).GetProperty("detail").GetString());
 
+        // None of them is a bomb by itself.
+        var bombs = Zip([.. Enumerable.Range(0, 20).Select(i => ($"docs/{i}.md", new string('a', 900_000)))]);
+        Assert.Contains("the archive unpacks to more than", (await RefusedAsync(Content(bombs, PostIngest.Zip), 400, "archive_bomb")).GetProperty("detail").GetString());
+
+        var encrypted = Zip(("docs/secret.md", "x"));
+        encrypted[encrypted.AsSpan().IndexOf("PK\u0001\u0002"u8) + 8] |= 1;
+        Assert.Contains("docs/secret.md", (await RefusedAsync(Content(encrypted, PostIngest.Zip), 400, "encrypted_entry")).GetProperty("detail").GetString());
+
         var large = Zip(("docs/large.md", Noise(3 * 1024 * 1024)));
         Assert.Contains("docs/large.md", (await RefusedAsync(Content(large, PostIngest.Zip), 413, "document_too_large")).GetProperty("detail").GetString());
 
@@ -238,6 +248,13 @@ public sealed class PostIngestTests(ChatBackendApp app) : IClassFixture<ChatBack
                 archive.CreateEntry($"{i}", CompressionLevel.NoCompression);
         });
         await RefusedAsync(Content(many, PostIngest.Zip), 413, "too_many_entries");
+
+        var names = Zip(archive =>
+        {
+            for (var i = 0; i < 100; i++)
+                archive.CreateEntry(new string('n', 60_000) + i, CompressionLevel.NoCompression);
+        });
+        Assert.Contains("table of contents", (await RefusedAsync(Content(names, PostIngest.Zip), 413, "too_many_entries")).GetProperty("detail").GetString());
         Assert.Equal(0, await app.ScalarAsync<int>("select count(*)::integer from ingest_jobs where state = 'receiving'"));
     }
 
@@ -282,8 +299,28 @@ public sealed class PostIngestTests(ChatBackendApp app) : IClassFixture<ChatBack
     }
 
     [Fact]
+    public async Task An_upload_of_more_pages_than_a_book_has_is_refused()
+    {
+        var lines = string.Concat(Enumerable.Range(0, JobUpload.MaxDocuments + 1).Select(i => $$"""{"path":"{{i}}.md","content":"x"}{{'\n'}}"""));
+        await RefusedAsync(Content(Encoding.UTF8.GetBytes(lines), PostIngest.Lines), 413, "too_many_documents");
+
+        var zip = Zip(archive =>
+        {
+            for (var i = 0; i <= JobUpload.MaxDocuments; i++)
+                archive.CreateEntry($"docs/{i}.md", CompressionLevel.NoCompression);
+        });
+        await RefusedAsync(Content(zip, PostIngest.Zip), 413, "too_many_documents");
+        Assert.Equal(0, await app.ScalarAsync<int>("select count(*)::integer from ingest_jobs where state = 'receiving'"));
+    }
+
+    [Fact]
     public async Task A_body_that_is_too_large_or_of_another_type_is_refused()
     {
+        var large = new string('x', 8_000_000);
+        var problem = await RefusedAsync(Content(Encoding.UTF8.GetBytes($$"""{"documents":[{"path":"a.md","content":"x"},{"path":"b.md","content":"{{large}}"}]}"""), PostIngest.Json), 413, "document_too_large");
+        Assert.Contains("documents[1]", problem.GetProperty("detail").GetString());
+        problem = await RefusedAsync(Content(Encoding.UTF8.GetBytes($$"""{"site":{"base_path":"{{large}}"},"documents":[]}"""), PostIngest.Json), 413, "document_too_large");
+        Assert.Contains("site", problem.GetProperty("detail").GetString());
         await RefusedAsync(Content(new byte[PostIngest.MaxBytes + 1], PostIngest.Zip), 413, "body_too_large");
         var type = await RefusedAsync(Content("x"u8.ToArray(), "text/plain"), 415, "unsupported_media_type");
         Assert.Contains("Most take application/json; GET /openapi/v1.json", type.GetProperty("detail").GetString());

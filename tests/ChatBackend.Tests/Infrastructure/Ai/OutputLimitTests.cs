@@ -1,5 +1,6 @@
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Ai.Offline;
+using ChatBackend.Infrastructure.Ai.OpenAi;
 using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 
 namespace ChatBackend.Tests.Infrastructure.Ai;
@@ -91,11 +92,11 @@ public sealed class OutputLimitTests
         using var tested = new ModelUnderTest(stub.BaseUrl);
         stub.SendsBase64 = false;
 
-        var whole = await tested.Embedder.EmbedAsync([.. Enumerable.Repeat("text", 128)], TestContext.Current.CancellationToken);
+        var whole = await tested.Embedder.EmbedAsync([.. Enumerable.Repeat("text", OpenAiEmbedder.MostTexts)], TestContext.Current.CancellationToken);
         stub.AnswerEmbeddings($$"""{"object":"list","data":[{{new string(' ', 20 * MiB)}}]}""");
         var failure = await Assert.ThrowsAsync<ModelException>(() => tested.Embedder.EmbedAsync(["text"], TestContext.Current.CancellationToken));
 
-        Assert.Equal(128, whole.Count);
+        Assert.Equal(OpenAiEmbedder.MostTexts, whole.Count);
         Assert.Equal("The model's server sent more than an answer can be.", failure.Message);
     }
 

@@ -32,7 +32,21 @@ public sealed class CheckConnectionsTests
         await PostgresServer.DropDatabaseAsync(database);
     }
 
-    private static async Task<(int Code, string Output)> CheckAsync(string database, string qdrant, string key, string model)
+    [Theory]
+    [InlineData("--offline", 0, "The service would start")]
+    [InlineData("--ofline", 1, "Usage: ChatBackend check [--offline]")]
+    public async Task Offline_it_connects_to_nothing_and_another_option_is_refused(string option, int expected, string words)
+    {
+        const string Nothing = "http://127.0.0.1:1";
+
+        var (code, output) = await CheckAsync("Host=127.0.0.1;Port=1;Database=none;Username=none", Nothing, "key", Nothing, option);
+
+        Assert.Equal(expected, code);
+        Assert.Contains(words, output);
+        Assert.DoesNotContain("failed", output);
+    }
+
+    private static async Task<(int Code, string Output)> CheckAsync(string database, string qdrant, string key, string model, params string[] options)
     {
         await using var check = ServiceProcess.Start(
             new()
@@ -43,7 +57,7 @@ public sealed class CheckConnectionsTests
                 ["QDRANT_API_KEY"] = key,
                 ["OPENAI_BASE_URL"] = model,
             },
-            "check");
+            ["check", .. options]);
         return (await check.WaitForExitAsync(), check.Output);
     }
 }

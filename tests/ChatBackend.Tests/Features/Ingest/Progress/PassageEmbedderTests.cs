@@ -33,28 +33,24 @@ public sealed class PassageEmbedderTests
         var model = new WaitingEmbedder();
         using var embedder = new PassageEmbedder(model, new(TimeSpan.Zero, _clock, _progress), _progress, _clock);
 
-        await EmbedAsync(TimeSpan.Zero);
-        await EmbedAsync(TimeSpan.FromSeconds(16));
-        await EmbedAsync(TimeSpan.FromSeconds(16));
-        await EmbedAsync(TimeSpan.FromSeconds(5));
-        await EmbedAsync(TimeSpan.Zero);
+        // It begins with 16. Calls of five seconds change nothing.
+        await EmbedAsync(texts: 16, calls: 1, TimeSpan.Zero);
+        await EmbedAsync(texts: 32, calls: 1, TimeSpan.FromSeconds(16));
+        await EmbedAsync(texts: 32, calls: 2, TimeSpan.FromSeconds(5));
+        await EmbedAsync(texts: 32, calls: 2, TimeSpan.Zero);
+        await EmbedAsync(texts: 64, calls: 2, TimeSpan.Zero);
 
-        // It begins with 16. A call of five seconds changes nothing.
-        Assert.Equal([16, 32, 16, 8, 8], model.Sizes);
+        Assert.Equal([16, 32, 16, 16, 16, 16, 32, 32], model.Sizes);
 
-        async Task EmbedAsync(TimeSpan taken)
+        async Task EmbedAsync(int texts, int calls, TimeSpan taken)
         {
-            var calls = model.Sizes.Count;
-            using var stop = new CancellationTokenSource();
-            // The texts of one batch, whatever its size is.
-            var embedding = embedder.EmbedAsync([.. Enumerable.Repeat("text", NextSize())], stop.Token);
-            await Until.TrueAsync(() => model.Sizes.Count == calls + 1, "the model was not asked");
+            var before = model.Sizes.Count;
+            var embedding = embedder.EmbedAsync([.. Enumerable.Repeat("text", texts)], CancellationToken.None);
+            await Until.TrueAsync(() => model.Sizes.Count == before + calls, "the model was not asked as often");
             _clock.Advance(taken);
             model.Answer();
             await embedding;
         }
-
-        int NextSize() => model.Sizes.Count switch { 0 => 16, 1 => 32, 2 => 16, _ => 8 };
     }
 
     [Fact]
@@ -71,20 +67,36 @@ public sealed class PassageEmbedderTests
         Assert.Equal([16, 8], [model.Sizes[0], model.Sizes[before]]);
     }
 
-    /// <summary>Never answers in time for more than four texts.</summary>
+    [Fact]
+    public async Task A_single_text_gets_up_to_four_minutes()
+    {
+        var model = new TiringEmbedder { Most = 0 };
+        using var embedder = new PassageEmbedder(model, new(TimeSpan.Zero, _clock, _progress), _progress, _clock);
+
+        await Assert.ThrowsAsync<ModelException>(() => embedder.EmbedAsync(["text"], CancellationToken.None));
+
+        Assert.Equal([1, 2, 4], model.Limits.Select(limit => limit.TotalMinutes));
+    }
+
+    /// <summary>Never answers in time for more than a few texts.</summary>
     private sealed class TiringEmbedder : IEmbedder
     {
+        public int Most { get; init; } = 4;
+
         public string Model => "tiring";
 
         public List<int> Sizes { get; } = [];
+
+        public List<TimeSpan> Limits { get; } = [];
 
         public Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken) => throw new NotSupportedException();
 
         public async Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedOnceAsync(IReadOnlyList<string> texts, TimeSpan limit, CancellationToken cancellationToken)
         {
             Sizes.Add(texts.Count);
+            Limits.Add(limit);
             await Task.CompletedTask;
-            return texts.Count > 4 ? throw new ModelException(ModelFailure.Timeout, "Too slow.") : [.. texts.Select(_ => new ReadOnlyMemory<float>([1]))];
+            return texts.Count > Most ? throw new ModelException(ModelFailure.Timeout, "Too slow.") : [.. texts.Select(_ => new ReadOnlyMemory<float>([1]))];
         }
     }
 

@@ -18,7 +18,7 @@ public sealed class OpenAiEmbedderTests
         var vectors = await tested.Embedder.EmbedAsync(texts, CancellationToken.None);
 
         Assert.Equal(texts.Select(t => StubOpenAi.VectorOf(t, 8)), vectors.Select(v => v.ToArray()));
-        Assert.Equal([128, 128, 44], stub.EmbeddingRequests.Select(r => r.Inputs.Count));
+        Assert.Equal([96, 96, 96, 12], stub.EmbeddingRequests.Select(r => r.Inputs.Count));
         Assert.All(stub.EmbeddingRequests, r => Assert.Equal(8, r.Body.GetProperty("dimensions").GetInt32()));
     }
 

@@ -128,9 +128,9 @@ public sealed class QdrantCollectionsTests : IAsyncLifetime
     {
         await IngestAsync(_qdrant.Another(Old), "set0 a.md", "set0 b.md");
         using var ended = new CancellationTokenSource();
-        var readers = new[] { _qdrant.Another(Old), _qdrant.Another(Old), _qdrant.Another(), _qdrant.Another(NewModel(1)) }.Select(ReadAsync).ToArray();
+        var readers = new[] { _qdrant.Another(Old), _qdrant.Another(Old), _qdrant.Another(), _qdrant.Another(NewModel(2)) }.Select(ReadAsync).ToArray();
 
-        // Some have the size of the old model's vectors.
+        // Some models have vectors of the same size as the one before.
         for (var set = 1; set <= 12; set++)
         {
             await IngestAsync(_qdrant.Another(NewModel(set)), $"set{set} a.md", $"set{set} b.md");
@@ -143,7 +143,7 @@ public sealed class QdrantCollectionsTests : IAsyncLifetime
         var seen = await Task.WhenAll(readers);
         Assert.True(seen.Max(sets => sets.Count) > 2, "no reader saw the alias move");
 
-        static Model NewModel(int set) => new($"model-{set}", set % 2 == 0 ? 8 : 12, step: 2);
+        static Model NewModel(int set) => new($"model-{set}", set % 4 < 2 ? 8 : 12, step: 2 + (set % 2));
 
         async Task<HashSet<string>> ReadAsync(QdrantPassageIndex reader)
         {
