@@ -530,7 +530,7 @@
   // ---- A question and its answer ----
 
   class Turn {
-    constructor({ question, selectedText, id, messageId, answer, citations = [], grounding, rating, note }) {
+    constructor({ question, selectedText, id, messageId, answer, citations = [], grounding, isStopped, rating, note }) {
       Object.assign(this, { question, selectedText, id, messageId, citations, grounding, rating })
       this.text = answer ?? ''
       this.spoken = 0
@@ -541,6 +541,7 @@
         h('h3', { class: 'question', dir: 'auto' }, h('span', { class: 'hidden' }, `${t('you')}: `), question),
         selectedText && h('blockquote', { class: 'selection', dir: 'auto' }, selectedText), this.body, this.state, this.footer)
       this.growing = new GrowingText(this.body, number => this.cite(number))
+      this.cut = isStopped ? t('stopped') : undefined
       if (answer !== undefined)
         this.finish()
       else if (note)
@@ -603,8 +604,9 @@
         this.text += data.text
         this.drawSoon()
       } else if (event === 'completed' || event === 'stopped') {
-        Object.assign(this, { text: data.response, citations: data.citations, grounding: data.grounding, messageId: data.message_id })
-        this.cut = data.finish_reason === 'stopped' ? t('stopped') : data.incomplete ? t('cut') : undefined
+        const isStopped = event === 'stopped'
+        Object.assign(this, { text: data.response, citations: data.citations, grounding: isStopped ? undefined : data.grounding, messageId: data.message_id })
+        this.cut = isStopped ? t('stopped') : data.incomplete ? t('cut') : undefined
         this.finish()
       } else if (event === 'error') {
         // Only the id of the last event says that the turn itself has ended.
@@ -867,10 +869,8 @@
         this.turns = this.turns.filter(turn => turn !== failed)
       }
       this.session ??= newId()
-      this.input.value = ''
-      this.input.style.height = 'auto'
+      this.empty()
       this.select()
-      this.suggest([])
       const turn = new Turn({ question, selectedText })
       this.add(turn)
       const headers = { 'idempotency-key': newId() }
@@ -943,7 +943,7 @@
           continue
         const turn = new Turn({
           id, question: question.content, answer: answer?.content, citations: answer?.citations, grounding: answer?.grounding,
-          messageId: answer?.message_id, rating: answer?.rating, note: parts.find(m => m.role === 'system')?.content,
+          messageId: answer?.message_id, isStopped: answer?.is_stopped, rating: answer?.rating, note: parts.find(m => m.role === 'system')?.content,
         })
         this.add(turn)
         if (parts.length === 1)
@@ -1037,9 +1037,15 @@
       }, 80)
     },
 
+    empty() {
+      this.input.value = ''
+      this.input.style.height = 'auto'
+      this.suggest([])
+    },
+
     suggest(headings) {
       this.suggestions.hidden = headings.length === 0
-      this.suggestions.replaceChildren(...headings.map((heading, i) => h('li', { role: 'option', id: `suggestion-${i}`, 'aria-selected': 'false', dir: 'auto' },
+      this.suggestions.replaceChildren(...headings.map((heading, i) => h('li', { role: 'option', id: `suggestion-${i}`, 'aria-selected': 'false', dir: 'auto', onclick: () => this.empty() },
         linkTo(heading, { tabindex: '-1' }, h('span', {}, heading.heading), h('small', {}, heading.title)))))
       this.input.removeAttribute('aria-activedescendant')
       if (headings.length)

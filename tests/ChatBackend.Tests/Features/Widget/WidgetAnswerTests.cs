@@ -1,0 +1,212 @@
+using Dapper;
+using Microsoft.Playwright;
+using static Microsoft.Playwright.Assertions;
+
+namespace ChatBackend.Tests.Features.Widget;
+
+/// <summary>An answer as it is written, whatever happens meanwhile, and what a reader does with it.</summary>
+[Collection(nameof(WidgetSite))]
+public sealed class WidgetAnswerTests(WidgetSite site)
+{
+    private const string First = "Nodes talk over topics [1]. One node";
+    private const string Second = "publishes, the other subscribes.";
+    private const string Whole = "Nodes talk over topics 1. One node" + Second;
+
+    [Fact]
+    public async Task An_answer_shows_while_it_is_written_and_then_its_sources()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        var gate = site.Model.AnswerInTwo(First, Second);
+
+        await reader.AskAsync(WidgetSite.Question);
+        await Expect(reader.LastAnswer).ToHaveTextAsync("Nodes talk over topics 1. One node");
+        await Expect(reader.Button("Stop")).ToBeVisibleAsync();
+        await Expect(reader.Turns.Last.Locator(".sources")).ToBeHiddenAsync();
+        gate.Open();
+
+        await Expect(reader.LastAnswer).ToHaveTextAsync(Whole);
+        await Expect(reader.Turns.Last.Locator(".sources li").First).ToContainTextAsync("Nodes and Topics");
+        await Expect(reader.Button("Stop")).ToBeHiddenAsync();
+        Assert.Empty(reader.Complaints);
+    }
+
+    [Fact]
+    public async Task A_stream_that_drops_goes_on_where_it_ended()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        var gate = site.Model.AnswerInTwo(First, Second);
+        await reader.AskAsync(WidgetSite.Question);
+        await Expect(reader.LastAnswer).ToHaveTextAsync("Nodes talk over topics 1. One node");
+
+        site.Relay.Cut();
+        var resumed = await reader.Page.WaitForRequestAsync(r => r.Url.EndsWith("/events", StringComparison.Ordinal));
+        gate.Open();
+
+        await Expect(reader.LastAnswer).ToHaveTextAsync(Whole);
+        Assert.Matches(@"^\d+\.\d+\.\d+$", (await resumed.AllHeadersAsync())["last-event-id"]);
+        Assert.Single(reader.Requests, r => r.Method == "POST" && r.Url.EndsWith("/chat", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public async Task An_answer_is_written_again_when_the_service_was_killed_and_has_started_again()
+    {
+        var doomed = await site.StartAsync();
+        site.Relay.Service = doomed.Client.BaseAddress;
+        try
+        {
+            await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+            site.Model.AnswerInTwo(First, Second);
+            site.Model.Answer("The second process says: over topics [1].");
+            await reader.AskAsync(WidgetSite.Question);
+            await Expect(reader.LastAnswer).ToHaveTextAsync("Nodes talk over topics 1. One node");
+
+            site.Relay.Service = null;
+            doomed.Kill();
+            await Expect(reader.State).ToHaveTextAsync("Connecting again…");
+            site.Relay.Service = site.Process.Client.BaseAddress;
+
+            await Expect(reader.LastAnswer).ToHaveTextAsync("The second process says: over topics 1.", new() { Timeout = 60_000 });
+            await Expect(reader.Turns).ToHaveCountAsync(1);
+        }
+        finally
+        {
+            site.Relay.Service = site.Process.Client.BaseAddress;
+            await doomed.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task An_answer_under_way_survives_a_reload_and_shows_in_another_tab()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        await using var tab = await (await reader.OpenTabAsync()).OpenPanelAsync();
+        var gate = site.Model.AnswerInTwo(First, Second);
+        await reader.AskAsync(WidgetSite.Question);
+
+        await Expect(tab.LastAnswer).ToHaveTextAsync("Nodes talk over topics 1. One node");
+        await reader.ReloadAsync();
+        await reader.OpenPanelAsync();
+        await Expect(reader.LastAnswer).ToHaveTextAsync("Nodes talk over topics 1. One node");
+        gate.Open();
+
+        await Expect(reader.LastAnswer).ToHaveTextAsync(Whole);
+        await Expect(tab.LastAnswer).ToHaveTextAsync(Whole);
+    }
+
+    [Fact]
+    public async Task A_stopped_answer_keeps_what_was_written_also_after_a_reload()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        site.Model.AnswerInTwo(First, Second);
+        await reader.AskAsync(WidgetSite.Question);
+        await Expect(reader.LastAnswer).ToHaveTextAsync("Nodes talk over topics 1. One node");
+
+        await reader.Button("Stop").ClickAsync();
+
+        await Expect(reader.State).ToHaveTextAsync("Stopped.");
+        await Expect(reader.LastAnswer).ToHaveTextAsync("Nodes talk over topics 1. One node");
+        await reader.ReloadAsync();
+        await reader.OpenPanelAsync();
+        await Expect(reader.State).ToHaveTextAsync("Stopped.");
+    }
+
+    [Fact]
+    public async Task Asking_again_replaces_the_answer()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        await reader.AnswerAsync();
+        site.Model.Answer("In other words, nodes talk over topics [1].");
+
+        await reader.Button("Ask again").ClickAsync();
+
+        await Expect(reader.LastAnswer).ToHaveTextAsync("In other words, nodes talk over topics 1.");
+        await Expect(reader.Turns).ToHaveCountAsync(1);
+        await reader.ReloadAsync();
+        await reader.OpenPanelAsync();
+        await Expect(reader.LastAnswer).ToHaveTextAsync("In other words, nodes talk over topics 1.");
+        await Expect(reader.Turns).ToHaveCountAsync(1);
+    }
+
+    [Fact]
+    public async Task An_answer_is_copied_with_the_addresses_of_its_sources()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        await reader.AnswerAsync();
+
+        await reader.Button("Copy").ClickAsync();
+
+        await Expect(reader.Button("Copied")).ToBeVisibleAsync();
+        var copied = await reader.Page.EvaluateAsync<string>("() => navigator.clipboard.readText()");
+        Assert.StartsWith(WidgetSite.Answer + "\n[1] Nodes and Topics", copied);
+        Assert.Contains($": {WidgetSite.Address}docs/ros2/nodes-and-topics", copied);
+    }
+
+    [Fact]
+    public async Task A_rating_and_its_comment_are_kept()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        await reader.AnswerAsync();
+
+        await reader.Button("Bad answer").ClickAsync();
+        await reader.Panel.GetByLabel("What was missing").FillAsync("An example.");
+        await reader.Button("Send").ClickAsync();
+
+        await Expect(reader.Turns.Last).ToContainTextAsync("Thank you.");
+        Assert.Equal("down An example.", await site.Services.ScalarAsync<string>(
+            "select f.rating || ' ' || f.comment from message_feedback as f join messages as m on m.id = f.message_id where m.session_id = @id",
+            new { id = Guid.Parse((await reader.SessionAsync())!) }));
+        await reader.ReloadAsync();
+        await reader.OpenPanelAsync();
+        await Expect(reader.Button("Bad answer")).ToHaveAttributeAsync("aria-pressed", "true");
+        await Expect(reader.Button("Good answer")).ToHaveAttributeAsync("aria-pressed", "false");
+    }
+
+    [Fact]
+    public async Task An_answer_that_the_book_does_not_support_says_so_also_after_a_reload()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        site.Model.Answer("The book does not say this.");
+        await reader.AnswerAsync("What does a ROS 2 node cost in Paris?");
+        var said = await reader.State.TextContentAsync();
+
+        await reader.ReloadAsync();
+        await reader.OpenPanelAsync();
+
+        Assert.Contains(said, (string[])["The book answers this only in part.", "The book has nothing on this."]);
+        await Expect(reader.State).ToHaveTextAsync(said!);
+    }
+
+    [Fact]
+    public async Task A_new_conversation_begins_empty_and_a_deleted_one_is_gone()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        await reader.AnswerAsync();
+        var first = await reader.SessionAsync();
+
+        await reader.Button("New conversation").ClickAsync();
+        await Expect(reader.Turns).ToHaveCountAsync(0);
+        Assert.Null(await reader.SessionAsync());
+        await reader.AnswerAsync();
+        var second = await reader.SessionAsync();
+        await reader.Button("Delete this conversation").ClickAsync();
+        await reader.Panel.Locator(".confirm button").First.ClickAsync();
+
+        await Expect(reader.Turns).ToHaveCountAsync(0);
+        Assert.Null(await reader.SessionAsync());
+        Assert.Equal(1, await site.Services.ScalarAsync<int>("select count(*) from chat_sessions where id = any(@ids)", new { ids = new[] { Guid.Parse(first!), Guid.Parse(second!) } }));
+    }
+
+    [Fact]
+    public async Task The_sessions_id_is_all_that_is_stored()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        const string Stored = "() => JSON.stringify([Object.keys(localStorage), Object.keys(sessionStorage), document.cookie])";
+        var before = await reader.Page.EvaluateAsync<string>(Stored);
+        await reader.AnswerAsync();
+
+        await reader.Page.EvaluateAsync("() => { window.session = localStorage.getItem('chatbackend-session'); localStorage.removeItem('chatbackend-session') }");
+
+        Assert.Equal(before, await reader.Page.EvaluateAsync<string>(Stored));
+        Assert.True(Guid.TryParse(await reader.Page.EvaluateAsync<string>("() => window.session"), out _));
+    }
+}
