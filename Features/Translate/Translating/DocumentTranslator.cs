@@ -71,7 +71,7 @@ internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> opt
     internal IReadOnlyList<IReadOnlyList<Segment>> Batches(IEnumerable<Segment> segments, TranslationTask task)
     {
         var weighed = segments.Select(s => (Segment: s, Tokens: TokenEstimate.Of(s.Text))).ToList();
-        var most = Math.Clamp(weighed.Sum(s => s.Tokens) / Math.Max(1, _limits.CallsPerDocument - 2), _limits.LeastCallTokens, Math.Max(_limits.LeastCallTokens, _limits.MostCallTokens));
+        var most = Math.Clamp(weighed.Sum(s => s.Tokens) / Math.Max(1, _limits.CallsPerDocument * 3 / 4), _limits.LeastCallTokens, Math.Max(_limits.LeastCallTokens, _limits.MostCallTokens));
         var batches = new List<List<Segment>>();
         var current = new Dictionary<string, (List<Segment> Segments, int Tokens)>();
         foreach (var (segment, tokens) in weighed)

@@ -7,7 +7,7 @@ internal sealed class TranslationLimits
 {
     /// <summary>Calls in flight for one document.</summary>
     [Range(1, 256)]
-    public int CallsPerDocument { get; set; } = 16;
+    public int CallsPerDocument { get; set; } = 24;
 
     /// <summary>Calls in flight for all documents of this process.</summary>
     [Range(1, 1024)]
@@ -15,7 +15,7 @@ internal sealed class TranslationLimits
 
     /// <summary>The tokens of the first call: its answer is the first that a reader sees.</summary>
     [Range(1, 10_000)]
-    public int FirstCallTokens { get; set; } = 50;
+    public int FirstCallTokens { get; set; } = 30;
 
     /// <summary>The fewest tokens of another call, unless the document is shorter. Below, the instructions cost more than the text.</summary>
     [Range(1, 10_000)]
