@@ -27,7 +27,7 @@
       sendComment: 'Send', thanks: 'Thank you.', fresh: 'New conversation', list: 'Your conversations', remove: 'Delete this conversation',
       sure: 'Delete it for good?', back: 'Back', none: 'There are no conversations yet.', about: 'Ask about this', drop: 'Leave the selection out',
       selected: 'About the selected text', hello: 'Ask anything about {book}. Answers link to the page they come from.', try: 'For example',
-      searching: 'Searching the book…', writing: 'Writing…', waiting: 'Connecting again…', sources: 'Sources', headings: '{count} headings match', you: 'You asked',
+      searching: 'Searching the book…', writing: 'Writing…', waiting: 'Connecting again…', sources: 'Sources', matching: 'Headings that match', headings: '{count} headings match', you: 'You asked',
       partial: 'The book answers this only in part.', nothing: 'The book has nothing on this.', cut: 'This answer is not complete.', stopped: 'Stopped.',
       offline: 'You are offline, or the service cannot be reached. Check the connection and try again.',
       refused: 'This site may not use the service yet. Its owner finds the reason in the browser console.',
@@ -42,7 +42,7 @@
       sendComment: 'بھیجیں', thanks: 'شکریہ۔', fresh: 'نئی گفتگو', list: 'آپ کی گفتگوئیں', remove: 'یہ گفتگو حذف کریں',
       sure: 'ہمیشہ کے لیے حذف کریں؟', back: 'واپس', none: 'ابھی کوئی گفتگو نہیں ہے۔', about: 'اس کے بارے میں پوچھیں', drop: 'منتخب متن ہٹا دیں',
       selected: 'منتخب متن کے بارے میں', hello: '{book} کے بارے میں کچھ بھی پوچھیں۔ ہر جواب میں اس صفحے کا لنک ہوتا ہے جہاں سے وہ لیا گیا۔', try: 'مثال کے طور پر',
-      searching: 'کتاب میں تلاش جاری ہے…', writing: 'جواب لکھا جا رہا ہے…', waiting: 'دوبارہ رابطہ کیا جا رہا ہے…', sources: 'حوالے', headings: '{count} عنوان ملے', you: 'آپ نے پوچھا',
+      searching: 'کتاب میں تلاش جاری ہے…', writing: 'جواب لکھا جا رہا ہے…', waiting: 'دوبارہ رابطہ کیا جا رہا ہے…', sources: 'حوالے', matching: 'ملتے جلتے عنوان', headings: '{count} عنوان ملے', you: 'آپ نے پوچھا',
       partial: 'کتاب میں اس کا صرف جزوی جواب ہے۔', nothing: 'کتاب میں اس بارے میں کچھ نہیں ہے۔', cut: 'یہ جواب مکمل نہیں ہے۔', stopped: 'روک دیا گیا۔',
       offline: 'آپ آف لائن ہیں یا سروس تک رسائی نہیں ہو رہی۔ کنکشن دیکھ کر دوبارہ کوشش کریں۔',
       refused: 'اس سائٹ کو ابھی سروس استعمال کرنے کی اجازت نہیں۔ وجہ براؤزر کنسول میں لکھی ہے۔',
@@ -116,6 +116,9 @@
   const entities = { amp: '&', lt: '<', gt: '>', quot: '"', apos: '\'', nbsp: '\u00a0' }
   const fenceOf = line => /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)/.exec(line)
   const itemOf = line => /^( {0,3})([-*+]|\d{1,9}[.)])( {1,4}|$)/.exec(line)
+  const indentOf = line => /^ */.exec(line)[0].length
+  // Models indent by two spaces also where CommonMark asks for three.
+  const isInside = (line, first) => indentOf(line) >= indentOf(first) + 2
   const isDelimiter = line => line !== undefined && line.includes('-') && /^ {0,3}\|?[ :|-]+$/.test(line) && line.includes('|')
   const startsBlock = (line, next) =>
     /^ {0,3}(#{1,6}\s|>|\$\$)/.test(line) || isRule(line) || fenceOf(line) || itemOf(line) || (line.includes('|') && isDelimiter(next))
@@ -152,12 +155,10 @@
       } else if (itemOf(line)) {
         const isOrdered = /\d/.test(itemOf(line)[2])
         take('list', part => {
+          if (part.trim() === '' || isInside(part, line))
+            return true
           const item = itemOf(part)
-          const isBlank = part.trim() === ''
-          const isAfterBlank = lines[i - 1].trim() === ''
-          if (isBlank)
-            return !isAfterBlank
-          return item ? /\d/.test(item[2]) === isOrdered : /^ {2,}/.test(part) || (!isAfterBlank && !startsBlock(part))
+          return item ? /\d/.test(item[2]) === isOrdered : lines[i - 1].trim() !== '' && !startsBlock(part)
         })
       } else if (line.includes('|') && isDelimiter(lines[i + 1])) {
         take('table', part => part.includes('|'))
@@ -199,15 +200,15 @@
     list: ({ lines }, make) => {
       const items = []
       for (const line of lines) {
-        const item = itemOf(line)
+        const item = isInside(line, lines[0]) ? undefined : itemOf(line)
         if (item)
           items.push({ width: item[0].length, lines: [line.slice(item[0].length)] })
         else
           items.at(-1).lines.push(line.replace(new RegExp(`^ {0,${items.at(-1).width}}`), ''))
       }
       const number = parseInt(itemOf(lines[0])[2])
-      const isTight = !lines.slice(0, -1).some(line => line.trim() === '')
-      return h(Number.isNaN(number) ? 'ul' : 'ol', { dir: 'auto', start: number > 1 ? String(number) : undefined }, ...items.map(item => {
+      const isTight = !/\n\s*\n/.test(lines.join('\n').trimEnd())
+      return h(Number.isNaN(number) ? 'ul' : 'ol', { dir: 'auto', class: isTight ? undefined : 'loose', start: number > 1 ? String(number) : undefined }, ...items.map(item => {
         const inside = make.blocks(item.lines)
         const isLine = isTight && inside[0]?.nodeName === 'P'
         return h('li', { dir: 'auto' }, ...(isLine ? inside[0].childNodes : []), ...inside.slice(isLine ? 1 : 0))
@@ -293,10 +294,11 @@
             add(h('code', { class: 'math', dir: 'ltr' }, found[1]))
           } else if (one === '[' && (found = /^\[(\d{1,3})\](?!\()/.exec(rest)) && cite(Number(found[1]))) {
             add(cite(Number(found[1])))
-          } else if (one === '[' && depth < deepest && (found = /^\[((?:[^[\]\\]|\\.){0,500})\]\(\s*<?((?:[^\s()<>\\]|\\.|\([^\s()]*\)){0,1500})>?(?:\s+["'][^"']*["'])?\s*\)/.exec(rest))) {
+          } else if ((one === '[' || rest.startsWith('![')) && depth < deepest && (found = /^!?\[((?:[^[\]\\]|\\.){0,500})\]\(\s*<?((?:[^\s()<>\\]|\\.|\([^\s()]*\)){0,1500})>?(?:\s+["'][^"']*["'])?\s*\)/.exec(rest))) {
             const url = safeAddress(found[2].replace(/\\(.)/g, '$1'))
             const inside = make.inline(found[1], depth + 1)
-            if (url)
+            // Of an image its text is shown: nothing is loaded.
+            if (url && one === '[')
               add(link(url, inside))
             else
               inside.forEach(add)
@@ -317,7 +319,7 @@
               found = [text.slice(i, end + mark.length)]
             }
           } else {
-            found = /^[^\\\n&`$[<*~_ ]+/.exec(rest) ?? [one]
+            found = /^[^\\\n&`$[!<*~_ ]+/.exec(rest) ?? [one]
             plain += found[0]
           }
           i += found[0].length
@@ -346,16 +348,17 @@
 
     show(text) {
       const lines = text.split('\n')
-      const blocks = blocksOf(lines.slice(this.frozen))
+      // The last line may grow into a block of another kind, and the block before it may take it in.
+      const settled = blocksOf(lines.slice(this.frozen, -1)).at(-1)?.at ?? 0
       this.open.forEach(node => node.remove())
       this.open = []
-      for (const [i, block] of blocks.entries()) {
+      for (const block of blocksOf(lines.slice(this.frozen))) {
         const node = draw[block.type](block, this.make)
         this.element.append(node)
-        if (i === blocks.length - 1)
+        if (block.at >= settled)
           this.open.push(node)
       }
-      this.frozen += blocks.at(-1)?.at ?? 0
+      this.frozen += settled
     }
   }
 
@@ -761,7 +764,7 @@
       })
       this.send = h('button', { type: 'submit', class: 'send' })
       this.chip = h('div', { class: 'chip', hidden: true })
-      this.suggestions = h('ul', { id: 'suggestions', role: 'listbox', 'aria-label': t('sources'), hidden: true })
+      this.suggestions = h('div', { id: 'suggestions', role: 'listbox', 'aria-label': t('matching'), hidden: true })
       this.log = h('div', { class: 'log', tabindex: '0', role: 'region', 'aria-label': this.title })
       this.list = iconButton('list', t('list'), () => this.showConversations(), { hidden: true })
       this.bin = iconButton('trash', t('remove'), () => this.confirmDelete())
@@ -856,7 +859,7 @@
       const active = this.suggestions.querySelector('[aria-selected=true]')
       const question = this.input.value.trim()
       if (active)
-        active.firstChild.click()
+        active.click()
       else if (question)
         this.ask(question, this.selectedText)
     },
@@ -1045,8 +1048,8 @@
 
     suggest(headings) {
       this.suggestions.hidden = headings.length === 0
-      this.suggestions.replaceChildren(...headings.map((heading, i) => h('li', { role: 'option', id: `suggestion-${i}`, 'aria-selected': 'false', dir: 'auto', onclick: () => this.empty() },
-        linkTo(heading, { tabindex: '-1' }, h('span', {}, heading.heading), h('small', {}, heading.title)))))
+      this.suggestions.replaceChildren(...headings.map((heading, i) => linkTo(heading, { role: 'option', id: `suggestion-${i}`, 'aria-selected': 'false', tabindex: '-1', dir: 'auto' },
+        h('span', {}, heading.heading), h('small', {}, heading.title))))
       this.input.removeAttribute('aria-activedescendant')
       if (headings.length)
         this.speak(t('headings', { count: String(headings.length) }))
@@ -1290,7 +1293,7 @@
     .question { font-weight: 600; margin-bottom: 8px; white-space: pre-wrap }
     .selection { max-height: 6em; overflow: auto; font-size: 14px; margin-bottom: 8px }
     blockquote { border-inline-start: 3px solid var(--line); padding-inline-start: 10px; color: var(--soft) }
-    .answer > * + *, blockquote > * + *, li > * + * { margin-top: 8px }
+    .answer > * + *, blockquote > * + *, li > * + *, .loose > li + li { margin-top: 8px }
     .answer .heading { font-weight: 600 } .answer ul, .answer ol { padding-inline-start: 22px }
     strong, th { font-weight: 600 } em { font-style: italic } s { text-decoration: line-through }
     code { font: 14px/1.5 var(--ifm-font-family-monospace, ui-monospace, monospace); background: var(--fill); border-radius: 4px; padding: 1px 4px }
@@ -1311,8 +1314,8 @@
     ::placeholder { color: var(--soft); opacity: 1 }
     .send { background: var(--accent); color: var(--on-accent); border-color: transparent; min-height: 42px } .send:hover { background: var(--accent) }
     .chip { display: flex; gap: 6px; align-items: center; font-size: 14px; background: var(--fill); border-radius: 8px; padding: 2px 2px 2px 10px; margin-bottom: 8px } .chip span { flex: 1 }
-    ul[role=listbox] { position: absolute; inset: auto 10px 100% 10px; list-style: none; max-height: 260px; overflow: auto; background: var(--back); border: 1px solid var(--line); border-radius: 8px; box-shadow: 0 -4px 16px #0003 }
-    [role=option] > * { display: grid; width: 100%; padding: 8px 12px; text-decoration: none; border: 0; background: none; text-align: start } [role=option] small { font-size: 13px; color: var(--soft) }
+    [role=listbox] { position: absolute; inset: auto 10px 100% 10px; max-height: 260px; overflow: auto; background: var(--back); border: 1px solid var(--line); border-radius: 8px; box-shadow: 0 -4px 16px #0003 }
+    [role=option] { display: grid; width: 100%; padding: 8px 12px; text-decoration: none; border: 0; background: none; text-align: start } [role=option] small { font-size: 13px; color: var(--soft) }
     [role=option]:hover, [role=option][aria-selected=true] { background: var(--fill); box-shadow: inset 3px 0 var(--accent) }
     @media (max-width: 600px) { .panel, :host([data-position=left]) .panel { inset: auto 0 0 0; width: 100%; height: min(92dvh, 100dvh - 24px); border-radius: 14px 14px 0 0 } textarea, input { font-size: 16px } }
     @media (prefers-reduced-motion: no-preference) { .panel:not([hidden]) { animation: rise .16s ease-out } @keyframes rise { from { transform: translateY(12px); opacity: 0 } } }
