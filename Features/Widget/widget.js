@@ -764,7 +764,7 @@
       })
       this.send = h('button', { type: 'submit', class: 'send' })
       this.chip = h('div', { class: 'chip', hidden: true })
-      this.suggestions = h('div', { id: 'suggestions', role: 'listbox', 'aria-label': t('matching'), hidden: true })
+      this.suggestions = h('div', { id: 'suggestions', role: 'listbox', 'aria-label': t('matching'), hidden: true, onclick: () => this.suggest([]) })
       this.log = h('div', { class: 'log', tabindex: '0', role: 'region', 'aria-label': this.title })
       this.list = iconButton('list', t('list'), () => this.showConversations(), { hidden: true })
       this.bin = iconButton('trash', t('remove'), () => this.confirmDelete())
@@ -999,14 +999,25 @@
       }
     },
 
-    /** A passage of a book that is not published anywhere. */
-    showPassage(item) {
-      const passage = h('div', { class: 'passage', tabindex: '-1' }, h('h3', { dir: 'auto' }, nameOfPlace(item)),
-        h('blockquote', { dir: 'auto' }, item.snippet ?? ''), h('button', { type: 'button', onclick: () => passage.remove() }, t('back')))
+    /** A passage of a book that is not published anywhere. A heading comes without its text, which is looked up. */
+    async showPassage(item) {
+      const text = h('blockquote', { dir: 'auto' }, item.snippet ?? t('searching'))
+      const passage = h('div', { class: 'passage', tabindex: '-1' }, h('h3', { dir: 'auto' }, nameOfPlace(item)), text,
+        h('button', { type: 'button', onclick: () => { passage.remove(); this.input.focus() } }, t('back')))
       this.log.querySelector('.passage')?.remove()
       this.log.append(passage)
       passage.scrollIntoView({ block: 'nearest' })
       passage.focus()
+      if (item.snippet !== undefined)
+        return
+      try {
+        const { passages } = await (await call('GET', `search?limit=20&q=${encodeURIComponent(`${item.title} ${item.heading}`)}`)).json()
+        const lines = passages.filter(found => found.url === item.url).flatMap(found => [...found.text.split('\n'), ''])
+        text.replaceChildren(...markdown(() => undefined).blocks(lines))
+        passage.scrollIntoView({ block: 'nearest' })
+      } catch (error) {
+        text.textContent = sentenceOf(error)
+      }
     },
 
     select(text) {
@@ -1108,7 +1119,7 @@
 
   // ---- A page in another language: its own blocks, translated in place ----
 
-  const article = () => document.querySelector('.theme-doc-markdown, article .markdown, article, main')
+  const article = () => ['.theme-doc-markdown', 'article .markdown', 'article', 'main'].map(name => document.querySelector(name)).find(Boolean)
   const blockNames = 'h1, h2, h3, h4, h5, h6, p, li, td, th, dt, dd, figcaption, summary, [class*="admonitionHeading"]'
   const notProse = 'pre, nav, button, svg, math, .katex, [role="tab"], [class*="tocCollapsible"], [class*="breadcrumb"]'
   const escaped = text => text.replace(/\s+/g, ' ').replace(/[\\`*_{}[\]<>|$~]|&(?=#?\w+;)/g, '\\$&')
@@ -1125,7 +1136,6 @@
 
     write(element) {
       return Array.from(element.childNodes, node => {
-        const inside = () => this.write(node)
         if (node.nodeType === Node.TEXT_NODE)
           return escaped(node.data)
         if (node.nodeType !== Node.ELEMENT_NODE)
@@ -1136,14 +1146,18 @@
         }
         if (node.matches('code:not(:has(*))') && !node.textContent.includes('`') && node.textContent.trim())
           return `\`${node.textContent}\``
-        if (node.matches('a[href]') && !/[\s()<>]/.test(node.getAttribute('href')) && inside().trim()) {
+        const before = [this.links.length, this.nodes.length]
+        const inside = this.write(node)
+        if (node.matches('a[href]') && !/[\s()<>]/.test(node.getAttribute('href')) && inside.trim()) {
           this.links.push(node)
-          return `[${inside()}](${node.getAttribute('href')})`
+          return `[${inside}](${node.getAttribute('href')})`
         }
-        if (node.matches('strong, b, em, i') && /^\S(.*\S)?$/s.test(inside())) {
+        if (node.matches('strong, b, em, i') && /^\S(.*\S)?$/s.test(inside)) {
           const mark = node.matches('em, i') ? '*' : '**'
-          return mark + inside() + mark
+          return mark + inside + mark
         }
+        // What is in it comes back with it.
+        [this.links.length, this.nodes.length] = before
         this.nodes.push(node)
         return `<x id="${this.nodes.length - 1}"/>`
       }).join('')
@@ -1191,7 +1205,7 @@
         const label = isShown ? sentence ?? t('original') : t('translate', { language: nameOf(code) })
         button.replaceChildren(icon('language'), h('span', { dir: 'auto' }, label))
         button.setAttribute('aria-pressed', String(isShown))
-        button.hidden = !article() || code === document.documentElement.lang
+        button.hidden = !article() || document.documentElement.lang.split('-')[0] === code
       }
     },
 
