@@ -53,12 +53,15 @@
     },
   }
 
-  const language = () => (option('lang') ?? document.documentElement.lang ?? 'en').split('-')[0].toLowerCase()
+  const wanted = (option('lang') ?? document.documentElement.lang).split('-')[0].toLowerCase()
+  const language = tables[wanted] ? wanted : 'en'
   const isRightToLeft = code => /^(ar|ckb|dv|fa|he|ku|ps|sd|ug|ur|yi)\b/.test(code)
+  // What dir="auto" would find if it looked into elements that have a direction themselves.
+  const directionOf = lines => /^\P{L}*[\u0590-\u08ff\ufb1d-\ufefc]/u.test(lines.join(' ')) ? 'rtl' : 'ltr'
   const nameOf = code => new Intl.DisplayNames([code], { type: 'language' }).of(code)
 
   const t = (key, values = {}) => {
-    const text = tables[language()]?.[key] ?? tables.en[key]
+    const text = tables[language][key] ?? tables.en[key]
     return text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? book.title)
   }
 
@@ -195,7 +198,7 @@
       return h('p', { role: 'heading', 'aria-level': String(Math.min(6, marks.length + 2)), class: 'heading' }, ...make.inline(text))
     },
     rule: () => h('hr'),
-    quote: ({ lines }, make) => h('blockquote', { dir: 'auto' }, ...make.blocks(lines.map(line => line.replace(/^ {0,3}> ?/, '')))),
+    quote: ({ lines }, make) => h('blockquote', { dir: directionOf(lines) }, ...make.blocks(lines.map(line => line.replace(/^ {0,3}> ?/, '')))),
     paragraph: ({ lines }, make) => h('p', { dir: 'auto' }, ...make.inline(lines.map(line => line.trimStart()).join('\n'))),
     list: ({ lines }, make) => {
       const items = []
@@ -208,16 +211,16 @@
       }
       const number = parseInt(itemOf(lines[0])[2])
       const isTight = !/\n\s*\n/.test(lines.join('\n').trimEnd())
-      return h(Number.isNaN(number) ? 'ul' : 'ol', { dir: 'auto', class: isTight ? undefined : 'loose', start: number > 1 ? String(number) : undefined }, ...items.map(item => {
+      return h(Number.isNaN(number) ? 'ul' : 'ol', { dir: directionOf(lines), class: isTight ? undefined : 'loose', start: number > 1 ? String(number) : undefined }, ...items.map(item => {
         const inside = make.blocks(item.lines)
         const isLine = isTight && inside[0]?.nodeName === 'P'
-        return h('li', { dir: 'auto' }, ...(isLine ? inside[0].childNodes : []), ...inside.slice(isLine ? 1 : 0))
+        return h('li', {}, ...(isLine ? inside[0].childNodes : []), ...inside.slice(isLine ? 1 : 0))
       }))
     },
     table: ({ lines }, make) => {
       const row = (line, cell) => h('tr', {}, ...cellsOf(line).map(text => h(cell, { dir: 'auto', scope: cell === 'th' ? 'col' : undefined }, ...make.inline(text))))
       const rows = lines.slice(2, 2 + mostRows).map(line => row(line, 'td'))
-      return h('div', { class: 'table', tabindex: '0', role: 'group' }, h('table', {}, h('thead', {}, row(lines[0], 'th')), h('tbody', {}, ...rows)))
+      return h('div', { class: 'table', dir: directionOf(lines), tabindex: '0', role: 'group' }, h('table', {}, h('thead', {}, row(lines[0], 'th')), h('tbody', {}, ...rows)))
     },
   }
 
@@ -541,7 +544,7 @@
       this.state = h('p', { class: 'state' })
       this.footer = h('div', { class: 'footer' })
       this.element = h('article', { class: 'turn' },
-        h('h3', { class: 'question', dir: 'auto' }, h('span', { class: 'hidden' }, `${t('you')}: `), question),
+        h('h3', { class: 'question', dir: 'auto' }, h('span', { class: 'hidden', dir: host.dir }, `${t('you')}: `), question),
         selectedText && h('blockquote', { class: 'selection', dir: 'auto' }, selectedText), this.body, this.state, this.footer)
       this.growing = new GrowingText(this.body, number => this.cite(number))
       this.cut = isStopped ? t('stopped') : undefined
@@ -646,7 +649,7 @@
       this.element.dataset.grounding = this.grounding ?? ''
       this.say([verdict, this.cut].filter(Boolean).join(' '))
       const sources = h('ol', { class: 'sources', 'aria-label': t('sources') },
-        ...this.citations.map(citation => h('li', { value: String(citation.number), dir: 'auto' }, linkTo(citation, {}, nameOfPlace(citation)))))
+        ...this.citations.map(citation => h('li', { value: String(citation.number) }, linkTo(citation, { dir: 'auto' }, nameOfPlace(citation)))))
       panel.keepAtEnd(() => this.footer.replaceChildren(...(this.citations.length ? [sources] : []), this.actions()))
       panel.update()
     }
@@ -771,7 +774,7 @@
       this.fresh = iconButton('plus', t('fresh'), () => this.begin())
       this.live = h('div', { class: 'hidden', role: 'status', 'aria-live': 'polite' })
       this.element = h('section', { class: 'panel', role: 'dialog', 'aria-label': this.title, hidden: true, onkeydown: event => event.key === 'Escape' && this.close() },
-        h('header', {}, h('h2', { dir: 'auto' }, this.title), this.list, this.bin, this.fresh, iconButton('close', t('close'), () => this.close())),
+        h('header', {}, h('h2', {}, this.title), this.list, this.bin, this.fresh, iconButton('close', t('close'), () => this.close())),
         this.log,
         h('form', {
           onsubmit: event => {
@@ -796,7 +799,7 @@
         this.build()
       this.opener = document.activeElement
       this.element.hidden = false
-      launcher.hidden = true
+      corner.hidden = true
       launcher.setAttribute('aria-expanded', 'true')
       if (selection)
         this.select(selection)
@@ -810,7 +813,7 @@
     close() {
       this.isOpen = false
       this.element.hidden = true
-      launcher.hidden = false
+      corner.hidden = false
       launcher.setAttribute('aria-expanded', 'false')
       const opener = this.opener?.isConnected && this.opener !== document.body ? this.opener : launcher
       opener.focus()
@@ -1325,8 +1328,8 @@
     form { position: relative; border-top: 1px solid var(--line); padding: 10px } .comment { border: 0; padding: 0 }
     .line { display: flex; gap: 8px; align-items: end }
     textarea, input { flex: 1; min-width: 0; resize: none; border: 1px solid var(--line); border-radius: 8px; background: var(--back); padding: 8px 10px; max-height: 160px }
-    ::placeholder { color: var(--soft); opacity: 1 }
-    .send { background: var(--accent); color: var(--on-accent); border-color: transparent; min-height: 42px } .send:hover { background: var(--accent) }
+    ::placeholder { color: var(--soft); opacity: 1; white-space: nowrap; overflow: hidden; text-overflow: ellipsis }
+    .send { background: var(--accent); color: var(--on-accent); border-color: transparent; min-height: 42px } .send:hover { background: var(--accent) } :host([dir=rtl]) .send svg { transform: scaleX(-1) }
     .chip { display: flex; gap: 6px; align-items: center; font-size: 14px; background: var(--fill); border-radius: 8px; padding: 2px 2px 2px 10px; margin-bottom: 8px } .chip span { flex: 1 }
     [role=listbox] { position: absolute; inset: auto 10px 100% 10px; max-height: 260px; overflow: auto; background: var(--back); border: 1px solid var(--line); border-radius: 8px; box-shadow: 0 -4px 16px #0003 }
     [role=option] { display: grid; width: 100%; padding: 8px 12px; text-decoration: none; border: 0; background: none; text-align: start } [role=option] small { font-size: 13px; color: var(--soft) }
@@ -1343,6 +1346,7 @@
   root.adoptedStyleSheets = [style]
 
   const launcher = h('button', { type: 'button', class: 'launcher', 'aria-expanded': 'false', onclick: () => panel.open() }, icon('chat'), h('span', {}, t('ask')))
+  const corner = h('div', { class: 'corner' })
   const about = h('button', { type: 'button', class: 'about', hidden: true }, icon('chat'), t('about'))
   // The selection must still be there when the button is pressed.
   about.addEventListener('pointerdown', event => event.preventDefault())
@@ -1357,12 +1361,13 @@
   }
 
   const start = () => {
-    host.dir = isRightToLeft(language()) ? 'rtl' : 'ltr'
-    host.lang = language()
+    host.dir = isRightToLeft(language) ? 'rtl' : 'ltr'
+    host.lang = language
     host.dataset.position = option('position') === 'left' ? 'left' : 'right'
     if (option('accent'))
       host.style.setProperty('--chatbackend-accent', option('accent'))
-    root.append(h('div', { class: 'corner' }, ...reading.build(), launcher), about)
+    corner.append(...reading.build(), launcher)
+    root.append(corner, about)
     document.body.append(host)
     dress()
 

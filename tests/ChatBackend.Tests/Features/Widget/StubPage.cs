@@ -3,6 +3,7 @@ using ChatBackend.Features.Widget;
 using ChatBackend.Infrastructure.Docusaurus;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.StaticFiles;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
 
@@ -11,6 +12,8 @@ namespace ChatBackend.Tests.Features.Widget;
 /// <summary>A page with the widget in Debian's Chromium. Its service streams the answer that a test gives it.</summary>
 internal sealed class StubPage : IAsyncDisposable
 {
+    private static readonly FileExtensionContentTypeProvider Types = new();
+
     private readonly List<string> _requests = [];
     private readonly List<string> _errors = [];
     private WebApplication _site = null!;
@@ -40,6 +43,15 @@ internal sealed class StubPage : IAsyncDisposable
     /// <summary>The turn's last event is not sent before this is complete.</summary>
     public Task Held { get; set; } = Task.CompletedTask;
 
+    /// <summary>The folder of a built site, at /base/.</summary>
+    public string? Site { get; set; }
+
+    /// <summary>Gives the translation of a block; null where the stream breaks.</summary>
+    public Func<int, string, Task<string?>> Translate { get; set; } = (_, block) => Task.FromResult<string?>(block);
+
+    /// <summary>The texts that were sent for translation.</summary>
+    public List<string> Translated { get; } = [];
+
     /// <summary>What the page requested since it was opened, without the page and the script themselves.</summary>
     public IReadOnlyList<string> Requests => [.. _requests.Where(url => url != $"{Origin}/" && url != $"{Origin}/widget.js")];
 
@@ -57,6 +69,9 @@ internal sealed class StubPage : IAsyncDisposable
         page._site.MapWidget();
         page._site.MapGet("/", page.ShowAsync);
         page._site.MapPost("/chat", page.AnswerAsync);
+        page._site.MapGet("/base/{**path}", (string? path) => page.File(path ?? ""));
+        page._site.MapPost("/translate", page.TranslateAsync);
+        page._site.MapGet("/health", () => new { status = "ok" });
         page._site.MapGet("/search/suggest", () => new
         {
             headings = new[] { new { title = "Nodes and Topics", heading = "How nodes talk", url = "/#talk" }, new { title = "Nodes and Topics", heading = "Node names", url = "/#names" } },
@@ -103,6 +118,40 @@ internal sealed class StubPage : IAsyncDisposable
             response.Headers.ContentSecurityPolicy = Policy;
         response.ContentType = "text/html; charset=utf-8";
         return response.WriteAsync($"<!doctype html><html lang=\"{Language}\"><head><title>Nodes</title><link rel=\"icon\" href=\"data:,\"><script src=\"/widget.js\" {Settings} async></script></head><body>{Html}</body></html>");
+    }
+
+    private IResult File(string path)
+    {
+        string[] names = [path, Path.Combine(path, "index.html"), $"{path}.html", "404.html"];
+        var file = names.Select(name => Path.Combine(Site!, name)).First(System.IO.File.Exists);
+        if (!file.EndsWith(".html", StringComparison.Ordinal))
+            return Results.File(file, Types.TryGetContentType(file, out var type) ? type : null);
+        return Results.Content(System.IO.File.ReadAllText(file).Replace("</head>", $"<script src=\"/widget.js\" {Settings} async></script></head>", StringComparison.Ordinal), "text/html; charset=utf-8");
+    }
+
+    private async Task TranslateAsync(HttpContext context)
+    {
+        var text = (await context.Request.ReadFromJsonAsync<JsonElement>()).GetProperty("text").GetString()!;
+        Translated.Add(text);
+        context.Response.ContentType = "text/event-stream";
+        foreach (var (index, block) in text.Split("\n\n").Index())
+        {
+            if (await Translate(index, block) is not { } translation)
+            {
+                context.Abort();
+                return;
+            }
+
+            await SendAsync("segment", new { index, block = index, text = translation, block_text = translation });
+        }
+
+        await SendAsync("completed", new { warnings = Array.Empty<string>() });
+
+        async Task SendAsync(string name, object data)
+        {
+            await context.Response.WriteAsync($"event: {name}\ndata: {JsonSerializer.Serialize(data)}\n\n");
+            await context.Response.Body.FlushAsync();
+        }
     }
 
     private async Task AnswerAsync(HttpResponse response)

@@ -67,11 +67,12 @@ public sealed partial class WidgetMarkdownTests
     }
 
     [Theory]
-    [InlineData("1. a\n   - b\n2. c", "<ol dir=\"auto\"><li dir=\"auto\">a<ul dir=\"auto\"><li dir=\"auto\">b</li></ul></li><li dir=\"auto\">c</li></ol>")]
-    [InlineData("- a\n\n  ```py\n  x\n\n\n  y\n  ```\n- b", "<ul dir=\"auto\" class=\"loose\"><li dir=\"auto\"><p dir=\"auto\">a</p><pre tabindex=\"0\" dir=\"ltr\"><code>x\n\n\ny</code></pre></li><li dir=\"auto\"><p dir=\"auto\">b</p></li></ul>")]
+    [InlineData("1. a\n   - b\n2. c", "<ol dir=\"ltr\"><li>a<ul dir=\"ltr\"><li>b</li></ul></li><li>c</li></ol>")]
+    [InlineData("- a\n\n  ```py\n  x\n\n\n  y\n  ```\n- b", "<ul dir=\"ltr\" class=\"loose\"><li><p dir=\"auto\">a</p><pre tabindex=\"0\" dir=\"ltr\"><code>x\n\n\ny</code></pre></li><li><p dir=\"auto\">b</p></li></ul>")]
+    [InlineData("- ایک node\n- دو", "<ul dir=\"rtl\"><li>ایک node</li><li>دو</li></ul>")]
     [InlineData("![A robot](https://evil.example/x.png) and [x](javascript:y)", "<p dir=\"auto\">A robot and x</p>")]
     [InlineData("2 * 3 * 4 and snake_case_name", "<p dir=\"auto\">2 * 3 * 4 and snake_case_name</p>")]
-    [InlineData("| a | b |\n|---|---|\n| 1 \\| 2 | **3** |", "<div class=\"table\" tabindex=\"0\" role=\"group\"><table><thead><tr><th dir=\"auto\" scope=\"col\">a</th><th dir=\"auto\" scope=\"col\">b</th></tr></thead><tbody><tr><td dir=\"auto\">1 | 2</td><td dir=\"auto\"><strong>3</strong></td></tr></tbody></table></div>")]
+    [InlineData("| a | b |\n|---|---|\n| 1 \\| 2 | **3** |", "<div class=\"table\" dir=\"ltr\" tabindex=\"0\" role=\"group\"><table><thead><tr><th dir=\"auto\" scope=\"col\">a</th><th dir=\"auto\" scope=\"col\">b</th></tr></thead><tbody><tr><td dir=\"auto\">1 | 2</td><td dir=\"auto\"><strong>3</strong></td></tr></tbody></table></div>")]
     public async Task Markdown_becomes_elements(string markdown, string html)
     {
         await using var stub = await StubPage.StartAsync();

@@ -1,0 +1,149 @@
+using System.Text.RegularExpressions;
+using ChatBackend.Tests.Infrastructure.Docusaurus;
+using Microsoft.Playwright;
+
+namespace ChatBackend.Tests.Features.Widget;
+
+/// <summary>"Read this in اردو" on the sample book as Docusaurus builds it. The translation is a stub's.</summary>
+public sealed partial class WidgetTranslationTests(BuiltSite site) : IClassFixture<BuiltSite>
+{
+    private const string Chapter = "/base/docs/perception/state-estimation";
+
+    [Fact]
+    public async Task A_page_is_translated_in_place_and_its_code_formulas_tabs_and_links_keep_working()
+    {
+        await using var stub = await OpenAsync();
+        await stub.Page.EvaluateAsync("() => window.own = [...document.querySelectorAll('.theme-doc-markdown :is(pre, .katex, [role=tab], a)')]");
+        await TranslateAsync(stub);
+        var article = stub.Page.Locator(".theme-doc-markdown");
+
+        await Assertions.Expect(article.Locator("h1")).ToHaveTextAsync("لفظ لفظ");
+        Assert.Equal("rtl ur", await article.Locator("p").First.EvaluateAsync<string>("p => `${getComputedStyle(p).direction} ${p.lang}`"));
+        // The page's own elements are still there, all of them.
+        Assert.True(await stub.Page.EvaluateAsync<bool>("() => window.own.length > 20 && window.own.every(element => element.isConnected)"));
+        // No prose is left as it was.
+        Assert.Equal([], await article.EvaluateAsync<string[]>("""
+            article => [...article.querySelectorAll('p, li, h1, h2, h3, td, th')].filter(e => !e.closest('[role=tablist]'))
+                .flatMap(e => [...e.childNodes]).filter(n => n.nodeType === 3 && /[a-z]{2}/i.test(n.data)).map(n => n.data)
+            """));
+        Assert.DoesNotContain("import numpy", stub.Translated.Single());
+
+        await article.GetByRole(AriaRole.Tab, new() { Name = "C++" }).ClickAsync();
+        await Assertions.Expect(article.GetByText("Eigen").First).ToBeVisibleAsync();
+        await article.Locator("pre").Locator("visible=true").First.HoverAsync();
+        await article.Locator("button[class*=copyButton], .clean-btn").Locator("visible=true").First.ClickAsync();
+        Assert.Contains("Eigen", await stub.Page.EvaluateAsync<string>("() => navigator.clipboard.readText()"));
+
+        // A link leads to another page without a reload; that one is not translated, nor is this one when the reader comes back.
+        await stub.Page.EvaluateAsync("() => window.isSame = true");
+        await article.Locator("a[href*='/sensors#']").First.ClickAsync();
+        await Assertions.Expect(article.Locator("h1")).ToHaveTextAsync("Sensors");
+        await Assertions.Expect(stub.Page.Locator(".language")).ToContainTextAsync("Read this in");
+        await stub.Page.GoBackAsync();
+        await Assertions.Expect(article.Locator("h1")).ToHaveTextAsync("State Estimation");
+        await TranslateAsync(stub);
+        await Assertions.Expect(article.Locator("h1")).ToHaveTextAsync("لفظ لفظ");
+        Assert.True(await stub.Page.EvaluateAsync<bool>("() => window.isSame"));
+        Assert.Equal([], stub.Errors);
+    }
+
+    [Fact]
+    public async Task Another_press_shows_the_original_at_the_same_place()
+    {
+        await using var stub = await OpenAsync();
+        var heading = stub.Page.Locator("#tuning-a-filter");
+        await heading.EvaluateAsync("element => scrollTo({ top: element.offsetTop - 200, behavior: 'instant' })");
+        var (text, top) = (await TextAsync(stub), await TopAsync());
+
+        await TranslateAsync(stub);
+        Assert.InRange(await TopAsync(), top - 40, top + 40);
+        await stub.Page.Locator(".language").ClickAsync();
+
+        Assert.InRange(await TopAsync(), top - 2, top + 2);
+        Assert.Equal(text, await TextAsync(stub));
+        Assert.Equal(0, await stub.Page.Locator(".theme-doc-markdown [lang=ur]").CountAsync());
+
+        Task<double> TopAsync() => heading.EvaluateAsync<double>("element => element.getBoundingClientRect().top");
+    }
+
+    [Fact]
+    public async Task Blocks_are_put_back_as_they_stream_in_and_a_broken_stream_is_asked_again()
+    {
+        await using var stub = await OpenAsync();
+        var (held, isBroken) = (new TaskCompletionSource(), false);
+        stub.Translate = async (index, block) =>
+        {
+            if (index == 3 && !isBroken)
+            {
+                await held.Task;
+                isBroken = true;
+                return null;
+            }
+
+            return Urdu(block);
+        };
+        await stub.Page.Locator(".language").ClickAsync();
+
+        await Assertions.Expect(stub.Page.Locator("h1")).ToHaveTextAsync("لفظ لفظ");
+        await Assertions.Expect(stub.Page.Locator("#tuning-a-filter")).ToContainTextAsync("Tuning a filter");
+        held.SetResult();
+        await Assertions.Expect(stub.Page.Locator("#tuning-a-filter")).ToContainTextAsync("لفظ");
+        Assert.Equal(2, stub.Translated.Count);
+    }
+
+    [Fact]
+    public async Task A_translation_that_is_refused_leaves_the_page_as_it_was_and_says_why()
+    {
+        await using var stub = await OpenAsync();
+        var text = await TextAsync(stub);
+        await stub.Page.RouteAsync("**/translate", route => route.FulfillAsync(new() { Status = 503, ContentType = "application/problem+json", Body = """{"status":503,"code":"model_unavailable"}""" }));
+        await stub.Page.Locator(".language").ClickAsync();
+
+        await Assertions.Expect(stub.Page.Locator(".language")).ToContainTextAsync("could not");
+        Assert.Equal(text, await TextAsync(stub));
+    }
+
+    [Fact]
+    public async Task A_hostile_translation_runs_nothing_and_loads_nothing()
+    {
+        await using var stub = await OpenAsync();
+        stub.Translate = (_, block) => Task.FromResult<string?>(
+            $"<img src=\"/evil.png\" onerror=\"window.ran = 1\"><script>window.ran = 1</script> [x](javascript:window.ran=1) ![x](/evil.png) <x id=\"999\"/><x id=\"0\"/><x id=\"0\"/> {block}");
+        var before = stub.Requests.Count;
+        await TranslateAsync(stub);
+
+        Assert.Equal("undefined 0 0", await stub.Page.EvaluateAsync<string>("""
+            () => `${window.ran} ${document.querySelectorAll('.theme-doc-markdown :is(img, script)').length} ${document.querySelectorAll('[href^="javascript"]').length}`
+            """));
+        Assert.Equal([], stub.Requests.Skip(before).Where(url => !url.EndsWith("/translate", StringComparison.Ordinal)));
+        Assert.Equal([], stub.Errors);
+    }
+
+    private async Task<StubPage> OpenAsync()
+    {
+        Assert.SkipWhen(site.Missing is not null, site.Missing ?? "");
+        var stub = await StubPage.StartAsync();
+        (stub.Site, stub.Settings) = (site.Build, "data-translate=\"ur\"");
+        stub.Translate = (_, block) => Task.FromResult<string?>(Urdu(block));
+        await stub.Page.Context.GrantPermissionsAsync(["clipboard-read", "clipboard-write"]);
+        await stub.Page.GotoAsync(stub.Origin + Chapter);
+        await Assertions.Expect(stub.Page.Locator(".language")).ToBeVisibleAsync();
+        // React has taken the page over once its buttons work.
+        await Assertions.Expect(stub.Page.Locator("html")).ToHaveAttributeAsync("data-has-hydrated", "true");
+        return stub;
+    }
+
+    private static async Task TranslateAsync(StubPage stub)
+    {
+        await stub.Page.Locator(".language").ClickAsync();
+        await Assertions.Expect(stub.Page.Locator(".language")).ToContainTextAsync("Show the original");
+    }
+
+    private static Task<string> TextAsync(StubPage stub) => stub.Page.Locator(".theme-doc-markdown").EvaluateAsync<string>("element => element.textContent");
+
+    /// <summary>Each word becomes another; code, tags, addresses and the marks of Markdown stay.</summary>
+    private static string Urdu(string block) => Word().Replace(block, m => m.Groups["word"].Success ? "لفظ" : m.Value);
+
+    [GeneratedRegex(@"`[^`]*`|<x id=""\d+""/>|\]\([^)]*\)|\\.|(?<word>\p{L}+)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex Word();
+}
