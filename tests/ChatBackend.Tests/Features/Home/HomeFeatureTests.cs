@@ -57,6 +57,13 @@ public sealed class HomeFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
         var answer = page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Article);
         await Assertions.Expect(answer.Locator(".sources li").First).ToContainTextAsync("Nodes and Topics");
         await Assertions.Expect(answer.Locator(".answer .cite").First).ToHaveTextAsync("1");
+        // The book is not published on this page: a citation and a heading open their passages.
+        await answer.Locator(".answer .cite").First.ClickAsync();
+        await Assertions.Expect(page.Locator(".passage blockquote")).ToContainTextAsync("Two ROS 2 nodes talk to each other");
+        await page.GetByRole(AriaRole.Textbox).FillAsync("zero moment");
+        await page.GetByRole(AriaRole.Option).First.ClickAsync();
+        await Assertions.Expect(page.Locator(".passage h3")).ToContainTextAsync("zero moment", new() { IgnoreCase = true });
+        await Assertions.Expect(page.Locator(".passage blockquote p").First).ToContainTextAsync("ground");
         await Assertions.Expect(page.Locator("[data-address='chat']")).ToHaveTextAsync(new Uri(withBook.Address, "chat").AbsoluteUri);
         Assert.Empty(complaints);
     }

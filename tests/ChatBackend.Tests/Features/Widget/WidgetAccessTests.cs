@@ -122,7 +122,7 @@ public sealed class WidgetAccessTests
         await stub.OpenAsync();
         await stub.AskAsync();
 
-        Assert.Equal([], await stub.Page.EvaluateAsync<string[]>("""
+        Assert.Empty(await stub.Page.EvaluateAsync<string[]>("""
             () => {
                 const root = document.querySelector('chatbackend-widget').shadowRoot
                 const seen = e => e.checkVisibility() && !e.closest('pre, .table, .hidden, h2')

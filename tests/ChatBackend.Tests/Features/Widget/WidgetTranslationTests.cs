@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using ChatBackend.Features.Translate.Documents;
 using ChatBackend.Tests.Infrastructure.Docusaurus;
 using Microsoft.Playwright;
 
@@ -22,7 +23,7 @@ public sealed partial class WidgetTranslationTests(BuiltSite site) : IClassFixtu
         // The page's own elements are still there, all of them.
         Assert.True(await stub.Page.EvaluateAsync<bool>("() => window.own.length > 20 && window.own.every(element => element.isConnected)"));
         // No prose is left as it was.
-        Assert.Equal([], await article.EvaluateAsync<string[]>("""
+        Assert.Empty(await article.EvaluateAsync<string[]>("""
             article => [...article.querySelectorAll('p, li, h1, h2, h3, td, th')].filter(e => !e.closest('[role=tablist]'))
                 .flatMap(e => [...e.childNodes]).filter(n => n.nodeType === 3 && /[a-z]{2}/i.test(n.data)).map(n => n.data)
             """));
@@ -45,6 +46,30 @@ public sealed partial class WidgetTranslationTests(BuiltSite site) : IClassFixtu
         await Assertions.Expect(article.Locator("h1")).ToHaveTextAsync("لفظ لفظ");
         Assert.True(await stub.Page.EvaluateAsync<bool>("() => window.isSame"));
         Assert.Equal([], stub.Errors);
+    }
+
+    [Fact]
+    public async Task The_service_reads_the_blocks_that_the_widget_sends()
+    {
+        await using var stub = await OpenAsync();
+        var pages = Directory.GetFiles(Path.Combine(site.Build, "docs"), "*.html", SearchOption.AllDirectories)
+            .Select(file => Path.GetRelativePath(site.Build, file).Replace("/index.html", "", StringComparison.Ordinal).Replace(".html", "", StringComparison.Ordinal));
+        var (problems, count) = (new List<string>(), 0);
+
+        foreach (var page in pages.Where(page => !page.Contains("category", StringComparison.Ordinal)))
+        {
+            await stub.Page.GotoAsync($"{stub.Origin}/base/{page}");
+            await TranslateAsync(stub);
+            var blocks = stub.Translated[^1].Split("\n\n");
+            var document = TranslatableDocument.Parse(stub.Translated[^1]);
+            var found = document.Segments.Select(segment => document.TopBlockOf(segment)).OfType<int>().Distinct().ToDictionary(
+                block => block, block => document.TranslateBlock(block, new Dictionary<int, string>(), HeadingIds.None));
+            problems.AddRange(blocks.Index().Where(block => !found.TryGetValue(block.Index, out var text) || text != block.Item).Select(block => $"{page} {block.Index}: {block.Item} is {found.GetValueOrDefault(block.Index)}"));
+            count += blocks.Length;
+        }
+
+        Assert.Equal([], problems);
+        Assert.True(count > 300, $"{count} blocks");
     }
 
     [Fact]
