@@ -815,7 +815,7 @@
       this.element.hidden = true
       corner.hidden = false
       launcher.setAttribute('aria-expanded', 'false')
-      const opener = this.opener?.isConnected && this.opener !== document.body ? this.opener : launcher
+      const opener = this.opener?.isConnected && ![document.body, host].includes(this.opener) ? this.opener : launcher
       opener.focus()
     },
 
@@ -1278,10 +1278,12 @@
   // ---- Looks ----
 
   const css = `
-    :host { all: initial; position: fixed; inset: auto 0 0 auto; z-index: 1000; color-scheme: light;
+    /* Without !important the page's own rules for * would win. */
+    :host { all: initial !important; position: fixed !important; inset: auto 0 0 auto !important; z-index: 1000 !important; direction: ltr !important; color-scheme: light !important;
       --accent: var(--chatbackend-accent, var(--ifm-color-primary, #2f6feb)); --on-accent: #fff; --text: #1c1e21; --soft: #5b6370; --back: #fff; --fill: #f3f4f6; --line: #d4d8de; --warn: #8a5300;
-      font: 16px/1.5 var(--ifm-font-family-base, system-ui, sans-serif); color: var(--text) }
-    :host([data-theme=dark]) { color-scheme: dark; --text: #e6e8eb; --soft: #a5adb8; --back: #1b1d22; --fill: #282b32; --line: #444a54; --warn: #f0b35a }
+      font: 16px/1.5 var(--ifm-font-family-base, system-ui, sans-serif) !important; color: var(--text) !important }
+    :host([dir=rtl]) { direction: rtl !important }
+    :host([data-theme=dark]) { color-scheme: dark !important; --text: #e6e8eb; --soft: #a5adb8; --back: #1b1d22; --fill: #282b32; --line: #444a54; --warn: #f0b35a }
     * { box-sizing: border-box; font: inherit; color: inherit }
     [hidden] { display: none !important }
     h2, h3, p, ol, ul, pre, blockquote, dl { margin: 0; padding: 0 }
@@ -1337,7 +1339,7 @@
     @media (max-width: 600px) { .panel, :host([data-position=left]) .panel { inset: auto 0 0 0; width: 100%; height: min(92dvh, 100dvh - 24px); border-radius: 14px 14px 0 0 } textarea, input { font-size: 16px } }
     @media (prefers-reduced-motion: no-preference) { .panel:not([hidden]) { animation: rise .16s ease-out } @keyframes rise { from { transform: translateY(12px); opacity: 0 } } }
     @media (forced-colors: active) { .launcher, .send, .cite { border: 1px solid ButtonText } [role=option][aria-selected=true] { outline: 2px solid Highlight; outline-offset: -2px } svg { forced-color-adjust: auto } }
-    @media print { :host { display: none } }`
+    @media print { :host { display: none !important } }`
 
   const host = h('chatbackend-widget')
   const root = host.attachShadow({ mode: 'open' })

@@ -31,20 +31,18 @@ public sealed class WidgetOnPageTests
         await using var stub = await StubPage.StartAsync();
         await stub.OpenAsync();
         await stub.AskAsync();
-        var (plain, before) = (await LooksAsync(stub, "chatbackend-widget"), await LooksAsync(stub, "main"));
+        var plain = await LooksAsync(stub, "chatbackend-widget");
 
         stub.Html += """
             <style>
               * { color: red !important; font: 40px serif !important; margin: 30px !important; padding: 30px !important; display: block !important; letter-spacing: 9px !important; position: static !important }
               button, textarea, p, li { background: yellow !important; text-transform: uppercase !important; direction: rtl !important }
-              main, main * { all: revert !important }
             </style>
             """;
         await stub.OpenAsync();
         var onPage = await LooksAsync(stub, "main");
         await stub.AskAsync();
 
-        Assert.Equal(before, onPage);
         Assert.Equal(onPage, await LooksAsync(stub, "main"));
         Assert.Equal(plain, await LooksAsync(stub, "chatbackend-widget"));
     }
