@@ -767,7 +767,7 @@
       })
       this.send = h('button', { type: 'submit', class: 'send' })
       this.chip = h('div', { class: 'chip', hidden: true })
-      this.suggestions = h('div', { id: 'suggestions', role: 'listbox', 'aria-label': t('matching'), hidden: true, onclick: () => this.suggest([]) })
+      this.suggestions = h('div', { id: 'suggestions', role: 'listbox', 'aria-label': t('matching'), hidden: true, onclick: () => this.empty() })
       this.log = h('div', { class: 'log', tabindex: '0', role: 'region', 'aria-label': this.title })
       this.list = iconButton('list', t('list'), () => this.showConversations(), { hidden: true })
       this.bin = iconButton('trash', t('remove'), () => this.confirmDelete())
