@@ -54,7 +54,7 @@ public sealed class WidgetSearchTests(WidgetSite site)
         await Expect(reader.Options).ToHaveCountAsync(0);
         await Expect(reader.Input).ToHaveValueAsync("");
         Assert.True(await reader.IsMarkedAsync(), "The page was loaded again.");
-        Assert.Empty(site.Model.Requests.Where(r => r.Messages.Any(m => m.Content.Contains("zero mom", StringComparison.Ordinal))));
+        Assert.DoesNotContain(site.Model.Requests, r => r.Messages.Any(m => m.Content.Contains("zero mom", StringComparison.Ordinal)));
         await reader.AnswerAsync("What is the zero moment point?");
         Assert.Empty(reader.Complaints);
     }
