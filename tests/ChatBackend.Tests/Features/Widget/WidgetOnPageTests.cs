@@ -132,7 +132,7 @@ public sealed class WidgetOnPageTests
             return [...(root.shadowRoot ?? root).querySelectorAll('*')].filter(e => e.checkVisibility()).map(e => {
                 const { color, font, margin, padding, display, letterSpacing, position, backgroundColor, textTransform, direction } = getComputedStyle(e)
                 const { width, height } = e.getBoundingClientRect()
-                return [e.localName, e.className.baseVal ?? e.className, color, font, margin, padding, display, letterSpacing, position, backgroundColor, textTransform, direction, width, height].join(' ')
+                return [e.localName, e.className.baseVal ?? e.className, color, font, margin, padding, display, letterSpacing, position, backgroundColor, textTransform, direction, Math.round(width), Math.round(height)].join(' ')
             }).join('\n')
         }
         """);
