@@ -1,6 +1,5 @@
 using System.Runtime.CompilerServices;
 using ChatBackend.Features.Translate.Caching;
-using ChatBackend.Features.Translate.Documents;
 using ChatBackend.Features.Translate.Translating;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Limits;
