@@ -172,7 +172,7 @@ internal static class TranslateBook
         Lines("warning", result.Warnings);
         Lines("failed", result.Failed);
 
-        return result.Failed.Count == 0 ? 0 : 1;
+        return result.Failed.IsEmpty ? 0 : 1;
 
         void Lines(string what, IEnumerable<string> lines)
         {
