@@ -1,7 +1,6 @@
 using System.Text.Json;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Tests.Features.Profile;
-using ChatBackend.Tests.Features.Translate.Translating;
 
 namespace ChatBackend.Tests.Features.Translate;
 

@@ -1,5 +1,3 @@
-using Dapper;
-using Microsoft.Playwright;
 using static Microsoft.Playwright.Assertions;
 
 namespace ChatBackend.Tests.Features.Widget;

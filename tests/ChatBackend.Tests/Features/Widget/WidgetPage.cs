@@ -96,6 +96,6 @@ internal sealed class WidgetPage : IAsyncDisposable
 
     public async ValueTask DisposeAsync() => await Page.Context.DisposeAsync();
 
-    private Task WaitUntilLoadedAsync() => Page.WaitForFunctionAsync(
+    private Task<IJSHandle> WaitUntilLoadedAsync() => Page.WaitForFunctionAsync(
         "() => document.documentElement.dataset.hasHydrated === 'true' && document.querySelector('chatbackend-widget')");
 }

@@ -179,8 +179,13 @@ public sealed class TranslateBookTests : IAsyncLifetime
             Write($"docs/{page:00}.md", string.Concat(Enumerable.Range(0, 10).Select(n => $"## Heading {n} of page {page}\n\nParagraph number {n} of page {page} has some more words, so that a call has few of them.\n\n")));
         var settings = new Dictionary<string, string>
         {
-            ["ASPNETCORE_ENVIRONMENT"] = "Production", ["DATABASE_URL"] = _app.Database, ["OPENAI_API_KEY"] = "sk-test", ["OPENAI_BASE_URL"] = _model.BaseUrl, ["SAMPLE_BOOK"] = "off",
-            ["TranslationCache__Lease"] = "00:00:01", ["TranslationCache__Renewal"] = "00:00:00.300",
+            ["ASPNETCORE_ENVIRONMENT"] = "Production",
+            ["DATABASE_URL"] = _app.Database,
+            ["OPENAI_API_KEY"] = "sk-test",
+            ["OPENAI_BASE_URL"] = _model.BaseUrl,
+            ["SAMPLE_BOOK"] = "off",
+            ["TranslationCache__Lease"] = "00:00:01",
+            ["TranslationCache__Renewal"] = "00:00:00.300",
         };
         _ = _app.Client;
         foreach (var calls in new[] { 5, 40 })

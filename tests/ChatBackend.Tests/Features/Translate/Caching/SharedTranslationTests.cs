@@ -1,6 +1,5 @@
 using System.Text.Json;
 using ChatBackend.Tests.Features.Profile;
-using ChatBackend.Tests.Features.Translate.Translating;
 
 namespace ChatBackend.Tests.Features.Translate.Caching;
 

@@ -86,7 +86,7 @@ public sealed partial class HostileTranslationTests
                                         from a in isOneLine ? OneLine : Sentence
                                         from b in isOneLine ? OneLine : Sentence
                                         from c in OneLine
-                                        // Markdig, which checks the outcome, takes the bracket of a title into an address.
+                                            // Markdig, which checks the outcome, takes the bracket of a title into an address.
                                         let title = form.Contains(":::") ? a.Replace("https://", "", StringComparison.Ordinal) : a
                                         select string.Format(System.Globalization.CultureInfo.InvariantCulture, form, title, b, c);
 
