@@ -39,7 +39,7 @@ internal static class SettingsTable
         new("DOCS_ROUTE", "Docusaurus' routeBasePath of the docs", Site.DocsRoute, Route),
         new("TRAILING_SLASH", "Docusaurus' trailingSlash: true or false", "as Docusaurus without it", OneOf("true", "false")),
         new("BOOK_TITLE", "the book's title, as answers name it", "the sample book's, where it is on; else the book", Title),
-        new("BOOK_QUESTIONS", "questions that the widget shows as examples, separated by |", "the sample book's, where it is on; else none", NoProblem),
+        new("BOOK_QUESTIONS", "questions that the widget shows as examples, separated by vertical bars", "the sample book's, where it is on; else none", NoProblem),
         new("BOOK_LANGUAGE", "the book's language (BCP 47); questions in others are translated for search", Site.BookLanguage, Language),
         new("GLOSSARY", "a file with terms that translations keep or translate in one way", "names of robotics, which stay", GlossaryFile.Problem),
         new("HEADING_IDS", "how translations write the ids of headings: comment ({/* #id */}) or classic ({#id}), for Docusaurus before 3.10", "comment", OneOf("comment", "classic")),

@@ -21,7 +21,7 @@ namespace ChatBackend.Infrastructure.Search.Qdrant;
 internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections collections, IEmbedder? embedder, ILogger<QdrantDocuments> log) : IDisposable
 {
     /// <summary>A document that still changes after this many reads is returned as last read.</summary>
-    private const int MaxReads = 8;
+    private const int MaxReads = 32;
 
     private const int MaxPathsInFilter = 100;
 
