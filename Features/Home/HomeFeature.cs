@@ -1,9 +1,9 @@
 using System.Net;
-using System.Reflection;
 using System.Security.Cryptography;
 using System.Text;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
+using ChatBackend.Infrastructure.Resources;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Options;
 
@@ -12,7 +12,8 @@ namespace ChatBackend.Features.Home;
 /// <summary>A page to try the service with: the widget, questions that the book answers, and where to read more.</summary>
 internal static class HomeFeature
 {
-    private static readonly string Html = Read("home.html");
+    // A browser normalizes the line endings, as this does, before it hashes the text.
+    private static readonly string Html = EmbeddedText.Read("home.html");
 
     // The hashes allow the page's own style and script, and no other inline code. The widget styles itself without either.
     private static readonly string Policy =
@@ -43,12 +44,5 @@ internal static class HomeFeature
         var start = Html.IndexOf($"<{element}>", StringComparison.Ordinal) + element.Length + 2;
         var end = Html.IndexOf($"</{element}>", start, StringComparison.Ordinal);
         return $"'sha256-{Convert.ToBase64String(SHA256.HashData(Encoding.UTF8.GetBytes(Html[start..end])))}'";
-    }
-
-    private static string Read(string name)
-    {
-        using var reader = new StreamReader(Assembly.GetExecutingAssembly().GetManifestResourceStream(name)!);
-        // A browser normalizes the line endings before it hashes the text.
-        return reader.ReadToEnd().ReplaceLineEndings("\n");
     }
 }

@@ -10,6 +10,7 @@ using ChatBackend.Infrastructure.Search;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Spectre.Console;
+using static ChatBackend.Infrastructure.Configuration.CommandConsole;
 
 namespace ChatBackend.Features.Ingest;
 
@@ -33,11 +34,7 @@ internal static class IngestFolder
     /// <returns>The exit code: 1 when the folder is missing or has no pages, any page failed, or the database or the index is unavailable.</returns>
     public static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken)
     {
-        var console = AnsiConsole.Console;
-        // In a pipe Spectre would fold lines at 80 columns.
-        if (!console.Profile.Out.IsTerminal)
-            console.Profile.Width = int.MaxValue;
-
+        var console = Open();
         try
         {
             await CommandMigration.RunAsync(services, console.WriteLine, cancellationToken);
@@ -228,8 +225,6 @@ internal static class IngestFolder
         foreach (var path in plan.Removed)
             console.WriteLine($"  removed: {path}");
     }
-
-    private static string Count(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";
 
     private sealed record Arguments(string Folder, bool Prune, bool Plan, IReadOnlyList<string> Exclude, string? Site, string? Version)
     {

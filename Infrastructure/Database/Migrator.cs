@@ -1,4 +1,5 @@
 using System.Reflection;
+using ChatBackend.Infrastructure.Resources;
 using Dapper;
 using Npgsql;
 
@@ -95,16 +96,9 @@ internal sealed class Migrator(ILogger<Migrator> log)
 
     private static List<Script> ReadScripts()
     {
-        var assembly = Assembly.GetExecutingAssembly();
-        return [.. assembly.GetManifestResourceNames()
+        return [.. Assembly.GetExecutingAssembly().GetManifestResourceNames()
             .Where(n => n.StartsWith("Migrations/", StringComparison.Ordinal))
             .Order(StringComparer.Ordinal)
-            .Select(n => new Script(n["Migrations/".Length..], Read(n)))];
-
-        string Read(string name)
-        {
-            using var reader = new StreamReader(assembly.GetManifestResourceStream(name)!);
-            return reader.ReadToEnd();
-        }
+            .Select(n => new Script(n["Migrations/".Length..], EmbeddedText.Read(n)))];
     }
 }

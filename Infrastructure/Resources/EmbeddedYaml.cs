@@ -7,9 +7,6 @@ namespace ChatBackend.Infrastructure.Resources;
 internal static class EmbeddedYaml
 {
     /// <param name="name">The file's name. Its keys are written with underscores.</param>
-    public static T Read<T>(string name)
-    {
-        using var file = new StreamReader(typeof(EmbeddedYaml).Assembly.GetManifestResourceStream(name)!);
-        return new DeserializerBuilder().WithNamingConvention(UnderscoredNamingConvention.Instance).Build().Deserialize<T>(file);
-    }
+    public static T Read<T>(string name) =>
+        new DeserializerBuilder().WithNamingConvention(UnderscoredNamingConvention.Instance).Build().Deserialize<T>(EmbeddedText.Read(name));
 }

@@ -1,4 +1,3 @@
-using System.Threading.Channels;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Conversations;
 using ChatBackend.Infrastructure.Database;
@@ -9,7 +8,7 @@ using Npgsql;
 namespace ChatBackend.Features.Chat.Retention;
 
 /// <summary>Deletes the conversations in which nothing was asked for <c>RETENTION_DAYS</c>: at start, and when a question is asked, at most once an
-/// hour. It has no timer, so a database that suspends when idle can do so.</summary>
+/// hour.</summary>
 internal sealed class OldConversations(
     NpgsqlDataSource database, DatabaseStart databaseStart, TurnRunner runner, IOptions<RetentionOptions> options, TimeProvider time, ILogger<OldConversations> log)
     : BackgroundService
@@ -18,8 +17,6 @@ internal sealed class OldConversations(
     private const int BatchSize = 100;
 
     internal const long Lock = 7_166_253_480_512_093;
-
-    private static readonly TimeSpan Pause = TimeSpan.FromHours(1);
 
     /// <returns>How many were deleted; 0 while another process does it.</returns>
     public async Task<int> DeleteAsync(int days, CancellationToken cancellationToken)
@@ -40,28 +37,17 @@ internal sealed class OldConversations(
         if (options.Value.Days is not { } days)
             return;
 
-        var asked = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
-        runner.Started += (_, _) => asked.Writer.TryWrite(true);
-        await databaseStart.WaitAsync(stoppingToken);
-        while (true)
-        {
-            try
+        var work = new HourlyWork(databaseStart, time);
+        runner.Started += (_, _) => work.Call();
+        await work.RunAsync(
+            async token =>
             {
-                var deleted = await DeleteAsync(days, stoppingToken);
+                var deleted = await DeleteAsync(days, token);
                 if (deleted > 0)
                     log.LogInformation("Deleted {Count} conversations in which nothing was asked for {Days} days", deleted, days);
-            }
-            catch (Exception e) when (!stoppingToken.IsCancellationRequested)
-            {
-                // The next question tries again. The host would stop the whole service at an exception.
-                log.LogWarning("Old conversations could not be deleted: {Reason}", e.GetType().Name);
-            }
-
-            var ended = time.GetTimestamp();
-            do
-                await asked.Reader.ReadAsync(stoppingToken);
-            while (time.GetElapsedTime(ended) < Pause);
-        }
+            },
+            e => log.LogWarning("Old conversations could not be deleted: {Reason}", e.GetType().Name),
+            stoppingToken);
     }
 
     private async Task<(int Found, int Deleted)> DeleteBatchAsync(DateTimeOffset before, CancellationToken cancellationToken)

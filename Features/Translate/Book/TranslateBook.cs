@@ -9,6 +9,7 @@ using ChatBackend.Infrastructure.Docusaurus;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using Spectre.Console;
+using static ChatBackend.Infrastructure.Configuration.CommandConsole;
 
 namespace ChatBackend.Features.Translate.Book;
 
@@ -29,15 +30,8 @@ internal static class TranslateBook
     private static readonly TimeSpan LinePause = TimeSpan.FromSeconds(5);
 
     /// <returns>The exit code: 1 if the folder is missing or has no pages, a page or file failed, there is no model, or the database is unavailable.</returns>
-    public static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken)
-    {
-        var console = AnsiConsole.Console;
-        // In a pipe Spectre would fold lines at 80 columns.
-        if (!console.Profile.Out.IsTerminal)
-            console.Profile.Width = int.MaxValue;
-
-        return await RunAsync(services, args, console, cancellationToken);
-    }
+    public static Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, CancellationToken cancellationToken) =>
+        RunAsync(services, args, Open(), cancellationToken);
 
     internal static async Task<int> RunAsync(IServiceProvider services, IReadOnlyList<string> args, IAnsiConsole console, CancellationToken cancellationToken)
     {
@@ -187,8 +181,6 @@ internal static class TranslateBook
         ModelException or DocumentException or IOException or UnauthorizedAccessException => exception.Message,
         _ => exception.ToString(),
     };
-
-    private static string Count(int count, string noun) => $"{count} {noun}{(count == 1 ? "" : "s")}";
 
     private sealed record Arguments(string Folder, string To, string? Out, string? From, bool Plan, bool Prune, bool Force)
     {

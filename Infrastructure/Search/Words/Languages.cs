@@ -1,5 +1,6 @@
 using System.Collections.Frozen;
 using System.Text;
+using ChatBackend.Infrastructure.Resources;
 
 namespace ChatBackend.Infrastructure.Search.Words;
 
@@ -46,10 +47,9 @@ internal static class Languages
 
     private static FrozenDictionary<string, FrozenSet<string>> Read()
     {
-        using var file = new StreamReader(typeof(Languages).Assembly.GetManifestResourceStream("stop-words.txt")!);
         var words = new Dictionary<string, List<string>>();
         List<string> current = [];
-        foreach (var token in file.ReadToEnd().Split('\n').Where(l => !l.StartsWith('#')).SelectMany(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
+        foreach (var token in EmbeddedText.Read("stop-words.txt").Split('\n').Where(l => !l.StartsWith('#')).SelectMany(l => l.Split(' ', StringSplitOptions.RemoveEmptyEntries)))
         {
             if (token.EndsWith(':'))
                 words[token[..^1]] = current = [];
