@@ -26,7 +26,9 @@ internal static class ChatFeature
         builder.Services.AddSingleton<AnswerWriter>();
         builder.Services.AddSingleton<TurnReader>();
         builder.Services.AddSingleton<TurnRunner>();
+        builder.Services.AddSingleton<TurnOpener>();
         builder.Services.AddSingleton<TurnAnswers>();
+        builder.Services.AddSingleton<UnattendedTurns>();
         builder.Services.AddSingleton<TurnLeases>();
         // Services stop in reverse order: while TurnLeases waits for the turns, their readers can stop them.
         builder.Services.AddHostedService<TurnStops>();

@@ -47,7 +47,7 @@ internal static class GetTurnEvents
 
         return turn.IsEnded && lastEventId == StreamCursor.EndOf(turn.Attempt)
             ? TypedResults.NoContent()
-            : new ServerSentEvents(turns.FollowAsync(turnId, lastEventId, cancellationToken));
+            : TurnEvents.Of(turns.FollowAsync(turnId, lastEventId, cancellationToken));
     }
 
     private sealed record Row(int Attempt, bool IsEnded);

@@ -1,17 +1,12 @@
 using System.ComponentModel.DataAnnotations;
 using ChatBackend.Features.Chat.Answering;
-using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.OpenApi;
-using ChatBackend.Infrastructure.Http.Problems;
 using ChatBackend.Infrastructure.Limits;
-using ChatBackend.Infrastructure.Observability;
 using FluentValidation;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.Extensions.Options;
-using Npgsql;
 
 namespace ChatBackend.Features.Chat;
 
@@ -56,9 +51,6 @@ internal sealed class ChatRequestValidator : AbstractValidator<ChatRequest>
 
 internal static class PostChat
 {
-    /// <summary>Keys without a token and a session are unique only because they are random.</summary>
-    private const string Anonymous = "anonymous";
-
     public static void MapPostChat(this IEndpointRouteBuilder chat) => chat
         .MapPost("", HandleAsync)
         .WithName(nameof(PostChat))
@@ -85,44 +77,15 @@ internal static class PostChat
         [FromHeader(Name = IdempotencyHeader.Name), StringLength(IdempotencyHeader.MaxLength, MinimumLength = 1), System.ComponentModel.Description("A repeated request with the same key and body gets the same turn, never a second one, for as long as the conversation is kept. Keys are unique within session_id or, without one, within the token's subject. Without either, the key must be a random UUID: anyone who sends the same key and body gets the turn.")] string? idempotencyKey,
         CurrentReader reader,
         HttpContext context,
-        NpgsqlDataSource database,
-        TurnRunner runner,
+        TurnOpener opener,
         TurnAnswers answers,
-        IOptions<TurnOptions> options,
-        [FromKeyedServices(RateLimit.Chat)] RateLimit limit,
-        TokenBudget budget,
         CancellationToken cancellationToken)
     {
-        var sessionId = request.SessionId is null ? Guid.NewGuid() : Guid.Parse(request.SessionId);
-        context.Items[RequestLog.SessionKey] = sessionId;
-
-        IdempotencyKey? key = null;
-        if (idempotencyKey is not null)
-        {
-            if (IdempotencyHeader.Read(idempotencyKey) is not { } text)
-                return IdempotencyHeader.Invalid();
-            var scope = ScopeOf(request, reader);
-            if (scope == Anonymous && !KeyId.TryParse(text.ToLowerInvariant(), out _))
-                return Problem.Invalid("idempotency-key", "must be a random UUID where there is neither a token nor a session_id: another reader could choose the same key.");
-            key = new(scope, text);
-        }
-
-        // The limit is for calls to the model. A retry whose turn is answered or running makes none.
-        if (limit.Take(context) is { } refusal && (key is null || !await OpenTurn.IsKnownAsync(database, key, cancellationToken)))
-            return refusal;
-
         var question = new Question(request.Message.Trim(), NullIfBlank(request.SelectedText), NullIfBlank(request.PageUrl));
-        var account = await budget.AccountOfAsync(context, cancellationToken);
-        // Not the request's token: once the question may be stored, the turn starts even if the client has disconnected.
-        var opening = await OpenTurn.RunAsync(
-            database, options.Value, runner.Process, sessionId, reader.Subject, question, key, budget, account, place: null, CancellationToken.None);
-        return await answers.AnswerAsync(opening, context, cancellationToken);
+        var turn = await opener.AskAsync(
+            question, request.SessionId is null ? null : Guid.Parse(request.SessionId), idempotencyKey, reader, context, cancellationToken);
+        return await answers.AnswerAsync(turn, context, cancellationToken);
     }
-
-    private static string ScopeOf(ChatRequest request, CurrentReader reader) =>
-        request.SessionId is { } session ? $"session:{session}"
-        : reader.Subject is { } subject ? $"user:{subject}"
-        : Anonymous;
 
     private static string? NullIfBlank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 }

@@ -10,7 +10,6 @@ using ChatBackend.Infrastructure.Limits;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace ChatBackend.Features.Chat;
@@ -51,14 +50,18 @@ internal static class RegenerateTurn
         CurrentReader reader,
         HttpContext context,
         NpgsqlDataSource database,
-        TurnRunner runner,
+        TurnOpener opener,
         TurnAnswers answers,
-        IOptions<TurnOptions> options,
-        [FromKeyedServices(RateLimit.Chat)] RateLimit limit,
-        TokenBudget budget,
+        CancellationToken cancellationToken) => await answers.AnswerAsync(
+            KeyId.TryParse(id, out var turnId) ? await OpenAsync(turnId, idempotencyKey, reader, context, database, opener, cancellationToken) : NotFound(),
+            context, cancellationToken);
+
+    /// <summary>For every door: opens the new turn.</summary>
+    internal static async Task<OpenedTurn> OpenAsync(
+        Guid turnId, string? idempotencyKey, CurrentReader reader, HttpContext context, NpgsqlDataSource database, TurnOpener opener,
         CancellationToken cancellationToken)
     {
-        var old = !KeyId.TryParse(id, out var turnId) ? null : await database.RetryAsync(
+        var old = await database.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<Row>(new(
                 """
                 select t.session_id, t.request::text as request
@@ -70,24 +73,16 @@ internal static class RegenerateTurn
             cancellationToken);
         if (old is null)
             return NotFound();
-
-        IdempotencyKey? key = null;
-        if (idempotencyKey is not null)
-        {
-            if (IdempotencyHeader.Read(idempotencyKey) is not { } text)
-                return IdempotencyHeader.Invalid();
-            key = IdempotencyKey.InSession(old.SessionId, text);
-        }
-
-        if (limit.Take(context) is { } refusal && (key is null || !await OpenTurn.IsKnownAsync(database, key, cancellationToken)))
-            return refusal;
+        var key = idempotencyKey is null ? null : IdempotencyHeader.Read(idempotencyKey);
+        if (key is null && idempotencyKey is not null)
+            return IdempotencyHeader.Invalid();
 
         var place = new TurnPlace($"regenerate {turnId}", (connection, newId) => SupersedeAsync(connection, old.SessionId, turnId, newId));
-        // Not the request's token: once the question may be stored, the turn starts even if the client has disconnected.
-        var opening = await OpenTurn.RunAsync(
-            database, options.Value, runner.Process, old.SessionId, reader.Subject, TurnJson.Read<Question>(old.Request), key,
-            budget, await budget.AccountOfAsync(context, cancellationToken), place, CancellationToken.None);
-        return opening is TurnOpening.SessionNotFound ? NotFound() : await answers.AnswerAsync(opening, context, cancellationToken);
+        var turn = await opener.OpenAsync(
+            TurnJson.Read<Question>(old.Request), old.SessionId, key is null ? null : IdempotencyKey.InSession(old.SessionId, key), place,
+            reader, context, cancellationToken);
+        // The session was claimed by another reader, or deleted, in between.
+        return turn.Refusal is { StatusCode: StatusCodes.Status404NotFound } ? NotFound() : turn;
     }
 
     /// <summary>The lock of the session keeps out new turns, and makes regenerations follow each other. The next statement sees all that came before it.</summary>

@@ -20,8 +20,11 @@ internal static class CrossOrigin
         {
             Allow(policy, origins)
                 .WithMethods("GET", "POST", "PUT", "PATCH", "DELETE")
-                .WithHeaders("Content-Type", "Authorization", "Accept", "Idempotency-Key", "Last-Event-ID", "If-Match", "If-None-Match")
-                .WithExposedHeaders("Content-Disposition", "ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy")
+                // Clients of other protocols send headers of their own, such as x-stainless-os and mcp-protocol-version.
+                .AllowAnyHeader()
+                .WithExposedHeaders(
+                    "Content-Disposition", "ETag", "Location", "Retry-After", "RateLimit", "RateLimit-Policy",
+                    "mcp-session-id", "x-vercel-ai-ui-message-stream")
                 .SetPreflightMaxAge(TimeSpan.FromHours(2));
         }));
     }

@@ -6,8 +6,17 @@ using Microsoft.AspNetCore.Http.Metadata;
 namespace ChatBackend.Infrastructure.Http;
 
 /// <summary>One event of a stream (WHATWG HTML, 9.2).</summary>
-/// <param name="Id">A client that reconnects sends it as <c>Last-Event-ID</c>.</param>
-internal sealed record ServerSentEvent(string Id, string Name, string Data);
+/// <param name="Id">A client that reconnects sends it as <c>Last-Event-ID</c>. Null, like the name, for an event that is nothing but data.</param>
+internal sealed record ServerSentEvent(string? Id, string? Name, string Data)
+{
+    public ServerSentEvent(string data)
+        : this(Id: null, Name: null, data)
+    {
+    }
+
+    /// <summary>What comes before the data.</summary>
+    public string Head => Id is null ? "data: " : $"id: {Id}\nevent: {Name}\ndata: ";
+}
 
 /// <summary>Writes a stream of events, and comments that keep proxies from closing a quiet one.</summary>
 internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events) : IResult, IEndpointMetadataProvider
@@ -16,6 +25,9 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
 
     /// <summary>A comment is sent after this pause: proxies close a stream that is quiet for 30 s or more.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(15);
+
+    /// <summary>Whether the stream begins with how soon to reconnect. False for protocols whose clients expect nothing but data.</summary>
+    public bool IsReconnecting { get; init; } = true;
 
     /// <summary>True when the client prefers a stream to JSON (RFC 9110, 12.5.1). A tie is JSON.</summary>
     public static bool ArePreferredBy(HttpRequest request)
@@ -48,18 +60,17 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
         var gone = context.RequestAborted;
         var time = context.RequestServices.GetRequiredService<TimeProvider>();
         await using var source = events.GetAsyncEnumerator(gone);
-        Task<bool> next = Task.FromResult(true);
+        // Begun before the first write: a source that has something to do when the client is gone learns of it.
+        var next = source.MoveNextAsync().AsTask();
         try
         {
-            // Sent at once, as the headers go out with the first bytes. It makes a browser reconnect after one second.
-            await PacedText.WriteAsync(context, "retry: 1000\n\n");
-            while (true)
+            // The headers are sent at once. A browser reconnects after one second.
+            await PacedText.WriteAsync(context, IsReconnecting ? "retry: 1000\n\n" : "");
+            while (await WaitAsync(next, context, time, gone))
             {
-                next = source.MoveNextAsync().AsTask();
-                if (!await WaitAsync(next, context, time, gone))
-                    return;
                 var item = source.Current;
-                await PacedText.WriteAsync(context, $"id: {item.Id}\nevent: {item.Name}\ndata: ", item.Data, "\n\n");
+                await PacedText.WriteAsync(context, item.Head, item.Data, "\n\n");
+                next = source.MoveNextAsync().AsTask();
             }
         }
         catch (Exception e) when (e is OperationCanceledException or IOException && gone.IsCancellationRequested)

@@ -1,3 +1,4 @@
+using System.Text.Json.Serialization;
 using ChatBackend.Infrastructure.Search;
 
 namespace ChatBackend.Features.Chat.Answering;
@@ -13,6 +14,14 @@ namespace ChatBackend.Features.Chat.Answering;
 internal record RetrievedPassage(string Title, string Heading, string Url, string Snippet, double Score)
 {
     private const int SnippetLength = 240;
+
+    /// <summary>The address for clients on other sites; null without <c>SITE_BASE_URL</c>, as a relative one would lead them to their own.</summary>
+    [JsonIgnore]
+    public string? Link => Url.StartsWith("http://", StringComparison.Ordinal) || Url.StartsWith("https://", StringComparison.Ordinal) ? Url : null;
+
+    /// <summary>The page and the heading on it, for clients that show one title.</summary>
+    [JsonIgnore]
+    public string Label => Heading.Length == 0 || Heading == Title ? Title : $"{Title} › {Heading}";
 
     public static RetrievedPassage From(Passage passage) =>
         new(passage.Title, passage.Heading, passage.Url, Excerpt.Of(passage.Text, SnippetLength), Math.Round(passage.Score, 4));

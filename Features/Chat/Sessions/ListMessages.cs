@@ -59,8 +59,18 @@ internal static class ListMessages
         if (cursor is not null && (!int.TryParse(cursor, out before) || before < 1))
             return Problem.Invalid("cursor", "must be a next_cursor of this conversation.");
 
+        var page = KeyId.TryParse(id, out var sessionId) ? await ReadAsync(sessionId, reader.Subject, before, size, database, cancellationToken) : null;
+        return page is null ? Problem.NotFound("session_not_found", "There is no such session.") : TypedResults.Ok(page);
+    }
+
+    /// <summary>For every door: a page of a conversation.</summary>
+    /// <param name="before">Messages with a lower position; int.MaxValue for the newest.</param>
+    /// <returns>Null if there is no such session, or it belongs to another reader.</returns>
+    internal static async Task<MessagesResponse?> ReadAsync(
+        Guid sessionId, string? subject, int before, int size, NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
         // The left join returns one row for a session without messages, so no row means an unknown session.
-        var rows = !KeyId.TryParse(id, out var sessionId) ? [] : (await database.RetryAsync(
+        var rows = (await database.RetryAsync(
             connection => connection.QueryAsync<Row>(new(
                 """
                 select m.id, m.turn_id, m.position, m.role::text as role, m.content, m.citations::text as citations, f.rating, m.created_at,
@@ -74,19 +84,19 @@ internal static class ListMessages
                     limit @size + 1
                 ) as m on true
                 left join message_feedback as f on f.message_id = m.id
-                where s.id = @sessionId and (s.user_id is null or s.user_id = @Subject)
+                where s.id = @sessionId and (s.user_id is null or s.user_id = @subject)
                 order by m.position desc
                 """,
-                new { sessionId, reader.Subject, before, size }, cancellationToken: cancellationToken)),
+                new { sessionId, subject, before, size }, cancellationToken: cancellationToken)),
             cancellationToken)).AsList();
         if (rows.Count == 0)
-            return Problem.NotFound("session_not_found", "There is no such session.");
+            return null;
 
         var page = rows.Where(r => r.Id is not null).Take(size).Reverse().ToArray();
-        return TypedResults.Ok(new MessagesResponse(
+        return new(
             [.. page.Select(r => new MessageResponse(
                 r.Id!.Value, r.TurnId!.Value, r.Position!.Value, r.Role!, r.Content!, r.IsStopped is true, TurnJson.Read<Citation[]>(r.Citations!), r.Grounding, r.Rating, r.CreatedAt!.Value))],
-            rows.Count > size ? page[0].Position.ToString() : null));
+            rows.Count > size ? page[0].Position.ToString() : null);
     }
 
     private sealed record Row(

@@ -33,9 +33,8 @@ internal static class StopTurn
     internal static async Task<Results<Ok<TurnResponse>, ProblemHttpResult>> HandleAsync(
         string id, CurrentReader reader, NpgsqlDataSource database, TurnRunner runner, TurnReader turns, TurnLeases leases, CancellationToken cancellationToken)
     {
-        if (KeyId.TryParse(id, out var turnId) && await RequestAsync(database, turnId, reader.Subject, cancellationToken))
+        if (KeyId.TryParse(id, out var turnId) && await RequestAsync(turnId, reader.Subject, database, runner, cancellationToken))
         {
-            runner.Find(turnId)?.Stop();
             // A second round only if its process could not store the end: then another one takes it over and does.
             do
             {
@@ -48,9 +47,13 @@ internal static class StopTurn
         return await GetTurn.HandleAsync(id, reader, database, leases, cancellationToken);
     }
 
-    /// <summary>The shorter lease is not renewed, so a turn whose process is dead is soon taken over, and ended with the text that was saved.</summary>
-    private static async Task<bool> RequestAsync(NpgsqlDataSource database, Guid turnId, string? subject, CancellationToken cancellationToken) =>
-        await database.RetryAsync(
+    /// <summary>Asks the process that has the turn to stop it, and does not wait for the end.</summary>
+    /// <returns>False if the turn has ended, or is not the reader's.</returns>
+    internal static async Task<bool> RequestAsync(
+        Guid turnId, string? subject, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken)
+    {
+        // The shorter lease is not renewed, so a turn whose process is dead is soon taken over, and ended with the text that was saved.
+        var isRunning = await database.RetryAsync(
             connection => connection.ExecuteAsync(new(
                 """
                 update turns
@@ -60,6 +63,10 @@ internal static class StopTurn
                 """,
                 new { turnId, subject, Patience }, cancellationToken: cancellationToken)),
             cancellationToken) > 0;
+        if (isRunning)
+            runner.Find(turnId)?.Stop();
+        return isRunning;
+    }
 
     private static Task<bool> IsRunningAsync(NpgsqlDataSource database, Guid turnId, CancellationToken cancellationToken) => database.RetryAsync(
         connection => connection.ExecuteScalarAsync<bool>(new(

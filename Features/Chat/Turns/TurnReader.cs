@@ -2,11 +2,32 @@ using System.Runtime.CompilerServices;
 using System.Text;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Database;
-using ChatBackend.Infrastructure.Http;
 using Dapper;
 using Npgsql;
 
 namespace ChatBackend.Features.Chat.Turns;
+
+/// <summary>A step of a turn, as its readers see it. A door to the service writes it in the form of its protocol.</summary>
+/// <param name="Cursor">The reader's position after the step: a reader that comes back with it gets what follows.</param>
+internal abstract record TurnStep(string Cursor)
+{
+    /// <summary>An attempt begins. If it is not the first, the text starts again: what was sent of it before is no part of the answer.</summary>
+    public sealed record Begun(string Cursor, Guid TurnId, Guid SessionId, int Attempt) : TurnStep(Cursor);
+
+    /// <param name="Citations">All that the text cites until now. They are sent again when there are more.</param>
+    /// <param name="Retrieved">What was found for the question, best first.</param>
+    public sealed record Sources(string Cursor, IReadOnlyList<Citation> Citations, IReadOnlyList<RetrievedPassage> Retrieved) : TurnStep(Cursor);
+
+    public sealed record Delta(string Cursor, string Text) : TurnStep(Cursor);
+
+    /// <summary>The last step of a turn with an answer.</summary>
+    /// <param name="ResponseJson">The <see cref="ChatResponse"/>, as it is stored.</param>
+    /// <param name="IsStopped">True if the reader stopped the turn: the answer is what was written until then.</param>
+    public sealed record Ended(string Cursor, string ResponseJson, bool IsStopped) : TurnStep(Cursor);
+
+    /// <summary>The last step that can be read here: the turn failed, or is unavailable for now.</summary>
+    public sealed record Failed(string Cursor, Guid TurnId, TurnFailure Failure) : TurnStep(Cursor);
+}
 
 /// <summary>Reads a turn in memory if this process answers it, otherwise in the database, where its text is saved every second.</summary>
 internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, TurnLeases leases, TimeProvider time)
@@ -29,10 +50,11 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
         }
     }
 
-    public async IAsyncEnumerable<ServerSentEvent> FollowAsync(
-        Guid turnId, string? lastEventId, [EnumeratorCancellation] CancellationToken cancellationToken)
+    /// <param name="after">The cursor of the last step that the reader has; null for all.</param>
+    public async IAsyncEnumerable<TurnStep> FollowAsync(
+        Guid turnId, string? after, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
-        var cursor = StreamCursor.Parse(lastEventId);
+        var cursor = StreamCursor.Parse(after);
         RunningTurn? running = null;
         while (true)
         {
@@ -42,14 +64,14 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
             var (snapshot, problem) = running is null ? await TryReadAsync(turnId, cursor.Offset, cancellationToken) : (running.Snapshot(cursor.Offset), null);
             if (problem is not null)
             {
-                // The id is the reader's position, so that a reconnect resumes there.
-                yield return Error(cursor.ToString(), problem, turnId);
+                // The cursor is the reader's position, so that a reconnect resumes there.
+                yield return new TurnStep.Failed(cursor.ToString(), turnId, problem);
                 yield break;
             }
 
             if (snapshot is null)
             {
-                yield return Error(StreamCursor.EndOf(cursor.Attempt), TurnFailure.SessionGone(), turnId);
+                yield return new TurnStep.Failed(StreamCursor.EndOf(cursor.Attempt), turnId, TurnFailure.SessionGone());
                 yield break;
             }
 
@@ -57,7 +79,7 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
             {
                 var isFromStart = cursor.Offset == 0;
                 cursor = new(snapshot.Attempt, 0, 0);
-                yield return new(cursor.ToString(), "turn", TurnJson.Write(new TurnEvent(turnId, snapshot.SessionId, snapshot.Attempt)));
+                yield return new TurnStep.Begun(cursor.ToString(), turnId, snapshot.SessionId, snapshot.Attempt);
                 // The offset was in another attempt's text, so the snapshot lacks the start of this one.
                 if (!isFromStart)
                     continue;
@@ -66,13 +88,13 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
             if (snapshot.Retrieved is not null && (cursor.Sources == 0 || snapshot.Citations.Count >= cursor.Sources))
             {
                 cursor = cursor with { Sources = snapshot.Citations.Count + 1 };
-                yield return new(cursor.ToString(), "citations", TurnJson.Write(new CitationsEvent(snapshot.Citations, snapshot.Retrieved)));
+                yield return new TurnStep.Sources(cursor.ToString(), snapshot.Citations, snapshot.Retrieved);
             }
 
             if (snapshot.Text.Length > 0)
             {
                 cursor = cursor with { Offset = cursor.Offset + snapshot.Text.Length };
-                yield return new(cursor.ToString(), "delta", TurnJson.Write(new DeltaEvent(snapshot.Text)));
+                yield return new TurnStep.Delta(cursor.ToString(), snapshot.Text);
             }
 
             if (snapshot.HasMore)
@@ -81,10 +103,10 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
             switch (snapshot.End)
             {
                 case { ResponseJson: { } response } end:
-                    yield return new(StreamCursor.EndOf(snapshot.Attempt), end.IsStopped ? "stopped" : "completed", response);
+                    yield return new TurnStep.Ended(StreamCursor.EndOf(snapshot.Attempt), response, end.IsStopped);
                     yield break;
                 case { Failure: { } failure }:
-                    yield return Error(StreamCursor.EndOf(snapshot.Attempt), failure, turnId);
+                    yield return new TurnStep.Failed(StreamCursor.EndOf(snapshot.Attempt), turnId, failure);
                     yield break;
             }
 
@@ -97,7 +119,7 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
             running = null;
             if (runner.HasHandedOn)
             {
-                yield return Error(cursor.ToString(), TurnFailure.ServerStopping(snapshot.Retrieved), turnId);
+                yield return new TurnStep.Failed(cursor.ToString(), turnId, TurnFailure.ServerStopping(snapshot.Retrieved));
                 yield break;
             }
 
@@ -149,13 +171,5 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
             row.SessionId, row.Attempt, sources?.Retrieved ?? end?.Failure?.Retrieved, sources?.Citations ?? [], Encoding.Unicode.GetString(row.Text), end);
     }
 
-    private static ServerSentEvent Error(string id, TurnFailure failure, Guid turnId) => new(id, "error", TurnJson.Write(TurnProblem.Of(failure, turnId)));
-
     private sealed record TurnRow(Guid SessionId, int Attempt, string? Sources, byte[] Text, string? Response, string? Error, bool IsAbandoned);
-
-    private sealed record TurnEvent(Guid TurnId, Guid SessionId, int Attempt);
-
-    private sealed record CitationsEvent(IReadOnlyList<Citation> Citations, IReadOnlyList<RetrievedPassage> Retrieved);
-
-    private sealed record DeltaEvent(string Text);
 }

@@ -107,6 +107,8 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         {
             running.Writing.ThrowIfCancellationRequested();
             conversation ??= await WaitForPlaceAsync(running.Turn, running.Writing);
+            if (running.Turn.Question.History is { } history)
+                conversation = conversation with { History = history };
             return await writer.WriteAsync(running.Turn.Question, conversation, running, running.Turn.IsOffline, running.Writing);
         }
         catch (OperationCanceledException) when (running.IsStopped && !running.Dropped.IsCancellationRequested)

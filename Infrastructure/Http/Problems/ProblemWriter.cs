@@ -11,6 +11,13 @@ internal sealed class ProblemWriter(IOptions<ProblemDetailsOptions> problems, IO
     public async ValueTask WriteAsync(ProblemDetailsContext context)
     {
         problems.Value.CustomizeProblemDetails?.Invoke(context);
+        if (ProblemShape.Of(context.HttpContext) is { } shape)
+        {
+            context.HttpContext.Response.ContentType = $"{shape.MediaType}; charset=utf-8";
+            await context.HttpContext.Response.WriteAsync(shape.Write(context.ProblemDetails), context.HttpContext.RequestAborted);
+            return;
+        }
+
         await context.HttpContext.Response.WriteAsJsonAsync(
             context.ProblemDetails, json.Value.SerializerOptions, "application/problem+json", context.HttpContext.RequestAborted);
     }

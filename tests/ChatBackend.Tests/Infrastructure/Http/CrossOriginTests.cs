@@ -33,7 +33,27 @@ public sealed class CrossOriginTests
 
         var exposed = Header(await SendAsync(app, HttpMethod.Get, Docusaurus), "Access-Control-Expose-Headers");
 
-        Assert.Equal(["Content-Disposition", "ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After"], exposed?.Split(',', StringSplitOptions.TrimEntries).Order());
+        Assert.Equal(
+            ["Content-Disposition", "ETag", "Location", "mcp-session-id", "RateLimit", "RateLimit-Policy", "Retry-After", "x-vercel-ai-ui-message-stream"],
+            exposed?.Split(',', StringSplitOptions.TrimEntries).Order(StringComparer.OrdinalIgnoreCase));
+    }
+
+    [Theory]
+    [InlineData("x-stainless-os")]
+    [InlineData("mcp-protocol-version")]
+    [InlineData("last-event-id")]
+    public async Task Pages_may_send_the_headers_of_any_client(string name)
+    {
+        await using var app = new ChatBackendApp();
+        await app.InitializeAsync();
+        using var preflight = new HttpRequestMessage(HttpMethod.Options, "/chat")
+        {
+            Headers = { { "Origin", Docusaurus }, { "Access-Control-Request-Method", "POST" }, { "Access-Control-Request-Headers", name } },
+        };
+
+        var response = await app.Client.SendAsync(preflight);
+
+        Assert.Equal(name, Header(response, "Access-Control-Allow-Headers"));
     }
 
     private static async Task<HttpResponseMessage> SendAsync(ChatBackendApp app, HttpMethod method, string origin)

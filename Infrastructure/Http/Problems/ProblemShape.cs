@@ -1,0 +1,20 @@
+using Microsoft.AspNetCore.Diagnostics;
+using Microsoft.AspNetCore.Mvc;
+
+namespace ChatBackend.Infrastructure.Http.Problems;
+
+/// <summary>How the routes of another protocol write their problems: in the shape that its clients read.</summary>
+/// <param name="MediaType">The content type, without parameters.</param>
+/// <param name="Write">The body of a problem. Its <c>code</c>, and the <c>errors</c> of fields, are among the extensions.</param>
+internal sealed record ProblemShape(string MediaType, Func<ProblemDetails, string> Write)
+{
+    /// <summary>The shape of the request's route; null for problem+json. While an exception is handled, the request has no endpoint.</summary>
+    public static ProblemShape? Of(HttpContext context) =>
+        (context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint)?.Metadata.GetMetadata<ProblemShape>();
+}
+
+internal static class ProblemShapes
+{
+    public static TBuilder WithProblemShape<TBuilder>(this TBuilder routes, ProblemShape shape) where TBuilder : IEndpointConventionBuilder =>
+        routes.WithMetadata(shape);
+}
