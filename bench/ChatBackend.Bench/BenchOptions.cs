@@ -3,40 +3,91 @@ using ChatBackend.Infrastructure.Database;
 namespace ChatBackend.Bench;
 
 /// <summary>What the command line says.</summary>
-/// <param name="Scenario">Only scenarios whose name starts so; null for all.</param>
-/// <param name="Clients">Clients that send one request after the other, without a pause.</param>
-/// <param name="Seconds">How long each scenario is measured, after two seconds of warming up.</param>
-/// <param name="Audits">Audit records that there are before the list is measured.</param>
-/// <param name="Profiles">Profiles that there are before they are measured.</param>
-/// <param name="Url">A service that runs already; null starts one.</param>
-/// <param name="Database">A <c>postgres://</c> URL or Npgsql keywords, as the service takes them: for seeding, and for the service that is started.</param>
-internal sealed record BenchOptions(string? Scenario, int Clients, int Seconds, int Audits, int Profiles, Uri? Url, string Database)
+internal sealed record BenchOptions
 {
-    /// <exception cref="FormatException">An option is unknown, its value is no number, or the database is missing or cannot be read.</exception>
+    /// <summary>The scenarios whose names start so, against their targets, instead of the table of costs; "all" for all.</summary>
+    public string? Scenario { get; init; }
+
+    /// <summary>Clients that send one request after the other, without a pause.</summary>
+    public int Clients { get; init; } = 100;
+
+    /// <summary>Readers of streams at once.</summary>
+    public int Readers { get; init; } = 1_000;
+
+    /// <summary>How long each row or scenario is measured, after a warm-up.</summary>
+    public double Seconds { get; init; } = 10;
+
+    /// <summary>Pages of the generated book.</summary>
+    public int Pages { get; init; } = 1_000;
+
+    /// <summary>How often the service is started to measure its start.</summary>
+    public int Starts { get; init; } = 5;
+
+    /// <summary>Audit records that there are before the list is measured.</summary>
+    public int Audits { get; init; } = 10_000;
+
+    /// <summary>Profiles that there are before they are measured.</summary>
+    public int Profiles { get; init; } = 10_000;
+
+    /// <summary>A service that runs already, for scenarios; null starts one.</summary>
+    public Uri? Url { get; init; }
+
+    /// <summary>The program that is started; null for the build of this repository.</summary>
+    public string? Program { get; init; }
+
+    /// <summary>A <c>postgres://</c> URL or Npgsql keywords, as the service takes them; empty starts a private server.</summary>
+    public string Database { get; init; } = "";
+
+    /// <summary>Where the figures are written; null for nowhere.</summary>
+    public string? Json { get; init; }
+
+    /// <summary>The figures of an earlier run, to compare with.</summary>
+    public string? Compare { get; init; }
+
+    /// <summary>Where the plot of a turn's cost is written. It takes some minutes more; null for no plot.</summary>
+    public string? Plot { get; init; }
+
+    /// <summary>Show the statements that took the most time, by pg_stat_statements.</summary>
+    public bool IsExplained { get; init; }
+
+    /// <exception cref="FormatException">An option is unknown, its value is no number, or the database cannot be read.</exception>
     public static BenchOptions Parse(string[] args)
     {
-        var options = new BenchOptions(null, 100, 20, 10_000, 10_000, null, Environment.GetEnvironmentVariable("DATABASE_URL") ?? "");
-        for (var i = 0; i < args.Length; i += 2)
+        var options = new BenchOptions { Database = Environment.GetEnvironmentVariable("DATABASE_URL") ?? "" };
+        for (var i = 0; i < args.Length; i++)
         {
-            var value = i + 1 < args.Length ? args[i + 1] : throw new FormatException($"{args[i]} needs a value.");
             options = args[i] switch
             {
-                "--scenario" => options with { Scenario = value },
-                "--clients" => options with { Clients = int.Parse(value) },
-                "--seconds" => options with { Seconds = int.Parse(value) },
-                "--audits" => options with { Audits = int.Parse(value) },
-                "--profiles" => options with { Profiles = int.Parse(value) },
-                "--url" => options with { Url = new Uri(value) },
-                "--database" => options with { Database = value },
-                _ => throw new FormatException($"{args[i]} is not known: --scenario, --clients, --seconds, --audits, --profiles, --url, --database."),
+                "--explain" => options with { IsExplained = true },
+                // Some seconds in all: that everything is measured, not how fast it is.
+                "--brief" => options with { Clients = 20, Readers = 50, Seconds = 0.3, Pages = 20, Starts = 1 },
+                "--scenario" => options with { Scenario = Value() },
+                "--clients" => options with { Clients = int.Parse(Value()) },
+                "--readers" => options with { Readers = int.Parse(Value()) },
+                "--seconds" => options with { Seconds = double.Parse(Value()) },
+                "--pages" => options with { Pages = int.Parse(Value()) },
+                "--starts" => options with { Starts = int.Parse(Value()) },
+                "--audits" => options with { Audits = int.Parse(Value()) },
+                "--profiles" => options with { Profiles = int.Parse(Value()) },
+                "--url" => options with { Url = new Uri(Value()) },
+                "--program" => options with { Program = Path.GetFullPath(Value()) },
+                "--database" => options with { Database = Value() },
+                "--json" => options with { Json = Path.GetFullPath(Value()) },
+                "--compare" => options with { Compare = Path.GetFullPath(Value()) },
+                "--plot" => options with { Plot = Path.GetFullPath(Value()) },
+                _ => throw new FormatException(
+                    $"{args[i]} is not known: --scenario, --brief, --explain, --json, --compare, --plot, --clients, --readers, --seconds, --pages, --starts, --audits, --profiles, --url, --program, --database."),
             };
+
+            string Value() => ++i < args.Length ? args[i] : throw new FormatException($"{args[i - 1]} needs a value.");
         }
 
-        if (options.Database.Length == 0)
-            throw new FormatException("Set DATABASE_URL to a database of the bench's own: it replaces the audit records and profiles there.");
+        if (options.Url is not null && (options.Scenario is null || options.Database.Length == 0))
+            throw new FormatException("--url is for scenarios, and DATABASE_URL must name the database of that service.");
         try
         {
-            DatabaseUrl.Parse(options.Database);
+            if (options.Database.Length > 0)
+                DatabaseUrl.Parse(options.Database);
         }
         catch (FormatException e)
         {

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using ChatBackend.Bench.Scenarios;
 
 namespace ChatBackend.Bench;
 
@@ -13,28 +14,45 @@ internal sealed class Service : IAsyncDisposable
 
     public HttpClient Client { get; }
 
+    /// <summary>Null where none was started.</summary>
+    public int? ProcessId => _process?.Id;
+
+    /// <summary>From the start of the process to the first 200 from <c>GET /health</c>.</summary>
+    public TimeSpan FirstAnswer { get; private set; }
+
     /// <param name="settings">More than, or instead of, those that every scenario has.</param>
     public static async Task<Service> StartAsync(BenchOptions options, Dictionary<string, string>? settings = null)
     {
         var port = FreePort();
+        var started = Stopwatch.GetTimestamp();
         var process = options.Url is null ? Start(options, port, settings ?? []) : null;
-        var handler = new SocketsHttpHandler { MaxConnectionsPerServer = options.Clients, PooledConnectionLifetime = Timeout.InfiniteTimeSpan };
+        var handler = new SocketsHttpHandler { PooledConnectionLifetime = Timeout.InfiniteTimeSpan };
         var client = new HttpClient(handler) { BaseAddress = options.Url ?? new Uri($"http://127.0.0.1:{port}"), Timeout = TimeSpan.FromSeconds(60) };
-        for (var started = Stopwatch.GetTimestamp(); ;)
-        {
-            try
-            {
-                if ((await client.GetAsync("/health/ready")).IsSuccessStatusCode)
-                    return new(client, process);
-            }
-            catch (HttpRequestException)
-            {
-                // Not listening yet.
-            }
+        var service = new Service(client, process);
+        await AnswersAsync("/health", TimeSpan.FromMilliseconds(2));
+        service.FirstAnswer = Stopwatch.GetElapsedTime(started);
+        await AnswersAsync("/health/ready", TimeSpan.FromMilliseconds(100));
+        return service;
 
-            if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(60) || process?.HasExited is true)
-                throw new InvalidOperationException("The service did not become ready.");
-            await Task.Delay(100);
+        async Task AnswersAsync(string path, TimeSpan pause)
+        {
+            while (true)
+            {
+                try
+                {
+                    using var response = await client.GetAsync(path);
+                    if (response.IsSuccessStatusCode)
+                        return;
+                }
+                catch (HttpRequestException)
+                {
+                    // Not listening yet.
+                }
+
+                if (Stopwatch.GetElapsedTime(started) > TimeSpan.FromSeconds(60) || process?.HasExited is true)
+                    throw new InvalidOperationException("The service did not become ready.");
+                await Task.Delay(pause);
+            }
         }
     }
 
@@ -65,7 +83,7 @@ internal sealed class Service : IAsyncDisposable
     private static Process Start(BenchOptions options, int port, Dictionary<string, string> settings)
     {
         var root = FindRoot();
-        var dll = Path.Combine(root, "bin", "Release", "net10.0", "ChatBackend.dll");
+        var dll = options.Program ?? Path.Combine(root, "bin", "Release", "net10.0", "ChatBackend.dll");
         if (!File.Exists(dll))
             throw new InvalidOperationException($"Build the service first: dotnet build -c Release {Path.Combine(root, "ChatBackend.csproj")}");
         var start = new ProcessStartInfo("dotnet", [dll])

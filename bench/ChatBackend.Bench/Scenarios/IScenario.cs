@@ -1,4 +1,4 @@
-namespace ChatBackend.Bench;
+namespace ChatBackend.Bench.Scenarios;
 
 /// <summary>One thing that is measured.</summary>
 internal interface IScenario
@@ -24,16 +24,4 @@ internal sealed record Target(double Share, double Milliseconds)
     public bool Holds(Result result) => result.Errors == 0 && result.Percentile(Share) < Milliseconds;
 
     public override string ToString() => $"p{Share * 100:0} < {Milliseconds:0} ms";
-}
-
-/// <summary>What was measured.</summary>
-/// <param name="Sorted">The milliseconds of every right answer, shortest first.</param>
-internal sealed record Result(double[] Sorted, int Errors, double Seconds)
-{
-    public int Requests => Sorted.Length + Errors;
-
-    public double PerSecond => Requests / Seconds;
-
-    /// <summary>The time within which this share of the requests was answered.</summary>
-    public double Percentile(double share) => Sorted.Length == 0 ? double.NaN : Sorted[Math.Max(0, (int)Math.Ceiling(share * Sorted.Length) - 1)];
 }

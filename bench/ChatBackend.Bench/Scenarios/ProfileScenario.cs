@@ -1,7 +1,7 @@
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
 
-namespace ChatBackend.Bench;
+namespace ChatBackend.Bench.Scenarios;
 
 /// <summary>Readers read their profiles, and one in five changes it.</summary>
 internal sealed class ProfileScenario : IScenario

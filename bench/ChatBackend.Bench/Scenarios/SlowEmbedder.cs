@@ -1,9 +1,8 @@
 using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 
-namespace ChatBackend.Bench;
+namespace ChatBackend.Bench.Scenarios;
 
 /// <summary>An embedding model on loopback that takes its time for each call. Its vectors have no meaning.</summary>
 internal sealed class SlowEmbedder : IAsyncDisposable

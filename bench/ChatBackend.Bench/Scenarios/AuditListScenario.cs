@@ -1,4 +1,4 @@
-namespace ChatBackend.Bench;
+namespace ChatBackend.Bench.Scenarios;
 
 /// <summary>Any page, in any order, of any status.</summary>
 internal sealed class AuditListScenario : IScenario

@@ -1,4 +1,4 @@
-namespace ChatBackend.Bench;
+namespace ChatBackend.Bench.Scenarios;
 
 /// <summary>Texts in titles: one row, one in seven, every row; any page, in any order, with and without a status.</summary>
 internal sealed class AuditSearchScenario : IScenario

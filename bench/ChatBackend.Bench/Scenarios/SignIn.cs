@@ -3,7 +3,7 @@ using System.Security.Cryptography;
 using System.Text;
 using System.Text.Json;
 
-namespace ChatBackend.Bench;
+namespace ChatBackend.Bench.Scenarios;
 
 /// <summary>Makes the readers' tokens. The service that is started shares the secret; one that runs already needs it as its AUTH_SECRET.</summary>
 internal static class SignIn

@@ -4,7 +4,7 @@ using System.Text;
 using System.Text.Json;
 using Spectre.Console;
 
-namespace ChatBackend.Bench;
+namespace ChatBackend.Bench.Scenarios;
 
 /// <summary>Uploads a book of 1,000 chapters as a zip to a service of its own, and shows the time to the end of the job and the service's peak memory.
 /// It replaces the book in the database, and leaves none.</summary>

@@ -1,7 +1,7 @@
 using System.Net;
 using System.Net.Http.Json;
 
-namespace ChatBackend.Bench;
+namespace ChatBackend.Bench.Scenarios;
 
 /// <summary>Audits of about 1 KB are created.</summary>
 internal sealed class AuditCreateScenario : IScenario

@@ -1,9 +1,8 @@
-using System.Diagnostics;
 using ChatBackend.Infrastructure.Database;
 using Dapper;
 using Npgsql;
 
-namespace ChatBackend.Bench;
+namespace ChatBackend.Bench.Scenarios;
 
 /// <summary>Runs a scenario with all its clients at once.</summary>
 internal sealed class LoadRunner(HttpClient client, BenchOptions options)
@@ -32,35 +31,8 @@ internal sealed class LoadRunner(HttpClient client, BenchOptions options)
         return await SendAsync(scenario, TimeSpan.FromSeconds(options.Seconds));
     }
 
-    private async Task<Result> SendAsync(IScenario scenario, TimeSpan time)
-    {
-        var started = Stopwatch.GetTimestamp();
-        var clients = await Task.WhenAll(Enumerable.Range(0, options.Clients).Select(i => Task.Run(async () =>
-        {
-            // The same requests in every run.
-            var random = new Random(i);
-            var times = new List<double>();
-            var errors = 0;
-            while (Stopwatch.GetElapsedTime(started) < time)
-            {
-                var sent = Stopwatch.GetTimestamp();
-                try
-                {
-                    if (await scenario.RequestAsync(client, random, CancellationToken.None))
-                        times.Add(Stopwatch.GetElapsedTime(sent).TotalMilliseconds);
-                    else
-                        errors++;
-                }
-                catch (Exception e) when (e is HttpRequestException or TaskCanceledException)
-                {
-                    errors++;
-                }
-            }
-
-            return (times, errors);
-        })));
-        return new([.. clients.SelectMany(c => c.times).Order()], clients.Sum(c => c.errors), Stopwatch.GetElapsedTime(started).TotalSeconds);
-    }
+    private Task<Result> SendAsync(IScenario scenario, TimeSpan time) =>
+        Load.RunAsync(options.Clients, time, random => scenario.RequestAsync(client, random, CancellationToken.None));
 
     private async Task<NpgsqlConnection> OpenAsync()
     {

@@ -1,4 +1,4 @@
-namespace ChatBackend.Bench;
+namespace ChatBackend.Bench.Scenarios;
 
 /// <summary>Fills the table with as many records as the run asks for.</summary>
 internal static class AuditSeed

@@ -1,6 +1,6 @@
 using System.Net.Http.Json;
 
-namespace ChatBackend.Bench;
+namespace ChatBackend.Bench.Scenarios;
 
 /// <summary>Questions to the sample book. The offline model answers at once, so all the time is the service's own.</summary>
 internal sealed class ChatScenario : IScenario

@@ -1,4 +1,4 @@
-namespace ChatBackend.Bench;
+namespace ChatBackend.Bench.Scenarios;
 
 /// <summary>The liveness probe, while nothing else is asked.</summary>
 internal sealed class HealthScenario : IScenario
