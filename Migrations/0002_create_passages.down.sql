@@ -1,3 +1,4 @@
 drop table passage_terms;
+drop table passage_vectors;
 drop table passages;
 drop table documents;

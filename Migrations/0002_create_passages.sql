@@ -14,6 +14,9 @@ create table documents (
     analyzer_version integer not null,
     -- The size of the corpus is read from here, one row per document.
     passage_count    integer not null,
+    -- Of which model all its passages have vectors; empty if some have none.
+    embedding_model      text not null default '',
+    embedding_dimensions integer not null default 0,
     created_at       timestamptz not null default now(),
     updated_at       timestamptz not null default now(),
     constraint documents_path unique (path)
@@ -31,7 +34,7 @@ create table passages (
     url          text not null,
     text         text not null,
     term_count   integer not null,
-    -- UUIDv5 of headings and text: the plan of an ingest finds a moved page by it.
+    -- UUIDv5 of headings, text and embedding model: a moved passage finds its vector by it, and the plan of an ingest a moved page.
     content_key  uuid not null,
     created_at   timestamptz not null default now(),
     constraint passages_number unique (number),
@@ -39,6 +42,20 @@ create table passages (
 );
 
 create index passages_content_key on passages (content_key);
+
+-- Not a column of passages: an edit that moves a passage keeps its vector. Those that no passage has are deleted at the end of each ingest.
+create table passage_vectors (
+    -- passages.content_key
+    content_key uuid primary key,
+    model       text not null,
+    dimensions  integer not null,
+    -- Of length 1, in half precision (IEEE 754), little-endian.
+    vector      bytea not null,
+    created_at  timestamptz not null default now()
+);
+
+-- Numbers like these cannot be compressed.
+alter table passage_vectors alter column vector set storage external;
 
 create table passage_terms (
     -- "C": terms are only ever compared for equality, and bytes compare fastest.

@@ -191,6 +191,8 @@ internal static class IngestFolder
             console.WriteLine($"{Count(report.Removed, "document")} removed, no longer in the folder.");
         if (report.Drafts > 0)
             console.WriteLine($"{Count(report.Drafts, "draft")} skipped.");
+        if (report.Notice is not null)
+            console.WriteLine(report.Notice);
         foreach (var document in report.Warnings)
             console.WriteLine($"  warning: {document.Path}: {document.Reason}");
         foreach (var document in report.Failed)

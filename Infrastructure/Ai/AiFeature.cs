@@ -11,7 +11,7 @@ internal static class AiFeature
     private const string Server = "OPENAI_API_KEY, OPENAI_BASE_URL";
 
     /// <summary>Registers <see cref="IChatModel"/> and <see cref="IEmbedder"/>, which their users take as optional. Offline there is no chat
-    /// model, and an embedder only if its model is named and there is a server for it.</summary>
+    /// model, and an embedder only if its model is named and there is a server for it. <c>OPENAI_EMBEDDING_MODEL=off</c> means no embedder.</summary>
     public static void AddAi(this WebApplicationBuilder builder)
     {
         var options = builder.BindOptions<AiOptions>();
@@ -22,14 +22,8 @@ internal static class AiFeature
         {
             builder.Services.AddSingleton<OpenAiClients>();
             builder.Services.AddSingleton<ModelAttempts>();
-            builder.Services.AddSingleton<IEmbedder, OpenAiEmbedder>();
-            // Only Qdrant stores vectors.
-            if (builder.Configuration["QDRANT_URL"] is not null)
-                builder.Services.AddSingleton(services => new Probe("embedding", $"OPENAI_EMBEDDING_MODEL, OPENAI_EMBEDDING_DIMENSIONS, {Server}", async cancellationToken =>
-                {
-                    var embedder = services.GetRequiredService<IEmbedder>();
-                    return $"{embedder.Model}, {(await embedder.EmbedAsync(["check"], cancellationToken))[0].Length} dimensions";
-                }));
+            if (options.EmbeddingModel != AiOptions.Off)
+                AddEmbedder(builder.Services);
         }
 
         if (isOffline)
@@ -48,6 +42,16 @@ internal static class AiFeature
             return services.GetRequiredService<ModelAttempts>().IsOpen(model)
                 ? Task.FromException<string>(ModelFaults.CircuitOpen(TimeSpan.Zero))
                 : Task.FromResult("no failures");
+        }));
+    }
+
+    private static void AddEmbedder(IServiceCollection services)
+    {
+        services.AddSingleton<IEmbedder, OpenAiEmbedder>();
+        services.AddSingleton(services => new Probe("embedding", $"OPENAI_EMBEDDING_MODEL (off for none), OPENAI_EMBEDDING_DIMENSIONS, {Server}", async cancellationToken =>
+        {
+            var embedder = services.GetRequiredService<IEmbedder>();
+            return $"{embedder.Model}, {(await embedder.EmbedAsync(["check"], cancellationToken))[0].Length} dimensions";
         }));
     }
 

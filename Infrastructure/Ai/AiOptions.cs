@@ -7,6 +7,9 @@ internal sealed class AiOptions
     /// <summary>About 1,500 words of English.</summary>
     public const int DefaultMaxOutputTokens = 2_000;
 
+    /// <summary>The name of no embedding model.</summary>
+    public const string Off = "off";
+
     public const int MaxEmbeddingDimensions = 16_384;
 
     /// <summary><c>openai</c> or <c>offline</c>; null lets the environment decide.</summary>
@@ -27,6 +30,7 @@ internal sealed class AiOptions
     [ConfigurationKeyName("OPENAI_FALLBACK_MODEL")]
     public string? FallbackModel { get; set; }
 
+    /// <summary><see cref="Off"/> for none.</summary>
     [ConfigurationKeyName("OPENAI_EMBEDDING_MODEL"), Required]
     public string EmbeddingModel { get; set; } = "text-embedding-3-small";
 

@@ -16,6 +16,9 @@ internal sealed class ModelException(ModelFailure failure, string message, Excep
     /// <summary>True when the model answered, but without text.</summary>
     public bool IsEmpty { get; init; }
 
+    /// <summary>True when the server has no such model, or nothing at this address (404).</summary>
+    public bool IsMissing { get; init; }
+
     /// <summary>True when a setting is wrong (the key, the model, the dimensions) or the quota is spent: every request fails.</summary>
     public bool IsSettings { get; init; }
 

@@ -26,7 +26,7 @@ internal static class SettingsTable
         new("OPENAI_BASE_URL", "another server with OpenAI's API", "https://api.openai.com/v1", HttpUrl),
         new("OPENAI_CHAT_MODEL", "the model that answers", Ai.ChatModel, NoProblem),
         new("OPENAI_FALLBACK_MODEL", "the model that answers when the first one fails", "none", NoProblem),
-        new("OPENAI_EMBEDDING_MODEL", "the embedding model (with Qdrant); used offline too if it is set", Ai.EmbeddingModel, NoProblem),
+        new("OPENAI_EMBEDDING_MODEL", "the embedding model, also used offline if it is set; off: search by words alone", Ai.EmbeddingModel, NoProblem),
         Number<AiOptions>("OPENAI_EMBEDDING_DIMENSIONS", "the dimensions of an embedding", "the model's own"),
         Number<AiOptions>("MODEL_TIMEOUT_SECONDS", "how long one answer may take with all its attempts, in seconds"),
         Number<AiOptions>("MODEL_MAX_OUTPUT_TOKENS", "the longest answer, in tokens; longer ones are cut"),

@@ -57,6 +57,9 @@ internal interface IPassageVectors
     /// <summary>The passages with these contents (<see cref="Passage.ContentKey"/>), wherever in the book they are.</summary>
     Task<IReadOnlyList<KnownPassage>> FindAsync(IReadOnlyCollection<Guid> contentKeys, bool withVectors, CancellationToken cancellationToken);
 
+    /// <summary>The paths of documents that lack vectors of the embedder's model; an ingest adds them, though the words are the same. None without an embedder.</summary>
+    Task<IReadOnlySet<string>> ListUnembeddedAsync(CancellationToken cancellationToken);
+
     /// <summary>The documents that searches see, in no particular order.</summary>
     Task<IReadOnlyList<HeldDocument>> ListAsync(CancellationToken cancellationToken);
 
@@ -66,9 +69,13 @@ internal interface IPassageVectors
 
 internal sealed record HeldDocument(string Path, string Title, string Url, int Passages, DateTime IngestedAt);
 
-/// <param name="Path">The path of its document.</param>
+/// <param name="Path">The path of its document; empty if only its vector is left.</param>
 /// <param name="Vector">Null if it was not asked for, or there is none.</param>
-internal sealed record KnownPassage(Guid ContentKey, string Path, ReadOnlyMemory<float>? Vector);
+internal sealed record KnownPassage(Guid ContentKey, string Path, ReadOnlyMemory<float>? Vector)
+{
+    /// <summary>False if it has no vector of the embedder's model.</summary>
+    public bool IsEmbedded { get; init; } = true;
+}
 
 /// <param name="Path">The path of its document.</param>
 /// <param name="Heading">The page's title for what stands before its first heading.</param>

@@ -18,7 +18,7 @@ internal static class SearchIndexFeature
         builder.Services.AddSingleton(services => (IPassageVectors)services.GetRequiredService<IPassageIndex>());
         if (builder.BindOptions<QdrantOptions>().Url is null)
         {
-            builder.Services.AddSingleton<IPassageIndex>(services => new PostgresPassageIndex(services.GetRequiredService<NpgsqlDataSource>()));
+            builder.Services.AddSingleton<IPassageIndex>(services => new PostgresPassageIndex(services.GetRequiredService<NpgsqlDataSource>(), services.GetService<IEmbedder>()));
             return;
         }
 

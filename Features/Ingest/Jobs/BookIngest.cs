@@ -28,8 +28,9 @@ internal sealed class BookIngest(
         using var embedder = vectors.Embedder is { } model ? new PassageEmbedder(model, patience, progress, time) : null;
         var documents = await patience.RunAsync("the database", token => JobDocuments.ListAsync(database, job.Id, token), cancellationToken);
         var indexed = await patience.RunAsync(Index, index.GetDocumentsAsync, cancellationToken);
+        var unembedded = await patience.RunAsync(Index, vectors.ListUnembeddedAsync, cancellationToken);
         var drafts = new HashSet<string>(StringComparer.Ordinal);
-        var changed = ChangedAsync(job, documents, indexed, drafts, patience, progress, cancellationToken);
+        var changed = ChangedAsync(job, documents, indexed, unembedded, drafts, patience, progress, cancellationToken);
 
         if (job.Plan)
         {
@@ -40,7 +41,7 @@ internal sealed class BookIngest(
         await Parallel.ForEachAsync(
             GroupsAsync(changed, cancellationToken),
             new ParallelOptions { MaxDegreeOfParallelism = InFlight, CancellationToken = cancellationToken },
-            async (group, token) => await IndexAsync(group, embedder, patience, progress, token));
+            async (group, token) => await IndexAsync(group, indexed, embedder, patience, progress, token));
 
         var gone = Gone(job, documents, indexed, drafts);
         if (gone.Length > 0)
@@ -52,17 +53,17 @@ internal sealed class BookIngest(
     private static string[] Gone(ClaimedJob job, IReadOnlyList<JobDocument> documents, IReadOnlyDictionary<string, string> indexed, HashSet<string> drafts) =>
         job.Prune ? [.. indexed.Keys.Except(documents.Select(d => d.Path).Except(drafts, StringComparer.Ordinal), StringComparer.Ordinal)] : [];
 
-    /// <summary>The documents that differ from the index, cut into passages. The others are counted.</summary>
+    /// <summary>The documents that differ from the index or lack vectors, cut into passages. The others are counted.</summary>
     private async IAsyncEnumerable<IndexedDocument> ChangedAsync(
-        ClaimedJob job, IReadOnlyList<JobDocument> documents, IReadOnlyDictionary<string, string> indexed, HashSet<string> drafts, Patience patience, JobProgress progress,
-        [EnumeratorCancellation] CancellationToken cancellationToken)
+        ClaimedJob job, IReadOnlyList<JobDocument> documents, IReadOnlyDictionary<string, string> indexed, IReadOnlySet<string> unembedded, HashSet<string> drafts,
+        Patience patience, JobProgress progress, [EnumeratorCancellation] CancellationToken cancellationToken)
     {
         await foreach (var document in JobDocuments.ReadAsync(database, job.Id, documents, patience, cancellationToken))
         {
             IndexedDocument? cut = null;
             try
             {
-                cut = Cut(document, indexed, drafts, progress);
+                cut = Cut(document, indexed, unembedded, drafts, progress);
             }
             catch (DocumentException e)
             {
@@ -74,7 +75,8 @@ internal sealed class BookIngest(
         }
     }
 
-    private IndexedDocument? Cut(UploadedDocument document, IReadOnlyDictionary<string, string> indexed, HashSet<string> drafts, JobProgress progress)
+    private IndexedDocument? Cut(
+        UploadedDocument document, IReadOnlyDictionary<string, string> indexed, IReadOnlySet<string> unembedded, HashSet<string> drafts, JobProgress progress)
     {
         if (document.Problem is not null)
             throw new DocumentException(document.Problem);
@@ -88,7 +90,7 @@ internal sealed class BookIngest(
             return null;
         }
 
-        if (indexed.GetValueOrDefault(document.Path) == hash)
+        if (indexed.GetValueOrDefault(document.Path) == hash && !unembedded.Contains(document.Path))
         {
             progress.AddUnchanged();
             return null;
@@ -121,7 +123,8 @@ internal sealed class BookIngest(
     }
 
     private async Task IndexAsync(
-        IReadOnlyList<IndexedDocument> group, PassageEmbedder? embedder, Patience patience, JobProgress progress, CancellationToken cancellationToken)
+        IReadOnlyList<IndexedDocument> group, IReadOnlyDictionary<string, string> indexed, PassageEmbedder? embedder, Patience patience, JobProgress progress,
+        CancellationToken cancellationToken)
     {
         var meanings = new Dictionary<Guid, ReadOnlyMemory<float>>();
         var refusals = new Dictionary<Guid, string>();
@@ -133,6 +136,13 @@ internal sealed class BookIngest(
             if (refusals.Count > 0 && Keys(document).Select(key => refusals.GetValueOrDefault(key)).FirstOrDefault(refusal => refusal is not null) is { } why)
             {
                 progress.AddFailed(document.Path, why);
+                continue;
+            }
+
+            // Its words are in the index, and there are still no vectors.
+            if (indexed.GetValueOrDefault(document.Path) == document.ContentHash && !Keys(document).All(meanings.ContainsKey))
+            {
+                progress.AddUnchanged();
                 continue;
             }
 
@@ -158,10 +168,10 @@ internal sealed class BookIngest(
         var results = await embedder.EmbedAsync([.. texts.Values], cancellationToken);
         foreach (var (key, (vector, refusal)) in texts.Keys.Zip(results))
         {
-            if (refusal is null)
-                meanings[key] = vector;
-            else
+            if (refusal is not null)
                 refusals[key] = refusal;
+            else if (vector.Length > 0)
+                meanings[key] = vector;
         }
     }
 
@@ -176,7 +186,14 @@ internal sealed class BookIngest(
         {
             Guid[] keys = [.. Keys(document).Distinct()];
             var known = await patience.RunAsync(Index, token => vectors.FindAsync(keys, withVectors: false, token), cancellationToken);
-            toEmbed.UnionWith(keys.Except(known.Select(k => k.ContentKey)));
+            toEmbed.UnionWith(keys.Except(known.Where(k => k.IsEmbedded).Select(k => k.ContentKey)));
+            if (indexed.GetValueOrDefault(document.Path) == document.ContentHash)
+            {
+                // Only its vectors are missing.
+                progress.AddUnchanged();
+                continue;
+            }
+
             if (indexed.ContainsKey(document.Path))
             {
                 changed.Add(document.Path);

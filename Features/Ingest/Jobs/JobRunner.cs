@@ -85,6 +85,8 @@ internal sealed class JobRunner(
         log.LogInformation(
             "Ingest job {Job} {State}: {Documents} documents, {Ingested} ingested ({Passages} passages), {Unchanged} unchanged, {Removed} removed, {Failed} failed {Code}",
             job.Id, state, report.Documents, report.Ingested, report.Passages, report.Unchanged, report.Removed, report.FailedCount, error?.Code ?? "");
+        if (report.Notice is not null)
+            log.LogWarning("Ingest job {Job}: {Notice}", job.Id, report.Notice);
     }
 
     private async Task BeatAsync(RunningJob running)

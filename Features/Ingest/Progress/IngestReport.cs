@@ -15,13 +15,16 @@ namespace ChatBackend.Features.Ingest.Progress;
 /// <param name="WaitsFor">What the job waits for at the moment; null when it does not wait.</param>
 /// <param name="Plan">What the upload would change; null unless the job is a plan that has completed.</param>
 /// <example>{"documents":1203,"done":410,"ingested":30,"passages":214,"embedded":96,"unchanged":378,"removed":0,"drafts":2,"failed_count":0,
-/// "failed":[],"skipped":[],"warnings":[],"waits_for":null,"plan":null}</example>
+/// "failed":[],"skipped":[],"warnings":[],"notice":null,"waits_for":null,"plan":null}</example>
 internal sealed record IngestReport(
     int Documents, int Done, int Ingested, int Passages, int Embedded, int Unchanged, int Removed, int Drafts, int FailedCount,
     IReadOnlyList<FailedDocument> Failed, IReadOnlyList<FailedDocument> Skipped, string? WaitsFor, IngestPlan? Plan)
 {
     /// <summary>What authors should look at, at most 1,000: headings that the built site does not have.</summary>
     public IReadOnlyList<FailedDocument> Warnings { get; init; } = [];
+
+    /// <summary>What an operator should look at, of the job as a whole; null if there is nothing.</summary>
+    public string? Notice { get; init; }
 
     /// <summary>The most documents that a list names.</summary>
     public const int MaxNamed = 1_000;

@@ -74,6 +74,8 @@ internal sealed class JobProgress(IngestReport before)
 
     public void SetPlan(IngestPlan plan) => Change(report => report with { Plan = plan });
 
+    public void SetNotice(string notice) => Change(report => report with { Notice = notice });
+
     public void SetRemoved(int documents) => Change(report => report with { Removed = documents });
 
     /// <summary>Shows what the job waits for until the result is disposed of.</summary>

@@ -5,6 +5,7 @@ namespace ChatBackend.Features.Ingest.Progress;
 /// <summary>
 /// Embeds the passages of a job. Slowness is no failure: a call has a minute, batches become smaller when a call is slow and larger
 /// while calls are quick, and an outage is waited out. Readers have other limits (<see cref="IEmbedder.EmbedAsync"/>).
+/// A server without embeddings is asked once: a passage is found by its words without them.
 /// </summary>
 internal sealed class PassageEmbedder(IEmbedder embedder, Patience patience, JobProgress progress, TimeProvider time) : IDisposable
 {
@@ -20,6 +21,9 @@ internal sealed class PassageEmbedder(IEmbedder embedder, Patience patience, Job
 
     private const string Waiting = "the embedding model";
 
+    /// <summary>A text that no model refuses: if this one is refused too, the server does not embed.</summary>
+    private const string Plain = "text";
+
     private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
     private static readonly TimeSpan LongestLimit = TimeSpan.FromMinutes(4);
     private static readonly TimeSpan Quick = TimeSpan.FromSeconds(3);
@@ -28,8 +32,10 @@ internal sealed class PassageEmbedder(IEmbedder embedder, Patience patience, Job
     private readonly SemaphoreSlim _calls = new(CallsInFlight, CallsInFlight);
     private readonly Lock _lock = new();
     private int _texts = FirstTexts;
+    private Task<bool>? _asking;
+    private volatile bool _isAbsent;
 
-    /// <returns>The vector of each text, or why the model refused it.</returns>
+    /// <returns>The vector of each text, or why the model refused it; neither if the server does not embed.</returns>
     /// <exception cref="ModelException">The model is unavailable for longer than a job waits, or a setting is wrong.</exception>
     public async Task<IReadOnlyList<(ReadOnlyMemory<float> Vector, string? Refusal)>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken)
     {
@@ -37,7 +43,7 @@ internal sealed class PassageEmbedder(IEmbedder embedder, Patience patience, Job
         var calls = new List<Task>();
         try
         {
-            for (var start = 0; start < texts.Count && !calls.Exists(call => call.IsFaulted);)
+            for (var start = 0; start < texts.Count && !_isAbsent && !calls.Exists(call => call.IsFaulted);)
             {
                 // The size of a batch follows from the calls before it.
                 await _calls.WaitAsync(cancellationToken);
@@ -98,14 +104,50 @@ internal sealed class PassageEmbedder(IEmbedder embedder, Patience patience, Job
                 throw;
             await EmbedPartsAsync(texts, results, start, end, batch.Length == 1 ? limit * 2 : limit, cancellationToken);
         }
+        catch (ModelException e) when (e.IsMissing)
+        {
+            SetAbsent(e);
+        }
         catch (ModelException e) when (e is { IsTransient: false, IsSettings: false })
         {
+            if (e.Failure is ModelFailure.Failed && await IsAbsentAsync(cancellationToken))
+                return;
             // One text may be why the model refuses the others too.
             if (batch.Length == 1)
                 results[start] = (default, e.Message);
             else
                 await EmbedPartsAsync(texts, results, start, end, limit, cancellationToken);
         }
+    }
+
+    /// <summary>Whether the server refuses every text, which some servers without embeddings do with 400.</summary>
+    private async Task<bool> IsAbsentAsync(CancellationToken cancellationToken)
+    {
+        Task<bool> asking;
+        lock (_lock)
+            asking = _asking ??= AskAsync();
+        return await asking;
+
+        async Task<bool> AskAsync()
+        {
+            try
+            {
+                await patience.RunAsync(Waiting, token => CallAsync([Plain], Limit, token), cancellationToken);
+                return false;
+            }
+            catch (ModelException e) when (e is { Failure: ModelFailure.Failed, IsTransient: false })
+            {
+                SetAbsent(e);
+                return true;
+            }
+        }
+    }
+
+    private void SetAbsent(ModelException why)
+    {
+        _isAbsent = true;
+        progress.SetNotice($"{embedder.Model} does not embed: {why.Message} The pages are stored without vectors and found by their words alone; "
+            + "an ingest after that is mended adds the vectors. Set OPENAI_EMBEDDING_MODEL to a model that the server has, or to off.");
     }
 
     private async Task EmbedPartsAsync(

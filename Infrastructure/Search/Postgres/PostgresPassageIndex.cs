@@ -9,37 +9,55 @@ namespace ChatBackend.Infrastructure.Search.Postgres;
 
 /// <summary>The passage index in PostgreSQL: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009)
 /// over an inverted index in tables. Every operation takes one round trip, except a search for a word that the book does not have.</summary>
-internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex, IPassageVectors
+internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embedder = null) : IPassageIndex, IPassageVectors
 {
-    private const string NoModel = "";
+    private readonly PostgresVectors? _vectors = embedder is null ? null : new(db, embedder);
 
-    public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken)
+    private string Model => embedder?.Model ?? "";
+
+    public IEmbedder? Embedder => embedder;
+
+    public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken) =>
+        await ReplaceAsync(document, await embedder.EmbedAsync(document, cancellationToken), cancellationToken);
+
+    public async Task ReplaceAsync(IndexedDocument document, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken)
     {
         var rows = Passage.Of(document);
         var terms = rows.SelectMany(row => row.Terms.Frequencies.Select(term => (row.Position, Term: term.Key, Frequency: term.Value))).ToArray();
 
-        await db.RetryAsync(connection => ReplaceAsync(connection, document, rows, terms, cancellationToken), cancellationToken);
+        await db.RetryAsync(connection => ReplaceAsync(connection, document, rows, terms, vectors, cancellationToken), cancellationToken);
     }
 
-    private static async Task<int> ReplaceAsync(
-        NpgsqlConnection connection, IndexedDocument document, Passage[] rows,
-        (int Position, string Term, int Frequency)[] terms, CancellationToken cancellationToken)
+    private async Task<int> ReplaceAsync(
+        NpgsqlConnection connection, IndexedDocument document, Passage[] rows, (int Position, string Term, int Frequency)[] terms,
+        IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken)
     {
+        var keys = rows.Select(row => row.ContentKey(Model)).ToArray();
+        var embedded = embedder is null ? [] : keys.Where(vectors.ContainsKey).Select(key => (key, vectors[key])).ToArray();
+        var isEmbedded = embedded.Length > 0 && embedded.Length == keys.Length;
+
         // A batch without BEGIN is one transaction and one round trip. now() is constant within it, so updated_at = now()
         // is true only if the first statement wrote. For an unchanged document the other three statements match no row.
         await using var batch = new NpgsqlBatch(connection);
+        if (embedded.Length > 0)
+            batch.BatchCommands.Add(PostgresVectors.Write(Model, embedded));
         Add(batch,
             """
-            insert into documents (id, path, title, url, outline, content_hash, analyzer_version, passage_count, created_at, updated_at)
-            values (@id, @path, @title, @url, @outline::json, @hash, @analyzer, @passages, now(), now())
+            insert into documents (
+                id, path, title, url, outline, content_hash, analyzer_version, passage_count, embedding_model, embedding_dimensions, created_at, updated_at)
+            values (@id, @path, @title, @url, @outline::json, @hash, @analyzer, @passages, @model, @dimensions, now(), now())
             on conflict (path) do update set
                 title = excluded.title, url = excluded.url, outline = excluded.outline, content_hash = excluded.content_hash, analyzer_version = excluded.analyzer_version,
-                passage_count = excluded.passage_count, updated_at = excluded.updated_at
+                passage_count = excluded.passage_count, embedding_model = excluded.embedding_model, embedding_dimensions = excluded.embedding_dimensions,
+                updated_at = excluded.updated_at
             where (documents.content_hash, documents.analyzer_version, documents.title, documents.url)
                 is distinct from (excluded.content_hash, excluded.analyzer_version, excluded.title, excluded.url)
+                or (excluded.embedding_model <> ''
+                    and (documents.embedding_model, documents.embedding_dimensions) is distinct from (excluded.embedding_model, excluded.embedding_dimensions))
             """,
             ("id", Guid.CreateVersion7()), ("path", StoredText.Clean(document.Path)), ("title", StoredText.Clean(document.Title)), ("url", StoredText.Clean(document.Url)),
-            ("outline", JsonSerializer.Serialize(document.Outline)), ("hash", document.ContentHash), ("analyzer", TextAnalyzer.Version), ("passages", rows.Length));
+            ("outline", JsonSerializer.Serialize(document.Outline)), ("hash", document.ContentHash), ("analyzer", TextAnalyzer.Version), ("passages", rows.Length),
+            ("model", isEmbedded ? Model : ""), ("dimensions", isEmbedded ? embedded[0].Item2.Length : 0));
         Add(batch,
             "delete from passages where document_id = (select id from documents where path = @path and updated_at = now())",
             ("path", StoredText.Clean(document.Path)));
@@ -58,7 +76,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex,
             ("headings", rows.Select(r => r.Heading).ToArray()),
             ("heading_paths", rows.Select(r => string.Join(StoredText.Separator, r.HeadingPath)).ToArray()),
             ("urls", rows.Select(r => r.Url).ToArray()), ("texts", rows.Select(r => r.Text).ToArray()),
-            ("term_counts", rows.Select(r => r.Terms.Length).ToArray()), ("content_keys", rows.Select(r => r.ContentKey(NoModel)).ToArray()));
+            ("term_counts", rows.Select(r => r.Terms.Length).ToArray()), ("content_keys", keys));
         Add(batch,
             """
             insert into passage_terms (term, passage_number, frequency, passage_length)
@@ -72,19 +90,18 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex,
         return await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
-    /// <summary>Meaning is not searched here, so there are no vectors.</summary>
-    public IEmbedder? Embedder => null;
-
-    public Task ReplaceAsync(IndexedDocument document, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken) =>
-        ReplaceAsync(document, cancellationToken);
-
     public async Task<IReadOnlyList<KnownPassage>> FindAsync(IReadOnlyCollection<Guid> contentKeys, bool withVectors, CancellationToken cancellationToken)
     {
+        if (_vectors is not null)
+            return await _vectors.FindAsync(contentKeys, withVectors, cancellationToken);
         var found = await QueryAsync<(Guid ContentKey, string Path)>(
             "select p.content_key, d.path from passages p join documents d on d.id = p.document_id where p.content_key = any(@keys)",
             new { keys = contentKeys.ToArray() }, cancellationToken);
         return [.. found.Select(p => new KnownPassage(p.ContentKey, p.Path, Vector: null))];
     }
+
+    public async Task<IReadOnlySet<string>> ListUnembeddedAsync(CancellationToken cancellationToken) =>
+        _vectors is null ? new HashSet<string>() : await _vectors.ListUnembeddedAsync(cancellationToken);
 
     public async Task<IReadOnlyList<HeldDocument>> ListAsync(CancellationToken cancellationToken) => await QueryAsync<HeldDocument>(
         "select path, title, url, passage_count as passages, updated_at as ingested_at from documents", new { }, cancellationToken);
@@ -115,8 +132,11 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db) : IPassageIndex,
         """,
         new { }, cancellationToken);
 
-    /// <summary>This index has no vectors.</summary>
-    public Task MeasureSimilarityAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    public async Task MeasureSimilarityAsync(CancellationToken cancellationToken)
+    {
+        if (_vectors is not null)
+            await _vectors.DeleteUnusedAsync(cancellationToken);
+    }
 
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
     {

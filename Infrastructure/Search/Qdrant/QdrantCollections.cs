@@ -37,7 +37,7 @@ internal sealed class QdrantCollections(QdrantClient client, QdrantSchema schema
     public async Task<(QdrantClient Answering, QdrantClient Written)?> FindAsync(CancellationToken cancellationToken)
     {
         Forget();
-        var (answering, written) = await LocateAsync(await DimensionsAsync(cancellationToken), cancellationToken);
+        var (answering, written) = await LocateAsync(await AskAsync(cancellationToken), cancellationToken);
         if (answering is null)
             return null;
         // Strict mode refuses to filter in a collection whose indexes were never made.
@@ -78,11 +78,11 @@ internal sealed class QdrantCollections(QdrantClient client, QdrantSchema schema
 
     private async Task<QdrantClient> MakeAsync(CancellationToken cancellationToken)
     {
-        var dimensions = await DimensionsAsync(cancellationToken);
-        var (answering, name) = await LocateAsync(dimensions, cancellationToken);
+        var embeddings = await AskAsync(cancellationToken);
+        var (answering, name) = await LocateAsync(embeddings, cancellationToken);
         var written = client.In(name);
         var collection = await IndexAsync(written, cancellationToken);
-        if (collection is not null && name != answering && !schema.IsMadeFor(collection, dimensions))
+        if (collection is not null && name != answering && !schema.IsMadeFor(collection, embeddings.Dimensions))
         {
             // An ingest for a third model did not end.
             await written.DeleteCollectionAsync(cancellationToken);
@@ -94,9 +94,9 @@ internal sealed class QdrantCollections(QdrantClient client, QdrantSchema schema
             await written.CreateCollectionAsync(
                 new
                 {
-                    Vectors = new Dictionary<string, object> { [QdrantPassageIndex.Dense] = new { Size = dimensions ?? WithoutEmbedder, Distance = "Cosine" } },
+                    Vectors = new Dictionary<string, object> { [QdrantPassageIndex.Dense] = new { Size = embeddings.Dimensions ?? WithoutEmbedder, Distance = "Cosine" } },
                     SparseVectors = new Dictionary<string, object> { [QdrantPassageIndex.Sparse] = new { Modifier = "idf" } },
-                    Metadata = new QdrantMetadata(embedder?.Model ?? ""),
+                    Metadata = new QdrantMetadata(embeddings.AreThere ? embedder!.Model : ""),
                 },
                 cancellationToken);
             collection = await IndexAsync(written, cancellationToken) ?? throw new SearchException(isUnavailable: true, "The search index did not make its collection.");
@@ -110,14 +110,14 @@ internal sealed class QdrantCollections(QdrantClient client, QdrantSchema schema
     }
 
     /// <summary>The names of the collections; the answering one is null before the first ingest.</summary>
-    private async Task<(string? Answering, string Written)> LocateAsync(int? dimensions, CancellationToken cancellationToken)
+    private async Task<(string? Answering, string Written)> LocateAsync((bool AreThere, int? Dimensions) embeddings, CancellationToken cancellationToken)
     {
         if (await schema.FindAliasedAsync(cancellationToken) is not { } answering)
             return (null, $"{client.Collection}-1");
         if (await client.In(answering).GetCollectionInfoAsync(cancellationToken) is not { } collection)
             return (null, answering);
         schema.Require(collection);
-        return (answering, embedder is null || schema.IsMadeFor(collection, dimensions) ? answering : Next(answering));
+        return (answering, !embeddings.AreThere || schema.IsMadeFor(collection, embeddings.Dimensions) ? answering : Next(answering));
     }
 
     private string Next(string answering) => $"{client.Collection}-{(NumberOf(answering) ?? 0) + 1}";
@@ -129,10 +129,20 @@ internal sealed class QdrantCollections(QdrantClient client, QdrantSchema schema
             ? number
             : null;
 
-    /// <summary>Null without an embedder.</summary>
-    private async Task<int?> DimensionsAsync(CancellationToken cancellationToken) => embedder is null
-        ? null
-        : embedder.KnownDimensions ?? (await embedder.EmbedOnceAsync(["dimensions"], ProbeLimit, cancellationToken))[0].Length;
+    /// <summary>Whether there are embeddings, and of how many dimensions. A server that does not embed is no failure: words alone are written.</summary>
+    private async Task<(bool AreThere, int? Dimensions)> AskAsync(CancellationToken cancellationToken)
+    {
+        if (embedder is null)
+            return (false, null);
+        try
+        {
+            return (true, embedder.KnownDimensions ?? (await embedder.EmbedOnceAsync(["dimensions"], ProbeLimit, cancellationToken))[0].Length);
+        }
+        catch (ModelException e) when (e is { IsMissing: true } or { Failure: ModelFailure.Failed, IsTransient: false, IsSettings: false })
+        {
+            return (false, null);
+        }
+    }
 
     /// <summary>The collection, with the payload indexes that it lacked; null if there is none.</summary>
     private async Task<QdrantCollection?> IndexAsync(QdrantClient of, CancellationToken cancellationToken)

@@ -32,13 +32,15 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
 
     private string Model => embedder?.Model ?? "";
 
+    /// <param name="isEmbedded">Whether all points have vectors of the embedder's model.</param>
     /// <param name="points">Creates the points of a generation; not called for an unchanged document.</param>
     public async Task ReplaceAsync(
-        IndexedDocument document, Func<string, CancellationToken, Task<IReadOnlyList<QdrantPoint>>> points, CancellationToken cancellationToken)
+        IndexedDocument document, bool isEmbedded, Func<string, CancellationToken, Task<IReadOnlyList<QdrantPoint>>> points, CancellationToken cancellationToken)
     {
         var path = StoredText.Clean(document.Path);
+        var model = isEmbedded ? Model : "";
         var generation = UuidVersion5.Create(
-            Namespace, string.Join('\n', path, document.ContentHash, document.Title, document.Url, TextAnalyzer.Version, Model)).ToString();
+            Namespace, string.Join('\n', path, document.ContentHash, document.Title, document.Url, TextAnalyzer.Version, model)).ToString();
         var turn = _turns[TurnOf(path)];
         await turn.WaitAsync(cancellationToken);
         try
@@ -49,7 +51,7 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
                 return;
 
             var fresh = await points(generation, cancellationToken);
-            var incomplete = new QdrantDocument(path, marker?.Generation ?? "", marker?.Revision ?? Guid.NewGuid(), "", TextAnalyzer.Version, Model)
+            var incomplete = new QdrantDocument(path, marker?.Generation ?? "", marker?.Revision ?? Guid.NewGuid(), "", TextAnalyzer.Version, model)
             {
                 Outlined = marker?.Outlined,
                 Passages = marker?.Passages ?? 0,
@@ -151,13 +153,21 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
         return documents;
     }
 
+    /// <summary>The documents that were written without vectors.</summary>
+    public async Task<IReadOnlySet<string>> ListUnembeddedAsync(CancellationToken cancellationToken)
+    {
+        if (embedder is null || await collections.FindAsync(cancellationToken) is not var (_, written))
+            return new HashSet<string>();
+        return (await DocumentsAsync(written, cancellationToken)).Where(d => d.EmbeddingModel.Length == 0).Select(d => d.Path).ToHashSet(StringComparer.Ordinal);
+    }
+
     /// <summary>Lets the collection of a new model answer once it has every document of the old one. To be called after each ingest.</summary>
     public async Task PublishAsync(CancellationToken cancellationToken)
     {
         if (await collections.FindAsync(cancellationToken) is not var (answering, written))
             return;
         var isMoving = answering.Collection != written.Collection;
-        var missing = isMoving ? (await GetAsync(cancellationToken)).Count(d => d.Value.Length == 0) : 0;
+        var missing = isMoving ? (await GetAsync(cancellationToken)).Count(d => d.Value.Length == 0) + (await ListUnembeddedAsync(cancellationToken)).Count : 0;
         if (missing == 0)
         {
             if (isMoving)
@@ -174,13 +184,15 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
 
     private async Task<Dictionary<string, string>> HashesAsync(QdrantClient of, CancellationToken cancellationToken)
     {
-        var documents = await of.ScrollAsync<QdrantDocument>(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document)]), cancellationToken);
         // A process without an embedder writes documents without vectors, and keeps the vectors that others wrote.
-        return documents.Select(d => d.Payload!).ToDictionary(
+        return (await DocumentsAsync(of, cancellationToken)).ToDictionary(
             d => d.Path,
-            d => d.AnalyzerVersion == TextAnalyzer.Version && (embedder is null || d.EmbeddingModel == Model) ? d.ContentHash : "",
+            d => d.AnalyzerVersion == TextAnalyzer.Version && (embedder is null || d.EmbeddingModel == Model || d.EmbeddingModel.Length == 0) ? d.ContentHash : "",
             StringComparer.Ordinal);
     }
+
+    private static async Task<IEnumerable<QdrantDocument>> DocumentsAsync(QdrantClient of, CancellationToken cancellationToken) =>
+        (await of.ScrollAsync<QdrantDocument>(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document)]), cancellationToken)).Select(d => d.Payload!);
 
     public async Task<IReadOnlyList<OutlinedDocument>> GetOutlineAsync(CancellationToken cancellationToken) =>
         [.. (await GetPublishedAsync(cancellationToken)).Select(d => d.Outlined).OfType<OutlinedDocument>()];
@@ -194,8 +206,7 @@ internal sealed class QdrantDocuments(QdrantClient client, QdrantCollections col
     {
         try
         {
-            var documents = await client.ScrollAsync<QdrantDocument>(new([QdrantFilter.Is(QdrantFields.Kind, QdrantFields.Document)]), cancellationToken);
-            return [.. documents.Select(d => d.Payload!).Where(d => d.Generation.Length > 0)];
+            return [.. (await DocumentsAsync(client, cancellationToken)).Where(d => d.Generation.Length > 0)];
         }
         catch (SearchException e) when (e.Status == StatusCodes.Status404NotFound)
         {

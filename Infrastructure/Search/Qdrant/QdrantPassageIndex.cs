@@ -29,13 +29,19 @@ internal sealed class QdrantPassageIndex(
     public IEmbedder? Embedder => embedder;
 
     public Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken) =>
-        documents.ReplaceAsync(document, async (generation, token) => Points(document, generation, await EmbedAsync(document, token)), cancellationToken);
+        documents.ReplaceAsync(document, embedder is not null, async (generation, token) => Points(document, generation, await embedder.EmbedAsync(document, token)), cancellationToken);
 
     public Task ReplaceAsync(IndexedDocument document, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken) =>
-        documents.ReplaceAsync(document, (generation, _) => Task.FromResult(Points(document, generation, vectors)), cancellationToken);
+        documents.ReplaceAsync(
+            document,
+            embedder is not null && Passage.Of(document).All(p => vectors.ContainsKey(p.ContentKey(embedder.Model))),
+            (generation, _) => Task.FromResult(Points(document, generation, vectors)),
+            cancellationToken);
 
     public Task<IReadOnlyList<KnownPassage>> FindAsync(IReadOnlyCollection<Guid> contentKeys, bool withVectors, CancellationToken cancellationToken) =>
         documents.FindAsync(contentKeys, withVectors, cancellationToken);
+
+    public Task<IReadOnlySet<string>> ListUnembeddedAsync(CancellationToken cancellationToken) => documents.ListUnembeddedAsync(cancellationToken);
 
     public Task<IReadOnlyList<HeldDocument>> ListAsync(CancellationToken cancellationToken) => documents.ListAsync(cancellationToken);
 
@@ -168,16 +174,6 @@ internal sealed class QdrantPassageIndex(
         {
             return [];
         }
-    }
-
-    /// <summary>The vectors of a document's passages by their content keys; none without an embedder.</summary>
-    private async Task<IReadOnlyDictionary<Guid, ReadOnlyMemory<float>>> EmbedAsync(IndexedDocument document, CancellationToken cancellationToken)
-    {
-        if (embedder is null)
-            return new Dictionary<Guid, ReadOnlyMemory<float>>();
-        var passages = Passage.Of(document).DistinctBy(p => p.ContentKey(embedder.Model)).ToArray();
-        var vectors = await embedder.EmbedAsync([.. passages.Select(p => p.EmbeddedText)], cancellationToken);
-        return passages.Zip(vectors).ToDictionary(p => p.First.ContentKey(embedder.Model), p => p.Second);
     }
 
     private IReadOnlyList<QdrantPoint> Points(IndexedDocument document, string generation, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> meanings) =>

@@ -30,10 +30,12 @@ public sealed class IngestReuseTests : IAsyncLifetime
         await _qdrant.DisposeAsync();
     }
 
-    [Fact]
-    public async Task A_paragraph_at_the_top_a_renamed_page_and_another_route_embed_nothing_unchanged()
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task A_paragraph_at_the_top_a_renamed_page_and_another_route_embed_nothing_unchanged(bool isQdrant)
     {
-        await using var app = await StartAsync();
+        await using var app = await StartAsync(isQdrant);
         await IngestAsync(app, ("nodes.md", Nodes), ("arms.md", Arms));
         Assert.Equal(5, Embedded().Length);
 
@@ -46,6 +48,9 @@ public sealed class IngestReuseTests : IAsyncLifetime
         Assert.Contains("/docs/module-1/arms#grippers", await app.Client.GetStringAsync("/search?q=gripper+fingers"));
         Assert.DoesNotContain("/docs/arms", await app.Client.GetStringAsync("/search?q=gripper+fingers"));
 
+        if (!isQdrant)
+            return;
+        // The same Qdrant, with another database.
         await using var moved = await StartAsync(route: "/book");
         before = Embedded().Length;
         await IngestAsync(moved, ("nodes.md", Nodes), ("module-1/arms.md", Arms));
@@ -81,7 +86,52 @@ public sealed class IngestReuseTests : IAsyncLifetime
 
         var done = (await PostAsync(app, plan: false, next)).GetProperty("report");
         Assert.Equal(plan.GetProperty("passages_to_embed").GetInt32(), done.GetProperty("embedded").GetInt32());
-        Assert.Equal(isQdrant ? 2 : 0, done.GetProperty("embedded").GetInt32());
+        Assert.Equal(2, done.GetProperty("embedded").GetInt32());
+    }
+
+    [Theory]
+    [InlineData(true, 404)]
+    [InlineData(true, 400)]
+    [InlineData(false, 404)]
+    [InlineData(false, 400)]
+    public async Task A_server_without_embeddings_costs_no_page_and_a_later_ingest_adds_the_vectors(bool isQdrant, int status)
+    {
+        await using var app = await StartAsync(isQdrant);
+        (string, string)[] book = [("nodes.md", Nodes), ("arms.md", Arms)];
+        _model.FailEmbeddings(status, times: 1_000);
+
+        var first = await IngestAsync(app, book);
+        var second = await IngestAsync(app, book);
+
+        Assert.Equal((2, 0, 0, 0), Counts(first));
+        Assert.Equal((0, 2, 0, 0), Counts(second));
+        Assert.Contains("OPENAI_EMBEDDING_MODEL", first.GetProperty("report").GetProperty("notice").GetString());
+        Assert.Contains("/docs/arms#grippers", await app.Client.GetStringAsync("/search?q=gripper+fingers"));
+
+        _model.Clear();
+        var third = await IngestAsync(app, book);
+        var fourth = await IngestAsync(app, book);
+
+        Assert.Equal((2, 0, 0, 5), Counts(third));
+        Assert.Equal((0, 2, 0, 0), Counts(fourth));
+        Assert.Equal(JsonValueKind.Null, third.GetProperty("report").GetProperty("notice").ValueKind);
+
+        static (int Ingested, int Unchanged, int Failed, int Embedded) Counts(JsonElement job) =>
+            (Count(job, "ingested"), Count(job, "unchanged"), Count(job, "failed_count"), Count(job, "embedded"));
+        static int Count(JsonElement job, string name) => job.GetProperty("report").GetProperty(name).GetInt32();
+    }
+
+    [Fact]
+    public async Task Without_an_embedding_model_on_purpose_nothing_is_embedded()
+    {
+        await using var app = new ChatBackendApp { ["OPENAI_BASE_URL"] = _model.BaseUrl, ["OPENAI_EMBEDDING_MODEL"] = "off" };
+        await app.InitializeAsync();
+
+        var job = await IngestAsync(app, ("arms.md", Arms));
+
+        Assert.Contains("/docs/arms#grippers", await app.Client.GetStringAsync("/search?q=gripper+fingers"));
+        Assert.Empty(_model.EmbeddingRequests);
+        Assert.Equal(JsonValueKind.Null, job.GetProperty("report").GetProperty("notice").ValueKind);
     }
 
     [Theory]

@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Search.Postgres;
 using Dapper;
@@ -23,8 +24,11 @@ public sealed class SearchDatabase : IAsyncLifetime
         _connectionString = await PostgresServer.CreateDatabaseAsync();
         await new Migrator(NullLogger<Migrator>.Instance).UpAsync(new(_connectionString), null, CancellationToken.None);
         Connections = NpgsqlDataSource.Create(_connectionString);
-        Index = new(Connections);
+        Index = Another();
     }
+
+    /// <summary>The same index, as another process would open it.</summary>
+    internal PostgresPassageIndex Another(IEmbedder? embedder = null) => new(Connections, embedder);
 
     public async Task<T?> ScalarAsync<T>(string sql)
     {

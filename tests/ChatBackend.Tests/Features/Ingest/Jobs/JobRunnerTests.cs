@@ -361,6 +361,8 @@ internal sealed class WatchedVectors(IPassageVectors inner, Func<string, Task> b
 
     public Task<IReadOnlyList<HeldDocument>> ListAsync(CancellationToken cancellationToken) => inner.ListAsync(cancellationToken);
 
+    public Task<IReadOnlySet<string>> ListUnembeddedAsync(CancellationToken cancellationToken) => inner.ListUnembeddedAsync(cancellationToken);
+
     public async Task ReplaceAsync(IndexedDocument document, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken)
     {
         await beforeWrite(document.Path);

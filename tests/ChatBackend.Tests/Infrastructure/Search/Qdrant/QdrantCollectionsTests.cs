@@ -66,8 +66,13 @@ public sealed class QdrantCollectionsTests : IAsyncLifetime
     {
         await IngestAsync(_qdrant.Index, "c.md");
 
-        Assert.Equal("", (await _qdrant.Another(Old).GetDocumentsAsync(None))["c.md"]);
         Assert.Equal("c.md", (await _qdrant.Another().GetDocumentsAsync(None))["c.md"]);
+        Assert.Equal(["c.md"], await _qdrant.Another(Old).ListUnembeddedAsync(None));
+
+        await IngestAsync(_qdrant.Another(Old), "c.md");
+
+        Assert.Empty(await _qdrant.Another(Old).ListUnembeddedAsync(None));
+        Assert.Empty(await _qdrant.Another().ListUnembeddedAsync(None));
     }
 
     [Fact]

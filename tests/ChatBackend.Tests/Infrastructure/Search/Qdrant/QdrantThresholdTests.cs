@@ -1,6 +1,5 @@
-using ChatBackend.Infrastructure.Ai;
-using ChatBackend.Infrastructure.Search.Meaning;
 using ChatBackend.Infrastructure.Search.Qdrant;
+using ChatBackend.Tests.Infrastructure.Search.Meaning;
 
 namespace ChatBackend.Tests.Infrastructure.Search.Qdrant;
 
@@ -114,35 +113,5 @@ public sealed class QdrantThresholdTests : IAsyncLifetime
         return (Round(found.Similarity), Round(found.Nearness));
 
         static double? Round(double? value) => value is { } number ? Math.Round(number, 5) : null;
-    }
-
-    /// <summary>Passages point in one direction. The cosine of a question to them is the number at its end, or, for the
-    /// unrelated question at place <c>i</c>, <c>i</c> hundredths.</summary>
-    private sealed class KnownCosines : IEmbedder
-    {
-        private static readonly List<string> Unrelated = [.. UnrelatedQuestions.In("en")];
-
-        public string Model { get; init; } = "known-cosines";
-
-        public int? KnownDimensions => 8;
-
-        public bool IsBroken { get; set; }
-
-        public int Texts { get; private set; }
-
-        public Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken)
-        {
-            if (IsBroken)
-                throw new ModelException(ModelFailure.Unavailable, "Broken for the test.");
-            Texts += texts.Count;
-            return Task.FromResult<IReadOnlyList<ReadOnlyMemory<float>>>([.. texts.Select(text => Vector(CosineOf(text)))]);
-        }
-
-        private static double CosineOf(string text) =>
-            Unrelated.IndexOf(text) is >= 0 and var place ? (place + 1) / 100.0
-            : double.TryParse(text.Split(' ')[^1], System.Globalization.CultureInfo.InvariantCulture, out var number) ? number
-            : 1;
-
-        private static ReadOnlyMemory<float> Vector(double cosine) => new float[] { (float)cosine, (float)Math.Sqrt(1 - (cosine * cosine)), 0, 0, 0, 0, 0, 0 };
     }
 }
