@@ -1,4 +1,5 @@
-drop table passage_terms;
 drop table passage_vectors;
+drop table index_version;
+drop table document_terms;
 drop table passages;
 drop table documents;

@@ -1,4 +1,4 @@
--- The book: its documents, the passages they were cut into, and the inverted index over the passages' terms.
+-- The book: its documents, the passages they were cut into, and the terms of the passages.
 
 create table documents (
     id               uuid primary key,
@@ -12,7 +12,6 @@ create table documents (
     outline          json not null default '{}',
     -- If the analyzer changes, its terms change too, and the passages are indexed again.
     analyzer_version integer not null,
-    -- The size of the corpus is read from here, one row per document.
     passage_count    integer not null,
     -- Of which model all its passages have vectors; empty if some have none.
     embedding_model      text not null default '',
@@ -25,19 +24,15 @@ create table documents (
 create table passages (
     -- UUIDv5 of path and content.
     id           uuid primary key,
-    -- The passage's key in the index: 4 bytes per posting instead of 16.
-    number       integer generated always as identity,
     document_id  uuid not null references documents (id) on delete cascade,
     position     integer not null,
     heading      text not null,
     heading_path text[] not null,
     url          text not null,
     text         text not null,
-    term_count   integer not null,
     -- UUIDv5 of headings, text and embedding model: a moved passage finds its vector by it, and the plan of an ingest a moved page.
     content_key  uuid not null,
     created_at   timestamptz not null default now(),
-    constraint passages_number unique (number),
     constraint passages_document_position unique (document_id, position)
 );
 
@@ -57,17 +52,23 @@ create table passage_vectors (
 -- Numbers like these cannot be compressed.
 alter table passage_vectors alter column vector set storage external;
 
-create table passage_terms (
-    -- "C": terms are only ever compared for equality, and bytes compare fastest.
-    term           text collate "C" not null,
-    passage_number integer not null references passages (number) on delete cascade,
-    frequency      integer not null,
-    -- A copy of the passage's term_count, so that ranking reads only this index.
-    passage_length integer not null,
-    constraint passage_terms_pkey primary key (term, passage_number) include (frequency, passage_length)
-) with (
-    -- Index-only scans need the visibility map that vacuum keeps: after 2% of change instead of 20%.
-    autovacuum_vacuum_scale_factor = 0.02, autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_analyze_scale_factor = 0.02
+create table document_terms (
+    document_id uuid primary key references documents (id) on delete cascade,
+    -- The version of the index that it belongs to: a process reads what is newer than what it holds.
+    version     bigint not null,
+    -- The terms of all passages, packed (PackedTerms.cs). Every process holds them in memory.
+    terms       bytea not null
 );
 
-create index passage_terms_passage_number on passage_terms (passage_number);
+create index document_terms_version on document_terms (version);
+
+-- One row. The last statement of each transaction that changes the book adds 1 to the version, so the lock of the row makes the versions follow
+-- each other in the order of the commits.
+create table index_version (
+    id      boolean primary key default true check (id),
+    version bigint not null default 0,
+    -- The version of the last removal: only then does a process compare the documents that it holds with those that there are.
+    removed bigint not null default 0
+);
+
+insert into index_version default values;

@@ -52,13 +52,18 @@ internal sealed record Passage
     /// <summary>The innermost heading, or the page's title if there is none.</summary>
     public string Heading => HeadingPath[^1];
 
-    public AnalyzedText Terms => field ??= PassageTerms.Of(HeadingPath, Text);
+    /// <summary>The terms that find it. An index that knows them sets them, and those below: cutting a text into words takes longer than all of a search.</summary>
+    public AnalyzedText Terms { get => field ??= PassageTerms.Of(HeadingPath, Text); init; }
+
+    public AnalyzedText HeadingTerms { get => field ??= TextAnalyzer.Analyze(string.Join('\n', HeadingPath)); init; }
+
+    public IReadOnlyList<AnalyzedText> Sentences { get => field ??= PassageTerms.OfSentences(Text); init; }
 
     /// <summary>Itself with its coverage of a question.</summary>
     public Passage CoveredBy(Coverage question)
     {
         // Before the copy, which keeps the terms.
-        var coverage = question.OfPassage(Terms, TextAnalyzer.Analyze(string.Join('\n', HeadingPath)), PassageTerms.OfSentences(Text));
+        var coverage = question.OfPassage(Terms, HeadingTerms, Sentences);
         return this with { Coverage = coverage };
     }
 

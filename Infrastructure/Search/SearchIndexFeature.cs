@@ -18,7 +18,13 @@ internal static class SearchIndexFeature
         builder.Services.AddSingleton(services => (IPassageVectors)services.GetRequiredService<IPassageIndex>());
         if (builder.BindOptions<QdrantOptions>().Url is null)
         {
-            builder.Services.AddSingleton<IPassageIndex>(services => new PostgresPassageIndex(services.GetRequiredService<NpgsqlDataSource>(), services.GetService<IEmbedder>()));
+            builder.Services.AddSingleton(services => new PostgresPassageIndex(services.GetRequiredService<NpgsqlDataSource>(), services.GetService<IEmbedder>()));
+            builder.Services.AddSingleton<IPassageIndex>(services => services.GetRequiredService<PostgresPassageIndex>());
+            builder.Services.AddHostedService<LoadBook>();
+            builder.Services.AddSingleton(services => new Dependency("index", IsRequired: true, _ =>
+                services.GetRequiredService<PostgresPassageIndex>().Book.Index is { IsLoaded: true } index
+                    ? Task.FromResult($"{index.PassageCount} passages")
+                    : throw new NotReadyException("loading")));
             return;
         }
 

@@ -1,17 +1,23 @@
 using System.Text.Json;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Search.Memory;
 using ChatBackend.Infrastructure.Search.Words;
 using Dapper;
 using Npgsql;
 
 namespace ChatBackend.Infrastructure.Search.Postgres;
 
-/// <summary>The passage index in PostgreSQL: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009)
-/// over an inverted index in tables. Every operation takes one round trip, except a search for a word that the book does not have.</summary>
-internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embedder = null) : IPassageIndex, IPassageVectors
+/// <summary>The passage index in PostgreSQL. It keeps the passages and their terms; every process ranks with the terms in its memory
+/// (<see cref="BookIndex"/>). Every operation takes one round trip, except the first search after a change of the book.</summary>
+internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embedder = null) : IPassageIndex, IPassageVectors, IDisposable
 {
     private readonly PostgresVectors? _vectors = embedder is null ? null : new(db, embedder);
+
+    private readonly LoadedBook _book = new(db);
+
+    /// <summary>The terms that this process holds.</summary>
+    public LoadedBook Book => _book;
 
     private string Model => embedder?.Model ?? "";
 
@@ -23,13 +29,13 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
     public async Task ReplaceAsync(IndexedDocument document, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken)
     {
         var rows = Passage.Of(document);
-        var terms = rows.SelectMany(row => row.Terms.Frequencies.Select(term => (row.Position, Term: term.Key, Frequency: term.Value))).ToArray();
+        var terms = PackedTerms.Pack(rows.OrderBy(row => row.Position));
 
         await db.RetryAsync(connection => ReplaceAsync(connection, document, rows, terms, vectors, cancellationToken), cancellationToken);
     }
 
     private async Task<int> ReplaceAsync(
-        NpgsqlConnection connection, IndexedDocument document, Passage[] rows, (int Position, string Term, int Frequency)[] terms,
+        NpgsqlConnection connection, IndexedDocument document, Passage[] rows, byte[] terms,
         IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken)
     {
         var keys = rows.Select(row => row.ContentKey(Model)).ToArray();
@@ -64,11 +70,10 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
         // Arrays of arrays must be rectangular, so a heading path is sent as one string.
         Add(batch,
             """
-            insert into passages (id, document_id, position, heading, heading_path, url, text, term_count, content_key)
-            select p.id, d.id, p.position, p.heading, coalesce(nullif(string_to_array(p.heading_path, @separator), '{}'), array['']), p.url, p.text, p.term_count,
-                p.content_key
-            from unnest(@ids, @positions, @headings, @heading_paths, @urls, @texts, @term_counts, @content_keys)
-                as p (id, position, heading, heading_path, url, text, term_count, content_key)
+            insert into passages (id, document_id, position, heading, heading_path, url, text, content_key)
+            select p.id, d.id, p.position, p.heading, coalesce(nullif(string_to_array(p.heading_path, @separator), '{}'), array['']), p.url, p.text, p.content_key
+            from unnest(@ids, @positions, @headings, @heading_paths, @urls, @texts, @content_keys)
+                as p (id, position, heading, heading_path, url, text, content_key)
             join documents d on d.path = @path and d.updated_at = now()
             """,
             ("path", StoredText.Clean(document.Path)), ("separator", StoredText.Separator.ToString()),
@@ -76,17 +81,20 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
             ("headings", rows.Select(r => r.Heading).ToArray()),
             ("heading_paths", rows.Select(r => string.Join(StoredText.Separator, r.HeadingPath)).ToArray()),
             ("urls", rows.Select(r => r.Url).ToArray()), ("texts", rows.Select(r => r.Text).ToArray()),
-            ("term_counts", rows.Select(r => r.Terms.Length).ToArray()), ("content_keys", keys));
+            ("content_keys", keys));
+        // The lock of the version's row is taken last, and held for the shortest time.
         Add(batch,
             """
-            insert into passage_terms (term, passage_number, frequency, passage_length)
-            select t.term, p.number, t.frequency, p.term_count
-            from unnest(@positions, @terms, @frequencies) as t (position, term, frequency)
-            join documents d on d.path = @path and d.updated_at = now()
-            join passages p on p.document_id = d.id and p.position = t.position
+            with version as (
+                update index_version set version = version + 1
+                where exists (select from documents where path = @path and updated_at = now())
+                returning version
+            )
+            insert into document_terms (document_id, version, terms)
+            select d.id, v.version, @terms from version v cross join documents d where d.path = @path
+            on conflict (document_id) do update set version = excluded.version, terms = excluded.terms
             """,
-            ("path", StoredText.Clean(document.Path)), ("positions", terms.Select(t => t.Position).ToArray()),
-            ("terms", terms.Select(t => t.Term).ToArray()), ("frequencies", terms.Select(t => t.Frequency).ToArray()));
+            ("path", StoredText.Clean(document.Path)), ("terms", terms));
         return await batch.ExecuteNonQueryAsync(cancellationToken);
     }
 
@@ -110,7 +118,13 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
     {
         var parameters = new { paths = paths.Select(StoredText.Clean).ToArray() };
         await db.RetryAsync(
-            connection => connection.ExecuteAsync(new("delete from documents where path = any(@paths)", parameters, cancellationToken: cancellationToken)),
+            // The count makes PostgreSQL delete all documents before it locks the version's row.
+            connection => connection.ExecuteAsync(new(
+                """
+                with removed as (delete from documents where path = any(@paths) returning id)
+                update index_version set version = version + 1, removed = version + 1 where (select count(*) from removed) > 0
+                """,
+                parameters, cancellationToken: cancellationToken)),
             cancellationToken);
     }
 
@@ -168,60 +182,47 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
             new { paths = paths.Select(StoredText.Clean).ToArray(), most }, cancellationToken);
     }
 
-    /// <summary>Takes one round trip. If the question has a word that the book does not have, it takes a second one to look for words that are
-    /// spelled nearly so, and, if there is one, a third one to search for that.</summary>
+    /// <summary>Takes one round trip: the question is ranked in memory, and the texts of the best passages are read with the book's version. If the
+    /// version is another, or a passage is gone, it is ranked once more, in one snapshot of the database.</summary>
+    /// <exception cref="SearchException">The terms are not loaded yet.</exception>
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
     {
         var selection = Selection.Of(query.SelectedText);
-        var question = new SpelledQuestion(query.Text);
-        if (query.Limit <= 0 || (question.Terms.Length == 0 && selection is null))
+        if (query.Limit <= 0 || (new SpelledQuestion(query.Text).Terms.Length == 0 && selection is null))
             return [];
 
-        var (found, unknown) = await FindAsync(query, question, selection, cancellationToken);
-        var words = Spelling.Find(query.Text, unknown.Contains);
-        if (words.Count > 0 && Spelling.Correct(query.Text, words, (await KnownAsync(words, cancellationToken)).Contains) is { } corrected)
-            (found, _) = await FindAsync(query, corrected, selection, cancellationToken);
-        return NearDuplicates.Cut(selection?.Order(found, query.Limit) ?? PassageLanguage.Prefer(found, query), query.Limit);
-    }
+        var index = await _book.LoadAsync(cancellationToken);
+        return await db.RetryAsync(connection => TrySearchAsync(connection, index), cancellationToken)
+            ?? await _book.ReadAsync(TrySearchAsync, isWhole: false, cancellationToken)
+            // Rows were deleted by hand, without a new version.
+            ?? await _book.ReadAsync(TrySearchAsync, isWhole: true, cancellationToken)
+            ?? throw new SearchException(isUnavailable: false, "The index in PostgreSQL is damaged: passages are missing. Delete the book's documents and ingest it again.");
 
-    /// <summary>The best passages, and the question's terms that no passage has.</summary>
-    private async Task<(IReadOnlyList<Passage> Found, HashSet<string> Unknown)> FindAsync(
-        PassageQuery query, SpelledQuestion question, Selection? selection, CancellationToken cancellationToken)
-    {
-        var terms = question.Terms;
-        var parameters = new
+        async Task<IReadOnlyList<Passage>?> TrySearchAsync(NpgsqlConnection connection, BookIndex book)
         {
-            terms = terms.Select(t => t.Term).ToArray(),
-            weights = terms.Select(t => t.Weight).ToArray(),
-            k1 = Bm25.K1,
-            lengthFixed = Bm25.Fixed,
-            lengthPerTerm = Bm25.PerTerm,
-            candidates = query.Candidates,
-            pages = ReaderPage.Urls(query.PageUrl),
-            pageLift = ReaderPage.Lift,
-            windows = selection?.Windows.SelectMany((w, i) => w.Select(_ => i)).ToArray() ?? [],
-            windowTerms = selection?.Windows.SelectMany(w => w).ToArray() ?? [],
-        };
-        var sql = selection is null ? RankSql : RankWithSelectionSql;
-        var rows = await db.RetryAsync(
-            async connection => (await connection.QueryAsync<Passage, Statistics, (Passage Passage, Statistics Statistics)>(
-                new(sql, parameters, cancellationToken: cancellationToken), (passage, statistics) => (passage, statistics), splitOn: "passage_count")).AsList(),
-            cancellationToken);
-        if (rows.Count == 0)
-            return ([], [.. terms.Select(t => t.Term)]);
-
-        var rarities = terms.Zip(rows[0].Statistics.Rarities, (term, rarity) => (term.Term, Rarity: rarity > 0 ? rarity : (double?)null)).ToDictionary(t => t.Term, t => t.Rarity);
-        var coverage = new Coverage(question, [.. rows.Select(r => r.Passage.Terms)], rarities, rows[0].Statistics.PassageCount);
-        return ([.. rows.Select(row => row.Passage.CoveredBy(coverage))], [.. rarities.Where(r => r.Value is null).Select(r => r.Key)]);
+            var search = BookSearch.Run(book, query, selection);
+            var (version, passages) = await FetchAsync(connection, search.Ids, cancellationToken);
+            return version == book.Version && passages.Count == search.Ids.Count ? search.Choose(passages) : null;
+        }
     }
 
-    /// <summary>The terms of spellings that a passage has.</summary>
-    private async Task<HashSet<string>> KnownAsync(IReadOnlyList<UnknownWord> words, CancellationToken cancellationToken) =>
-    [
-        .. await QueryAsync<string>(
-            "select s.term from unnest(@terms) as s (term) where exists (select from passage_terms t where t.term = s.term)",
-            new { terms = words.SelectMany(w => w.Spellings).Select(s => s.Term).Distinct().ToArray() }, cancellationToken),
-    ];
+    private static async Task<(long Version, IReadOnlyList<Passage> Passages)> FetchAsync(
+        NpgsqlConnection connection, IEnumerable<Guid> ids, CancellationToken cancellationToken)
+    {
+        var rows = await connection.QueryAsync<long, Passage?, (long Version, Passage? Passage)>(
+            new(
+                """
+                select v.version, p.id, d.path as document_path, p.position, d.title, p.heading_path, p.url, p.text
+                from index_version v
+                left join (passages p join documents d on d.id = p.document_id) on p.id = any(@ids)
+                """,
+                new { ids = ids.ToArray() }, cancellationToken: cancellationToken),
+            (version, passage) => (version, passage), splitOn: "id");
+        var found = rows.AsList();
+        return (found[0].Version, [.. found.Select(row => row.Passage).OfType<Passage>()]);
+    }
+
+    public void Dispose() => _book.Dispose();
 
     private Task<List<T>> QueryAsync<T>(string sql, object parameters, CancellationToken cancellationToken) => db.RetryAsync(
         async connection => (await connection.QueryAsync<T>(new(sql, parameters, cancellationToken: cancellationToken))).AsList(), cancellationToken);
@@ -232,113 +233,5 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
         foreach (var (name, value) in parameters)
             command.Parameters.AddWithValue(name, value);
         batch.BatchCommands.Add(command);
-    }
-
-    // The constants are in Bm25.
-    private const string Ranking =
-        """
-        with corpus as materialized (
-            select coalesce(sum(passage_count), 0)::float8 as passages from documents
-        ),
-        query as materialized (
-            select q.place, q.term, q.weight from unnest(@terms, @weights) with ordinality as q (term, weight, place)
-        ),
-        postings as materialized (
-            select q.place, t.passage_number, t.frequency, t.passage_length
-            from query q join passage_terms t on t.term = q.term
-        ),
-        weights as materialized (
-            select q.place, q.weight * w.idf as weight, case when f.place is null then 0 else w.idf end as rarity
-            from query q
-            left join (select place, count(*)::float8 as passages from postings group by place) f on f.place = q.place
-            cross join corpus c
-            cross join lateral (
-                select ln(1 + (c.passages - coalesce(f.passages, 0) + 0.5) / (coalesce(f.passages, 0) + 0.5)) as idf
-            ) w
-        ),
-        scored as materialized (
-            select p.passage_number,
-                   sum(w.weight * p.frequency * (@k1 + 1) / (p.frequency + @lengthFixed + @lengthPerTerm * p.passage_length)) as score
-            from postings p join weights w on w.place = p.place
-            group by p.passage_number
-        ),
-        statistics as materialized (
-            select c.passages as passage_count, array(select rarity from weights order by place) as rarities from corpus c
-        ),
-        best as (
-            select passage_number, score from scored order by score desc, passage_number limit @candidates
-        ),
-        page as materialized (
-            select id from documents where rtrim(url, '/') = any(@pages) order by length(url) desc, id limit 1
-        )
-        """;
-
-    private const string RankSql = Ranking +
-        """
-
-        select p.id, d.path as document_path, p.position, d.title, p.heading_path, p.url, p.text,
-            b.score * case when d.id = (select id from page) then @pageLift else 1 end as score,
-            q.passage_count, q.rarities
-        from best b
-        cross join statistics q
-        join passages p on p.number = b.passage_number
-        join documents d on d.id = p.document_id
-        order by score desc, d.path, p.position
-        """;
-
-    // A passage may hold the selection if it has nearly all terms of one window; the caller then compares the texts.
-    // The neighbours are in the same result, which saves a second round trip.
-    private const string RankWithSelectionSql = Ranking +
-        """
-        ,
-        marked as materialized (
-            select w.number, w.term from unnest(@windows, @windowTerms) as w (number, term)
-        ),
-        window_sizes as (
-            select number, count(*)::float8 as terms from marked group by number
-        ),
-        window_cover as (
-            select m.number, t.passage_number, count(*)::float8 as terms
-            from marked m join passage_terms t on t.term = m.term
-            group by m.number, t.passage_number
-        ),
-        holding as (
-            select c.passage_number, max(c.terms / s.terms) as share
-            from window_cover c join window_sizes s on s.number = c.number
-            where c.terms >= 0.8 * s.terms
-            group by c.passage_number
-        ),
-        holders as materialized (
-            select p.id, p.document_id, p.position, (1000 * h.share)::integer as holds
-            from holding h
-            join passages p on p.number = h.passage_number
-            left join scored s on s.passage_number = h.passage_number
-            order by coalesce(p.document_id = (select id from page), false) desc, h.share desc, s.score desc nulls last, p.number
-            limit 12
-        ),
-        chosen as (
-            select p.number from best b join passages p on p.number = b.passage_number
-            union
-            select p.number from holders h join passages p on p.document_id = h.document_id and p.position between h.position - 1 and h.position + 1
-        )
-        select p.id, d.path as document_path, p.position, d.title, p.heading_path, p.url, p.text,
-            coalesce(s.score, 0) * case when d.id = (select id from page) then @pageLift else 1 end as score,
-            h.holds, q.passage_count, q.rarities
-        from chosen c
-        cross join statistics q
-        join passages p on p.number = c.number
-        join documents d on d.id = p.document_id
-        left join scored s on s.passage_number = c.number
-        left join holders h on h.id = p.id
-        order by coalesce(d.id = (select id from page), false) desc, score desc, d.path, p.position
-        """;
-
-    /// <summary>What the coverage needs to know of the book; the same in each row of a search.</summary>
-    private sealed record Statistics
-    {
-        public required double PassageCount { get; init; }
-
-        /// <summary>The inverse document frequencies of the question's terms, in order; 0 for a term that no passage has.</summary>
-        public required double[] Rarities { get; init; }
     }
 }

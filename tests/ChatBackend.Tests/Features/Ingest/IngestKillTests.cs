@@ -149,9 +149,9 @@ public sealed class IngestKillTests : IAsyncLifetime
             .. await connection.QueryAsync<string>("select concat_ws('|', path, title, url, content_hash, passage_count) from documents order by path"),
             .. await connection.QueryAsync<string>(
                 """
-                select concat_ws('|', p.id, d.path, p.position, p.url, p.content_key, p.text, string_agg(t.term || ':' || t.frequency, ' ' order by t.term collate "C"))
-                from passages p join documents d on d.id = p.document_id join passage_terms t on t.passage_number = p.number
-                group by p.id, d.path order by d.path, p.position
+                select concat_ws('|', p.id, d.path, p.position, p.url, p.content_key, p.text, md5(t.terms))
+                from passages p join documents d on d.id = p.document_id join document_terms t on t.document_id = d.id
+                order by d.path, p.position
                 """),
         ];
     }

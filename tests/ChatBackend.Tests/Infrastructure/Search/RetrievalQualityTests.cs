@@ -32,7 +32,7 @@ public sealed class RetrievalQualityTests(SearchDatabase database, SearchQdrant 
         var places = await IndexAsync(index, set, corpus, passagesPerDocument);
         output.WriteLine($"{kind} {set}: {corpus.Count} passages indexed in {watch.Elapsed.TotalSeconds:F1} s");
         // Autovacuum does this within a minute.
-        foreach (var table in (string[])["passage_terms", "passages", "documents"])
+        foreach (var table in (string[])["document_terms", "passages", "documents"])
             await database.ScalarAsync<int>($"vacuum analyze {table}");
 
         var gains = new List<double>();
