@@ -26,11 +26,11 @@ internal static class HealthFeature
 
     /// <summary>Can the service do its work?</summary>
     /// <remarks>
-    /// Each dependency with its state and latency. The database decides, and its detail says what the service waits for; an
-    /// unavailable model or index is only reported.
+    /// Each dependency with its state and latency. The database decides, and the index where it is in PostgreSQL, whose terms are loaded at the start;
+    /// the detail says what the service waits for. An unavailable model or Qdrant is only reported.
     /// </remarks>
     /// <response code="200">It can.</response>
-    /// <response code="503">The database cannot be reached or is not migrated yet.</response>
+    /// <response code="503">The database cannot be reached or is not migrated, or the index is not loaded yet.</response>
     internal static async Task<Results<Ok<ReadinessResponse>, JsonHttpResult<ReadinessResponse>>> ReadyAsync(
         Readiness readiness, CancellationToken cancellationToken)
     {

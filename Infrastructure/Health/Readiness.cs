@@ -22,9 +22,9 @@ internal sealed record DependencyState([property: AllowedValues("healthy", "unhe
 
 /// <summary>The report of <c>/health/ready</c>.</summary>
 /// <param name="Status"><c>ready</c>; <c>degraded</c> when only an optional dependency is unavailable; or <c>unavailable</c>.</param>
-/// <param name="Dependencies">Each dependency by its name: <c>database</c>, <c>model</c>, <c>qdrant</c>, <c>sample_book</c>; the last two only where they are in use.</param>
+/// <param name="Dependencies">Each dependency by its name: <c>database</c>, <c>model</c>, <c>index</c> or <c>qdrant</c>, and <c>sample_book</c> where it is in use.</param>
 /// <example>{"status":"ready","dependencies":{"database":{"status":"healthy","detail":"migrated","latency_ms":2.1},
-/// "model":{"status":"healthy","detail":"gpt-4o-mini","latency_ms":0.1}}}</example>
+/// "index":{"status":"healthy","detail":"153 passages","latency_ms":0},"model":{"status":"healthy","detail":"gpt-4o-mini","latency_ms":0.1}}}</example>
 internal sealed record ReadinessResponse([property: AllowedValues("ready", "degraded", "unavailable")] string Status, IReadOnlyDictionary<string, DependencyState> Dependencies)
 {
     [System.Text.Json.Serialization.JsonIgnore]
