@@ -20,28 +20,28 @@ internal static class WidgetFeature
     public static void MapWidget(this IEndpointRouteBuilder routes)
     {
         var script = Compose(routes.ServiceProvider.GetRequiredService<IOptions<SiteOptions>>().Value);
-        var compressed = Compress(script);
+        var (plain, compressed) = (Representation.Of(script), Representation.Of(Compress(script)));
 
-        routes.MapGet("/widget.js", (HttpContext context) => Script(context, script, compressed))
+        routes.MapGet("/widget.js", (HttpContext context) => Script(context, plain, compressed))
             .ExcludeFromDescription()
             .WithMetadata(new NeedsNoDatabaseAttribute());
     }
 
-    private static FileContentHttpResult Script(HttpContext context, byte[] script, byte[] compressed)
+    private static FileContentHttpResult Script(HttpContext context, Representation plain, Representation compressed)
     {
         var (accepted, headers) = (context.Request.GetTypedHeaders().AcceptEncoding, context.Response.Headers);
-        var content = script;
+        var script = plain;
         headers.Vary = HeaderNames.AcceptEncoding;
         headers.CacheControl = $"public, max-age={MaxAge}";
         // A page may require this of what it loads (Cross-Origin-Embedder-Policy).
         headers["Cross-Origin-Resource-Policy"] = "cross-origin";
         if (accepted.Any(encoding => encoding.Value == "gzip" && encoding.Quality != 0))
         {
-            content = compressed;
+            script = compressed;
             headers.ContentEncoding = "gzip";
         }
 
-        return TypedResults.Bytes(content, "text/javascript; charset=utf-8", entityTag: new($"\"{Hash(content)}\""));
+        return TypedResults.Bytes(script.Content, "text/javascript; charset=utf-8", entityTag: script.Tag);
     }
 
     private static byte[] Compress(byte[] content)
@@ -69,4 +69,10 @@ internal static class WidgetFeature
     }
 
     private static string Hash(byte[] content) => Convert.ToHexStringLower(SHA256.HashData(content))[..16];
+
+    /// <summary>The script in one encoding, with its ETag.</summary>
+    private sealed record Representation(byte[] Content, EntityTagHeaderValue Tag)
+    {
+        public static Representation Of(byte[] content) => new(content, new($"\"{Hash(content)}\""));
+    }
 }
