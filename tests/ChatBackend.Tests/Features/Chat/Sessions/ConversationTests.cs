@@ -39,6 +39,19 @@ public sealed class ConversationTests(ChatApp app) : IClassFixture<ChatApp>
         Assert.Equal(System.Text.Json.JsonValueKind.Null, messages[0].GetProperty("grounding").ValueKind);
     }
 
+    [Fact]
+    public async Task An_answer_that_was_cut_is_listed_as_incomplete()
+    {
+        var session = Guid.NewGuid();
+        await app.AnswerAsync(new { message = "How do ROS 2 nodes talk?", session_id = session });
+        app.Model.TruncateAfter("Half an answer");
+        await app.AnswerAsync(new { message = "What is a topic of ROS 2 nodes?", session_id = session });
+
+        var messages = (await ListAsync(session, "")).GetProperty("items").EnumerateArray();
+
+        Assert.Equal([false, false, false, true], messages.Select(m => m.GetProperty("is_incomplete").GetBoolean()));
+    }
+
     [Theory]
     [InlineData("?limit=0", "limit")]
     [InlineData("?limit=101", "limit")]
