@@ -12,6 +12,8 @@ export default {
   markdown: {mermaid: false},
   onBrokenLinks: 'throw',
   onBrokenAnchors: 'throw',
+  // An icon without a file of its own.
+  headTags: [{tagName: 'link', attributes: {rel: 'icon', href: "data:image/svg+xml,<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 100 100'><text y='.9em' font-size='90'>🤖</text></svg>"}}],
   // The widget. On a site of your own this line is all that it needs; data-translate is optional.
   scripts: [{src: new URL('widget.js', service).href, async: true, 'data-translate': 'ur'}],
   clientModules: ['./node_modules/katex/dist/katex.min.css'],
