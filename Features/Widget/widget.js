@@ -5,9 +5,10 @@
   const script = document.currentScript
   if (!script || window.chatbackendWidget)
     return
-  // For a site's own buttons: chatbackendWidget.ask('What is a node?') opens the panel and asks.
+  // For a site's own code: chatbackendWidget.ask('What is a node?') opens the panel and asks; refresh() when somebody signs in or out.
   window.chatbackendWidget = {
     open: () => panel.open(),
+    refresh: () => panel.refresh(),
     ask: async question => {
       await panel.open()
       await panel.ask(question)
@@ -22,7 +23,7 @@
 
   const tables = {
     en: {
-      ask: 'Ask the book', title: 'Ask {book}', close: 'Close', placeholder: 'Ask a question or search the headings', send: 'Ask', stop: 'Stop',
+      ask: 'Ask the book', title: 'Ask {book}', close: 'Close', placeholder: 'Ask or search the book', send: 'Ask', stop: 'Stop',
       again: 'Ask again', copy: 'Copy', copied: 'Copied', good: 'Good answer', bad: 'Bad answer', comment: 'What was missing or wrong? (optional)',
       sendComment: 'Send', thanks: 'Thank you.', fresh: 'New conversation', list: 'Your conversations', remove: 'Delete this conversation',
       sure: 'Delete it for good?', back: 'Back', none: 'There are no conversations yet.', about: 'Ask about this', drop: 'Leave the selection out',
@@ -31,13 +32,15 @@
       partial: 'The book answers this only in part.', nothing: 'The book has nothing on this.', cut: 'This answer is not complete.', stopped: 'Stopped.',
       offline: 'You are offline, or the service cannot be reached. Check the connection and try again.',
       refused: 'This site may not use the service yet. Its owner finds the reason in the browser console.',
-      limited: 'That was a lot of questions. Try again in {seconds} s.', later: 'The answer could not be written just now. Try again in a moment.',
-      spent: 'Today\'s questions are used up. Try again tomorrow.', signin: 'Your sign-in has run out. Sign in again, then ask again.',
+      limited: 'Too many requests. Try again in {seconds} s.', later: 'The answer could not be written just now. Try again in a moment.',
+      unavailable: 'The service is not available just now. Try again in a moment.',
+      spent: 'Today\'s limit is reached. Try again tomorrow.', signin: 'Your sign-in has run out. Sign in again, then ask again.',
       gone: 'This conversation no longer exists. Ask again to begin a new one.', failed: 'Something went wrong. Try again.', retry: 'Try again',
       translate: 'Read this in {language}', original: 'Show the original', translating: 'Translating…', partTranslated: 'Some paragraphs could not be translated.',
+      untranslatable: 'Pages cannot be translated here yet. The site\'s owner finds the reason in the browser console.',
     },
     ur: {
-      ask: 'کتاب سے پوچھیں', title: '{book} سے پوچھیں', close: 'بند کریں', placeholder: 'سوال پوچھیں یا عنوان تلاش کریں', send: 'پوچھیں', stop: 'روکیں',
+      ask: 'کتاب سے پوچھیں', title: '{book} سے پوچھیں', close: 'بند کریں', placeholder: 'سوال پوچھیں یا تلاش کریں', send: 'پوچھیں', stop: 'روکیں',
       again: 'دوبارہ پوچھیں', copy: 'نقل کریں', copied: 'نقل ہو گیا', good: 'اچھا جواب', bad: 'برا جواب', comment: 'کیا کمی یا غلطی تھی؟ (اختیاری)',
       sendComment: 'بھیجیں', thanks: 'شکریہ۔', fresh: 'نئی گفتگو', list: 'آپ کی گفتگوئیں', remove: 'یہ گفتگو حذف کریں',
       sure: 'ہمیشہ کے لیے حذف کریں؟', back: 'واپس', none: 'ابھی کوئی گفتگو نہیں ہے۔', about: 'اس کے بارے میں پوچھیں', drop: 'منتخب متن ہٹا دیں',
@@ -46,10 +49,12 @@
       partial: 'کتاب میں اس کا صرف جزوی جواب ہے۔', nothing: 'کتاب میں اس بارے میں کچھ نہیں ہے۔', cut: 'یہ جواب مکمل نہیں ہے۔', stopped: 'روک دیا گیا۔',
       offline: 'آپ آف لائن ہیں یا سروس تک رسائی نہیں ہو رہی۔ کنکشن دیکھ کر دوبارہ کوشش کریں۔',
       refused: 'اس سائٹ کو ابھی سروس استعمال کرنے کی اجازت نہیں۔ وجہ براؤزر کنسول میں لکھی ہے۔',
-      limited: 'بہت سے سوال ہو گئے۔ {seconds} سیکنڈ بعد دوبارہ کوشش کریں۔', later: 'اس وقت جواب نہیں لکھا جا سکا۔ ذرا دیر بعد دوبارہ کوشش کریں۔',
-      spent: 'آج کے سوال ختم ہو گئے۔ کل دوبارہ کوشش کریں۔', signin: 'آپ کا سائن اِن ختم ہو گیا ہے۔ دوبارہ سائن اِن کر کے پوچھیں۔',
+      limited: 'بہت سی درخواستیں ہو گئیں۔ {seconds} سیکنڈ بعد دوبارہ کوشش کریں۔', later: 'اس وقت جواب نہیں لکھا جا سکا۔ ذرا دیر بعد دوبارہ کوشش کریں۔',
+      unavailable: 'سروس اس وقت دستیاب نہیں۔ ذرا دیر بعد دوبارہ کوشش کریں۔',
+      spent: 'آج کی حد پوری ہو گئی۔ کل دوبارہ کوشش کریں۔', signin: 'آپ کا سائن اِن ختم ہو گیا ہے۔ دوبارہ سائن اِن کر کے پوچھیں۔',
       gone: 'یہ گفتگو اب موجود نہیں۔ نئی گفتگو کے لیے دوبارہ پوچھیں۔', failed: 'کچھ غلط ہو گیا۔ دوبارہ کوشش کریں۔', retry: 'دوبارہ کوشش کریں',
       translate: 'اسے {language} میں پڑھیں', original: 'اصل متن دکھائیں', translating: 'ترجمہ ہو رہا ہے…', partTranslated: 'کچھ حصوں کا ترجمہ نہیں ہو سکا۔',
+      untranslatable: 'یہاں ابھی صفحوں کا ترجمہ نہیں ہو سکتا۔ وجہ براؤزر کنسول میں لکھی ہے۔',
     },
   }
 
@@ -77,7 +82,7 @@
       else if (value !== false && value !== undefined)
         element.setAttribute(key, value)
     }
-    element.append(...children.filter(child => child !== undefined))
+    element.append(...children.filter(child => child !== undefined && child !== false))
     return element
   }
 
@@ -118,13 +123,14 @@
 
   const entities = { amp: '&', lt: '<', gt: '>', quot: '"', apos: '\'', nbsp: '\u00a0' }
   const fenceOf = line => /^ {0,3}(`{3,}|~{3,})\s*([\w+#.-]*)/.exec(line)
+  const mathOf = line => /^ {0,3}(\$\$|\\\[(?=\s*$|.*\\\]\s*$))/.exec(line)
   const itemOf = line => /^( {0,3})([-*+]|\d{1,9}[.)])( {1,4}|$)/.exec(line)
   const indentOf = line => /^ */.exec(line)[0].length
   // Models indent by two spaces also where CommonMark asks for three.
   const isInside = (line, first) => indentOf(line) >= indentOf(first) + 2
   const isDelimiter = line => line !== undefined && line.includes('-') && /^ {0,3}\|?[ :|-]+$/.test(line) && line.includes('|')
   const startsBlock = (line, next) =>
-    /^ {0,3}(#{1,6}\s|>|\$\$)/.test(line) || isRule(line) || fenceOf(line) || itemOf(line) || (line.includes('|') && isDelimiter(next))
+    /^ {0,3}(#{1,6}\s|>)/.test(line) || mathOf(line) || isRule(line) || fenceOf(line) || itemOf(line) || (line.includes('|') && isDelimiter(next))
   const isRule = line => /^ {0,3}([-*_])( *\1){2,} *$/.test(line)
 
   /** Cuts lines into blocks, each with its first line's number and its lines. The last one may grow when more text comes. */
@@ -146,9 +152,10 @@
       } else if (fence) {
         const close = new RegExp(`^ {0,3}${fence[1][0]}{${fence[1].length},} *$`)
         take('code', (part, first) => i - 1 === first || !close.test(lines[i - 1]))
-      } else if (/^ {0,3}\$\$/.test(line)) {
-        const isWhole = line.trim().length > 2 && line.trimEnd().endsWith('$$')
-        take('math', (_, first) => !isWhole && (i - 1 === first || !lines[i - 1].trimEnd().endsWith('$$')))
+      } else if (mathOf(line)) {
+        const end = mathOf(line)[1] === '$$' ? '$$' : '\\]'
+        const isWhole = line.trim().length > 2 && line.trimEnd().endsWith(end)
+        take('math', (_, first) => !isWhole && (i - 1 === first || !lines[i - 1].trimEnd().endsWith(end)))
       } else if (/^ {0,3}#{1,6}\s/.test(line)) {
         take('heading', () => false)
       } else if (isRule(line)) {
@@ -192,7 +199,7 @@
       const isClosed = lines.length > 1 && lines.at(-1).trim().startsWith(fence) && !lines.at(-1).trim().replaceAll(fence[0], '')
       return h('pre', { tabindex: '0', dir: 'ltr' }, h('code', {}, lines.slice(1, isClosed ? -1 : undefined).join('\n')))
     },
-    math: ({ lines }) => h('pre', { class: 'math', tabindex: '0', dir: 'ltr' }, lines.join('\n').replaceAll('$$', '').trim()),
+    math: ({ lines }) => h('pre', { class: 'math', tabindex: '0', dir: 'ltr' }, lines.join('\n').replace(/^\s*(\$\$|\\\[)|(\$\$|\\\])\s*$/g, '').trim()),
     heading: ({ lines }, make) => {
       const [, marks, text] = /^ {0,3}(#{1,6})\s+(.*?)\s*#*$/.exec(lines[0]) ?? [0, '#', lines[0]]
       return h('p', { role: 'heading', 'aria-level': String(Math.min(6, marks.length + 2)), class: 'heading' }, ...make.inline(text))
@@ -218,7 +225,9 @@
       }))
     },
     table: ({ lines }, make) => {
-      const row = (line, cell) => h('tr', {}, ...cellsOf(line).map(text => h(cell, { dir: 'auto', scope: cell === 'th' ? 'col' : undefined }, ...make.inline(text))))
+      const sides = cellsOf(lines[1]).map(cell => cell.endsWith(':') ? cell.startsWith(':') ? 'center' : 'right' : cell.startsWith(':') ? 'left' : undefined)
+      const row = (line, cell) => h('tr', {}, ...cellsOf(line).map((text, i) =>
+        h(cell, { dir: 'auto', scope: cell === 'th' ? 'col' : undefined, 'data-side': sides[i] }, ...make.inline(text))))
       const rows = lines.slice(2, 2 + mostRows).map(line => row(line, 'td'))
       return h('div', { class: 'table', dir: directionOf(lines), tabindex: '0', role: 'group' }, h('table', {}, h('thead', {}, row(lines[0], 'th')), h('tbody', {}, ...rows)))
     },
@@ -272,7 +281,9 @@
           const rest = text.slice(i, i + 2_000)
           const one = text[i]
           let found
-          if (one === '\\' && (found = /^\\([!-/:-@[-`{-~])/.exec(rest))) {
+          if ('\\$'.includes(one) && (found = /^(?:\\\(|\\\[|\$\$)([^\n`]{1,500}?)(?:\\\)|\\\]|\$\$)/.exec(rest) ?? /^\$(?=\S)((?:[^$\\\n]|\\.){1,500}?)(?<=\S)\$(?!\d)/.exec(rest))) {
+            add(h('code', { class: 'math', dir: 'ltr' }, found[1].trim()))
+          } else if (one === '\\' && (found = /^\\([!-/:-@[-`{-~])/.exec(rest))) {
             plain += found[1]
           } else if (one === '\n' || (one === '\\' && text[i + 1] === '\n') || (one === ' ' && rest.startsWith('  \n'))) {
             found = [one === '\n' ? '\n' : one === ' ' ? '  \n' : '\\\n']
@@ -293,8 +304,6 @@
               plain += ticks
             else
               add(h('code', { dir: 'auto' }, text.slice(i + ticks.length, end).replace(/^ (.*) $/s, '$1')))
-          } else if (one === '$' && (found = /^\$(?=\S)((?:[^$\\\n]|\\.){1,500}?)(?<=\S)\$(?!\d)/.exec(rest))) {
-            add(h('code', { class: 'math', dir: 'ltr' }, found[1]))
           } else if (one === '[' && (found = /^\[(\d{1,3})\](?!\()/.exec(rest)) && cite(Number(found[1]))) {
             add(cite(Number(found[1])))
           } else if ((one === '[' || rest.startsWith('![')) && depth < deepest && (found = /^!?\[((?:[^[\]\\]|\\.){0,500})\]\(\s*<?((?:[^\s()<>\\]|\\.|\([^\s()]*\)){0,1500})>?(?:\s+["'][^"']*["'])?\s*\)/.exec(rest))) {
@@ -380,7 +389,8 @@
       this.code = problem.code
       this.status = problem.status ?? status
       this.wait = problem.retry_after_seconds ?? wait
-      this.canPass = ['offline', 'dropped', 'server_stopping'].includes(this.code)
+      // A proxy answers 502 to 504 while a service starts again.
+      this.canPass = ['offline', 'dropped', 'server_stopping'].includes(this.code) || (status >= 502 && status <= 504 && this.code !== 'model_unavailable')
     }
   }
 
@@ -469,11 +479,11 @@
   const pause = milliseconds => new Promise(resolve => setTimeout(resolve, milliseconds))
   const page = () => location.origin + location.pathname
 
-  const sentenceOf = error => {
+  const sentenceOf = (error, unavailable = 'unavailable') => {
     const sentences = {
       offline: 'offline', dropped: 'offline', origin_refused: 'refused', budget_spent: 'spent', rate_limited: 'limited', session_not_found: 'gone', turn_not_found: 'gone',
     }
-    const key = sentences[error.code] ?? (error.status === 401 ? 'signin' : error.status === 429 ? 'limited' : error.status >= 500 ? 'later' : undefined)
+    const key = sentences[error.code] ?? (error.status === 401 ? 'signin' : error.status === 429 ? 'limited' : error.status >= 500 ? unavailable : undefined)
     return key ? t(key, { seconds: String(error.wait || 1) }) : error.status === 400 && error.message ? error.message : t('failed')
   }
 
@@ -536,7 +546,7 @@
   // ---- A question and its answer ----
 
   class Turn {
-    constructor({ question, selectedText, id, messageId, answer, citations = [], grounding, isStopped, rating, note }) {
+    constructor({ question, selectedText, id, messageId, answer, citations = [], grounding, isStopped, isIncomplete, rating, note }) {
       Object.assign(this, { question, selectedText, id, messageId, citations, grounding, rating })
       this.text = answer ?? ''
       this.spoken = 0
@@ -547,11 +557,11 @@
         h('h3', { class: 'question', dir: 'auto' }, h('span', { class: 'hidden', dir: host.dir }, `${t('you')}: `), question),
         selectedText && h('blockquote', { class: 'selection', dir: 'auto' }, selectedText), this.body, this.state, this.footer)
       this.growing = new GrowingText(this.body, number => this.cite(number))
-      this.cut = isStopped ? t('stopped') : undefined
+      this.cut = isStopped ? t('stopped') : isIncomplete ? t('cut') : undefined
       if (answer !== undefined)
         this.finish()
       else if (note)
-        this.fail(new Refusal({ detail: note, status: 400 }))
+        this.fail(new Refusal({ detail: note, status: 400 }), true)
     }
 
     cite(number) {
@@ -559,18 +569,18 @@
       return citation && linkTo(citation, { class: 'cite', 'aria-label': `${number}: ${nameOfPlace(citation)}`, title: nameOfPlace(citation) }, String(number))
     }
 
-    /** Reads the turn's events to its end. A stream that drops is taken up where it ended. */
-    async run(open) {
+    /** Reads the turn's events to its end. A stream that drops is taken up where it ended; a question that may not have arrived is sent again with its key. */
+    async run() {
       let waits = 0
       this.isRunning = true
+      delete this.element.dataset.grounding
+      this.footer.replaceChildren()
       this.say(t('searching'))
       panel.update()
       try {
         while (this.isRunning) {
           try {
-            const response = await open()
-            if (response.status === 204)
-              return await panel.load()
+            const response = await (this.id ? call('GET', `chat/turns/${this.id}/events`, { accept: stream, headers: this.cursor && { 'last-event-id': this.cursor } }) : this.post())
             for await (const event of eventsOf(response)) {
               waits = 0
               this.take(event)
@@ -583,11 +593,9 @@
           }
           this.say(t('waiting'))
           await pause(Math.min(8_000, 200 * 2 ** waits))
-          if (this.id)
-            open = () => call('GET', `chat/turns/${this.id}/events`, { accept: stream, headers: this.cursor && { 'last-event-id': this.cursor } })
         }
       } catch (error) {
-        this.fail(error)
+        this.fail(error, error.hasEnded)
       } finally {
         this.isRunning = false
         panel.update()
@@ -599,8 +607,11 @@
       if (event === 'turn') {
         this.id = data.turn_id
         this.text = ''
+        this.spoken = 0
         this.growing.clear()
         panel.tell(data.session_id)
+        if (this.isToStop)
+          panel.stop()
       } else if (event === 'citations') {
         this.citations = data.citations
         this.growing.clear()
@@ -616,7 +627,8 @@
         this.finish()
       } else if (event === 'error') {
         // Only the id of the last event says that the turn itself has ended.
-        throw new Refusal(id?.endsWith('.end') ? data : { ...data, code: 'dropped' })
+        const hasEnded = Boolean(id?.endsWith('.end'))
+        throw Object.assign(new Refusal(hasEnded ? data : { ...data, code: 'dropped' }), { hasEnded })
       }
     }
 
@@ -707,16 +719,16 @@
     }
 
     /** Shows why there is no answer, and counts the seconds down where the service named them. */
-    fail(error) {
+    fail(error, hasEnded) {
       this.isRunning = false
       this.element.dataset.grounding = 'failed'
-      const retry = h('button', { type: 'button', class: 'retry', onclick: () => panel.ask(this.question, this.selectedText, this) }, t('retry'))
+      const retry = h('button', { type: 'button', class: 'retry', onclick: () => this.retry(error, hasEnded) }, t('retry'))
       const show = () => {
-        this.say(sentenceOf(error))
+        this.say(sentenceOf(error, 'later'))
         retry.disabled = error.code === 'rate_limited' && error.wait > 0
       }
       show()
-      panel.speak(sentenceOf(error))
+      panel.speak(this.state.textContent)
       this.footer.replaceChildren(retry)
       if (error.code !== 'rate_limited')
         return
@@ -730,6 +742,19 @@
       }, 1_000)
     }
 
+    retry(error, hasEnded) {
+      if (panel.running)
+        return undefined
+      if (error.code === 'session_not_found' || error.code === 'turn_not_found') {
+        panel.begin()
+        return panel.ask(this.question, this.selectedText)
+      }
+      // A turn that failed is replaced. If there are others after it, they stay, and it is asked at the end.
+      if (hasEnded)
+        return panel.turns.at(-1) === this ? panel.askAgain(this) : panel.ask(this.question, this.selectedText)
+      return this.run()
+    }
+
     say(sentence) {
       this.state.textContent = sentence
     }
@@ -738,6 +763,16 @@
   // ---- The panel: search and conversation in one place ----
 
   const key = 'chatbackend-session'
+  // Where a browser gives a page no storage, the conversation lasts as long as the page.
+  const storage = (() => {
+    try {
+      localStorage.getItem(key)
+      return localStorage
+    } catch {
+      const values = {}
+      return { getItem: name => values[name], setItem: (name, value) => values[name] = value, removeItem: name => delete values[name] }
+    }
+  })()
   const channel = new BroadcastChannel('chatbackend')
 
   const panel = {
@@ -745,14 +780,14 @@
     isOpen: false,
 
     get session() {
-      return localStorage.getItem(key) ?? undefined
+      return storage.getItem(key) ?? undefined
     },
 
     set session(id) {
       if (id)
-        localStorage.setItem(key, id)
+        storage.setItem(key, id)
       else
-        localStorage.removeItem(key)
+        storage.removeItem(key)
     },
 
     get running() {
@@ -773,7 +808,7 @@
       this.bin = iconButton('trash', t('remove'), () => this.confirmDelete())
       this.fresh = iconButton('plus', t('fresh'), () => this.begin())
       this.live = h('div', { class: 'hidden', role: 'status', 'aria-live': 'polite' })
-      this.element = h('section', { class: 'panel', role: 'dialog', 'aria-label': this.title, hidden: true, onkeydown: event => event.key === 'Escape' && this.close() },
+      this.element = h('section', { class: 'panel', role: 'dialog', 'aria-label': this.title, hidden: true, onpointerenter: () => this.refresh(), onkeydown: event => event.key === 'Escape' && this.close() },
         h('header', {}, h('h2', {}, this.title), this.list, this.bin, this.fresh, iconButton('close', t('close'), () => this.close())),
         this.log,
         h('form', {
@@ -786,7 +821,8 @@
           },
         }, this.chip, this.suggestions, h('div', { class: 'line' }, this.input, this.send)), this.live)
       root.append(this.element)
-      this.welcome()
+      if (!this.session)
+        this.welcome()
       this.update()
     },
 
@@ -845,15 +881,32 @@
       const isAtEnd = this.log.scrollHeight - this.log.scrollTop - this.log.clientHeight < 60
       change()
       if (isAtEnd)
-        this.log.scrollTop = this.log.scrollHeight
+        this.toEnd()
+    },
+
+    /** Scrolls to the end, but not past the last question: an answer is read from its beginning. */
+    toEnd() {
+      const last = this.turns.at(-1)?.element
+      const way = last && last.getBoundingClientRect().top - this.log.getBoundingClientRect().top
+      this.log.scrollTop += way >= -8 ? way : this.log.scrollHeight
+    },
+
+    /** Says what went wrong where the conversation would be. */
+    notice(error, retry) {
+      const notice = h('div', { class: 'confirm notice' }, h('p', { dir: 'auto' }, sentenceOf(error)),
+        h('button', { type: 'button', onclick: () => { notice.remove(); retry() } }, t('retry')))
+      this.log.querySelector('.notice')?.remove()
+      this.log.append(notice)
+      notice.scrollIntoView({ block: 'nearest' })
+      this.speak(sentenceOf(error))
     },
 
     add(turn) {
-      if (this.turns.length === 0)
-        this.log.replaceChildren()
+      this.log.querySelector('.welcome')?.remove()
       this.turns.push(turn)
       this.log.append(turn.element)
       this.log.scrollTop = this.log.scrollHeight
+      this.toEnd()
     },
 
     // -- Asking --
@@ -867,13 +920,9 @@
         this.ask(question, this.selectedText)
     },
 
-    ask(question, selectedText, failed) {
+    ask(question, selectedText) {
       if (this.running)
         return
-      if (failed) {
-        failed.element.remove()
-        this.turns = this.turns.filter(turn => turn !== failed)
-      }
       this.session ??= newId()
       this.empty()
       this.select()
@@ -881,7 +930,8 @@
       this.add(turn)
       const headers = { 'idempotency-key': newId() }
       const body = { message: question, session_id: this.session, selected_text: selectedText, page_url: page() }
-      return turn.run(() => call('POST', 'chat', { body, accept: stream, headers }))
+      turn.post = () => call('POST', 'chat', { body, accept: stream, headers })
+      return turn.run()
     },
 
     askAgain(turn) {
@@ -889,20 +939,26 @@
         return
       const at = this.turns.indexOf(turn)
       this.turns.splice(at).forEach(old => old.element.remove())
-      const next = new Turn(turn)
+      const { id, question, selectedText } = turn
+      const next = new Turn({ question, selectedText })
       this.add(next)
       const headers = { 'idempotency-key': newId() }
-      const { id } = turn
-      next.id = undefined
-      return next.run(() => call('POST', `chat/turns/${id}/regenerate`, { accept: stream, headers }))
+      next.post = () => call('POST', `chat/turns/${id}/regenerate`, { accept: stream, headers })
+      return next.run()
     },
 
     async stop() {
+      const turn = this.running
+      turn.isToStop = true
+      // It is stopped when the service has named it.
+      if (!turn.id)
+        return
       try {
         // The stream ends by itself, with what was written.
-        await call('POST', `chat/turns/${this.running.id}/stop`)
+        await call('POST', `chat/turns/${turn.id}/stop`)
       } catch (error) {
         this.speak(sentenceOf(error))
+        turn.say(sentenceOf(error))
       }
     },
 
@@ -918,6 +974,7 @@
       if (this.running)
         return
       const token = await tokenOf(false)
+      this.isSignedIn = Boolean(token)
       this.list.hidden = !token
       if (!this.session)
         return
@@ -927,19 +984,28 @@
           await call('POST', `chat/sessions/${this.session}/claim`)
           this.claimed = this.session
         }
-        const response = await call('GET', `chat/sessions/${this.session}/messages?limit=100`)
-        this.show((await response.json()).items)
+        const { items } = await (await call('GET', `chat/sessions/${this.session}/messages?limit=100`)).json()
+        // The reader may have asked meanwhile.
+        if (!this.running)
+          this.show(items)
       } catch (error) {
-        // Deleted elsewhere, or of a reader who has signed out.
-        if (error.code === 'session_not_found')
+        if (error.code !== 'session_not_found')
+          this.notice(error, () => this.load())
+        // Deleted elsewhere, or of a reader who has signed out. Before its first question has arrived a conversation is not known either.
+        else if (this.turns.length === 0 || this.turns.some(turn => turn.id))
           this.begin()
-        else
-          this.speak(sentenceOf(error))
       }
+    },
+
+    /** Looks whether the reader has signed in or out meanwhile. */
+    async refresh() {
+      if (this.isOpen && !this.running && Boolean(await tokenOf(false)) !== this.isSignedIn)
+        await this.load()
     },
 
     show(messages) {
       const turns = Map.groupBy ? Map.groupBy(messages, message => message.turn_id) : messages.reduce((all, m) => all.set(m.turn_id, [...all.get(m.turn_id) ?? [], m]), new Map())
+      const unsent = this.turns.filter(turn => !turn.id && !messages.some(message => message.content === turn.question))
       this.turns = []
       this.welcome()
       for (const [id, parts] of turns) {
@@ -949,12 +1015,13 @@
           continue
         const turn = new Turn({
           id, question: question.content, answer: answer?.content, citations: answer?.citations, grounding: answer?.grounding,
-          messageId: answer?.message_id, isStopped: answer?.is_stopped, rating: answer?.rating, note: parts.find(m => m.role === 'system')?.content,
+          messageId: answer?.message_id, isStopped: answer?.is_stopped, isIncomplete: answer?.is_incomplete, rating: answer?.rating, note: parts.find(m => m.role === 'system')?.content,
         })
         this.add(turn)
         if (parts.length === 1)
-          turn.run(() => call('GET', `chat/turns/${id}/events`, { accept: stream }))
+          turn.run()
       }
+      unsent.forEach(turn => this.add(turn))
       this.update()
     },
 
@@ -998,28 +1065,28 @@
         this.log.replaceChildren(h('div', { class: 'welcome' }, h('p', {}, rows.length ? t('list') : t('none')), ...rows,
           h('button', { type: 'button', onclick: () => { this.begin(this.session); this.load() } }, t('back'))))
       } catch (error) {
-        this.speak(sentenceOf(error))
+        this.notice(error, () => this.showConversations())
       }
     },
 
-    /** A passage of a book that is not published anywhere. A heading comes without its text, which is looked up. */
+    /** A passage of a book that is not published anywhere. A citation comes with its beginning, a heading without any text. */
     async showPassage(item) {
-      const text = h('blockquote', { dir: 'auto' }, item.snippet ?? t('searching'))
+      const text = h('blockquote', { dir: 'auto' })
+      const draw = markdownText => text.replaceChildren(...markdown(() => undefined).blocks(markdownText.split('\n')))
+      draw(item.snippet ?? t('searching'))
       const passage = h('div', { class: 'passage', tabindex: '-1' }, h('h3', { dir: 'auto' }, nameOfPlace(item)), text,
         h('button', { type: 'button', onclick: () => { passage.remove(); this.input.focus() } }, t('back')))
       this.log.querySelector('.passage')?.remove()
       this.log.append(passage)
       passage.scrollIntoView({ block: 'nearest' })
       passage.focus()
-      if (item.snippet !== undefined)
-        return
       try {
         const { passages } = await (await call('GET', `search?limit=20&q=${encodeURIComponent(`${item.title} ${item.heading}`)}`)).json()
-        const lines = passages.filter(found => found.url === item.url).flatMap(found => [...found.text.split('\n'), ''])
-        text.replaceChildren(...markdown(() => undefined).blocks(lines))
+        draw(passages.filter(found => found.url === item.url).map(found => found.text).join('\n\n') || (item.snippet ?? t('nothing')))
         passage.scrollIntoView({ block: 'nearest' })
       } catch (error) {
-        text.textContent = sentenceOf(error)
+        if (item.snippet === undefined)
+          text.textContent = sentenceOf(error)
       }
     },
 
@@ -1063,7 +1130,7 @@
     suggest(headings) {
       this.suggestions.hidden = headings.length === 0
       this.suggestions.replaceChildren(...headings.map((heading, i) => linkTo(heading, { role: 'option', id: `suggestion-${i}`, 'aria-selected': 'false', tabindex: '-1', dir: 'auto' },
-        h('span', {}, heading.heading), h('small', {}, heading.title))))
+        h('span', {}, heading.heading), heading.heading !== heading.title && h('small', {}, heading.title))))
       this.input.removeAttribute('aria-activedescendant')
       if (headings.length)
         this.speak(t('headings', { count: String(headings.length) }))
@@ -1074,8 +1141,7 @@
       const at = options.findIndex(o => o.getAttribute('aria-selected') === 'true')
       if (event.key === 'Enter' && !event.shiftKey && !event.isComposing) {
         event.preventDefault()
-        if (!this.running)
-          this.submit()
+        this.submit()
       } else if ((event.key === 'ArrowDown' || event.key === 'ArrowUp') && options.length) {
         event.preventDefault()
         const step = event.key === 'ArrowDown' ? 1 : -1
@@ -1196,7 +1262,8 @@
 
     build() {
       const codes = (option('translate') ?? '').split(',').map(code => code.trim()).filter(Boolean)
-      this.buttons = codes.map(code => h('button', { type: 'button', class: 'language', 'data-code': code, onclick: () => this.press(code) }))
+      this.buttons = codes.map(code => h('button', { type: 'button', class: 'language', 'data-code': code, onclick: () => this.press(code) },
+        icon('language'), h('span', { dir: 'auto', 'aria-live': 'polite' })))
       this.update()
       return this.buttons
     },
@@ -1206,7 +1273,7 @@
         const { code } = button.dataset
         const isShown = this.code === code
         const label = isShown ? sentence ?? t('original') : t('translate', { language: nameOf(code) })
-        button.replaceChildren(icon('language'), h('span', { dir: 'auto' }, label))
+        button.lastChild.textContent = label
         button.setAttribute('aria-pressed', String(isShown))
         button.hidden = !article() || document.documentElement.lang.split('-')[0] === code
       }
@@ -1252,7 +1319,10 @@
         } catch (error) {
           if (isCurrent() && (!error.canPass || tries === 3)) {
             this.restore()
-            this.buttons.find(button => button.dataset.code === code).lastChild.textContent = sentenceOf(error)
+            const isImpossible = error.code === 'model_unavailable' && !error.wait
+            if (isImpossible)
+              console.error(`ChatBackend: ${error.message}`)
+            this.buttons.find(button => button.dataset.code === code).lastChild.textContent = isImpossible ? t('untranslatable') : sentenceOf(error)
             return
           }
           await pause(500 * 2 ** tries)
@@ -1293,7 +1363,7 @@
     :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
     svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round; display: block }
     .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
-    .corner { position: fixed; inset: auto 20px 20px auto; display: flex; flex-direction: column; align-items: flex-end; gap: 8px }
+    .corner { position: fixed; inset: auto 20px 20px auto; max-width: calc(100vw - 40px); display: flex; flex-direction: column; align-items: flex-end; gap: 8px }
     :host([data-position=left]) .corner { inset: auto auto 20px 20px; align-items: flex-start }
     .launcher { display: flex; align-items: center; gap: 8px; min-height: 48px; padding: 10px 18px; border-color: transparent; border-radius: 24px; background: var(--accent); color: var(--on-accent); font-weight: 600; box-shadow: 0 3px 12px #0004 }
     .launcher:hover { background: var(--accent); filter: brightness(1.06) }
@@ -1303,7 +1373,7 @@
       background: var(--back); border: 1px solid var(--line); border-radius: 14px; box-shadow: 0 10px 40px #0005; overflow: hidden }
     :host([data-position=left]) .panel { inset: auto auto 20px 20px }
     header { display: flex; align-items: center; gap: 2px; padding: 8px 8px 8px 16px; border-bottom: 1px solid var(--line) }
-    h2 { flex: 1; font-weight: 600; overflow: hidden; text-overflow: ellipsis; white-space: nowrap }
+    h2 { flex: 1; font-weight: 600; line-height: 1.3; overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2 }
     .icon { border: 0; background: none; padding: 6px; min-width: 34px; display: grid; place-items: center; color: var(--soft) }
     .icon[aria-pressed=true] { color: var(--text); background: var(--fill) }
     .log { flex: 1; overflow-y: auto; padding: 16px; overscroll-behavior: contain; overflow-wrap: anywhere }
@@ -1317,7 +1387,7 @@
     strong, th { font-weight: 600 } em { font-style: italic } s { text-decoration: line-through }
     code { font: 14px/1.5 var(--ifm-font-family-monospace, ui-monospace, monospace); background: var(--fill); border-radius: 4px; padding: 1px 4px }
     pre { background: var(--fill); border-radius: 8px; padding: 10px; overflow: auto; white-space: pre } pre code { padding: 0; background: none }
-    .table { overflow-x: auto } table { border-collapse: collapse; font-size: 14px } th, td { border: 1px solid var(--line); padding: 4px 8px; text-align: start }
+    .table { overflow-x: auto } table { border-collapse: collapse; font-size: 14px } th, td { border: 1px solid var(--line); padding: 4px 8px; text-align: start } [data-side=left] { text-align: left } [data-side=right] { text-align: right } [data-side=center] { text-align: center }
     hr { border: 0; border-top: 1px solid var(--line) }
     a, .sources button { text-decoration: underline; text-decoration-color: var(--accent); text-underline-offset: 2px; border: 0; background: none; padding: 0; min-height: 24px; text-align: start; cursor: pointer }
     .cite { font-size: 12px; line-height: 1; text-decoration: none; border: 1px solid var(--accent); border-radius: 9px; padding: 1px 6px; margin-inline: 2px; min-height: 0; background: none; vertical-align: 1px }
@@ -1326,7 +1396,7 @@
     [data-grounding=partial] .state, [data-grounding=none] .state, [data-grounding=failed] .state { color: var(--warn); font-weight: 600 }
     [data-grounding=partial] .answer, [data-grounding=none] .answer { border-inline-start: 3px solid var(--warn); padding-inline-start: 10px } [data-grounding=none] .answer { border-inline-start-style: dashed }
     .actions { display: flex; margin: 6px -6px 0 } .comment, .confirm { display: flex; gap: 6px; margin-top: 8px; font-size: 14px; flex-wrap: wrap; align-items: center }
-    .passage { display: grid; gap: 8px; justify-items: start; margin-top: 16px; border: 1px solid var(--line); border-radius: 8px; padding: 12px } .passage h3 { font-weight: 600 }
+    .passage { scroll-margin: 16px; display: grid; gap: 8px; justify-items: start; margin-top: 16px; border: 1px solid var(--line); border-radius: 8px; padding: 12px } .passage h3 { font-weight: 600 }
     form { position: relative; border-top: 1px solid var(--line); padding: 10px } .comment { border: 0; padding: 0 }
     .line { display: flex; gap: 8px; align-items: end }
     textarea, input { flex: 1; min-width: 0; resize: none; border: 1px solid var(--line); border-radius: 8px; background: var(--back); padding: 8px 10px; max-height: 160px }
@@ -1376,7 +1446,15 @@
     new MutationObserver(dress).observe(document.documentElement, { attributeFilter: ['data-theme', 'class', 'style'] })
     matchMedia('(prefers-color-scheme: dark)').addEventListener('change', dress)
     // A page of Docusaurus gets its title when it is shown.
-    new MutationObserver(() => reading.leave()).observe(document.head, { childList: true, subtree: true, characterData: true })
+    let path = location.pathname
+    new MutationObserver(() => {
+      reading.leave()
+      if (path !== location.pathname)
+        panel.refresh()
+      path = location.pathname
+    }).observe(document.head, { childList: true, subtree: true, characterData: true })
+
+    addEventListener('focus', () => panel.refresh())
 
     let timer
     document.addEventListener('selectionchange', () => {

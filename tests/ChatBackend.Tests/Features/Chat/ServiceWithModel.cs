@@ -19,7 +19,7 @@ internal sealed class ServiceWithModel : IAsyncDisposable
     {
         var all = settings.ToDictionary(s => s.Name, s => s.Value);
         all["ASPNETCORE_ENVIRONMENT"] = "Production";
-        all["DATABASE_URL"] = Database;
+        all.TryAdd("DATABASE_URL", Database);
         all["OPENAI_BASE_URL"] = Model.BaseUrl;
         return ServiceProcess.Start(all);
     }

@@ -43,11 +43,17 @@ internal sealed class StubPage : IAsyncDisposable
     /// <summary>The turn's last event is not sent before this is complete.</summary>
     public Task Held { get; set; } = Task.CompletedTask;
 
+    /// <summary>Awaited before each of the deltas.</summary>
+    public Func<int, Task> Before { get; set; } = _ => Task.CompletedTask;
+
     /// <summary>The folder of a built site, at /base/.</summary>
     public string? Site { get; set; }
 
     /// <summary>Gives the translation of a block; null where the stream breaks.</summary>
     public Func<int, string, Task<string?>> Translate { get; set; } = (_, block) => Task.FromResult<string?>(block);
+
+    /// <summary>Why passages were not translated.</summary>
+    public string[] Warnings { get; set; } = [];
 
     /// <summary>The texts that were sent for translation.</summary>
     public List<string> Translated { get; } = [];
@@ -145,7 +151,7 @@ internal sealed class StubPage : IAsyncDisposable
             await SendAsync("segment", new { index, block = index, text = translation, block_text = translation });
         }
 
-        await SendAsync("completed", new { warnings = Array.Empty<string>() });
+        await SendAsync("completed", new { warnings = Warnings });
 
         async Task SendAsync(string name, object data)
         {
@@ -167,8 +173,12 @@ internal sealed class StubPage : IAsyncDisposable
         response.ContentType = "text/event-stream";
         await SendAsync("turn", new { turn_id = Guid.NewGuid(), session_id = Guid.NewGuid() });
         await SendAsync("citations", new { citations });
-        foreach (var text in Pieces)
+        foreach (var (i, text) in Pieces.Index())
+        {
+            await Before(i);
             await SendAsync("delta", new { text });
+        }
+
         await Held;
         await SendAsync("completed", new { response = string.Concat(Pieces), citations, grounding = Grounding, message_id = Guid.NewGuid() }, "end");
     }

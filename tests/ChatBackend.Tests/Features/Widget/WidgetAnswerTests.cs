@@ -46,6 +46,67 @@ public sealed class WidgetAnswerTests(WidgetSite site)
     }
 
     [Fact]
+    public async Task A_question_whose_reply_is_lost_is_asked_once()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        var keys = new List<string>();
+        await reader.Page.RouteAsync("**/chat", async route =>
+        {
+            keys.Add((await route.Request.AllHeadersAsync())["idempotency-key"]);
+            if (keys.Count > 1)
+            {
+                await route.ContinueAsync();
+                return;
+            }
+
+            await route.FetchAsync();
+            await route.AbortAsync();
+        });
+
+        await reader.AnswerAsync();
+
+        await Expect(reader.LastAnswer).ToContainTextAsync("Nodes talk to each other over topics");
+        Assert.Equal(2, keys.Count);
+        Assert.Single(keys.Distinct());
+        Assert.Equal(1, await TurnsAsync(reader));
+    }
+
+    [Fact]
+    public async Task An_answer_that_could_not_be_followed_for_long_is_taken_up_again_at_a_press()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        var gate = site.Model.AnswerInTwo(First, Second);
+        await reader.AskAsync(WidgetSite.Question);
+        await Expect(reader.LastAnswer).ToHaveTextAsync("Nodes talk over topics 1. One node");
+        await reader.Page.Clock.InstallAsync();
+        try
+        {
+            site.Relay.Service = null;
+            site.Relay.Cut();
+            await Until.TrueAsync(
+                async () =>
+                {
+                    await reader.Page.Clock.FastForwardAsync(8_000);
+                    return (await reader.State.TextContentAsync())!.StartsWith("You are offline, or the service cannot be reached.", StringComparison.Ordinal);
+                },
+                "It is never given up.");
+            gate.Open();
+        }
+        finally
+        {
+            site.Relay.Service = site.Process.Client.BaseAddress;
+        }
+
+        await Expect(reader.LastAnswer).ToHaveTextAsync("Nodes talk over topics 1. One node");
+        await reader.Button("Try again").ClickAsync();
+
+        await Expect(reader.LastAnswer).ToHaveTextAsync(Whole);
+        await Expect(reader.State).ToHaveTextAsync("");
+        await Expect(reader.Button("Try again")).ToHaveCountAsync(0);
+        Assert.Equal(1, await TurnsAsync(reader));
+    }
+
+    [Fact]
     public async Task An_answer_is_written_again_when_the_service_was_killed_and_has_started_again()
     {
         var doomed = await site.StartAsync();
@@ -109,16 +170,54 @@ public sealed class WidgetAnswerTests(WidgetSite site)
     }
 
     [Fact]
+    public async Task A_question_is_stopped_also_before_the_service_has_named_its_turn()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        var held = new TaskCompletionSource();
+        await reader.Page.RouteAsync("**/chat", async route =>
+        {
+            await held.Task;
+            await route.ContinueAsync();
+        });
+        site.Model.AnswerInTwo(First, Second);
+        await reader.AskAsync(WidgetSite.Question);
+
+        await reader.Button("Stop").ClickAsync();
+        held.SetResult();
+
+        await Expect(reader.State).ToHaveTextAsync("Stopped.");
+    }
+
+    [Fact]
+    public async Task An_answer_that_was_cut_says_so_also_after_a_reload()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        site.Model.TruncateAfter(First);
+        await reader.AnswerAsync();
+        await Expect(reader.State).ToContainTextAsync("This answer is not complete.");
+
+        await reader.ReloadAsync();
+        await reader.OpenPanelAsync();
+
+        await Expect(reader.LastAnswer).ToHaveTextAsync("Nodes talk over topics 1. One node");
+        await Expect(reader.State).ToContainTextAsync("This answer is not complete.");
+    }
+
+    [Fact]
     public async Task Asking_again_replaces_the_answer()
     {
         await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
         await reader.AnswerAsync();
         site.Model.Answer("In other words, nodes talk over topics [1].");
+        await reader.Button("Good answer").ClickAsync();
+        await Expect(reader.Button("Good answer")).ToHaveAttributeAsync("aria-pressed", "true");
 
         await reader.Button("Ask again").ClickAsync();
 
         await Expect(reader.LastAnswer).ToHaveTextAsync("In other words, nodes talk over topics 1.");
         await Expect(reader.Turns).ToHaveCountAsync(1);
+        // The rating was of the old answer.
+        await Expect(reader.Button("Good answer")).ToHaveAttributeAsync("aria-pressed", "false");
         await reader.ReloadAsync();
         await reader.OpenPanelAsync();
         await Expect(reader.LastAnswer).ToHaveTextAsync("In other words, nodes talk over topics 1.");
@@ -195,6 +294,21 @@ public sealed class WidgetAnswerTests(WidgetSite site)
     }
 
     [Fact]
+    public async Task A_conversation_that_is_deleted_in_one_tab_leaves_the_other()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        await reader.AnswerAsync();
+        await using var tab = await (await reader.OpenTabAsync()).OpenPanelAsync();
+        await Expect(tab.Turns).ToHaveCountAsync(1);
+
+        await reader.Button("Delete this conversation").ClickAsync();
+        await reader.Panel.Locator(".confirm button").First.ClickAsync();
+
+        await Expect(tab.Turns).ToHaveCountAsync(0);
+        await Expect(tab.Panel).ToContainTextAsync("Ask anything about");
+    }
+
+    [Fact]
     public async Task The_sessions_id_is_all_that_is_stored()
     {
         await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
@@ -207,4 +321,7 @@ public sealed class WidgetAnswerTests(WidgetSite site)
         Assert.Equal(before, await reader.Page.EvaluateAsync<string>(Stored));
         Assert.True(Guid.TryParse(await reader.Page.EvaluateAsync<string>("() => window.session"), out _));
     }
+
+    private async Task<int> TurnsAsync(WidgetPage reader) =>
+        await site.Services.ScalarAsync<int>("select count(*) from turns where session_id = @id", new { id = Guid.Parse((await reader.SessionAsync())!) });
 }

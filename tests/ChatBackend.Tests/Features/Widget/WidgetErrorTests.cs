@@ -1,3 +1,4 @@
+using ChatBackend.Tests.Infrastructure.Database;
 using static Microsoft.Playwright.Assertions;
 
 namespace ChatBackend.Tests.Features.Widget;
@@ -44,7 +45,7 @@ public sealed class WidgetErrorTests(WidgetSite site)
 
             await reader.AskAsync("What is a topic of ROS 2 nodes?");
 
-            await Expect(reader.State).ToContainTextAsync("That was a lot of questions. Try again in ");
+            await Expect(reader.State).ToContainTextAsync("Too many requests. Try again in ");
             await Expect(reader.Button("Try again")).ToBeDisabledAsync();
             var first = Seconds(await reader.State.TextContentAsync());
             Assert.InRange(first, 1, 60);
@@ -72,6 +73,44 @@ public sealed class WidgetErrorTests(WidgetSite site)
 
         await Expect(reader.LastAnswer).ToContainTextAsync("Nodes talk to each other over topics");
         await Expect(reader.Turns).ToHaveCountAsync(1);
+        // The failed turn is replaced, also in what is stored.
+        await reader.ReloadAsync();
+        await reader.OpenPanelAsync();
+        await Expect(reader.LastAnswer).ToContainTextAsync("Nodes talk to each other over topics");
+        await Expect(reader.Turns).ToHaveCountAsync(1);
+    }
+
+    [Fact]
+    public async Task A_database_that_is_away_is_a_sentence_and_a_press_goes_on_once_it_is_back()
+    {
+        await using var database = new DatabaseRelay(site.Services.Database);
+        await using var process = await site.StartAsync(("DATABASE_URL", database.ConnectionString));
+        site.Relay.Service = process.Client.BaseAddress;
+        try
+        {
+            await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+            await reader.AnswerAsync();
+            await reader.ReloadAsync();
+            database.Refuse();
+
+            await reader.OpenPanelAsync();
+            await Expect(reader.Panel.Locator(".notice")).ToContainTextAsync("The service is not available just now. Try again in a moment.");
+            await reader.AskAsync("What is a topic of ROS 2 nodes?");
+            await Expect(reader.State).ToHaveTextAsync("The answer could not be written just now. Try again in a moment.");
+            database.Allow();
+            await reader.Button("Try again").Last.ClickAsync();
+
+            await Expect(reader.LastAnswer).ToContainTextAsync("Nodes talk to each other over topics", new() { Timeout = 60_000 });
+            await reader.Button("Try again").ClickAsync();
+            await Expect(reader.Turns).ToHaveCountAsync(2);
+            await Expect(reader.Panel.Locator(".notice")).ToHaveCountAsync(0);
+        }
+        finally
+        {
+            database.Allow();
+            site.Relay.Service = site.Process.Client.BaseAddress;
+            site.Relay.Cut();
+        }
     }
 
     [Fact]
@@ -109,6 +148,48 @@ public sealed class WidgetErrorTests(WidgetSite site)
         await reader.OpenPanelAsync();
         await Expect(reader.Turns).ToHaveCountAsync(0);
         Assert.Null(await reader.SessionAsync());
+    }
+
+    [Theory]
+    [InlineData("pointer")]
+    [InlineData("window")]
+    [InlineData("page")]
+    [InlineData("call")]
+    public async Task Signing_out_is_noticed_while_the_panel_is_open(string how)
+    {
+        await using var reader = await (await site.OpenAsync(before: $$"""window.chatbackend = { token: async () => window.isOut ? undefined : '{{WidgetSite.Token("parting")}}' }""")).OpenPanelAsync();
+        await reader.AnswerAsync();
+        await reader.Page.Mouse.MoveAsync(5, 5);
+
+        await reader.Page.EvaluateAsync("() => { window.isOut = true }");
+        await (how switch
+        {
+            "pointer" => reader.Panel.HoverAsync(),
+            "window" => reader.Page.EvaluateAsync("() => dispatchEvent(new Event('focus'))"),
+            "page" => reader.Page.Locator(".theme-doc-sidebar-menu").GetByRole(Microsoft.Playwright.AriaRole.Link, new() { Name = "Safety" }).First.ClickAsync(),
+            _ => reader.Page.EvaluateAsync("() => chatbackendWidget.refresh()"),
+        });
+
+        await Expect(reader.Turns).ToHaveCountAsync(0);
+        await Expect(reader.Button("Your conversations")).ToBeHiddenAsync();
+        Assert.Null(await reader.SessionAsync());
+    }
+
+    [Fact]
+    public async Task A_question_in_a_conversation_that_is_not_the_readers_any_more_begins_a_new_one_at_a_press()
+    {
+        await using var reader = await (await site.OpenAsync(before: $$"""window.chatbackend = { token: async () => window.isOut ? undefined : '{{WidgetSite.Token("gone")}}' }""")).OpenPanelAsync();
+        await reader.AnswerAsync();
+        await reader.Page.EvaluateAsync("() => { window.isOut = true }");
+        var session = await reader.SessionAsync();
+
+        await reader.AskAsync("What is a topic of ROS 2 nodes?");
+        await Expect(reader.State).ToHaveTextAsync("This conversation no longer exists. Ask again to begin a new one.");
+        await reader.Button("Try again").ClickAsync();
+
+        await Expect(reader.LastAnswer).ToContainTextAsync("Nodes talk to each other over topics");
+        await Expect(reader.Turns).ToHaveCountAsync(1);
+        Assert.NotEqual(session, await reader.SessionAsync());
     }
 
     [Fact]

@@ -66,6 +66,53 @@ public sealed partial class WidgetMarkdownTests
         }
     }
 
+    [Fact]
+    public async Task What_is_complete_of_a_growing_text_is_drawn_once()
+    {
+        await using var stub = await StubPage.StartAsync();
+        var answer = stub.Page.Locator(".turn .answer");
+        string[] pieces = ["First.\n\n", "- second\n- third\n\n", "| a |\n|---|\n| 4 |\n\n", "The last", " words."];
+        string[] last = ["First.", "third", "4", "The last"];
+        // Each piece is sent when the one before it is shown.
+        stub.Before = async i =>
+        {
+            if (i > 0)
+                await Assertions.Expect(answer).ToContainTextAsync(last[i - 1]);
+            if (i == 3)
+                await answer.EvaluateAsync("answer => { window.complete = [...answer.children].slice(0, 2) }");
+        };
+        stub.Pieces = pieces;
+        var held = new TaskCompletionSource();
+        stub.Held = held.Task;
+        await stub.OpenAsync();
+        var asking = stub.AskAsync();
+        await Assertions.Expect(answer).ToContainTextAsync("The last words.");
+
+        Assert.True(await answer.EvaluateAsync<bool>("answer => window.complete.length === 2 && window.complete.every(element => element.parentNode === answer)"));
+        held.SetResult();
+        await asking;
+    }
+
+    [Fact]
+    public async Task A_growing_text_is_drawn_once_a_frame()
+    {
+        await using var stub = await StubPage.StartAsync();
+        stub.Pieces = [.. Enumerable.Range(0, 50).Select(i => $"word{i} ")];
+        var held = new TaskCompletionSource();
+        stub.Held = held.Task;
+        await stub.OpenAsync();
+        await stub.Page.EvaluateAsync("() => { window.frames = []; window.requestAnimationFrame = draw => window.frames.push(draw) }");
+        var asking = stub.AskAsync();
+        var answer = stub.Page.Locator(".turn .answer");
+        await Assertions.Expect(stub.Page.Locator(".state")).ToHaveTextAsync("Writing…");
+        await stub.Page.WaitForFunctionAsync("() => window.frames.length === 1");
+        await Assertions.Expect(answer).ToHaveTextAsync("");
+
+        await stub.Page.WaitForFunctionAsync("() => { window.frames.splice(0).forEach(draw => draw()); return document.querySelector('chatbackend-widget').shadowRoot.querySelector('.answer').textContent.includes('word49') }");
+        held.SetResult();
+        await asking;
+    }
+
     [Theory]
     [InlineData("1. a\n   - b\n2. c", "<ol dir=\"ltr\"><li>a<ul dir=\"ltr\"><li>b</li></ul></li><li>c</li></ol>")]
     [InlineData("- a\n\n  ```py\n  x\n\n\n  y\n  ```\n- b", "<ul dir=\"ltr\" class=\"loose\"><li><p dir=\"auto\">a</p><pre tabindex=\"0\" dir=\"ltr\"><code>x\n\n\ny</code></pre></li><li><p dir=\"auto\">b</p></li></ul>")]
@@ -73,6 +120,11 @@ public sealed partial class WidgetMarkdownTests
     [InlineData("![A robot](https://evil.example/x.png) and [x](javascript:y)", "<p dir=\"auto\">A robot and x</p>")]
     [InlineData("2 * 3 * 4 and snake_case_name", "<p dir=\"auto\">2 * 3 * 4 and snake_case_name</p>")]
     [InlineData("| a | b |\n|---|---|\n| 1 \\| 2 | **3** |", "<div class=\"table\" dir=\"ltr\" tabindex=\"0\" role=\"group\"><table><thead><tr><th dir=\"auto\" scope=\"col\">a</th><th dir=\"auto\" scope=\"col\">b</th></tr></thead><tbody><tr><td dir=\"auto\">1 | 2</td><td dir=\"auto\"><strong>3</strong></td></tr></tbody></table></div>")]
+    [InlineData("|a|b|c|\n|:-|-:|:-:|\n|1|2|3|", "<div class=\"table\" dir=\"ltr\" tabindex=\"0\" role=\"group\"><table><thead><tr><th dir=\"auto\" scope=\"col\" data-side=\"left\">a</th><th dir=\"auto\" scope=\"col\" data-side=\"right\">b</th><th dir=\"auto\" scope=\"col\" data-side=\"center\">c</th></tr></thead><tbody><tr><td dir=\"auto\" data-side=\"left\">1</td><td dir=\"auto\" data-side=\"right\">2</td><td dir=\"auto\" data-side=\"center\">3</td></tr></tbody></table></div>")]
+    [InlineData("With $z_c$, \\(x_1 + y_1\\), \\[a_1\\] and $$b_2$$ it costs $5 or $10.", "<p dir=\"auto\">With <code class=\"math\" dir=\"ltr\">z_c</code>, <code class=\"math\" dir=\"ltr\">x_1 + y_1</code>, <code class=\"math\" dir=\"ltr\">a_1</code> and <code class=\"math\" dir=\"ltr\">b_2</code> it costs $5 or $10.</p>")]
+    [InlineData("a\n$$\nx_1 * y_1 * 2\n$$\nb", "<p dir=\"auto\">a</p><pre class=\"math\" tabindex=\"0\" dir=\"ltr\">x_1 * y_1 * 2</pre><p dir=\"auto\">b</p>")]
+    [InlineData("\\[\nx_1 \\\\ y_1\n\\]\n\\[ z_2 \\]", "<pre class=\"math\" tabindex=\"0\" dir=\"ltr\">x_1 \\\\ y_1</pre><pre class=\"math\" tabindex=\"0\" dir=\"ltr\">z_2</pre>")]
+    [InlineData("\\[not math\n\nnor this", "<p dir=\"auto\">[not math</p><p dir=\"auto\">nor this</p>")]
     public async Task Markdown_becomes_elements(string markdown, string html)
     {
         await using var stub = await StubPage.StartAsync();

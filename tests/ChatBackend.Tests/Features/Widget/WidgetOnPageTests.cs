@@ -122,6 +122,110 @@ public sealed class WidgetOnPageTests
         await Assertions.Expect(stub.Page.GetByRole(AriaRole.Button, new() { Name = "Ask the book" })).ToBeVisibleAsync();
     }
 
+    [Fact]
+    public async Task It_follows_the_system_where_the_page_has_no_theme_of_its_own()
+    {
+        await using var stub = await StubPage.StartAsync(new() { ColorScheme = ColorScheme.Dark });
+        await stub.OpenAsync();
+        await Assertions.Expect(stub.Page.Locator("chatbackend-widget")).ToHaveAttributeAsync("data-theme", "dark");
+
+        await stub.Page.EmulateMediaAsync(new() { ColorScheme = ColorScheme.Light });
+
+        await Assertions.Expect(stub.Page.Locator("chatbackend-widget")).ToHaveAttributeAsync("data-theme", "light");
+    }
+
+    [Theory]
+    [InlineData("grounded", "", "none")]
+    [InlineData("partial", "The book answers this only in part.", "solid")]
+    [InlineData("none", "The book has nothing on this.", "dashed")]
+    public async Task An_answer_shows_in_its_looks_and_in_words_how_well_the_book_supports_it(string grounding, string sentence, string border)
+    {
+        await using var stub = await StubPage.StartAsync();
+        stub.Grounding = grounding;
+        await stub.OpenAsync();
+        await stub.AskAsync();
+
+        await Assertions.Expect(stub.Page.Locator(".turn .state")).ToHaveTextAsync(sentence);
+        await Assertions.Expect(stub.Page.Locator(".turn .answer")).ToHaveCSSAsync("border-inline-start-style", border);
+    }
+
+    [Fact]
+    public async Task A_long_answer_is_read_from_its_beginning()
+    {
+        await using var stub = await StubPage.StartAsync();
+        stub.Pieces = [.. Enumerable.Range(0, 60).Select(i => $"Paragraph {i}.\n\n")];
+        await stub.OpenAsync();
+        await stub.AskAsync();
+        await stub.AskAsync();
+
+        await Assertions.Expect(stub.Page.Locator(".turn .question").Last).ToBeInViewportAsync();
+        await Assertions.Expect(stub.Page.Locator(".turn .question").First).Not.ToBeInViewportAsync();
+    }
+
+    [Fact]
+    public async Task It_works_where_the_browser_gives_it_no_storage_and_the_sites_sign_in_fails()
+    {
+        await using var stub = await StubPage.StartAsync();
+        stub.Html += """
+            <script>
+              Object.defineProperty(window, 'localStorage', { get() { throw new DOMException('Denied', 'SecurityError') } })
+              window.chatbackend = { token: async () => { throw new Error('No sign-in today') } }
+            </script>
+            """;
+        await stub.Page.GotoAsync(stub.Origin);
+        await stub.Page.WaitForFunctionAsync("() => document.querySelector('chatbackend-widget')");
+        await stub.AskAsync();
+
+        await Assertions.Expect(stub.Page.Locator(".turn .answer")).ToHaveTextAsync("Over topics 1.");
+        Assert.All(stub.Errors, error => Assert.StartsWith("ChatBackend: window.chatbackend.token failed, so the reader is anonymous.", error));
+    }
+
+    [Theory]
+    [InlineData(503, """{"status":503,"code":"database_unavailable"}""", "The answer could not be written just now. Try again in a moment.")]
+    [InlineData(502, "<h1>Bad Gateway</h1>", "The answer could not be written just now. Try again in a moment.")]
+    [InlineData(429, """{"status":429,"code":"budget_spent"}""", "Today's limit is reached. Try again tomorrow.")]
+    [InlineData(400, """{"status":400,"code":"invalid_request","detail":"message must have a letter."}""", "message must have a letter.")]
+    [InlineData(418, "", "Something went wrong. Try again.")]
+    public async Task A_refusal_is_a_sentence_with_a_button(int status, string problem, string sentence)
+    {
+        await using var stub = await StubPage.StartAsync();
+        await stub.OpenAsync();
+        await stub.Page.RouteAsync("**/chat", route => route.FulfillAsync(new() { Status = status, ContentType = "application/problem+json", Body = problem }));
+        await stub.AskAsync();
+        await Assertions.Expect(stub.Page.Locator(".turn .state")).ToHaveTextAsync(sentence);
+
+        await stub.Page.UnrouteAllAsync();
+        await stub.Page.GetByRole(AriaRole.Button, new() { Name = "Try again" }).ClickAsync();
+
+        await Assertions.Expect(stub.Page.Locator(".turn .answer")).ToHaveTextAsync("Over topics 1.");
+        await Assertions.Expect(stub.Page.Locator(".turn")).ToHaveCountAsync(1);
+    }
+
+    [Fact]
+    public async Task A_selection_is_offered_on_the_page_but_not_in_a_field_and_has_a_limit()
+    {
+        await using var stub = await StubPage.StartAsync();
+        stub.Html = $"<main><p>{new string('x', 9_000)}</p><textarea>Text in a field</textarea></main>";
+        await stub.OpenAsync();
+        var about = stub.Page.GetByRole(AriaRole.Button, new() { Name = "Ask about this" });
+        await stub.Page.EvaluateAsync("() => getSelection().selectAllChildren(document.querySelector('p'))");
+        await Assertions.Expect(about).ToBeVisibleAsync();
+        await stub.Page.Locator("main textarea").SelectTextAsync();
+        await Assertions.Expect(about).ToBeHiddenAsync();
+        await stub.Page.EvaluateAsync("() => { document.activeElement.blur(); getSelection().selectAllChildren(document.querySelector('p')) }");
+        await about.ClickAsync();
+        var sent = stub.Page.WaitForRequestAsync("**/chat");
+        await stub.Page.Keyboard.TypeAsync("What is it?");
+        // A word that is still being composed is not the whole question.
+        await stub.Page.Locator(".panel textarea").EvaluateAsync("field => field.dispatchEvent(new KeyboardEvent('keydown', { key: 'Enter', isComposing: true, bubbles: true }))");
+        Assert.False(sent.IsCompleted);
+        await stub.Page.Keyboard.PressAsync("Enter");
+
+        using var body = System.Text.Json.JsonDocument.Parse((await sent).PostData!);
+        Assert.Equal(8_000, body.RootElement.GetProperty("selected_text").GetString()!.Length);
+        await Assertions.Expect(stub.Page.Locator(".turn")).ToHaveCountAsync(1);
+    }
+
     private static Task<string> ColorOfAsync(StubPage stub, string selector, string property = "backgroundColor") =>
         stub.Page.Locator(selector).EvaluateAsync<string>($"element => getComputedStyle(element).{property}");
 

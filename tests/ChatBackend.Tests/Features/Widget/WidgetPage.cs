@@ -39,7 +39,8 @@ internal sealed class WidgetPage : IAsyncDisposable
         opened.Page.SetDefaultTimeout(30_000);
         opened.Page.Console += (_, message) =>
         {
-            if (message.Type is "error" or "warning")
+            // The built site has no icon; a browser asks for it once.
+            if (message.Type is "error" or "warning" && !message.Location.Contains("favicon", StringComparison.Ordinal))
                 opened._complaints.Enqueue(message.Text);
         };
         opened.Page.PageError += (_, error) => opened._complaints.Enqueue(error);

@@ -7,15 +7,17 @@ namespace ChatBackend.Tests.Features.Widget;
 [Collection(nameof(WidgetSite))]
 public sealed class WidgetSearchTests(WidgetSite site)
 {
-    [Fact]
-    public async Task Control_K_opens_the_panel_and_closes_it_and_nothing_is_requested_before()
+    [Theory]
+    [InlineData("Control+k")]
+    [InlineData("Meta+k")]
+    public async Task Control_K_opens_the_panel_and_closes_it_and_nothing_is_requested_before(string keys)
     {
         await using var reader = await site.OpenAsync();
         Assert.Equal(["/widget.js"], reader.Requests.Select(r => new Uri(r.Url).AbsolutePath));
 
-        await reader.Page.Keyboard.PressAsync("Control+k");
+        await reader.Page.Keyboard.PressAsync(keys);
         await Expect(reader.Input).ToBeFocusedAsync();
-        await reader.Page.Keyboard.PressAsync("Control+k");
+        await reader.Page.Keyboard.PressAsync(keys);
         await Expect(reader.Panel).ToBeHiddenAsync();
         await Expect(reader.Launcher).ToBeFocusedAsync();
         Assert.Empty(reader.Complaints);
@@ -57,6 +59,29 @@ public sealed class WidgetSearchTests(WidgetSite site)
         Assert.DoesNotContain(site.Model.Requests, r => r.Messages.Any(m => m.Content.Contains("zero mom", StringComparison.Ordinal)));
         await reader.AnswerAsync("What is the zero moment point?");
         Assert.Empty(reader.Complaints);
+    }
+
+    [Fact]
+    public async Task Headings_of_a_text_that_is_no_longer_there_are_not_shown()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        var (asked, held) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await reader.Page.RouteAsync("**/search/suggest?q=nodes", async route =>
+        {
+            asked.SetResult();
+            await held.Task;
+            await route.ContinueAsync();
+        });
+        await reader.Input.FillAsync("nodes");
+        await asked.Task;
+
+        await reader.Input.FillAsync("");
+        var answered = reader.Page.WaitForResponseAsync("**/search/suggest?q=nodes");
+        held.SetResult();
+        await (await answered).FinishedAsync();
+        // The next text's headings come after those.
+        await reader.Page.EvaluateAsync("() => new Promise(resolve => setTimeout(resolve))");
+        await Expect(reader.Options).ToHaveCountAsync(0);
     }
 
     [Theory]

@@ -69,7 +69,7 @@ public sealed class WidgetSite : IAsyncLifetime
     internal async Task<ServiceProcess> StartAsync(params (string Name, string Value)[] settings)
     {
         (string Name, string Value)[] all = [
-            .. settings, ("SAMPLE_BOOK", "on"), ("SITE_BASE_URL", Address), ("AUTH_SECRET", Secret), ("RATE_LIMIT_CHAT", "0"), ("RATE_LIMIT_SEARCH", "0"), ("Turns__Lease", "00:00:05")];
+            .. settings, ("SAMPLE_BOOK", "on"), ("SITE_BASE_URL", Address), ("AUTH_SECRET", Secret), ("RATE_LIMIT_CHAT", "0"), ("RATE_LIMIT_SEARCH", "0"), ("RATE_LIMIT_TRANSLATE", "0"), ("Turns__Lease", "00:00:05")];
         var process = Services.Start([.. all.DistinctBy(s => s.Name)]);
         await process.WaitUntilReadyAsync();
         await Until.TrueAsync(

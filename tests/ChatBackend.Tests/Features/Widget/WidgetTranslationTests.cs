@@ -116,16 +116,43 @@ public sealed partial class WidgetTranslationTests(BuiltSite site) : IClassFixtu
         Assert.Equal(2, stub.Translated.Count);
     }
 
-    [Fact]
-    public async Task A_translation_that_is_refused_leaves_the_page_as_it_was_and_says_why()
+    [Theory]
+    [InlineData("""{"status":503,"code":"model_unavailable","detail":"There is no model."}""", "Pages cannot be translated here yet. The site's owner finds the reason in the browser console.", "ChatBackend: There is no model.")]
+    [InlineData("""{"status":503,"code":"model_unavailable","retry_after_seconds":5}""", "The service is not available just now. Try again in a moment.", null)]
+    [InlineData("""{"status":503,"code":"database_unavailable"}""", "The service is not available just now. Try again in a moment.", null)]
+    public async Task A_translation_that_is_refused_leaves_the_page_as_it_was_and_says_why(string problem, string sentence, string? complaint)
     {
         await using var stub = await OpenAsync();
         var text = await TextAsync(stub);
-        await stub.Page.RouteAsync("**/translate", route => route.FulfillAsync(new() { Status = 503, ContentType = "application/problem+json", Body = """{"status":503,"code":"model_unavailable"}""" }));
+        await stub.Page.RouteAsync("**/translate", route => route.FulfillAsync(new() { Status = 503, ContentType = "application/problem+json", Body = problem }));
         await stub.Page.Locator(".language").ClickAsync();
 
-        await Assertions.Expect(stub.Page.Locator(".language")).ToContainTextAsync("could not");
+        await Assertions.Expect(stub.Page.Locator(".language")).ToHaveTextAsync(sentence, new() { Timeout = 15_000 });
         Assert.Equal(text, await TextAsync(stub));
+        Assert.Equal(complaint, stub.Errors.LastOrDefault(e => e.StartsWith("ChatBackend", StringComparison.Ordinal)));
+        // Another press asks again.
+        await stub.Page.UnrouteAllAsync();
+        await TranslateAsync(stub);
+    }
+
+    [Fact]
+    public async Task Passages_that_stay_in_their_own_language_are_mentioned()
+    {
+        await using var stub = await OpenAsync();
+        stub.Warnings = ["A passage could not be translated."];
+        await TranslateAsync(stub);
+
+        await Assertions.Expect(stub.Page.Locator(".language")).ToHaveTextAsync("Show the original (Some paragraphs could not be translated.)");
+    }
+
+    [Fact]
+    public async Task A_page_is_not_offered_in_its_own_language()
+    {
+        await using var stub = await StubPage.StartAsync();
+        (stub.Language, stub.Settings) = ("ur-PK", "data-translate=\"ur,en\"");
+        await stub.OpenAsync();
+
+        Assert.Equal(["en"], await stub.Page.Locator(".language:visible").EvaluateAllAsync<string[]>("buttons => buttons.map(button => button.dataset.code)"));
     }
 
     [Fact]
