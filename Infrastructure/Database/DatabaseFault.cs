@@ -9,6 +9,9 @@ internal static class DatabaseFault
     public static bool IsDatabaseUnavailable(this Exception exception) => exception switch
     {
         PostgresException { IsTransient: true } => true,
+        // A prepared statement that is lost, or whose columns a migration has changed, is prepared again.
+        PostgresException { SqlState: PostgresErrorCodes.FeatureNotSupported, Routine: "RevalidateCachedQuery" } => true,
+        PostgresException when exception.IsPreparedStatementLost() => true,
         // The classes (PostgreSQL manual, appendix A) are connection, insufficient resources and operator intervention.
         // PgBouncer reports its own failures as 08P01.
         PostgresException { SqlState: var state } => state is PostgresErrorCodes.ReadOnlySqlTransaction or PostgresErrorCodes.QueryCanceled
@@ -18,6 +21,10 @@ internal static class DatabaseFault
         SocketException or TimeoutException => true,
         _ => false,
     };
+
+    /// <summary>True if a statement did not run because the server connection does not have it, or has another one of its name.</summary>
+    public static bool IsPreparedStatementLost(this Exception exception) =>
+        exception is PostgresException { SqlState: PostgresErrorCodes.InvalidSqlStatementName or PostgresErrorCodes.DuplicatePreparedStatement };
 
     /// <summary>True if the server accepts no writes: it is a standby, or a primary that was made read-only.</summary>
     public static bool IsReadOnly(this Exception exception) => exception is PostgresException { SqlState: PostgresErrorCodes.ReadOnlySqlTransaction };

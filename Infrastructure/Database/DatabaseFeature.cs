@@ -23,6 +23,7 @@ internal static class DatabaseFeature
             new NpgsqlDataSourceBuilder(services.GetRequiredService<NpgsqlConnectionStringBuilder>().ConnectionString)
                 .UseLoggerFactory(services.GetRequiredService<ILoggerFactory>())
                 .Build());
+        builder.Services.AddSingleton<PreparedStatements>();
         builder.Services.AddSingleton<Migrator>();
         builder.Services.AddSingleton<DatabaseStart>();
         builder.Services.AddHostedService(services => services.GetRequiredService<DatabaseStart>());
@@ -32,10 +33,10 @@ internal static class DatabaseFeature
             if (!start.IsMigrated)
                 throw new NotReadyException(start.State);
             var database = services.GetRequiredService<NpgsqlDataSource>();
-            await using var connection = await database.OpenConnectionAsync(cancellationToken);
+            await using var connection = await database.OpenAsync(cancellationToken);
             if (!await connection.ExecuteScalarAsync<bool>(new("select current_setting('transaction_read_only') = 'on'", cancellationToken: cancellationToken)))
                 return "migrated";
-            database.Clear();
+            PreparedStatements.Clear(database);
             throw new NotReadyException("waiting for the database to take writes");
         })
         { Started = services.GetRequiredService<DatabaseStart>().WaitAsync(CancellationToken.None) });

@@ -8,6 +8,10 @@ internal static class DatabaseRetry
 {
     private static readonly TimeSpan[] Pauses = [TimeSpan.Zero, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(400)];
 
+    /// <summary>A connection for statements that may be prepared (<see cref="PreparedStatements"/>).</summary>
+    public static ValueTask<NpgsqlConnection> OpenAsync(this NpgsqlDataSource database, CancellationToken cancellationToken) =>
+        PreparedStatements.OpenAsync(database, cancellationToken);
+
     /// <summary>Retries transient failures up to three times. Use it only for work that may run twice: reads and idempotent writes.</summary>
     public static async Task<T> RetryAsync<T>(
         this NpgsqlDataSource database, Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
@@ -16,16 +20,17 @@ internal static class DatabaseRetry
         {
             try
             {
-                await using var connection = await database.OpenConnectionAsync(cancellationToken);
+                await using var connection = await database.OpenAsync(cancellationToken);
                 var result = await work(connection);
                 DatabaseUse.Of(database).Note();
                 return result;
             }
             catch (Exception e) when (attempt < Pauses.Length && e.IsDatabaseUnavailable() && !IsTimeLimit(e))
             {
+                PreparedStatements.Note(database, e);
                 // A session can stay read-only after its server has become writable: open new sessions.
                 if (e.IsReadOnly())
-                    database.Clear();
+                    PreparedStatements.Clear(database);
                 await Task.Delay(Pauses[attempt], cancellationToken);
             }
         }

@@ -4,7 +4,8 @@ namespace ChatBackend.Infrastructure.Database;
 
 /// <summary>Runs the migrations in the background while the service already listens. An unavailable database does not stop the
 /// service, because a platform gives up on a service that keeps exiting. The start is retried instead.</summary>
-internal sealed class DatabaseStart(Migrator migrator, NpgsqlConnectionStringBuilder settings, TimeProvider time, ILogger<DatabaseStart> log) : BackgroundService
+internal sealed class DatabaseStart(
+    Migrator migrator, NpgsqlConnectionStringBuilder settings, TimeProvider time, ILogger<DatabaseStart> log, PreparedStatements? statements = null) : BackgroundService
 {
     private const string WaitingForDatabase = "waiting for the database";
 
@@ -35,6 +36,8 @@ internal sealed class DatabaseStart(Migrator migrator, NpgsqlConnectionStringBui
         {
             // Npgsql checks its token only when a server that does not answer has reached the timeout.
             await migrator.UpAsync(settings, state => State = state, cancellationToken).WaitAsync(cancellationToken);
+            if (statements is not null)
+                await statements.BeginAsync(cancellationToken).WaitAsync(cancellationToken);
             _migrated.TrySetResult();
             return true;
         }

@@ -52,7 +52,7 @@ internal sealed class OldConversations(
 
     private async Task<(int Found, int Deleted)> DeleteBatchAsync(DateTimeOffset before, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var connection = await database.OpenAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         // A lock of the transaction also works through a pooler, where a session is not ours.
         if (!await connection.ExecuteScalarAsync<bool>(Command("select pg_try_advisory_xact_lock(@Lock)", new { Lock })))

@@ -1,4 +1,5 @@
 using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Infrastructure.Database;
 using Dapper;
 using Npgsql;
 
@@ -33,7 +34,7 @@ internal sealed class TurnStops(NpgsqlDataSource database, TurnRunner runner, Ti
         if (running.Count == 0)
             return;
 
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var connection = await database.OpenAsync(cancellationToken);
         var stopped = await connection.QueryAsync<Guid>(new(
             "select id from turns where id = any(@Ids) and stop_requested_at is not null",
             new { Ids = running.Keys.ToArray() }, cancellationToken: cancellationToken));

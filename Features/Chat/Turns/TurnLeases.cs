@@ -126,7 +126,7 @@ internal sealed class TurnLeases(
     public static async Task<IReadOnlyDictionary<Guid, int>> RenewAsync(
         NpgsqlDataSource database, Guid process, TimeSpan lease, IReadOnlyList<(Guid Id, int Attempt, TurnPartial New)> turns, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var connection = await database.OpenAsync(cancellationToken);
         // A retry after a lost reply sends the same text again, so only what is missing is appended.
         var kept = await connection.QueryAsync<(Guid Id, int Saved)>(new(
             """
@@ -176,7 +176,7 @@ internal sealed class TurnLeases(
     /// keeps its text, and is ended without the model.</summary>
     private async Task TakeOverAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var connection = await database.OpenAsync(cancellationToken);
         var rows = await connection.QueryAsync<TakenRow>(new(
             """
             with abandoned as (
@@ -210,7 +210,7 @@ internal sealed class TurnLeases(
     /// <summary>The turns have no owner then, so a renewal that arrives later finds nothing to renew.</summary>
     public static async Task ReleaseAsync(NpgsqlDataSource database, Guid process, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenConnectionAsync(cancellationToken);
+        await using var connection = await database.OpenAsync(cancellationToken);
         await connection.ExecuteAsync(new(
             "update turns set lease_owner = null, lease_until = now() - interval '1 second' where lease_owner = @process and state = 'running'",
             new { process }, cancellationToken: cancellationToken));

@@ -11,7 +11,7 @@ namespace ChatBackend.Tests.Infrastructure.Database;
 /// </summary>
 internal sealed class DatabaseRelay : IAsyncDisposable
 {
-    private readonly NpgsqlConnectionStringBuilder _server;
+    private NpgsqlConnectionStringBuilder _server;
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _closing = new();
     private readonly List<Link> _links = [];
@@ -53,6 +53,14 @@ internal sealed class DatabaseRelay : IAsyncDisposable
 
     /// <summary>Makes the server available again.</summary>
     public void Allow() => _isRefusing = false;
+
+    /// <summary>Closes every connection, and passes new ones to another server.</summary>
+    public void MoveTo(string connectionString)
+    {
+        Refuse();
+        _server = new(connectionString);
+        Allow();
+    }
 
     /// <summary>The server runs the next statement that contains this text, and its reply is lost.</summary>
     public void LoseAnswerTo(string statement)

@@ -1,12 +1,13 @@
 using System.Diagnostics;
 using System.Net;
 using System.Net.Sockets;
+using System.Text.RegularExpressions;
 using Npgsql;
 
 namespace ChatBackend.Tests.Infrastructure.Database;
 
 /// <summary>
-/// Debian's PgBouncer in transaction mode in front of the tests' PostgreSQL: a client connection gets another server
+/// Debian's PgBouncer in front of the tests' PostgreSQL. In transaction mode a client connection gets another server
 /// connection for every transaction and shares it with others.
 /// </summary>
 internal sealed class PgBouncer : IAsyncDisposable
@@ -32,8 +33,9 @@ internal sealed class PgBouncer : IAsyncDisposable
 
     /// <summary>Starts a pooler.</summary>
     /// <param name="database">Npgsql keywords for the database behind it.</param>
+    /// <param name="mode">transaction, or session: a client connection keeps its server connection.</param>
     /// <param name="serverConnections">How many connections it opens to the server; choose fewer than there are clients, so that they must share.</param>
-    public static async Task<PgBouncer> StartAsync(string database, int serverConnections)
+    public static async Task<PgBouncer> StartAsync(string database, int serverConnections, string mode = "transaction")
     {
         var folder = Directory.CreateTempSubdirectory("pgbouncer").FullName;
         var server = new NpgsqlConnectionStringBuilder(database);
@@ -50,7 +52,7 @@ internal sealed class PgBouncer : IAsyncDisposable
             unix_socket_dir =
             auth_type = trust
             auth_file = {folder}/users.txt
-            pool_mode = transaction
+            pool_mode = {mode}
             default_pool_size = {serverConnections}
             max_client_conn = 500
             """);
@@ -84,6 +86,16 @@ internal sealed class PgBouncer : IAsyncDisposable
             }
         }, "PgBouncer does not listen.");
         return bouncer;
+    }
+
+    /// <summary>Changes the mode while clients are connected.</summary>
+    public async Task SetModeAsync(string mode)
+    {
+        var file = Path.Combine(_folder, "pgbouncer.ini");
+        var settings = await File.ReadAllTextAsync(file);
+        await File.WriteAllTextAsync(file, Regex.Replace(settings, "(?<=pool_mode = )[a-z]+", mode, RegexOptions.None, TimeSpan.FromSeconds(1)));
+        using var reload = Process.Start("kill", ["-HUP", $"{_process.Id}"]);
+        await reload.WaitForExitAsync();
     }
 
     public async ValueTask DisposeAsync()
