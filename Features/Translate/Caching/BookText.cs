@@ -119,6 +119,6 @@ internal sealed partial class BookText(IPassageIndex index, ILogger<BookText> lo
         }
     }
 
-    [GeneratedRegex("</?[xg][0-9]+/?>", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("</?[xg][0-9]+/?>", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: Segment.LongestMatch)]
     private static partial Regex Placeholder();
 }

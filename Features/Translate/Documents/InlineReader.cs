@@ -140,9 +140,10 @@ internal sealed partial class InlineReader(MaskedPage page, string source)
     }
 
     /// <summary>Marks of footnotes that do not exist, addresses, emoji codes, directives, and text that looks like a placeholder.</summary>
+    /// <remarks>Takes time in proportion to the text, whatever is in it: a word of 100,000 letters is one, too.</remarks>
     [GeneratedRegex(
-        @"\[\^[^\]\s]+\]|https?://[^\s<]*[^\s<?!.,:;*_~'"")\]]|[\w.+-]+@[\w-]+(\.[\w-]+)+|(?<![\w:]):[a-z0-9_+-]+:(?![\w:])|(?<![\w:]):[a-z][\w-]*\[[^\[\]]*\]|<\s*/?\s*[xg]\s*\d+\s*/?\s*>",
-        RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+        @"\[\^[^\[\]\s]+\]|https?://[^\s<]*[^\s<?!.,:;*_~'"")\]]|(?<![\w.+-])[\w.+-]+@[\w-]+(\.[\w-]+)+|(?<![\w:]):[a-z0-9_+-]+:(?![\w:])|(?<![\w:]):[a-z][\w-]*\[[^\[\]]*\]|<(?>\s*/?\s*)[xg](?>\s*\d+\s*/?\s*)>",
+        RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: Segment.LongestMatch)]
     private static partial Regex NotProse();
 
     private List<PageNode> PairTags(List<PageNode> nodes)

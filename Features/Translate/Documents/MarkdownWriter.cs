@@ -194,13 +194,13 @@ internal sealed partial class MarkdownWriter
         return text[0] is '#' or '>' or '+' or '-' or '=' or '|' || text.StartsWith("::", StringComparison.Ordinal) ? $"\\{text}" : text;
     }
 
-    [GeneratedRegex(@"^&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^&(#[0-9]{1,7}|#[xX][0-9a-fA-F]{1,6}|[A-Za-z][A-Za-z0-9]{1,31});", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: Segment.LongestMatch)]
     private static partial Regex Entity();
 
-    [GeneratedRegex("^(import|export)(?![A-Za-z0-9_])", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("^(import|export)(?![A-Za-z0-9_])", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: Segment.LongestMatch)]
     private static partial Regex Module();
 
-    [GeneratedRegex(@"^[0-9]{1,9}[.)]", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^[0-9]{1,9}[.)]", RegexOptions.None, matchTimeoutMilliseconds: Segment.LongestMatch)]
     private static partial Regex ListNumber();
 
     private enum PartKind

@@ -24,6 +24,7 @@ internal sealed class PageReader
     private readonly List<string> _skeleton = [];
     private readonly HeadingAnchors _anchors = new();
     private bool _isTitle;
+    private string? _labels;
 
     private PageReader(PageSource source, MaskedPage page) => (_source, _page) = (source, page);
 
@@ -96,8 +97,9 @@ internal sealed class PageReader
     /// <summary>The text from which the chunker, too, makes the anchor.</summary>
     private string PlainText(string heading)
     {
-        var labels = _page.Tree.OfType<LinkReferenceDefinitionGroup>().SelectMany(group => group).OfType<LinkReferenceDefinition>().Select(definition => $"\n[{definition.Label}]: u");
-        var tree = MarkdownChunker.Parse(MdxText.ToMarkdown($"## {heading.Replace('\n', ' ')}\n{string.Concat(labels)}"));
+        _labels ??= string.Concat(
+            _page.Tree.OfType<LinkReferenceDefinitionGroup>().SelectMany(group => group).OfType<LinkReferenceDefinition>().Select(definition => $"\n[{definition.Label}]: u"));
+        var tree = MarkdownChunker.Parse(MdxText.ToMarkdown($"## {heading.Replace('\n', ' ')}\n{_labels}"));
 
         return HeadingAnchors.PlainText(tree.OfType<HeadingBlock>().FirstOrDefault()?.Inline);
     }

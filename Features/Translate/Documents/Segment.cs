@@ -12,6 +12,10 @@ namespace ChatBackend.Features.Translate.Documents;
 /// <param name="LastLine">The number of its last line.</param>
 internal sealed record Segment(int Index, int Block, SegmentKind Kind, string Text, int FirstLine, int LastLine)
 {
+    /// <summary>Milliseconds for a search in a text. They are those of the clock, not of the processor: a limit of a second has failed paragraphs of
+    /// ten words on a machine that stood still.</summary>
+    internal const int LongestMatch = 10_000;
+
     /// <summary>Where it begins in <see cref="PageSource.Text"/>.</summary>
     internal required int Start { get; init; }
 

@@ -112,10 +112,10 @@ internal static partial class SegmentText
     public static bool HasWords(IEnumerable<PageNode> nodes) =>
         nodes.Any(node => node is TextNode text ? text.Text.Any(char.IsLetterOrDigit) : node is PairNode pair && HasWords(pair.Children));
 
-    [GeneratedRegex(@"<\s*(?<close>/)?\s*(?<kind>[xg])\s*(?<number>[0-9]{1,4})\s*(?<whole>/)?\s*>", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"<(?>\s*(?<close>/)?\s*)(?<kind>[xg])(?>\s*(?<number>[0-9]{1,4})\s*(?<whole>/)?\s*)>", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: Segment.LongestMatch)]
     private static partial Regex Placeholder();
 
-    [GeneratedRegex(@"[ \t\r\n]+", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"[ \t\r\n]+", RegexOptions.None, matchTimeoutMilliseconds: Segment.LongestMatch)]
     private static partial Regex Spaces();
 }
 

@@ -246,7 +246,7 @@ internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> opt
             outcomes[place.Index].TrySetResult(new(place, text) { Problem = text is null ? problem : null });
     }
 
-    [GeneratedRegex(@"^\W*((sure|certainly|of course)\W+)?(here('s| is| are)|this is|the) [^.:]{0,40}\btranslat(ion|ed)\b[^.:]{0,40}:|^translation:", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^\W*((sure|certainly|of course)\W+)?(here('s| is| are)|this is|the) [^.:]{0,40}\btranslat(ion|ed)\b[^.:]{0,40}:|^translation:", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: Segment.LongestMatch)]
     private static partial Regex Preamble();
 
     /// <summary>Short words may have the same translation: "Yes." and "Yes!".</summary>

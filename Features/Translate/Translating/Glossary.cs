@@ -1,4 +1,5 @@
 using System.Text.RegularExpressions;
+using ChatBackend.Features.Translate.Documents;
 
 namespace ChatBackend.Features.Translate.Translating;
 
@@ -34,7 +35,7 @@ internal sealed class Glossary
             .Select(t => $"{(t.Translation is null ? "" : "(?i)")}{Regex.Escape(t.Term).Replace("\\ ", "[ \u00A0]+", StringComparison.Ordinal)}");
         _pattern = _terms.Count == 0 ? null : new(
             $@"(?<![\p{{L}}\p{{N}}_])({string.Join('|', alternatives.Select(a => $"(?:{a})"))})(?![\p{{L}}\p{{N}}_])",
-            RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, TimeSpan.FromSeconds(1));
+            RegexOptions.ExplicitCapture | RegexOptions.CultureInvariant, TimeSpan.FromMilliseconds(Segment.LongestMatch));
     }
 
     /// <summary>Names of robotics that stay as they are in every language.</summary>

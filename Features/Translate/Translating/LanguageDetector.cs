@@ -43,6 +43,6 @@ internal sealed partial class LanguageDetector(IChatModel? model = null)
         return (text.Length <= length ? text : text[..(char.IsHighSurrogate(text[length - 1]) ? length - 1 : length)]).Trim();
     }
 
-    [GeneratedRegex("</?[xg][0-9]+/?>", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("</?[xg][0-9]+/?>", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: Documents.Segment.LongestMatch)]
     private static partial Regex Placeholder();
 }

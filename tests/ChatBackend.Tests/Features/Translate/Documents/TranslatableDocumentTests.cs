@@ -240,6 +240,26 @@ public sealed class TranslatableDocumentTests
     [InlineData("Go :rocket: to \"https://a.b/c_d_e\" or :abbr[HTML]{title=x}.", "GO :rocket: TO \"https://a.b/c_d_e\" OR :abbr[HTML]{title=x}.")]
     public void Links_keep_their_targets(string page, string expected) => Assert.Equal(expected, Translated(page, t => t.ToUpperInvariant()));
 
+    /// <summary>A search that takes time by the square of such a text would exceed its limit, which is an exception.</summary>
+    [Theory]
+    [InlineData("", "a")]
+    [InlineData("", "ا")]
+    [InlineData("", "a.")]
+    [InlineData("", "_a_")]
+    [InlineData("word <", " ")]
+    [InlineData("word <x", " ")]
+    [InlineData("word <", "1")]
+    [InlineData("word ", ":a")]
+    [InlineData("word ", "https://")]
+    [InlineData("word ", "&#")]
+    public void A_text_of_100_000_characters_without_a_sentence_is_read_and_written(string start, string piece)
+    {
+        var text = start + string.Concat(Enumerable.Repeat(piece, 100_000 / piece.Length)) + " word";
+        var document = TranslatableDocument.Parse($"Some prose.\n\n{text}");
+
+        Assert.Equal([0, 1], document.Sound(document.Segments.ToDictionary(s => s.Index, s => $"{s.Text} more")).Keys);
+    }
+
     [Fact]
     public void A_table_that_only_other_parsers_see_is_left_alone() =>
         Assert.Equal("Text\n| :--\nmore", Translated("Text\n| :--\nmore", Urdu));
