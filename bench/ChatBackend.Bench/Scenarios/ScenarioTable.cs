@@ -18,6 +18,9 @@ internal static class ScenarioTable
             return 0;
         }
 
+        if (options.Scenario == TranslateMeasure.Name)
+            return await TranslateMeasure.RunAsync(options) ? 0 : 2;
+
         await using var service = await Service.StartAsync(options);
         var runner = new LoadRunner(service.Client, options);
         var table = new Table().AddColumns("scenario", "requests", "per second", "p50 ms", "p95 ms", "p99 ms", "max ms", "errors", "target", "");
@@ -38,7 +41,11 @@ internal static class ScenarioTable
         if (service.ResidentMegabytes() is { } resident)
             AnsiConsole.MarkupLineInterpolated($"The service's resident memory after the run: {resident:0} MB. {options.Clients} clients, {options.Seconds} s each, {Environment.ProcessorCount} cores shared by clients, service and database.");
         if (options.Scenario == "all")
+        {
             await IngestMeasure.RunAsync(options);
+            isMet &= await TranslateMeasure.RunAsync(options);
+        }
+
         return isMet ? 0 : 2;
     }
 }
