@@ -15,8 +15,9 @@ namespace ChatBackend.Features.Profile;
 /// <param name="Subject">The token's subject, which the rest is stored under.</param>
 /// <param name="Profile">The profile; null if there is none.</param>
 /// <param name="Conversations">The conversations, oldest first.</param>
+/// <param name="Translations">The translations of texts of the reader's own, which are in no book.</param>
 /// <example>{"subject":"reader-1"}</example>
-internal sealed record ExportResponse(DateTimeOffset ExportedAt, string Subject, ProfileResponse? Profile, IAsyncEnumerable<ExportedConversation> Conversations);
+internal sealed record ExportResponse(DateTimeOffset ExportedAt, string Subject, ProfileResponse? Profile, IAsyncEnumerable<ExportedConversation> Conversations, IAsyncEnumerable<ExportedTranslation> Translations);
 
 /// <summary>A conversation.</summary>
 /// <param name="Title">The title that the reader gave it; null if they gave none.</param>
@@ -42,6 +43,12 @@ internal sealed record ExportedMessage(
 /// <example>{"rating":"up","comment":"Just what I needed."}</example>
 internal sealed record ExportedFeedback(string Rating, string? Comment, DateTime UpdatedAt);
 
+/// <summary>The translation of a sentence or a paragraph. The original is not stored.</summary>
+/// <param name="Text">With a placeholder, such as &lt;x1/&gt;, for each piece of code or address.</param>
+/// <param name="UsedOn">The last day on which it was asked for.</param>
+/// <example>{"text":"دو نوڈ <x1/> پر بات کرتے ہیں۔","used_on":"2026-11-22"}</example>
+internal sealed record ExportedTranslation(string Text, DateOnly UsedOn);
+
 internal static class ExportProfile
 {
     public static void MapExportProfile(this IEndpointRouteBuilder profile) => profile
@@ -49,7 +56,7 @@ internal static class ExportProfile
         .WithName(nameof(ExportProfile));
 
     /// <summary>Download all that is stored about you</summary>
-    /// <remarks>Profile, conversations with all messages and citations, and feedback, as they were at one moment.</remarks>
+    /// <remarks>Profile, conversations with all messages and citations, feedback, and translations of your own texts, as they were at one moment.</remarks>
     /// <response code="200">A JSON file.</response>
     internal static async Task<DownloadedFile> HandleAsync(
         CurrentReader reader, NpgsqlDataSource database, IOptions<JsonOptions> json, TimeProvider time, CancellationToken cancellationToken)
@@ -63,12 +70,12 @@ internal static class ExportProfile
                 async connection =>
                 {
                     file.Clear();
-                    // One snapshot for both statements.
+                    // One snapshot for all statements.
                     await using var transaction = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
                     var profile = await connection.QuerySingleOrDefaultAsync<ProfileResponse>(new(
                         $"select {ProfileResponse.Columns} from profiles where user_id = @Subject", reader, transaction, cancellationToken: cancellationToken));
                     await using var rows = await connection.ExecuteReaderAsync(new(Sql, reader, transaction, cancellationToken: cancellationToken));
-                    var export = new ExportResponse(time.GetUtcNow(), reader.Subject!, profile, ConversationsAsync(rows, cancellationToken));
+                    var export = new ExportResponse(time.GetUtcNow(), reader.Subject!, profile, ConversationsAsync(rows, cancellationToken), TranslationsAsync(rows, cancellationToken));
                     await JsonSerializer.SerializeAsync(file.Content, export, json.Value.SerializerOptions, cancellationToken);
                     return file;
                 },
@@ -94,7 +101,9 @@ internal static class ExportProfile
         join turns as t on t.id = m.turn_id
         left join message_feedback as f on f.message_id = m.id
         where s.user_id = @Subject
-        order by s.created_at, s.id, m.position
+        order by s.created_at, s.id, m.position;
+
+        select translation, used_on from translations where scope = 'user ' || @Subject and translation is not null order by used_on, key
         """;
 
     /// <summary>The serializer reads each conversation to its end before it asks for the next, so the rows are read once and in their order.</summary>
@@ -112,6 +121,14 @@ internal static class ExportProfile
         }
 
         async Task<Row?> NextAsync() => await rows.ReadAsync(cancellationToken) ? parse(rows) : null;
+    }
+
+    /// <summary>The rows that follow those of the conversations.</summary>
+    private static async IAsyncEnumerable<ExportedTranslation> TranslationsAsync(DbDataReader rows, [EnumeratorCancellation] CancellationToken cancellationToken)
+    {
+        await rows.NextResultAsync(cancellationToken);
+        while (await rows.ReadAsync(cancellationToken))
+            yield return new(rows.GetString(0), rows.GetFieldValue<DateOnly>(1));
     }
 
     private sealed record Row(

@@ -84,7 +84,7 @@ internal sealed class TranslateRequestValidator : AbstractValidator<TranslateReq
     public TranslateRequestValidator()
     {
         // The longest text is checked by the handler: it is a 413.
-        RuleFor(r => r.Text).NotNull().Must(text => text?.Length > 0).WithMessage("must not be empty.").StorableText();
+        RuleFor(r => r.Text).Must(text => text?.Length > 0).WithMessage("must not be empty.").StorableText();
         RuleFor(r => r.TargetLanguage).Must(tag => LanguageTag.Parse(tag) is not null).WithMessage(Tag);
         RuleFor(r => r.SourceLanguage).Must(tag => tag is null || LanguageTag.Parse(tag) is not null).WithMessage(Tag);
         RuleFor(r => r.Glossary)

@@ -60,6 +60,7 @@ public sealed class ExportProfileTests(ProfileApp app, ITestOutputHelper output)
 
         Assert.Equal(JsonValueKind.Null, export.GetProperty("profile").ValueKind);
         Assert.Equal("[]", export.GetProperty("conversations").GetRawText());
+        Assert.Equal("[]", export.GetProperty("translations").GetRawText());
         await (await app.SendAsync(null, HttpMethod.Get, "/profile/export")).ProblemAsync(401, "token_required");
         var head = await app.SendAsync(_reader, HttpMethod.Head, "/profile/export");
         Assert.Equal((HttpStatusCode.OK, true), (head.StatusCode, head.Content.Headers.ContentLength > 0));

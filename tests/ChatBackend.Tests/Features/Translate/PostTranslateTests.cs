@@ -68,6 +68,7 @@ public sealed class PostTranslateTests : IAsyncLifetime
 
     [Theory]
     [InlineData("""{"text":""}""", "text")]
+    [InlineData("{}", "text")]
     [InlineData("""{"text":"a","target_language":"klingon"}""", "target_language")]
     [InlineData("""{"text":"a","target_language":"ur-x-ignore-all"}""", "target_language")]
     [InlineData("""{"text":"a","source_language":"qq"}""", "source_language")]
@@ -77,7 +78,8 @@ public sealed class PostTranslateTests : IAsyncLifetime
     {
         var problem = await (await _app.PostAsync(JsonDocument.Parse(body).RootElement)).ProblemAsync(400, "invalid_request");
 
-        Assert.Equal(field, Assert.Single(problem.GetProperty("errors").EnumerateObject()).Name);
+        var error = Assert.Single(problem.GetProperty("errors").EnumerateObject());
+        Assert.Equal((field, 1), (error.Name, error.Value.GetArrayLength()));
         Assert.Empty(_app.Model.Calls);
     }
 
@@ -223,14 +225,19 @@ public sealed class PostTranslateTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Erasing_the_profile_erases_the_translations_of_the_readers_own_texts()
+    public async Task The_translations_of_a_readers_own_texts_are_in_their_download_until_the_profile_is_erased()
     {
         var reader = ProfileApp.NewReader();
-        await _app.TranslateAsync(new { text = "A note of the reader's own." }, reader);
+        await _app.TranslateAsync(new { text = "A note of the `reader`'s own." }, reader);
+        await _app.TranslateAsync(new { text = "A note of somebody else." }, ProfileApp.NewReader());
+
+        var stored = Assert.Single((await (await _app.SendAsync(reader, HttpMethod.Get, "/profile/export")).JsonAsync()).GetProperty("translations").EnumerateArray());
+        Assert.Equal("A NOTE OF THE <x1/>'S OWN.", stored.GetProperty("text").GetString());
+        Assert.Matches("^20[0-9]{2}-[0-9]{2}-[0-9]{2}$", stored.GetProperty("used_on").GetString());
         Assert.Equal(1, await _app.ScalarAsync<int>("select count(*) from translations where scope = @scope", new { scope = $"user {reader}" }));
 
         await _app.SendAsync(reader, HttpMethod.Delete, "/profile");
 
-        Assert.Equal(0, await _app.ScalarAsync<int>("select count(*) from translations"));
+        Assert.Equal(0, await _app.ScalarAsync<int>("select count(*) from translations where scope = @scope", new { scope = $"user {reader}" }));
     }
 }
