@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text;
-using System.Text.RegularExpressions;
 using ChatBackend.Features.Translate.Documents;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
@@ -16,7 +15,7 @@ namespace ChatBackend.Features.Translate.Caching;
 /// whole. A block counts if its words, without code, formulas and tags, follow each other in one block of such a page. A block of fewer than four
 /// words has to be a whole block or heading there: single words of a book can be put together to anything.
 /// </remarks>
-internal sealed partial class BookText(IPassageIndex index, ILogger<BookText> log)
+internal sealed class BookText(IPassageIndex index, ILogger<BookText> log)
 {
     private const int Samples = 4;
     private const int FewestWords = 4;
@@ -46,7 +45,7 @@ internal sealed partial class BookText(IPassageIndex index, ILogger<BookText> lo
     private static bool IsIn(HashSet<string> pages, string words) =>
         words.Length > 0 && (pages.Contains(words) || (words.Count(c => c == ' ') + 1 >= FewestWords && pages.Any(page => $" {page} ".Contains($" {words} ", StringComparison.Ordinal))));
 
-    /// <summary>The words of each block of the pages that the text may come from.</summary>
+    /// <summary>The words of each block, heading and description of the pages that the text may come from.</summary>
     private async Task<HashSet<string>> PagesAsync(TranslatableDocument document, IReadOnlyList<string> blocks, CancellationToken cancellationToken)
     {
         var samples = blocks.OrderByDescending(words => words.Length).Take(Samples).Where(words => words.Length > 0);
@@ -63,6 +62,13 @@ internal sealed partial class BookText(IPassageIndex index, ILogger<BookText> lo
                 texts.Add(block);
             foreach (var heading in page.SelectMany(passage => (string[])[passage.Title, .. passage.HeadingPath]))
                 texts.Add(Words(heading));
+        }
+
+        // Front matter is in no passage.
+        if (document.Segments.Any(segment => segment.Kind == SegmentKind.FrontMatter))
+        {
+            foreach (var page in (await index.GetOutlineAsync(cancellationToken)).Where(page => paths.Contains(page.Path)))
+                texts.UnionWith([Words(page.Outline.Label ?? ""), Words(page.Outline.Description ?? "")]);
         }
 
         return texts;
@@ -87,7 +93,7 @@ internal sealed partial class BookText(IPassageIndex index, ILogger<BookText> lo
     {
         var words = new StringBuilder(text.Length);
         var isOpen = false;
-        foreach (var rune in Placeholder().Replace(text, " ").EnumerateRunes())
+        foreach (var rune in SegmentText.WithoutPlaceholders(text).EnumerateRunes())
         {
             switch (Rune.GetUnicodeCategory(rune))
             {
@@ -118,7 +124,4 @@ internal sealed partial class BookText(IPassageIndex index, ILogger<BookText> lo
             words.Append(rune);
         }
     }
-
-    [GeneratedRegex("</?[xg][0-9]+/?>", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: Segment.LongestMatch)]
-    private static partial Regex Placeholder();
 }

@@ -16,6 +16,9 @@ internal static partial class SegmentText
         return Spaces().Replace(text.ToString(), " ").Trim();
     }
 
+    /// <summary>The words of a segment's text, with a space where a placeholder was.</summary>
+    public static string WithoutPlaceholders(string text) => Placeholder().Replace(text, " ");
+
     private static void Write(IReadOnlyList<PageNode> nodes, StringBuilder text, ref int number)
     {
         foreach (var node in nodes)

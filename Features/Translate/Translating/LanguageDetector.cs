@@ -1,4 +1,3 @@
-using System.Text.RegularExpressions;
 using ChatBackend.Features.Translate.Documents;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Search.Words;
@@ -6,7 +5,7 @@ using ChatBackend.Infrastructure.Search.Words;
 namespace ChatBackend.Features.Translate.Translating;
 
 /// <summary>Tells the language of a document: by its script and its stop words, and where these do not tell, by the model.</summary>
-internal sealed partial class LanguageDetector(IChatModel? model = null)
+internal sealed class LanguageDetector(IChatModel? model = null)
 {
     /// <summary>Enough to tell, and little to pay for.</summary>
     private const int SampleLength = 500;
@@ -14,7 +13,10 @@ internal sealed partial class LanguageDetector(IChatModel? model = null)
     private const int MostLength = 20_000;
 
     /// <summary>A tag as <see cref="LanguageTag.Parse"/> gives it; null if the words do not tell.</summary>
-    public static string? ByWords(TranslatableDocument document) => LanguageTag.Parse(Languages.Of(TextOf(document, MostLength)));
+    public static string? ByWords(TranslatableDocument document) => ByWords(TextOf(document, MostLength));
+
+    /// <summary>A tag as <see cref="LanguageTag.Parse"/> gives it; null if the words do not tell.</summary>
+    public static string? ByWords(string text) => LanguageTag.Parse(Languages.Of(text));
 
     /// <summary>The text that <see cref="AskAsync"/> shows to the model; empty where there are no words.</summary>
     public static string Sample(TranslatableDocument document) => TextOf(document, SampleLength);
@@ -38,11 +40,8 @@ internal sealed partial class LanguageDetector(IChatModel? model = null)
 
     private static string TextOf(TranslatableDocument document, int length)
     {
-        var text = Placeholder().Replace(string.Join('\n', document.Segments.Select(segment => segment.Text)), " ");
+        var text = SegmentText.WithoutPlaceholders(string.Join('\n', document.Segments.Select(segment => segment.Text)));
 
         return (text.Length <= length ? text : text[..(char.IsHighSurrogate(text[length - 1]) ? length - 1 : length)]).Trim();
     }
-
-    [GeneratedRegex("</?[xg][0-9]+/?>", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: Documents.Segment.LongestMatch)]
-    private static partial Regex Placeholder();
 }

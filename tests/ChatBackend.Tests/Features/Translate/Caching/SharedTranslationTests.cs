@@ -1,5 +1,9 @@
 using System.Text.Json;
+using ChatBackend.Features.Translate.Caching;
+using ChatBackend.Features.Translate.Documents;
+using ChatBackend.Features.Translate.Translating;
 using ChatBackend.Tests.Features.Profile;
+using ChatBackend.Tests.Infrastructure.Search.Qdrant;
 
 namespace ChatBackend.Tests.Features.Translate.Caching;
 
@@ -49,6 +53,44 @@ public sealed class SharedTranslationTests : IAsyncLifetime
         await _app.TranslateAsync(new { text = shown.Replace("<x id=\"0\"/>", "each <x id=\"0\"/> other", StringComparison.Ordinal), heading_ids = false });
 
         Assert.Equal("book", await _app.ScalarAsync<string>("select string_agg(distinct scope, ',') from translations"));
+    }
+
+    [Fact]
+    public async Task A_pages_label_and_description_are_the_books_and_another_pages_are_not()
+    {
+        await _app.IngestAsync("ros2/other.md", "---\ndescription: What else there is to say.\n---\n\n# Others\n\nAnother page with words of its own.");
+        var page = $"---\ntitle: Nodes and Topics\nsidebar_label: All nodes\ndescription: How the nodes talk to each other.\n---\n\n{TranslateApp.Page}";
+        await _app.IngestAsync("ros2/nodes.md", page);
+
+        await _app.TranslateAsync(new { text = page });
+        // The title is the first heading, too.
+        Assert.Equal("book 6", await ScopesAsync());
+
+        await _app.TranslateAsync(new { text = page.Replace("How the nodes talk to each other.", "What else there is to say.", StringComparison.Ordinal) });
+        Assert.Equal("book 6,client 1", await ScopesAsync());
+    }
+
+    [Fact]
+    public async Task The_books_text_is_known_in_Qdrant_too()
+    {
+        await using var qdrant = await StubQdrant.StartAsync();
+        await using var app = new TranslateApp { ["QDRANT_URL"] = qdrant.Url, ["QDRANT_API_KEY"] = StubQdrant.Key };
+        await app.InitializeAsync();
+        var page = $"---\ndescription: How the nodes talk to each other.\n---\n\n{TranslateApp.Page}";
+        await app.IngestAsync("ros2/nodes.md", page);
+        var (one, other) = (ProfileApp.NewReader(), ProfileApp.NewReader());
+
+        await app.TranslateAsync(new { text = $"{page}\n\nA note of the reader's own." }, one);
+
+        Assert.Equal($"book 5,user {one} 1", await ScopesAsync(app));
+        Assert.DoesNotContain(app.Model.Calls, call => call.Length > 1 && call.Contains("A note of the reader's own."));
+        Assert.True((await app.TranslateAsync(new { text = page }, other)).GetProperty("cached").GetBoolean());
+
+        // Without the index the text is translated for its reader.
+        qdrant.When(_ => true, StubFault.Error(503), int.MaxValue);
+        var alone = await app.TranslateAsync(new { text = $"{TranslateApp.Page}\n\nAnother note of the reader's own." }, other);
+        Assert.Empty(alone.GetProperty("warnings").EnumerateArray());
+        Assert.Equal($"book 5,user {one} 1,user {other} 1", await ScopesAsync(app));
     }
 
     [Fact]
@@ -106,6 +148,25 @@ public sealed class SharedTranslationTests : IAsyncLifetime
     }
 
     [Fact]
+    public void Everything_that_a_translation_depends_on_is_in_its_key()
+    {
+        var task = new TranslationTask("en", "ur");
+        var terms = Glossary.BuiltIn.With([new("node", "نوڈ")]);
+        string[] keys =
+        [
+            Key("A node."), Key("The node."), Key("A node.", task with { SourceLanguage = "de" }), Key("A node.", task with { SourceLanguage = null }),
+            Key("A node.", task with { TargetLanguage = "ar" }), Key("A node.", model: "another"), Key("A node.", task with { Glossary = terms }),
+        ];
+
+        Assert.Equal(keys.Length, keys.Distinct().Count());
+        Assert.Equal(keys[0], TranslationCache.KeyOf(["A node.", "en", "ur", "stub", TranslationPrompt.Version]));
+        // A term that is not in the text changes nothing.
+        Assert.Equal(Key("A robot."), Key("A robot.", task with { Glossary = terms }));
+
+        string Key(string text, TranslationTask? other = null, string model = "stub") => TranslationCache.KeyOf(TranslatableDocument.Parse(text).Segments[0], other ?? task, model);
+    }
+
+    [Fact]
     public async Task Terms_of_the_readers_own_are_in_no_prompt_for_what_is_shared()
     {
         var reader = ProfileApp.NewReader();
@@ -114,4 +175,10 @@ public sealed class SharedTranslationTests : IAsyncLifetime
         Assert.Equal($"user {reader}", await _app.ScalarAsync<string>("select string_agg(distinct scope, ',') from translations"));
         Assert.False((await _app.TranslateAsync(new { text = TranslateApp.Page })).GetProperty("cached").GetBoolean());
     }
+
+    private Task<string> ScopesAsync(TranslateApp? app = null) => (app ?? _app).ScalarAsync<string>(
+        """
+        select string_agg(scope || ' ' || count, ',' order by scope = 'book' desc, min)
+        from (select regexp_replace(scope, '^client .*', 'client') as scope, count(*), min(ctid) from translations group by 1) as s
+        """)!;
 }
