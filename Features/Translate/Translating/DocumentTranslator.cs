@@ -238,6 +238,8 @@ internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> opt
 
             if (Preamble().IsMatch(text) && !Preamble().IsMatch(segment.Text))
                 return "The translation begins with words about the translation.";
+            if (text == segment.Text && IsSentence(text, task.TargetLanguage))
+                return "The text came back as it was, without a translation.";
 
             return task.Glossary.Problem(segment.Text, text);
         }
@@ -246,9 +248,21 @@ internal sealed partial class DocumentTranslator(IOptions<TranslationLimits> opt
             outcomes[place.Index].TrySetResult(new(place, text) { Problem = text is null ? problem : null });
     }
 
+    /// <summary>False for what may stay as it is: names, titles, and text that is in the target language already.</summary>
+    private static bool IsSentence(string text, string targetLanguage)
+    {
+        var words = SegmentText.WithoutPlaceholders(text);
+
+        return words.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Count(word => char.IsLetter(word[0]) && !char.IsUpper(word[0])) >= FewestWords
+            && (LanguageDetector.ByWords(words) is not { } language || !LanguageTag.AreSame(language, targetLanguage));
+    }
+
     [GeneratedRegex(@"^\W*((sure|certainly|of course)\W+)?(here('s| is| are)|this is|the) [^.:]{0,40}\btranslat(ion|ed)\b[^.:]{0,40}:|^translation:", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: Segment.LongestMatch)]
     private static partial Regex Preamble();
 
     /// <summary>Short words may have the same translation: "Yes." and "Yes!".</summary>
     private const int LongestRepeated = 30;
+
+    /// <summary>Fewer words without a capital may be a name: "University of the Arts".</summary>
+    private const int FewestWords = 5;
 }

@@ -5,6 +5,8 @@ namespace ChatBackend.Tests.Features.Translate.Documents;
 
 public sealed class TranslatableDocumentTests
 {
+    private const string Structure = "Written into its place, the translation changes the structure of the page: it adds or removes Markdown, such as a link, an address or emphasis.";
+
     /// <summary>Everything that a page may have, and what becomes of it where "word" is translated to "WORD".</summary>
     [Fact]
     public void Prose_is_translated_and_everything_else_stays()
@@ -16,6 +18,7 @@ public sealed class TranslatableDocumentTests
             description: >
               a folded
               text
+            sidebar_label: a label
             keywords: [one, two]
             ---
             import Tabs from '@theme/Tabs';
@@ -87,6 +90,7 @@ public sealed class TranslatableDocumentTests
             title: "A: PAGE"
             id: page
             description: "A FOLDED TEXT"
+            sidebar_label: "A LABEL"
             keywords: [one, two]
             ---
             import Tabs from '@theme/Tabs';
@@ -154,10 +158,10 @@ public sealed class TranslatableDocumentTests
     [Fact]
     public void A_segment_is_plain_text_with_numbered_placeholders()
     {
-        var document = TranslatableDocument.Parse("Text\n\n- Run `x`,\n  then [see **this** page](y.md) \\<b>.\n");
+        var document = TranslatableDocument.Parse("Text\n\n- Run `x`,\n  then [see **this** page](y.md) \\<b>.\n- [x] a task\n");
 
-        Assert.Equal(["Text", "Run <x1/>, then <g2>see <g3>this</g3> page</g2> <b>."], document.Segments.Select(s => s.Text));
-        Assert.Equal([(0, 0, SegmentKind.Paragraph, 1, 1), (1, 1, SegmentKind.ListItem, 3, 4)], document.Segments.Select(s => (s.Index, s.Block, s.Kind, s.FirstLine, s.LastLine)));
+        Assert.Equal(["Text", "Run <x1/>, then <g2>see <g3>this</g3> page</g2> <b>.", "a task"], document.Segments.Select(s => s.Text));
+        Assert.Equal([(0, 0, SegmentKind.Paragraph, 1, 1), (1, 1, SegmentKind.ListItem, 3, 4), (2, 2, SegmentKind.ListItem, 5, 5)], document.Segments.Select(s => (s.Index, s.Block, s.Kind, s.FirstLine, s.LastLine)));
     }
 
     [Theory]
@@ -206,28 +210,39 @@ public sealed class TranslatableDocumentTests
     }
 
     [Theory]
-    [InlineData("go")]
-    [InlineData("go <x1/> <g2>x</g2> <x1/>")]
-    [InlineData("go <x1/> <g2>x</g2> <x3/>")]
-    [InlineData("go <x1/> <g2>x")]
-    [InlineData("go <x1/> </g2>x<g2>")]
-    [InlineData("go <g2><x1/></g2>")]
-    [InlineData("go <g2><x1/></g2> <g2>x</g2>")]
-    [InlineData("go <g1>x</g1> <x2/>")]
-    [InlineData("<x1/> <g2>!</g2>")]
-    [InlineData("go <x1/> <g2>x</g2>\n```")]
-    [InlineData("go <x1/> <g2>x</g2> https://evil.example")]
-    [InlineData("go <x1/> <g2>x</g2> www.evil.example")]
-    [InlineData("go <x1/> <g2>x</g2> me@evil.example")]
-    [InlineData("go <x1/> <g2>x</g2>[^1]")]
-    public void A_translation_that_does_not_fit_is_refused_with_the_reason(string translation)
+    [InlineData("go", "The placeholder <x1/> is missing.")]
+    [InlineData("go <x1/> <g2>x</g2> <x1/>", "The placeholder <x1/> is not in the original, or comes twice.")]
+    [InlineData("go <x1/> <g2>x</g2> <x3/>", "The placeholder <x3/> is not in the original, or comes twice.")]
+    [InlineData("go <x1/> <g2>x", "<g2> is not closed.")]
+    [InlineData("go <x1/> </g2>x<g2>", "</g2> does not close the placeholder that was opened last.")]
+    [InlineData("go <g2><x1/></g2>", "Between <g2> and </g2> there are no words.")]
+    [InlineData("go <g2><x1/></g2> <g2>x</g2>", "Between <g2> and </g2> there are no words.")]
+    [InlineData("go <g1>x</g1> <x2/>", "The placeholder <g1> has another form than in the original.")]
+    [InlineData("?!", "The translation has no words.")]
+    [InlineData("go <x1/> <g2>!</g2>", "Between <g2> and </g2> there are no words.")]
+    [InlineData("go <x1/> <g2>x</g2>\n```", "The translation has a code fence.")]
+    [InlineData("go <x1/> <g2>x</g2>, and another 500 words", "The translation is much longer than the original.")]
+    [InlineData("go <x1/> <g2>x</g2> https://evil.example", Structure)]
+    [InlineData("go <x1/> <g2>x</g2> www.evil.example", Structure)]
+    [InlineData("go <x1/> <g2>x</g2> me@evil.example", Structure)]
+    [InlineData("go <x1/> <g2>x</g2>[^1]", Structure)]
+    public void A_translation_that_does_not_fit_is_refused_with_the_reason(string translation, string reason)
     {
         var document = TranslatableDocument.Parse("Run `x` as [told](y).\n\nOther.\n\n[^1]: Note.");
         var refused = new Dictionary<int, string>();
+        translation = translation.Replace("500 words", string.Concat(Enumerable.Repeat("word ", 500)), StringComparison.Ordinal);
         var sound = document.Sound(new Dictionary<int, string> { [0] = translation, [1] = "Andere." }, refused);
 
         Assert.Equal([1], sound.Keys);
-        Assert.EndsWith(".", Assert.Single(refused).Value, StringComparison.Ordinal);
+        Assert.Equal(reason, Assert.Single(refused).Value);
+    }
+
+    [Fact]
+    public void A_title_without_words_is_refused()
+    {
+        var document = TranslatableDocument.Parse("---\ntitle: A page\n---\n\nText.");
+
+        Assert.Equal([1], document.Sound(new Dictionary<int, string> { [0] = "?!", [1] = "Other." }).Keys);
     }
 
     [Theory]

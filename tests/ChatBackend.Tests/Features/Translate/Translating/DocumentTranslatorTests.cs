@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ChatBackend.Features.Translate.Documents;
 using ChatBackend.Features.Translate.Translating;
 using ChatBackend.Infrastructure.Ai;
@@ -143,6 +144,43 @@ public sealed class DocumentTranslatorTests
     }
 
     [Fact]
+    public async Task The_answer_to_another_segment_is_refused()
+    {
+        var model = new StubTranslator((text, problem) => problem is null ? "THIS IS THE ANSWER TO ONE OF THE SEGMENTS." : Upper(text));
+        var (page, _) = await RunAsync(model, "The first of them.\n\nThe second of them.");
+
+        Assert.Equal("THE FIRST OF THEM.\n\nTHE SECOND OF THEM.", page.Text);
+        Assert.Equal("Another segment has the same translation.", Problems(model.Requests.Last()).Distinct().Single());
+    }
+
+    [Fact]
+    public async Task A_sentence_that_comes_back_as_it_was_is_asked_for_again_and_then_named()
+    {
+        var model = new StubTranslator((text, problem) => text.StartsWith("Lazy", StringComparison.Ordinal) || (problem is null && !text.StartsWith("Good", StringComparison.Ordinal)) ? text : Upper(text));
+        var (page, outcomes) = await RunAsync(model, "Good one.\n\nThis sentence comes back at first.\n\nLazy is this sentence, which nobody translates.");
+
+        Assert.Equal("GOOD ONE.\n\nTHIS SENTENCE COMES BACK AT FIRST.\n\nLazy is this sentence, which nobody translates.", page.Text);
+        Assert.Equal([3, 2, 1], model.Calls.Select(call => call.Length));
+        Assert.Equal((5, "This passage is not translated. The text came back as it was, without a translation."), (Assert.Single(page.Warnings).Line, page.Warnings[0].Detail));
+        Assert.Null(outcomes[2].Text);
+    }
+
+    [Theory]
+    [InlineData("Gazebo and Isaac Sim")]
+    [InlineData("University of the Arts, London, School of Design")]
+    [InlineData("`ros2 run demo_nodes_cpp talker` [the](u) `one two three four five`")]
+    [InlineData("یہ ایک نوڈ ہے جو دوسرے نوڈ سے بات کرتا ہے۔")]
+    public async Task Names_and_text_in_the_target_language_may_come_back_as_they_were(string text)
+    {
+        var model = new StubTranslator((same, _) => same);
+        var (page, _) = await RunAsync(model, text);
+
+        Assert.Equal(text, page.Text);
+        Assert.Empty(page.Warnings);
+        Assert.Single(model.Calls);
+    }
+
+    [Fact]
     public async Task A_broken_answer_counts_as_far_as_it_goes()
     {
         var model = new StubTranslator((text, _) => Upper(text)) { Answer = json => json[..^5] };
@@ -185,12 +223,14 @@ public sealed class DocumentTranslatorTests
         }
     }
 
-    [Fact]
-    public async Task Calls_in_flight_are_limited_and_end_with_their_reader()
+    [Theory]
+    [InlineData(3, 2)]
+    [InlineData(2, 3)]
+    public async Task Calls_in_flight_are_limited_and_end_with_their_reader(int callsPerDocument, int callsPerProcess)
     {
         var gate = new TaskCompletionSource();
         var model = new StubTranslator((text, _) => Upper(text)) { Before = (_, token) => gate.Task.WaitAsync(token) };
-        using var translator = new DocumentTranslator(Options.Create(new TranslationLimits { CallsPerDocument = 3, CallsPerProcess = 2, MostCallTokens = 10, LeastCallTokens = 10 }), model);
+        using var translator = new DocumentTranslator(Options.Create(new TranslationLimits { CallsPerDocument = callsPerDocument, CallsPerProcess = callsPerProcess, MostCallTokens = 10, LeastCallTokens = 10 }), model);
         using var leaves = new CancellationTokenSource();
         var reading = translator.TranslateAsync(TranslatableDocument.Parse(Chapter), Urdu, leaves.Token).ToListAsync(CancellationToken.None).AsTask();
         await Until.TrueAsync(() => Task.FromResult(model.Calls.Count == 2), "Two calls are not in flight.");
@@ -209,6 +249,14 @@ public sealed class DocumentTranslatorTests
     public void A_language_has_a_direction(string language, string direction) => Assert.Equal(direction, TextDirection.Of(language));
 
     private static TranslationTask Urdu => new("en", "ur");
+
+    /// <summary>The reasons that a request gives.</summary>
+    private static string[] Problems(ModelRequest request)
+    {
+        using var message = JsonDocument.Parse(request.Messages[^1].Content);
+
+        return [.. message.RootElement.GetProperty("segments").EnumerateArray().Select(segment => segment.GetProperty("problem").GetString()!)];
+    }
 
     private static string Upper(string text) => Pseudo.OfSegment(text, t => t.ToUpperInvariant());
 
