@@ -3,7 +3,6 @@ using System.Text.RegularExpressions;
 using ChatBackend.Infrastructure.Ai;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
-using Microsoft.Extensions.Logging;
 
 namespace ChatBackend.Bench.Scenarios;
 
