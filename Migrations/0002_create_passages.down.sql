@@ -1,3 +1,4 @@
+drop table measured_similarity;
 drop table passage_vectors;
 drop table index_version;
 drop table document_terms;

@@ -52,6 +52,17 @@ create table passage_vectors (
 -- Numbers like these cannot be compressed.
 alter table passage_vectors alter column vector set storage external;
 
+-- How similar the book is to questions that it does not answer, measured at the end of each ingest.
+create table measured_similarity (
+    -- The embedding model.
+    model       text primary key,
+    value       double precision not null,
+    dimensions  integer not null,
+    -- A hash of the documents and the questions that it was measured with.
+    basis       text not null,
+    measured_at timestamptz not null default now()
+);
+
 create table document_terms (
     document_id uuid primary key references documents (id) on delete cascade,
     -- The version of the index that it belongs to: a process reads what is newer than what it holds.

@@ -49,6 +49,9 @@ internal sealed record Passage
 
     public bool HoldsSelection => Holds is not null;
 
+    /// <summary>A nearest passage always exists. One that shares no word with the question is unrelated, unless it is near.</summary>
+    public bool IsRelated => HoldsSelection || Score == 0 || Coverage > 0 || Nearness is not < 0;
+
     /// <summary>The innermost heading, or the page's title if there is none.</summary>
     public string Heading => HeadingPath[^1];
 

@@ -18,7 +18,12 @@ internal static class SearchIndexFeature
         builder.Services.AddSingleton(services => (IPassageVectors)services.GetRequiredService<IPassageIndex>());
         if (builder.BindOptions<QdrantOptions>().Url is null)
         {
-            builder.Services.AddSingleton(services => new PostgresPassageIndex(services.GetRequiredService<NpgsqlDataSource>(), services.GetService<IEmbedder>()));
+            builder.Services.AddSingleton(services => new PostgresPassageIndex(
+                services.GetRequiredService<NpgsqlDataSource>(),
+                services.GetService<IEmbedder>() is { } embedder
+                    ? new(services.GetRequiredService<NpgsqlDataSource>(), embedder, services.GetRequiredService<IOptions<SiteOptions>>().Value.BookLanguage,
+                        services.GetRequiredService<ILogger<PostgresVectors>>())
+                    : null));
             builder.Services.AddSingleton<IPassageIndex>(services => services.GetRequiredService<PostgresPassageIndex>());
             builder.Services.AddHostedService<LoadBook>();
             builder.Services.AddSingleton(services => new Dependency("index", IsRequired: true, _ =>

@@ -19,17 +19,19 @@ internal sealed class PassageVectors
 
     public int Dimensions { get; }
 
-    /// <summary>Null if no passage has a vector of these dimensions.</summary>
-    /// <param name="vectors">By the passage's position in the document, as <see cref="StoredVector"/> writes them; of another length is none.</param>
-    public static PassageVectors? Of(int dimensions, IReadOnlyList<byte[]?> vectors)
+    /// <summary>Null if no passage has a vector.</summary>
+    /// <param name="vectors">By the passage's position in the document, as <see cref="StoredVector"/> writes them; one that is not as long as the first is
+    /// left out.</param>
+    public static PassageVectors? Of(IReadOnlyList<byte[]?> vectors)
     {
-        if (dimensions == 0 || !vectors.Any(v => v?.Length == StoredVector.SizeOf(dimensions)))
+        if (vectors.FirstOrDefault(v => v is not null) is not { Length: > 0 } one)
             return null;
+        var dimensions = StoredVector.DimensionsOf(one);
         var packed = new PassageVectors(vectors.Count, dimensions);
         var floats = new float[dimensions];
         for (var position = 0; position < vectors.Count; position++)
         {
-            if (vectors[position] is { } stored && stored.Length == StoredVector.SizeOf(dimensions))
+            if (vectors[position] is { } stored && stored.Length == one.Length)
             {
                 StoredVector.Read(stored, floats);
                 packed.Set(position, floats);
@@ -78,10 +80,16 @@ internal sealed class PassageVectors
         if (most == 0 || !float.IsFinite(most))
             return;
 
-        _scales[position] = most / sbyte.MaxValue;
         var numbers = _numbers.AsSpan(position * Dimensions, Dimensions);
+        var sum = 0L;
         for (var i = 0; i < numbers.Length; i++)
-            numbers[i] = (sbyte)MathF.Round(vector[i] / _scales[position]);
+        {
+            numbers[i] = (sbyte)MathF.Round(vector[i] / most * sbyte.MaxValue);
+            sum += numbers[i] * numbers[i];
+        }
+
+        // The length is 1 again.
+        _scales[position] = (float)(1 / Math.Sqrt(sum));
     }
 
     /// <summary>As many numbers at a time as the processor's vectors have.</summary>

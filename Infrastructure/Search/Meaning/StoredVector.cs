@@ -7,11 +7,11 @@ internal static class StoredVector
 {
     private const int Bytes = 2;
 
-    public static int SizeOf(int dimensions) => dimensions * Bytes;
+    public static int DimensionsOf(byte[] stored) => stored.Length / Bytes;
 
     public static byte[] Of(ReadOnlySpan<float> vector)
     {
-        var stored = new byte[SizeOf(vector.Length)];
+        var stored = new byte[vector.Length * Bytes];
         var unit = Unit(vector);
         for (var i = 0; i < unit.Length; i++)
             BinaryPrimitives.WriteHalfLittleEndian(stored.AsSpan(i * Bytes), (Half)unit[i]);
@@ -20,7 +20,7 @@ internal static class StoredVector
 
     public static float[] Read(byte[] stored)
     {
-        var vector = new float[stored.Length / Bytes];
+        var vector = new float[DimensionsOf(stored)];
         Read(stored, vector);
         return vector;
     }

@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+using System.Text;
 using ChatBackend.Infrastructure.Resources;
 
 namespace ChatBackend.Infrastructure.Search.Meaning;
@@ -23,6 +25,11 @@ internal static class UnrelatedQuestions
                 return questions;
         return ByLanguage["en"];
     }
+
+    /// <summary>A hash of everything that a measured similarity depends on, beside the model.</summary>
+    /// <param name="indexed">The content hashes of the documents by their paths.</param>
+    public static string BasisOf(IReadOnlyDictionary<string, string> indexed, IReadOnlyList<string> questions) => Convert.ToHexStringLower(SHA256.HashData(
+        Encoding.UTF8.GetBytes(string.Join('\n', indexed.OrderBy(d => d.Key, StringComparer.Ordinal).Select(d => $"{d.Key}\t{d.Value}").Concat(questions)))));
 
     /// <summary>The similarity from which on a passage is related to a question.</summary>
     /// <param name="nearest">For each unrelated question, the similarity of the nearest passage; at least one.</param>

@@ -1,3 +1,5 @@
+using ChatBackend.Infrastructure.Search.Meaning;
+
 namespace ChatBackend.Infrastructure.Search.Memory;
 
 /// <summary>The terms of the book as it was at one version: a large segment that seldom changes, and a small one with the documents that changed since.
@@ -8,15 +10,16 @@ internal sealed class BookIndex
     private const int SmallPassages = 1_000;
 
     /// <summary>What is held before the first load.</summary>
-    public static readonly BookIndex None = new(-1, IndexSegment.Empty, [], IndexSegment.Empty);
+    public static readonly BookIndex None = new(-1, IndexSegment.Empty, [], IndexSegment.Empty, related: null);
 
     private readonly Part[] _parts;
 
     /// <param name="isGone">Whether a passage of the large segment was replaced or removed; empty if none was.</param>
-    private BookIndex(long version, IndexSegment large, bool[] isGone, IndexSegment small)
+    private BookIndex(long version, IndexSegment large, bool[] isGone, IndexSegment small, MeasuredSimilarity? related)
     {
-        Version = version;
+        (Version, Related) = (version, related);
         _parts = [new(large, 0, isGone), new(small, large.PassageCount, [])];
+        HasVectors = Array.Exists(_parts, part => part.Vectors.Any());
         PassageCount = OrdinalCount - isGone.Count(gone => gone);
     }
 
@@ -31,14 +34,21 @@ internal sealed class BookIndex
     /// <summary>The number of ordinals: also of passages that are gone.</summary>
     public int OrdinalCount => _parts[1].First + _parts[1].Segment.PassageCount;
 
+    /// <summary>Whether any passage has a vector.</summary>
+    public bool HasVectors { get; }
+
+    /// <summary>What <see cref="Passage.Nearness"/> is relative to; null if it was not measured.</summary>
+    public MeasuredSimilarity? Related { get; }
+
     /// <summary>The next version.</summary>
     /// <param name="changed">The documents that are new or changed.</param>
     /// <param name="remaining">The documents that the book still has; null if none was removed.</param>
-    public BookIndex With(long version, SegmentBuilder changed, IReadOnlySet<Guid>? remaining)
+    /// <param name="related">See <see cref="Related"/>.</param>
+    public BookIndex With(long version, SegmentBuilder changed, IReadOnlySet<Guid>? remaining, MeasuredSimilarity? related = null)
     {
         var (large, before) = (_parts[0].Segment, _parts[1].Segment);
         if (changed.DocumentIds.Count == 0 && remaining is null)
-            return new(version, large, _parts[0].IsGone, before);
+            return new(version, large, _parts[0].IsGone, before, related);
 
         var replaced = changed.DocumentIds.ToHashSet();
         changed.Add(before, document => IsOld(before, document));
@@ -51,13 +61,13 @@ internal sealed class BookIndex
         var left = isGone.Count(gone => !gone);
 
         if (left == 0)
-            return new(version, small, [], IndexSegment.Empty);
+            return new(version, small, [], IndexSegment.Empty, related);
         if (small.PassageCount <= Math.Max(SmallPassages, left / 8))
-            return new(version, large, left < isGone.Length ? isGone : [], small);
+            return new(version, large, left < isGone.Length ? isGone : [], small, related);
         var whole = new SegmentBuilder();
         whole.Add(large, document => large.FirstPassages[document] is var first && (first == large.FirstPassages[document + 1] || isGone[first]));
         whole.Add(small, _ => false);
-        return new(version, whole.Build(), [], IndexSegment.Empty);
+        return new(version, whole.Build(), [], IndexSegment.Empty, related);
 
         bool IsOld(IndexSegment segment, int document) =>
             replaced.Contains(segment.DocumentIds[document]) || remaining?.Contains(segment.DocumentIds[document]) is false;
@@ -98,6 +108,10 @@ internal sealed class BookIndex
             part.Find(term, found);
     }
 
+    /// <summary>The passages that are nearest to a question, best first, with their cosine similarities.</summary>
+    public IReadOnlyList<(int Ordinal, double Similarity)> Nearest(ReadOnlyMemory<float> question, int most) =>
+        PassageVectors.Nearest(_parts.SelectMany(part => part.Vectors), question, most);
+
     /// <summary>Whether a passage has a term.</summary>
     public bool Has(string term) => Array.Exists(_parts, part => part.Has(term));
 
@@ -110,6 +124,17 @@ internal sealed class BookIndex
     /// <param name="IsGone">Empty if no passage is gone.</param>
     private sealed record Part(IndexSegment Segment, int First, bool[] IsGone)
     {
+        /// <summary>The vectors of documents, with the ordinals of their first passages.</summary>
+        public IEnumerable<(int First, PassageVectors Vectors)> Vectors
+        {
+            get
+            {
+                for (var document = 0; document < Segment.Vectors.Length; document++)
+                    if (Segment.Vectors[document] is { } vectors && !IsMissing(Segment.FirstPassages[document]))
+                        yield return (First + Segment.FirstPassages[document], vectors);
+            }
+        }
+
         public Guid IdOf(int ordinal) => Segment.PassageIds[ordinal - First];
 
         public Passage WithTerms(Passage passage, int ordinal) => Segment.WithTerms(passage, ordinal - First);

@@ -1,10 +1,11 @@
 using System.Buffers;
+using ChatBackend.Infrastructure.Search.Meaning;
 using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Infrastructure.Search.Memory;
 
 /// <summary>What a question finds in one version of the book: BM25 (Robertson and Zaragoza, "The Probabilistic Relevance Framework", 2009) over its
-/// terms, and the passages that may hold the selected text. The texts come from elsewhere.</summary>
+/// terms, fused with the passages nearest to it by meaning, and the passages that may hold the selected text. The texts come from elsewhere.</summary>
 internal sealed class BookSearch
 {
     /// <summary>The most passages that may hold the selection.</summary>
@@ -15,23 +16,29 @@ internal sealed class BookSearch
     private readonly SpelledQuestion _question;
     private readonly Selection? _selection;
     private readonly Dictionary<string, double?> _rarities = new(StringComparer.Ordinal);
+    private readonly (int First, int End) _page;
+
+    /// <summary>The best passages by words, best first.</summary>
+    private readonly (int Ordinal, double Score)[] _words;
+
+    /// <summary>The passages that may hold the selection, and their neighbours.</summary>
+    private readonly Dictionary<int, (double Score, int? Holds)> _selected = [];
+
     private readonly Dictionary<Guid, Candidate> _candidates = [];
 
     private BookSearch(BookIndex index, PassageQuery query, SpelledQuestion question, Selection? selection)
     {
-        (_index, _query, _question, _selection) = (index, query, question, selection);
-        var page = index.PageOf(ReaderPage.Urls(query.PageUrl));
+        (_index, _query, _question, _selection, _page) = (index, query, question, selection, index.PageOf(ReaderPage.Urls(query.PageUrl)));
         var scores = ArrayPool<double>.Shared.Rent(index.OrdinalCount);
         try
         {
             Score(scores.AsSpan(0, index.OrdinalCount));
-            foreach (var ordinal in Best(scores))
-                Add(ordinal, null);
+            _words = [.. Best(scores).Select(ordinal => (ordinal, scores[ordinal]))];
             foreach (var (ordinal, holds) in Holders(scores))
             {
                 var (first, end) = index.DocumentOf(ordinal);
                 for (var near = Math.Max(first, ordinal - 1); near < Math.Min(end, ordinal + 2); near++)
-                    Add(near, near == ordinal ? holds : null);
+                    _selected[near] = (scores[near], near == ordinal ? holds : _selected.GetValueOrDefault(near).Holds);
             }
         }
         finally
@@ -39,18 +46,18 @@ internal sealed class BookSearch
             ArrayPool<double>.Shared.Return(scores);
         }
 
-        void Add(int ordinal, int? holds)
-        {
-            var known = _candidates.GetValueOrDefault(index.IdOf(ordinal));
-            _candidates[index.IdOf(ordinal)] = new(ordinal, scores[ordinal] * (IsOnPage(ordinal) ? ReaderPage.Lift : 1), IsOnPage(ordinal), holds ?? known?.Holds);
-        }
-
-        bool IsOnPage(int ordinal) => ordinal >= page.First && ordinal < page.End;
+        foreach (var (ordinal, score) in _words.Take(query.Candidates))
+            Add(ordinal, score);
+        foreach (var (ordinal, (score, _)) in _selected)
+            Add(ordinal, score);
 
         IEnumerable<(int Ordinal, int Holds)> Holders(double[] scores) => selection is null ? [] : Shares(selection)
             .OrderByDescending(s => IsOnPage(s.Key)).ThenByDescending(s => s.Value).ThenByDescending(s => scores[s.Key]).ThenBy(s => s.Key, Comparer<int>.Create(index.Compare))
             .Take(MaxHolders).Select(s => (s.Key, (int)Math.Round(1000 * s.Value))).ToList();
     }
+
+    /// <summary>The most passages of each list: by words and by meaning.</summary>
+    private int ListLength => _index.HasVectors ? Math.Max(_query.Candidates, ScoreFusion.ListLength) : _query.Candidates;
 
     /// <summary>The passages whose texts are needed.</summary>
     public IReadOnlyCollection<Guid> Ids => _candidates.Keys;
@@ -63,6 +70,32 @@ internal sealed class BookSearch
         return words.Count > 0 && Spelling.Correct(query.Text, words, index.Has) is { } corrected ? new(index, query, corrected, selection) : search;
     }
 
+    /// <summary>Adds what is near to the question by meaning. Without it, or if no passage has a vector of these dimensions, words decide alone.</summary>
+    public void Fuse(ReadOnlyMemory<float>? question)
+    {
+        if (question is not { } vector || _question.Terms.Length == 0 || _index.Nearest(vector, ListLength) is not { Count: > 0 } nearest)
+            return;
+
+        var ordinals = _words.Select(w => w.Ordinal).Concat(nearest.Select(n => n.Ordinal)).Distinct().ToDictionary(_index.IdOf);
+        var similarities = nearest.ToDictionary(n => n.Ordinal, n => n.Similarity);
+        var related = _index.Related is { } measured && measured.Dimensions == vector.Length ? measured.Value : (double?)null;
+        var fused = ScoreFusion.Fuse(
+            [.. _words.Select(w => (_index.IdOf(w.Ordinal), w.Score))], [.. nearest.Select(n => (_index.IdOf(n.Ordinal), n.Similarity))], ListLength);
+
+        _candidates.Clear();
+        foreach (var (ordinal, score) in fused.Where(f => f.Value > 0).Select(f => (Ordinal: ordinals[f.Key], Score: f.Value))
+            .OrderByDescending(f => f.Score).ThenBy(f => f.Ordinal, Comparer<int>.Create(_index.Compare)).Take(_query.Candidates))
+        {
+            // As in Qdrant, the similarity of a passage that is not in the list is low and counts as 0.
+            var similarity = similarities.GetValueOrDefault(ordinal);
+            Add(ordinal, score, similarity, similarity - related);
+        }
+
+        foreach (var ordinal in _selected.Keys)
+            if (!_candidates.ContainsKey(_index.IdOf(ordinal)))
+                Add(ordinal, 0);
+    }
+
     /// <summary>The best passages, best first, without near-duplicates.</summary>
     /// <param name="texts">The passages of <see cref="Ids"/>. The search adds what it knows of them.</param>
     public IReadOnlyList<Passage> Choose(IEnumerable<Passage> texts)
@@ -73,15 +106,22 @@ internal sealed class BookSearch
                 .OrderByDescending(f => _selection is not null && f.Candidate.IsOnPage)
                 .ThenByDescending(f => f.Candidate.Score)
                 .ThenBy(f => f.Passage.DocumentPath, StringComparer.Ordinal).ThenBy(f => f.Passage.Position)
-                .Select(f => f.Passage with { Score = f.Candidate.Score, Holds = f.Candidate.Holds }),
+                .Select(f => f.Passage with
+                {
+                    Score = f.Candidate.Score, Holds = f.Candidate.Holds, Similarity = f.Candidate.Similarity, Nearness = f.Candidate.Nearness,
+                }),
         ];
         var ranked = _selection?.Order(found, _query.Limit) ?? PassageLanguage.Prefer(found, _query);
-        var chosen = NearDuplicates.Cut(ranked.Select(WithTerms), _query.Limit);
         // Only a word that the book does not have is compared with all candidates.
         var coverage = new Coverage(
             _question, _rarities.ContainsValue(null) ? [.. found.Select(p => WithTerms(p).Terms)] : [], _rarities, _index.PassageCount);
-        return [.. chosen.Select(p => p.CoveredBy(coverage))];
+        return NearDuplicates.Cut(ranked.Select(p => WithTerms(p).CoveredBy(coverage)).Where(p => p.IsRelated), _query.Limit);
     }
+
+    private bool IsOnPage(int ordinal) => ordinal >= _page.First && ordinal < _page.End;
+
+    private void Add(int ordinal, double score, double? similarity = null, double? nearness = null) => _candidates[_index.IdOf(ordinal)] = new(
+        ordinal, score * (IsOnPage(ordinal) ? ReaderPage.Lift : 1), IsOnPage(ordinal), _selected.GetValueOrDefault(ordinal).Holds, similarity, nearness);
 
     private Passage WithTerms(Passage passage) => _index.WithTerms(passage, _candidates[passage.Id].Ordinal);
 
@@ -108,7 +148,7 @@ internal sealed class BookSearch
         {
             if (scores[ordinal] == 0)
                 continue;
-            if (best.Count < _query.Candidates)
+            if (best.Count < ListLength)
                 best.Enqueue(ordinal, ordinal);
             else if (scores[ordinal] >= scores[best.Peek()] && order.Compare(ordinal, best.Peek()) < 0)
                 best.DequeueEnqueue(ordinal, ordinal);
@@ -141,5 +181,5 @@ internal sealed class BookSearch
     }
 
     /// <param name="Holds">See <see cref="Passage.Holds"/>.</param>
-    private sealed record Candidate(int Ordinal, double Score, bool IsOnPage, int? Holds);
+    private sealed record Candidate(int Ordinal, double Score, bool IsOnPage, int? Holds, double? Similarity, double? Nearness);
 }

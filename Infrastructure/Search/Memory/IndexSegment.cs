@@ -1,3 +1,4 @@
+using ChatBackend.Infrastructure.Search.Meaning;
 using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Infrastructure.Search.Memory;
@@ -12,6 +13,9 @@ internal sealed class IndexSegment
 
     /// <summary>The addresses of the documents' pages, without a slash at the end.</summary>
     public required string[] Urls { get; init; }
+
+    /// <summary>Null for a document whose passages have none.</summary>
+    public required PassageVectors?[] Vectors { get; init; }
 
     /// <summary>The ordinal of each document's first passage, and the number of all passages.</summary>
     public required int[] FirstPassages { get; init; }

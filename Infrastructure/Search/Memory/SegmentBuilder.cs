@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using ChatBackend.Infrastructure.Search.Meaning;
 
 namespace ChatBackend.Infrastructure.Search.Memory;
 
@@ -7,6 +8,7 @@ internal sealed class SegmentBuilder
 {
     private readonly List<Guid> _documentIds = [];
     private readonly List<string> _urls = [];
+    private readonly List<PassageVectors?> _vectors = [];
     private readonly List<int> _firstPassages = [];
     private readonly List<Guid> _passageIds = [];
     private readonly List<int> _lengths = [];
@@ -19,13 +21,13 @@ internal sealed class SegmentBuilder
 
     /// <param name="terms">As <see cref="PackedTerms"/> packed them.</param>
     /// <exception cref="SearchException">A later version of the service wrote them.</exception>
-    public void Add(Guid documentId, string url, ReadOnlySpan<byte> terms)
+    public void Add(Guid documentId, string url, ReadOnlySpan<byte> terms, PassageVectors? vectors = null)
     {
         var reader = new NumberReader(terms);
         if (reader.Next() != PackedTerms.Format)
             throw new SearchException(isUnavailable: true, "A later version of the service has indexed the book. This process cannot read it, and is to be replaced.");
 
-        AddDocument(documentId, url);
+        AddDocument(documentId, url, vectors);
         var numbers = new int[reader.Next()];
         for (var i = 0; i < numbers.Length; i++)
             numbers[i] = _terms.Add(reader.Take(reader.Next()));
@@ -47,7 +49,7 @@ internal sealed class SegmentBuilder
         {
             if (isLeftOut(document))
                 continue;
-            AddDocument(segment.DocumentIds[document], segment.Urls[document]);
+            AddDocument(segment.DocumentIds[document], segment.Urls[document], segment.Vectors[document]);
             for (var passage = segment.FirstPassages[document]; passage < segment.FirstPassages[document + 1]; passage++)
             {
                 AddPassage(segment.PassageIds[passage], segment.Lengths[passage]);
@@ -71,6 +73,7 @@ internal sealed class SegmentBuilder
         {
             DocumentIds = [.. _documentIds],
             Urls = [.. _urls],
+            Vectors = [.. _vectors],
             FirstPassages = [.. _firstPassages, _passageIds.Count],
             PassageIds = [.. _passageIds],
             Lengths = [.. _lengths],
@@ -82,10 +85,11 @@ internal sealed class SegmentBuilder
         };
     }
 
-    private void AddDocument(Guid id, string url)
+    private void AddDocument(Guid id, string url, PassageVectors? vectors)
     {
         _documentIds.Add(id);
         _urls.Add(url);
+        _vectors.Add(vectors);
         _firstPassages.Add(_passageIds.Count);
     }
 

@@ -7,7 +7,8 @@ namespace ChatBackend.Infrastructure.Search.Postgres;
 
 /// <summary>The book's terms in the memory of this process. They are loaded once, and then follow the book's version: what has changed since is read
 /// when a statement that a search needs anyway brings another version. No timer and no open connection keep a suspended database awake.</summary>
-internal sealed class LoadedBook(NpgsqlDataSource database) : IDisposable
+/// <param name="model">The embedding model whose vectors are loaded, too; null for none.</param>
+internal sealed class LoadedBook(NpgsqlDataSource database, string? model = null) : IDisposable
 {
     /// <summary>How long a search waits while the terms are loaded.</summary>
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
@@ -76,7 +77,7 @@ internal sealed class LoadedBook(NpgsqlDataSource database) : IDisposable
     }
 
     /// <summary>The version of the connection's snapshot, made of a version that this process has.</summary>
-    private static async Task<BookIndex> ReadNewerAsync(NpgsqlConnection connection, BookIndex known, CancellationToken cancellationToken)
+    private async Task<BookIndex> ReadNewerAsync(NpgsqlConnection connection, BookIndex known, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection)
         {
@@ -93,6 +94,8 @@ internal sealed class LoadedBook(NpgsqlDataSource database) : IDisposable
                 },
             },
         };
+        if (model is not null)
+            PostgresVectors.AddReads(batch, model, known.Version);
         await using var reader = await batch.ExecuteReaderAsync(cancellationToken);
         await reader.ReadAsync(cancellationToken);
         var version = reader.GetInt64(0);
@@ -104,10 +107,15 @@ internal sealed class LoadedBook(NpgsqlDataSource database) : IDisposable
             return await ReadNewerAsync(connection, BookIndex.None, cancellationToken);
         }
 
-        var changed = new SegmentBuilder();
+        var documents = new List<(Guid Id, string Url, byte[] Terms)>();
         await reader.NextResultAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
-            changed.Add(reader.GetGuid(0), reader.GetString(1), reader.GetFieldValue<byte[]>(2));
-        return known.With(version, changed, remaining);
+            documents.Add((reader.GetGuid(0), reader.GetString(1), reader.GetFieldValue<byte[]>(2)));
+        var (related, vectors) = model is null ? (null, []) : await PostgresVectors.ReadAsync(reader, cancellationToken);
+
+        var changed = new SegmentBuilder();
+        foreach (var (id, url, terms) in documents)
+            changed.Add(id, url, terms, vectors.GetValueOrDefault(id));
+        return known.With(version, changed, remaining, related);
     }
 }

@@ -10,21 +10,20 @@ namespace ChatBackend.Infrastructure.Search.Postgres;
 
 /// <summary>The passage index in PostgreSQL. It keeps the passages and their terms; every process ranks with the terms in its memory
 /// (<see cref="BookIndex"/>). Every operation takes one round trip, except the first search after a change of the book.</summary>
-internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embedder = null) : IPassageIndex, IPassageVectors, IDisposable
+/// <param name="dense">Null without an embedder: then words are searched alone.</param>
+internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors? dense = null) : IPassageIndex, IPassageVectors, IDisposable
 {
-    private readonly PostgresVectors? _vectors = embedder is null ? null : new(db, embedder);
-
-    private readonly LoadedBook _book = new(db);
+    private readonly LoadedBook _book = new(db, dense?.Embedder.Model);
 
     /// <summary>The terms that this process holds.</summary>
     public LoadedBook Book => _book;
 
-    private string Model => embedder?.Model ?? "";
+    private string Model => Embedder?.Model ?? "";
 
-    public IEmbedder? Embedder => embedder;
+    public IEmbedder? Embedder => dense?.Embedder;
 
     public async Task ReplaceAsync(IndexedDocument document, CancellationToken cancellationToken) =>
-        await ReplaceAsync(document, await embedder.EmbedAsync(document, cancellationToken), cancellationToken);
+        await ReplaceAsync(document, await Embedder.EmbedAsync(document, cancellationToken), cancellationToken);
 
     public async Task ReplaceAsync(IndexedDocument document, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken)
     {
@@ -39,7 +38,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
         IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken)
     {
         var keys = rows.Select(row => row.ContentKey(Model)).ToArray();
-        var embedded = embedder is null ? [] : keys.Where(vectors.ContainsKey).Select(key => (key, vectors[key])).ToArray();
+        var embedded = dense is null ? [] : keys.Where(vectors.ContainsKey).Select(key => (key, vectors[key])).ToArray();
         var isEmbedded = embedded.Length > 0 && embedded.Length == keys.Length;
 
         // A batch without BEGIN is one transaction and one round trip. now() is constant within it, so updated_at = now()
@@ -100,8 +99,8 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
 
     public async Task<IReadOnlyList<KnownPassage>> FindAsync(IReadOnlyCollection<Guid> contentKeys, bool withVectors, CancellationToken cancellationToken)
     {
-        if (_vectors is not null)
-            return await _vectors.FindAsync(contentKeys, withVectors, cancellationToken);
+        if (dense is not null)
+            return await dense.FindAsync(contentKeys, withVectors, cancellationToken);
         var found = await QueryAsync<(Guid ContentKey, string Path)>(
             "select p.content_key, d.path from passages p join documents d on d.id = p.document_id where p.content_key = any(@keys)",
             new { keys = contentKeys.ToArray() }, cancellationToken);
@@ -109,7 +108,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
     }
 
     public async Task<IReadOnlySet<string>> ListUnembeddedAsync(CancellationToken cancellationToken) =>
-        _vectors is null ? new HashSet<string>() : await _vectors.ListUnembeddedAsync(cancellationToken);
+        dense is null ? new HashSet<string>() : await dense.ListUnembeddedAsync(cancellationToken);
 
     public async Task<IReadOnlyList<HeldDocument>> ListAsync(CancellationToken cancellationToken) => await QueryAsync<HeldDocument>(
         "select path, title, url, passage_count as passages, updated_at as ingested_at from documents", new { }, cancellationToken);
@@ -148,8 +147,11 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
 
     public async Task MeasureSimilarityAsync(CancellationToken cancellationToken)
     {
-        if (_vectors is not null)
-            await _vectors.DeleteUnusedAsync(cancellationToken);
+        if (dense is null)
+            return;
+        await dense.DeleteUnusedAsync(cancellationToken);
+        var book = await _book.ReadAsync((_, newest) => Task.FromResult(newest), isWhole: false, cancellationToken);
+        await dense.MeasureAsync(book, await GetDocumentsAsync(cancellationToken), cancellationToken);
     }
 
     public async Task<IReadOnlyList<Passage>> GetAsync(IReadOnlyCollection<Guid> ids, CancellationToken cancellationToken)
@@ -182,7 +184,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
             new { paths = paths.Select(StoredText.Clean).ToArray(), most }, cancellationToken);
     }
 
-    /// <summary>Takes one round trip: the question is ranked in memory, and the texts of the best passages are read with the book's version. If the
+    /// <summary>Takes one round trip, beside the model's: the question is ranked in memory, and the texts of the best passages are read with the book's version. If the
     /// version is another, or a passage is gone, it is ranked once more, in one snapshot of the database.</summary>
     /// <exception cref="SearchException">The terms are not loaded yet.</exception>
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
@@ -192,6 +194,10 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
             return [];
 
         var index = await _book.LoadAsync(cancellationToken);
+        // The model answers while the words are ranked, and before there is a connection.
+        var asking = index.HasVectors && dense is not null ? dense.EmbedAsync(query.Text, cancellationToken) : Task.FromResult<ReadOnlyMemory<float>?>(null);
+        var byWords = BookSearch.Run(index, query, selection);
+        var meaning = await asking;
         return await db.RetryAsync(connection => TrySearchAsync(connection, index), cancellationToken)
             ?? await _book.ReadAsync(TrySearchAsync, isWhole: false, cancellationToken)
             // Rows were deleted by hand, without a new version.
@@ -200,7 +206,8 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, IEmbedder? embed
 
         async Task<IReadOnlyList<Passage>?> TrySearchAsync(NpgsqlConnection connection, BookIndex book)
         {
-            var search = BookSearch.Run(book, query, selection);
+            var search = book == index ? byWords : BookSearch.Run(book, query, selection);
+            search.Fuse(meaning);
             var (version, passages) = await FetchAsync(connection, search.Ids, cancellationToken);
             return version == book.Version && passages.Count == search.Ids.Count ? search.Choose(passages) : null;
         }

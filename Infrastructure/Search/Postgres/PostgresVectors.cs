@@ -1,15 +1,25 @@
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Search.Meaning;
+using ChatBackend.Infrastructure.Search.Memory;
 using Dapper;
 using Npgsql;
 
 namespace ChatBackend.Infrastructure.Search.Postgres;
 
 /// <summary>The vectors of passages in PostgreSQL, by content key and not by passage: an edit that moves a passage keeps its vector.
-/// Only those of the embedder's model are read.</summary>
-internal sealed class PostgresVectors(NpgsqlDataSource db, IEmbedder embedder)
+/// Only those of the embedder's model are read. Without an embedder there is no such object, and nothing of this is read or kept.</summary>
+/// <param name="language">The book's language (BCP 47), in which unrelated questions are asked.</param>
+internal sealed class PostgresVectors(NpgsqlDataSource db, IEmbedder embedder, string language, ILogger<PostgresVectors> log)
 {
+    /// <summary>Nobody waits for the unrelated questions, so a slow model has its time.</summary>
+    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
+
+    public IEmbedder Embedder => embedder;
+
+    /// <summary>Null if that fails: words are searched alone then.</summary>
+    public Task<ReadOnlyMemory<float>?> EmbedAsync(string question, CancellationToken cancellationToken) => embedder.EmbedQuestionAsync(question, log, cancellationToken);
+
     public async Task<IReadOnlyList<KnownPassage>> FindAsync(IReadOnlyCollection<Guid> contentKeys, bool withVectors, CancellationToken cancellationToken)
     {
         var found = await QueryAsync<(Guid ContentKey, string Path, bool IsEmbedded, byte[]? Vector)>(
@@ -39,6 +49,96 @@ internal sealed class PostgresVectors(NpgsqlDataSource db, IEmbedder embedder)
         connection => connection.ExecuteAsync(new(
             "delete from passage_vectors v where not exists (select from passages p where p.content_key = v.content_key)", cancellationToken: cancellationToken)),
         cancellationToken);
+
+    /// <summary>Measures the similarity from which on a passage is related to a question (<see cref="UnrelatedQuestions"/>). Does nothing if it was
+    /// measured for the same documents and the same model. If the model fails, the old value stays and the next ingest measures again.</summary>
+    /// <param name="book">The newest version.</param>
+    /// <param name="indexed">The content hashes of its documents by their paths.</param>
+    public async Task MeasureAsync(BookIndex book, IReadOnlyDictionary<string, string> indexed, CancellationToken cancellationToken)
+    {
+        var questions = UnrelatedQuestions.In(language);
+        var basis = UnrelatedQuestions.BasisOf(indexed, questions);
+        if (!book.HasVectors || (book.Related is { } known && known.Basis == basis && known.Dimensions == (embedder.KnownDimensions ?? known.Dimensions)))
+            return;
+
+        try
+        {
+            var meanings = await embedder.EmbedOnceAsync(questions, Limit, cancellationToken);
+            var nearest = meanings.SelectMany(meaning => book.Nearest(meaning, 1)).Select(n => n.Similarity).ToArray();
+            if (nearest.Length > 0)
+                await SetAsync(new(UnrelatedQuestions.Threshold(nearest), meanings[0].Length, basis), cancellationToken);
+        }
+        catch (ModelException e)
+        {
+            log.LogWarning("The similarity of unrelated questions could not be measured ({Code}); the next ingest tries again", e.Code);
+        }
+    }
+
+    /// <summary>A new version of the book, so that every process reads it.</summary>
+    private Task SetAsync(MeasuredSimilarity measured, CancellationToken cancellationToken) => db.RetryAsync(
+        connection => connection.ExecuteAsync(new(
+            """
+            with measured as (
+                insert into measured_similarity (model, value, dimensions, basis) values (@model, @Value, @Dimensions, @Basis)
+                on conflict (model) do update set value = excluded.value, dimensions = excluded.dimensions, basis = excluded.basis, measured_at = now()
+                returning model
+            )
+            update index_version set version = version + 1 where (select count(*) from measured) > 0
+            """,
+            new { model = embedder.Model, measured.Value, measured.Dimensions, measured.Basis }, cancellationToken: cancellationToken)),
+        cancellationToken);
+
+    /// <summary>Adds the statements that read what <see cref="ReadAsync"/> returns, of documents that are newer than a version.</summary>
+    public static void AddReads(NpgsqlBatch batch, string model, long version)
+    {
+        batch.BatchCommands.Add(new("select value, dimensions, basis from measured_similarity where model = $1") { Parameters = { new() { Value = model } } });
+        batch.BatchCommands.Add(new(
+            """
+            select p.document_id, v.vector
+            from document_terms t
+            join passages p on p.document_id = t.document_id
+            left join passage_vectors v on v.content_key = p.content_key and v.model = $1
+            where t.version > $2
+            order by p.document_id, p.position
+            """)
+        {
+            Parameters = { new() { Value = model }, new() { Value = version } },
+        });
+    }
+
+    /// <param name="reader">Before the results of <see cref="AddReads"/>.</param>
+    /// <returns>What was measured with the model's vectors, and the vectors of each document.</returns>
+    public static async Task<(MeasuredSimilarity? Related, Dictionary<Guid, PassageVectors?> Vectors)> ReadAsync(NpgsqlDataReader reader, CancellationToken cancellationToken)
+    {
+        await reader.NextResultAsync(cancellationToken);
+        var related = await reader.ReadAsync(cancellationToken)
+            ? new MeasuredSimilarity(reader.GetDouble(0), reader.GetInt32(1), reader.GetString(2))
+            : null;
+
+        await reader.NextResultAsync(cancellationToken);
+        var vectors = new Dictionary<Guid, PassageVectors?>();
+        var (document, passages) = (Guid.Empty, new List<byte[]?>());
+        while (await reader.ReadAsync(cancellationToken))
+        {
+            if (document != reader.GetGuid(0))
+            {
+                Add();
+                document = reader.GetGuid(0);
+            }
+
+            passages.Add(await reader.IsDBNullAsync(1, cancellationToken) ? null : reader.GetFieldValue<byte[]>(1));
+        }
+
+        Add();
+        return (related, vectors);
+
+        void Add()
+        {
+            if (PassageVectors.Of(passages) is { } packed)
+                vectors[document] = packed;
+            passages.Clear();
+        }
+    }
 
     /// <summary>The statement that stores the vectors of a document's passages.</summary>
     /// <param name="vectors">By content key.</param>

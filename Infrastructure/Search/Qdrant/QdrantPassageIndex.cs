@@ -93,7 +93,7 @@ internal sealed class QdrantPassageIndex(
         if (query.Limit <= 0 || (question.Terms.Length == 0 && selection is null))
             return [];
 
-        var meaning = await EmbedAsync(query.Text, cancellationToken);
+        var meaning = await embedder.EmbedQuestionAsync(query.Text, log, cancellationToken);
         if (!await schema.TakesAsync(meaning?.Length, cancellationToken))
             meaning = null;
         var search = new Search(question, meaning, selection, ReaderPage.Urls(query.PageUrl), query.Candidates);
@@ -187,21 +187,6 @@ internal sealed class QdrantPassageIndex(
             return new QdrantPoint(QdrantPassage.PointOf(passage, generation), vectors, QdrantPassage.Of(passage, generation, key));
         }),
     ];
-
-    private async Task<ReadOnlyMemory<float>?> EmbedAsync(string text, CancellationToken cancellationToken)
-    {
-        if (embedder is null || string.IsNullOrWhiteSpace(text))
-            return null;
-        try
-        {
-            return (await embedder.EmbedAsync([text], cancellationToken))[0];
-        }
-        catch (ModelException e)
-        {
-            log.LogWarning("The question could not be embedded ({Code}); searching with its words alone", e.Code);
-            return null;
-        }
-    }
 
     /// <summary>Takes one round trip, a second one for the weights if the book has changed, and one for the neighbours of passages that hold the
     /// selection. Without a selection, what is found has no text.</summary>
@@ -345,8 +330,7 @@ internal sealed class QdrantPassageIndex(
     /// <summary>The best of ranked passages. Analyzes no more texts than it takes.</summary>
     private static IReadOnlyList<Passage> Choose(IReadOnlyList<Passage> ranked, Search search, int limit)
     {
-        // A nearest passage always exists. One that shares no word with the question is unrelated, unless it is near.
-        var related = search.Cover(ranked).Where(p => p.Score == 0 || p.Coverage > 0 || p.Nearness is not < 0);
+        var related = search.Cover(ranked).Where(p => p.IsRelated);
         return NearDuplicates.Cut(search.Selection?.Order([.. related], limit) ?? related, limit);
     }
 

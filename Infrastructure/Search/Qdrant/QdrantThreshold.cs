@@ -1,5 +1,3 @@
-using System.Security.Cryptography;
-using System.Text;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Search.Meaning;
 
@@ -25,7 +23,7 @@ internal sealed class QdrantThreshold(QdrantCollections collections, QdrantDocum
             return;
         var written = await collections.EnsureWrittenAsync(cancellationToken);
         var questions = UnrelatedQuestions.In(language);
-        var basis = BasisOf(indexed, questions);
+        var basis = UnrelatedQuestions.BasisOf(indexed, questions);
         if (await written.RetrieveAsync([Id], cancellationToken) is [{ Payload: QdrantMeasured known }] && known.Basis == basis && IsOurs(known, embedder.KnownDimensions))
             return;
 
@@ -54,8 +52,4 @@ internal sealed class QdrantThreshold(QdrantCollections collections, QdrantDocum
     /// <param name="dimensions">Null if they are not known.</param>
     private bool IsOurs(QdrantMeasured measured, int? dimensions) =>
         measured.EmbeddingModel == embedder?.Model && (dimensions is null || measured.Dimensions == dimensions);
-
-    /// <summary>A hash of everything that the value depends on.</summary>
-    private static string BasisOf(IReadOnlyDictionary<string, string> indexed, IReadOnlyList<string> questions) => Convert.ToHexStringLower(SHA256.HashData(
-        Encoding.UTF8.GetBytes(string.Join('\n', indexed.OrderBy(d => d.Key, StringComparer.Ordinal).Select(d => $"{d.Key}\t{d.Value}").Concat(questions)))));
 }

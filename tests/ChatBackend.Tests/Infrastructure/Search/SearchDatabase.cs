@@ -28,7 +28,8 @@ public sealed class SearchDatabase : IAsyncLifetime
     }
 
     /// <summary>The same index, as another process would open it.</summary>
-    internal PostgresPassageIndex Another(IEmbedder? embedder = null) => new(Connections, embedder);
+    internal PostgresPassageIndex Another(IEmbedder? embedder = null) =>
+        new(Connections, embedder is null ? null : new(Connections, embedder, "en", NullLogger<PostgresVectors>.Instance));
 
     public async Task<T?> ScalarAsync<T>(string sql)
     {

@@ -21,7 +21,7 @@ public sealed class PassageVectorsTests(ITestOutputHelper output)
         var question = Add(Vector(dimensions), common, 0.7f);
         var exact = passages.Select((p, i) => (Ordinal: i, Similarity: Cosine(p, question))).OrderByDescending(p => p.Similarity).Take(50).ToArray();
 
-        var found = PassageVectors.Nearest(Documents(dimensions, passages), question, 50);
+        var found = PassageVectors.Nearest(Documents(passages), question, 50);
 
         Assert.InRange(found.Select(f => f.Ordinal).Intersect(exact.Select(e => e.Ordinal)).Count(), 48, 50);
         Assert.Equal(exact[0].Ordinal, found[0].Ordinal);
@@ -33,12 +33,12 @@ public sealed class PassageVectorsTests(ITestOutputHelper output)
     public void Passages_without_a_vector_or_with_one_of_other_dimensions_are_not_compared()
     {
         var (one, zero) = (StoredVector.Of([0, 3, 4]), StoredVector.Of([0, 0, 0]));
-        var vectors = PassageVectors.Of(3, [null, one, StoredVector.Of([1, 1]), zero])!;
+        var vectors = PassageVectors.Of([null, one, StoredVector.Of([1, 1]), zero])!;
 
         Assert.Equal([(101, 0.8)], PassageVectors.Nearest([(100, vectors)], new float[] { 0, 0, 9 }, 5).Select(n => (n.Ordinal, Math.Round(n.Similarity, 2))));
         Assert.Empty(PassageVectors.Nearest([(100, vectors)], new float[] { 0, 9 }, 5));
-        Assert.Null(PassageVectors.Of(3, [null, StoredVector.Of([1, 1])]));
-        Assert.Null(PassageVectors.Of(0, []));
+        Assert.Null(PassageVectors.Of([null, null]));
+        Assert.Null(PassageVectors.Of([]));
     }
 
     [Fact]
@@ -54,7 +54,7 @@ public sealed class PassageVectorsTests(ITestOutputHelper output)
     {
         var passages = Enumerable.Range(0, 100).Select(_ => StoredVector.Of(Vector(1536))).ToArray();
         var before = GC.GetTotalMemory(forceFullCollection: true);
-        var documents = Enumerable.Range(0, 100).Select(i => (100 * i, PassageVectors.Of(1536, passages)!)).ToArray();
+        var documents = Enumerable.Range(0, 100).Select(i => (100 * i, PassageVectors.Of(passages)!)).ToArray();
         var bytes = GC.GetTotalMemory(forceFullCollection: true) - before;
         var question = Vector(1536);
 
@@ -71,8 +71,8 @@ public sealed class PassageVectorsTests(ITestOutputHelper output)
         Assert.InRange(times[0], 0, 30);
     }
 
-    private static IEnumerable<(int, PassageVectors)> Documents(int dimensions, float[][] passages) =>
-        passages.Chunk(30).Select((chunk, i) => (30 * i, PassageVectors.Of(dimensions, [.. chunk.Select(p => StoredVector.Of(p))])!));
+    private static IEnumerable<(int, PassageVectors)> Documents(float[][] passages) =>
+        passages.Chunk(30).Select((chunk, i) => (30 * i, PassageVectors.Of([.. chunk.Select(p => StoredVector.Of(p))])!));
 
     private float[] Vector(int dimensions) => [.. Enumerable.Range(0, dimensions).Select(_ => (float)(_random.NextDouble() + _random.NextDouble() + _random.NextDouble() - 1.5))];
 

@@ -1,6 +1,9 @@
+using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Search;
 using ChatBackend.Infrastructure.Search.Postgres;
 using ChatBackend.Tests.Infrastructure.Search.Meaning;
+using Microsoft.Extensions.Logging.Abstractions;
+using Npgsql;
 
 namespace ChatBackend.Tests.Infrastructure.Search.Postgres;
 
@@ -81,6 +84,52 @@ public sealed class PostgresVectorsTests : IAsyncLifetime
         await _database.Index.MeasureSimilarityAsync(None);
         Assert.Equal(["b.md"], await _index.ListUnembeddedAsync(None));
         Assert.Equal(1, await _database.ScalarAsync<long>("select count(*) from passage_vectors"));
+    }
+
+    [Fact]
+    public async Task Other_processes_follow_when_a_gap_is_filled_and_when_the_model_changes()
+    {
+        await PutAsync(_database.Index, "a.md", "The gripper closes.");
+        var (reader, changed) = (_database.Another(_embedder), _database.Another(new MeaningOfWords { Model = "another-model" }));
+        Assert.Null((await reader.SearchAsync(new("gripper"), None))[0].Similarity);
+
+        await PutAsync(_index, "a.md", "The gripper closes.");
+        // The first search finds the new version.
+        await reader.SearchAsync(new("gripper"), None);
+        Assert.Equal(1, (await reader.SearchAsync(new("gripper"), None))[0].Similarity!.Value, 5);
+        Assert.Null((await changed.SearchAsync(new("gripper"), None))[0].Similarity);
+
+        await PutAsync(changed, "a.md", "The gripper closes.");
+        await reader.SearchAsync(new("gripper"), None);
+        Assert.Null((await reader.SearchAsync(new("gripper"), None))[0].Similarity);
+        Assert.False(_database.Index.Book.Index.HasVectors);
+    }
+
+    [Fact]
+    public async Task No_connection_is_held_while_the_model_embeds_a_question()
+    {
+        await PutAsync(_index, "a.md", "The gripper closes.");
+        await using var one = NpgsqlDataSource.Create($"{_database.ConnectionString};Maximum Pool Size=1;Timeout=5");
+        var embedder = new WaitingForDatabase(_embedder, one);
+        var index = new PostgresPassageIndex(one, new(one, embedder, "en", NullLogger<PostgresVectors>.Instance));
+
+        Assert.Equal(1, (await index.SearchAsync(new("gripper"), None))[0].Similarity!.Value, 5);
+        Assert.Equal(1, embedder.Answers);
+    }
+
+    /// <summary>Uses the database before it answers.</summary>
+    private sealed class WaitingForDatabase(IEmbedder inner, NpgsqlDataSource database) : IEmbedder
+    {
+        public string Model => inner.Model;
+
+        public int Answers { get; private set; }
+
+        public async Task<IReadOnlyList<ReadOnlyMemory<float>>> EmbedAsync(IReadOnlyList<string> texts, CancellationToken cancellationToken)
+        {
+            await using var command = database.CreateCommand("select 1");
+            Answers += (int)(await command.ExecuteScalarAsync(cancellationToken))!;
+            return await inner.EmbedAsync(texts, cancellationToken);
+        }
     }
 
     private static Guid KeyOf(MeaningOfWords embedder, string text) =>

@@ -23,47 +23,6 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
     public ValueTask DisposeAsync() => _qdrant.DisposeAsync();
 
     [Fact]
-    public async Task A_question_in_other_words_finds_the_passage_by_its_meaning()
-    {
-        var index = _qdrant.Another(new MeaningOfWords());
-        await PutAsync(index, "meaning/a.md", "A walrus swims in cold water.", "The gripper closes around the cup.", "Torque is measured at the joint.");
-        await index.MeasureSimilarityAsync(None);
-
-        var found = await index.SearchAsync(new("grasping objects"), None);
-
-        Assert.Contains("gripper", found[0].Text);
-        Assert.Equal(0, found[0].Coverage);
-        Assert.Equal(1, found[0].Similarity!.Value, 5);
-        // A passage that is similar neither by meaning nor by words must not fill the list.
-        Assert.Single(found);
-    }
-
-    [Fact]
-    public async Task Words_and_meaning_agree_on_the_first_place()
-    {
-        var index = _qdrant.Another(new MeaningOfWords());
-        await PutAsync(index, "fused/a.md", "A gripper of three fingers.", "The hand grasps the cup with a sensor.", "A sensor in the joint.");
-
-        var found = await index.SearchAsync(new("the gripper grasps with a sensor"), None);
-
-        Assert.Contains("hand grasps", found[0].Text);
-        Assert.InRange(found[0].Coverage, 0.3, 0.9);
-    }
-
-    [Fact]
-    public async Task A_clear_lead_by_words_outweighs_a_narrow_one_by_meaning()
-    {
-        var index = _qdrant.Another(new MeaningOfWords());
-        // By rank the two are equal: one is first by words, the other by meaning.
-        await PutAsync(index, "scores/a.md", "A gripper with a sensor.", "The calibration procedure: a checklist for a gripper.");
-
-        var found = await index.SearchAsync(new("calibration procedure checklist for gripper and sensor"), None);
-
-        Assert.Contains("checklist", found[0].Text);
-        Assert.Equal(0.5 + (0.5 * Math.Sqrt(0.5)), found[0].Score, 5);
-    }
-
-    [Fact]
     public async Task Both_lists_are_fetched_with_their_scores_in_one_request_and_the_texts_of_the_best_in_another()
     {
         var index = _qdrant.Another(new MeaningOfWords());
@@ -164,22 +123,6 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
 
         Assert.Equal("A walrus swims.", Assert.Single(await _qdrant.Index.SearchAsync(new("walrus"), None)).Text);
         Assert.Equal(2, searches);
-    }
-
-    [Fact]
-    public async Task When_the_embedder_fails_the_words_answer_alone()
-    {
-        var embedder = new MeaningOfWords();
-        var index = _qdrant.Another(embedder);
-        await PutAsync(index, "alone/a.md", "A walrus swims in cold water.", "Torque is measured at the joint.");
-        embedder.IsBroken = true;
-
-        var found = Assert.Single(await index.SearchAsync(new("where does a walrus swim"), None));
-
-        Assert.Contains("walrus", found.Text);
-        Assert.Null(found.Similarity);
-        await Assert.ThrowsAsync<ModelException>(() => PutAsync(index, "alone/b.md", "Another walrus."));
-        Assert.DoesNotContain("alone/b.md", await index.GetDocumentsAsync(None));
     }
 
     [Fact]
