@@ -1,4 +1,5 @@
 using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Features.Chat.Mcp;
 using ChatBackend.Features.Chat.Retention;
 using ChatBackend.Features.Chat.Sessions;
 using ChatBackend.Features.Chat.Stopping;
@@ -35,6 +36,7 @@ internal static class ChatFeature
         builder.Services.AddHostedService(services => services.GetRequiredService<TurnLeases>());
         builder.Services.AddSingleton<OldConversations>();
         builder.Services.AddHostedService(services => services.GetRequiredService<OldConversations>());
+        builder.AddMcp();
     }
 
     public static void MapChat(this IEndpointRouteBuilder routes)
@@ -55,5 +57,7 @@ internal static class ChatFeature
         own.MapListSessions();
         own.MapPatchSession();
         own.MapClaimSession();
+
+        routes.MapMcp();
     }
 }

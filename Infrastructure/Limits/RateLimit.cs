@@ -34,8 +34,13 @@ internal sealed class RateLimit(string policy, int perMinute, TimeProvider time)
 
         var (isTaken, left, wait) = Count(ClientKey.Of(context));
         var seconds = Problem.RetryAfterSeconds(wait);
-        context.Response.Headers[PolicyHeader] = $"\"{policy}\";q={perMinute};w=60";
-        context.Response.Headers[Header] = $"\"{policy}\";r={left};t={seconds}";
+        // A stream that has begun before its question was read has sent its headers.
+        if (!context.Response.HasStarted)
+        {
+            context.Response.Headers[PolicyHeader] = $"\"{policy}\";q={perMinute};w=60";
+            context.Response.Headers[Header] = $"\"{policy}\";r={left};t={seconds}";
+        }
+
         return isTaken ? null : Problem.Of(StatusCodes.Status429TooManyRequests, "rate_limited", $"Too many requests. Try again in {seconds} s.", wait);
     }
 

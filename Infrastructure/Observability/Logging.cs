@@ -16,6 +16,7 @@ internal static class Logging
             .MinimumLevel.Is(isCommand ? LogEventLevel.Warning : LogEventLevel.Information)
             .MinimumLevel.Override("Microsoft", LogEventLevel.Warning)
             .MinimumLevel.Override("System", LogEventLevel.Warning)
+            .MinimumLevel.Override("ModelContextProtocol", LogEventLevel.Warning)
             // Npgsql logs each statement and connection; its errors reach us as exceptions.
             .MinimumLevel.Override("Npgsql", LogEventLevel.Fatal)
             // ErrorHandling logs what failed, once.

@@ -16,6 +16,13 @@ internal sealed class ExampleAttribute(string text) : Attribute
     public string Text { get; } = text;
 }
 
+/// <summary>The types of a value in JSON, for one that has a converter of its own.</summary>
+[AttributeUsage(AttributeTargets.Property)]
+internal sealed class JsonTypesAttribute(JsonSchemaType types) : Attribute
+{
+    public JsonSchemaType Types { get; } = types;
+}
+
 internal static class OpenApiSchemas
 {
     /// <summary>The name of a type's schema; free-form JSON has none of its own.</summary>
@@ -42,6 +49,8 @@ internal static class OpenApiSchemas
 
         var parameter = (context.ParameterDescription?.ParameterDescriptor as IParameterInfoParameterDescriptor)?.ParameterInfo;
         var attributes = (context.JsonPropertyInfo?.AttributeProvider ?? parameter)?.GetCustomAttributes(inherit: true) ?? [];
+        if (attributes.OfType<JsonTypesAttribute>().SingleOrDefault() is { } json)
+            schema.Type = json.Types;
         // Nullable in C# so that a validator can report that it is missing.
         if (attributes.OfType<RequiredAttribute>().Any())
             schema.Type &= ~JsonSchemaType.Null;

@@ -1,0 +1,21 @@
+using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
+using FluentValidation;
+
+namespace ChatBackend.Features.Chat.Mcp;
+
+internal static class McpFeature
+{
+    public static void AddMcp(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<IValidator<McpMessage>, McpMessageValidator>();
+        builder.Services.AddSingleton<SearchBook>();
+        builder.Services.AddSingleton<AskBook>();
+        builder.Services.AddSingleton<BookPages>();
+        builder.Services.AddSingleton<McpServers>();
+    }
+
+    public static void MapMcp(this IEndpointRouteBuilder routes) =>
+        routes.MapFeature("/mcp", "Chat").AcceptToken().WithProblemShape(PostMcp.Shape).MapPostMcp();
+}

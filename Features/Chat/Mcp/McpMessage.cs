@@ -1,0 +1,40 @@
+using System.Text.Json;
+using ChatBackend.Infrastructure.Http.Json;
+using ChatBackend.Infrastructure.Http.OpenApi;
+using FluentValidation;
+using Microsoft.OpenApi;
+
+namespace ChatBackend.Features.Chat.Mcp;
+
+/// <summary>A message of a Model Context Protocol client (JSON-RPC 2.0).</summary>
+/// <param name="Jsonrpc">Always 2.0.</param>
+/// <param name="Method">initialize, tools/call, resources/read…; absent in a response.</param>
+/// <example>{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"search_book","arguments":{"query":"how do nodes talk"}}}</example>
+internal sealed record McpMessage(string Jsonrpc, string? Method = null)
+{
+    /// <summary>A request's id, text or a whole number; absent in a notification.</summary>
+    [JsonTypes(JsonSchemaType.String | JsonSchemaType.Integer)]
+    public JsonElement Id { get; init; }
+
+    /// <summary>What the method takes.</summary>
+    public JsonElement Params { get; init; }
+}
+
+internal sealed class McpMessageValidator : AbstractValidator<McpMessage>
+{
+    public McpMessageValidator()
+    {
+        RuleFor(m => m.Jsonrpc).Equal("2.0").WithMessage("must be 2.0.");
+        RuleFor(m => m.Id).Must(id => id.ValueKind is JsonValueKind.Undefined or JsonValueKind.String || IsWhole(id)).WithMessage("must be text or a whole number.");
+        RuleFor(m => m.Method).Must(m => m?.Length != 0).WithMessage("must not be empty.");
+        RuleFor(m => m.Params).Custom((parameters, rule) =>
+        {
+            if (parameters.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Object))
+                rule.AddFailure("must be an object.");
+            else if (parameters.ValueKind is JsonValueKind.Object && JsonText.Fault(parameters) is { } fault)
+                rule.AddFailure(fault);
+        });
+    }
+
+    public static bool IsWhole(JsonElement id) => id.ValueKind is JsonValueKind.Number && id.TryGetInt64(out _);
+}
