@@ -11,7 +11,7 @@ namespace ChatBackend.Infrastructure.Search.Postgres;
 internal sealed class LoadedBook(NpgsqlDataSource database, string? model = null) : IDisposable
 {
     /// <summary>How long a search waits while the terms are loaded.</summary>
-    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(10);
+    private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
     private readonly SemaphoreSlim _one = new(1, 1);
     private volatile BookIndex _index = BookIndex.None;
