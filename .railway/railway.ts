@@ -60,6 +60,7 @@ export default defineRailway(() => {
       AUTH_AUDIENCE: preserve(),
       AUTH_JWKS_URL: preserve(),
       AUTH_SECRET: preserve(),
+      OPENAI_COMPATIBLE_KEY: preserve(),
       INGEST_API_KEY: preserve(),
       INGEST_EXCLUDE: preserve(),
       INGEST_PATIENCE: preserve(),

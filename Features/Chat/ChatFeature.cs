@@ -1,5 +1,7 @@
+using ChatBackend.Features.Chat.AiSdk;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Mcp;
+using ChatBackend.Features.Chat.OpenAi;
 using ChatBackend.Features.Chat.Retention;
 using ChatBackend.Features.Chat.Sessions;
 using ChatBackend.Features.Chat.Stopping;
@@ -8,6 +10,7 @@ using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Conversations;
 using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using FluentValidation;
 
 namespace ChatBackend.Features.Chat;
@@ -19,6 +22,8 @@ internal static class ChatFeature
         builder.BindOptions<TurnOptions>("Turns");
         builder.BindOptions<RetentionOptions>();
         builder.Services.AddSingleton<IValidator<ChatRequest>, ChatRequestValidator>();
+        builder.Services.AddSingleton<IValidator<AiSdkRequest>, AiSdkRequestValidator>();
+        builder.Services.AddSingleton<IValidator<CompletionRequest>, CompletionRequestValidator>();
         builder.Services.AddSingleton<IValidator<FeedbackRequest>, FeedbackRequestValidator>();
         builder.Services.AddSingleton<IValidator<ListSessionsRequest>, ListSessionsRequestValidator>();
         builder.Services.AddSingleton<IValidator<SessionPatch>, SessionPatchValidator>();
@@ -57,6 +62,16 @@ internal static class ChatFeature
         own.MapListSessions();
         own.MapPatchSession();
         own.MapClaimSession();
+
+        var aiSdk = routes.MapFeature("/api/chat", "AI SDK").AcceptToken().WithProblemShape(PostAiSdkChat.Errors);
+
+        aiSdk.MapPostAiSdkChat();
+        aiSdk.MapGetAiSdkStream();
+
+        var openAi = routes.MapFeature("/v1", "OpenAI").AcceptCompatibleKey().WithProblemShape(Completion.Errors);
+
+        openAi.MapPostCompletion();
+        openAi.MapListModels();
 
         routes.MapMcp();
     }

@@ -31,22 +31,32 @@ internal sealed class ChatRequestValidator : AbstractValidator<ChatRequest>
 {
     public ChatRequestValidator()
     {
-        RuleFor(r => r.Message)
-            .Must(m => ValidationFilter.Length(m?.Trim()) is > 0 and <= ChatRequest.MaxMessageLength)
-            .WithMessage($"must hold 1 to {ChatRequest.MaxMessageLength} characters after trimming.")
-            .StorableText();
+        RuleFor(r => r.Message).Question();
         RuleFor(r => r.SessionId)
             .Must(id => id is null || KeyId.TryParse(id, out _))
             .WithMessage("must be a UUID in lower case with hyphens, or absent.");
-        RuleFor(r => r.SelectedText)
-            .Must(t => ValidationFilter.Length(t) <= ChatRequest.MaxSelectedTextLength)
-            .WithMessage($"must hold at most {ChatRequest.MaxSelectedTextLength} characters.")
-            .StorableText();
-        RuleFor(r => r.PageUrl)
-            .Must(u => ValidationFilter.Length(u) <= ChatRequest.MaxPageUrlLength)
-            .WithMessage($"must hold at most {ChatRequest.MaxPageUrlLength} characters.")
-            .StorableText();
+        RuleFor(r => r.SelectedText).SelectedText();
+        RuleFor(r => r.PageUrl).PageUrl();
     }
+}
+
+/// <summary>What a question must be, at every door.</summary>
+internal static class ChatRules
+{
+    public static IRuleBuilderOptions<T, string?> Question<T>(this IRuleBuilder<T, string?> rule) => rule
+        .Must(m => ValidationFilter.Length(m?.Trim()) is > 0 and <= ChatRequest.MaxMessageLength)
+        .WithMessage($"must hold 1 to {ChatRequest.MaxMessageLength} characters after trimming.")
+        .StorableText();
+
+    public static IRuleBuilderOptions<T, string?> SelectedText<T>(this IRuleBuilder<T, string?> rule) => rule
+        .Must(t => ValidationFilter.Length(t) <= ChatRequest.MaxSelectedTextLength)
+        .WithMessage($"must hold at most {ChatRequest.MaxSelectedTextLength} characters.")
+        .StorableText();
+
+    public static IRuleBuilderOptions<T, string?> PageUrl<T>(this IRuleBuilder<T, string?> rule) => rule
+        .Must(u => ValidationFilter.Length(u) <= ChatRequest.MaxPageUrlLength)
+        .WithMessage($"must hold at most {ChatRequest.MaxPageUrlLength} characters.")
+        .StorableText();
 }
 
 internal static class PostChat
@@ -81,11 +91,8 @@ internal static class PostChat
         TurnAnswers answers,
         CancellationToken cancellationToken)
     {
-        var question = new Question(request.Message.Trim(), NullIfBlank(request.SelectedText), NullIfBlank(request.PageUrl));
         var turn = await opener.AskAsync(
-            question, request.SessionId is null ? null : Guid.Parse(request.SessionId), idempotencyKey, reader, context, cancellationToken);
+            Question.Of(request.Message, request.SelectedText, request.PageUrl), request.SessionId is null ? null : Guid.Parse(request.SessionId), idempotencyKey, reader, context, cancellationToken);
         return await answers.AnswerAsync(turn, context, cancellationToken);
     }
-
-    private static string? NullIfBlank(string? text) => string.IsNullOrWhiteSpace(text) ? null : text.Trim();
 }

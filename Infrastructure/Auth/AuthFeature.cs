@@ -7,7 +7,7 @@ using Microsoft.OpenApi;
 
 namespace ChatBackend.Infrastructure.Auth;
 
-/// <summary>Each route has one of three policies, or none: then credentials are ignored.</summary>
+/// <summary>Each route has one of four policies, or none: then credentials are ignored.</summary>
 internal static class AuthFeature
 {
     public const string TokenAccepted = "token_accepted";
@@ -15,6 +15,8 @@ internal static class AuthFeature
     public const string TokenRequired = "token_required";
 
     public const string IngestKeyRequired = "ingest_key_required";
+
+    public const string CompatibleKeyAccepted = "compatible_key_accepted";
 
     private static readonly Credential Token = new("bearer", new()
     {
@@ -42,12 +44,15 @@ internal static class AuthFeature
         {
             schemes.AddScheme<BearerTokenHandler>(BearerTokenHandler.Name, displayName: null);
             schemes.AddScheme<IngestKeyHandler>(IngestKeyHandler.Name, displayName: null);
+            schemes.AddScheme<CompatibleKeyHandler>(CompatibleKeyHandler.Name, displayName: null);
         });
         builder.Services.AddTransient<BearerTokenHandler>();
         builder.Services.AddTransient<IngestKeyHandler>();
+        builder.Services.AddTransient<CompatibleKeyHandler>();
         builder.Services.AddWebEncoders();
         builder.Services.AddAuthorizationBuilder()
-            .AddPolicy(TokenAccepted, policy => policy.AddAuthenticationSchemes(BearerTokenHandler.Name).RequireAssertion(HasNoBadTokenAsync))
+            .AddPolicy(TokenAccepted, policy => policy.AddAuthenticationSchemes(BearerTokenHandler.Name).RequireAssertion(context => HasNoBadTokenAsync(context, BearerTokenHandler.Name)))
+            .AddPolicy(CompatibleKeyAccepted, policy => policy.AddAuthenticationSchemes(CompatibleKeyHandler.Name).RequireAssertion(context => HasNoBadTokenAsync(context, CompatibleKeyHandler.Name)))
             .AddPolicy(TokenRequired, policy => policy.AddAuthenticationSchemes(BearerTokenHandler.Name).RequireAuthenticatedUser())
             .AddPolicy(IngestKeyRequired, policy => policy.AddAuthenticationSchemes(IngestKeyHandler.Name).RequireAuthenticatedUser());
     }
@@ -65,6 +70,12 @@ internal static class AuthFeature
         .WithMetadata(Token with { IsOptional = true })
         .FailsWith(StatusCodes.Status401Unauthorized, "invalid_token", "The token is not valid. Without one, the reader is anonymous.");
 
+    /// <summary>A key of <c>OPENAI_COMPATIBLE_KEY</c> or a token. Where no key is set, a request needs neither.</summary>
+    public static TBuilder AcceptCompatibleKey<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes
+        .RequireAuthorization(CompatibleKeyAccepted)
+        .WithMetadata(Token with { IsOptional = true })
+        .FailsWith(StatusCodes.Status401Unauthorized, "invalid_api_key", "There is no key, or it does not match, or the token is not valid.");
+
     /// <summary>401 without a valid token.</summary>
     public static TBuilder RequireToken<TBuilder>(this TBuilder routes) where TBuilder : IEndpointConventionBuilder => routes
         .RequireAuthorization(TokenRequired)
@@ -77,8 +88,8 @@ internal static class AuthFeature
         .WithMetadata(IngestKey)
         .FailsWith(StatusCodes.Status401Unauthorized, "ingest_key_required", "There is no ingest key, or it does not match.");
 
-    private static async Task<bool> HasNoBadTokenAsync(AuthorizationHandlerContext authorization) =>
-        authorization.Resource is HttpContext context && (await context.AuthenticateAsync(BearerTokenHandler.Name)).Failure is null;
+    private static async Task<bool> HasNoBadTokenAsync(AuthorizationHandlerContext authorization, string scheme) =>
+        authorization.Resource is HttpContext context && (await context.AuthenticateAsync(scheme)).Failure is null;
 
     private static void Warn(AuthOptions options, IHostEnvironment environment, ILogger log)
     {

@@ -27,6 +27,12 @@ internal sealed class AuthOptions
 
     public string[] IngestKeys => IngestApiKey?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
 
+    /// <summary>The keys of OpenAI's clients, comma-separated. Null if they need none.</summary>
+    [ConfigurationKeyName("OPENAI_COMPATIBLE_KEY")]
+    public string? CompatibleKey { get; set; }
+
+    public string[] CompatibleKeys => CompatibleKey?.Split(',', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries) ?? [];
+
     public bool IsSignInConfigured => JwksUrl is not null || Secret is not null || UserJwts.SigningKeys.Count > 0;
 }
 

@@ -2,6 +2,7 @@ using System.Security.Claims;
 using System.Text.Encodings.Web;
 using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Authentication;
+using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.Extensions.Logging.Abstractions;
 using Microsoft.Extensions.Options;
 using Microsoft.Extensions.Primitives;
@@ -21,6 +22,10 @@ internal sealed class BearerTokenHandler(
     /// <summary>The token after <c>Bearer</c>; null unless there is exactly one header of that form.</summary>
     public static string? TokenIn(StringValues authorization) =>
         authorization is [{ } value] && value.StartsWith($"{Name} ", StringComparison.OrdinalIgnoreCase) ? value[(Name.Length + 1)..].Trim(' ') : null;
+
+    public static ProblemHttpResult SignInUnavailable() => Problem.Of(
+        StatusCodes.Status503ServiceUnavailable, "sign_in_unavailable",
+        "The keys of the sign-in cannot be fetched, so the token cannot be checked. Try again shortly.", JsonWebKeySet.Pause);
 
     protected override async Task<AuthenticateResult> HandleAuthenticateAsync()
     {
@@ -43,11 +48,7 @@ internal sealed class BearerTokenHandler(
     protected override Task HandleChallengeAsync(AuthenticationProperties properties)
     {
         if (_verdict is { IsUnavailable: true })
-        {
-            return Problem.Of(
-                StatusCodes.Status503ServiceUnavailable, "sign_in_unavailable",
-                "The keys of the sign-in cannot be fetched, so the token cannot be checked. Try again shortly.", JsonWebKeySet.Pause).ExecuteAsync(Context);
-        }
+            return SignInUnavailable().ExecuteAsync(Context);
 
         Response.Headers.WWWAuthenticate = _verdict is null ? "Bearer" : "Bearer error=\"invalid_token\"";
         var (code, detail) = _verdict switch

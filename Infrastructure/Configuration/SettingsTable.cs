@@ -47,6 +47,7 @@ internal static class SettingsTable
         new("AUTH_AUDIENCE", "the audience of the tokens (aud)", "not checked", NoProblem),
         new("AUTH_JWKS_URL", "the issuer's public keys (EdDSA, ES256, RS256)", "none; development: dotnet user-jwts", HttpsUrl),
         new("AUTH_SECRET", "a secret shared with the issuer (HS256), at least 32 bytes", "none", AtLeast32Bytes) { IsSecret = true },
+        new("OPENAI_COMPATIBLE_KEY", "the keys for clients of OpenAI's API at /v1, comma-separated", "none needed, as for /chat", Keys) { IsSecret = true },
         new("INGEST_API_KEY", "the keys for endpoints of the book's authors, such as insights, comma-separated", "development: open on loopback; else closed", Keys) { IsSecret = true },
         new("INGEST_EXCLUDE", "patterns of pages that are not ingested, comma-separated, as in Docusaurus' exclude", "none", NoProblem),
         Number<PatienceOptions>("INGEST_PATIENCE", "how long an ingest waits for the database, Qdrant or the embedding model when it is unavailable, in seconds"),

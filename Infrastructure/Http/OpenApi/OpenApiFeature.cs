@@ -1,5 +1,7 @@
 using System.Net.Mime;
+using System.Text.Json.Nodes;
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.OpenApi;
 using Microsoft.AspNetCore.WebUtilities;
@@ -57,6 +59,8 @@ internal static class OpenApiFeature
             responses[status] = response;
         operation.Responses = responses;
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
+        var shape = metadata.OfType<ProblemShape>().LastOrDefault();
+        var stream = metadata.OfType<AnswerStream>().LastOrDefault();
         // Reversed: a route's own metadata comes last and takes precedence over that of its groups.
         foreach (var said in metadata.Reverse())
         {
@@ -73,8 +77,11 @@ internal static class OpenApiFeature
                     // A comment on the handler takes precedence.
                     if (failure.Detail is not null && response.Description == ReasonPhrases.GetReasonPhrase(failure.StatusCode))
                         response.Description = failure.Detail;
-                    response.Content![MediaTypeNames.Application.ProblemJson].Example ??=
-                        OpenApiExamples.OfProblem(failure, response.Description!, $"/{context.Description.RelativePath?.TrimEnd('/')}");
+                    if (shape is not null)
+                        Reshape(response, shape, failure);
+                    else
+                        response.Content![MediaTypeNames.Application.ProblemJson].Example ??=
+                            OpenApiExamples.OfProblem(failure, response.Description!, $"/{context.Description.RelativePath?.TrimEnd('/')}");
                     if (failure.StatusCode is StatusCodes.Status429TooManyRequests or StatusCodes.Status503ServiceUnavailable)
                         Add(response, new("Retry-After", "Seconds to wait."));
                     break;
@@ -89,7 +96,7 @@ internal static class OpenApiFeature
                         Example = body.Example,
                     };
                     break;
-                case AnswerStream stream:
+                case AnswerStream when stream is not null:
                     responses["200"].Content![stream.MediaType] = new OpenApiMediaType
                     {
                         Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = stream.Description },
@@ -101,6 +108,17 @@ internal static class OpenApiFeature
 
         if (context.Description.HttpMethod == HttpMethods.Patch)
             await DescribePatchAsync(operation, context, metadata.OfType<IAcceptsMetadata>().Last().RequestType!, cancellationToken);
+    }
+
+    /// <summary>The problem in the shape of another protocol. Of several problems with one status, the route's own is the example.</summary>
+    private static void Reshape(IOpenApiResponse response, ProblemShape shape, AnswerProblem failure)
+    {
+        var content = ((OpenApiResponse)response).Content!;
+        content.Remove(MediaTypeNames.Application.ProblemJson);
+        var text = shape.Write(Problem.Details(failure.StatusCode, failure.Code, (failure.Detail ?? response.Description)!));
+        content.TryAdd(shape.MediaType, shape.MediaType == MediaTypeNames.Application.Json
+            ? new OpenApiMediaType { Schema = new OpenApiSchema { Type = JsonSchemaType.Object }, Example = JsonNode.Parse(text) }
+            : new OpenApiMediaType { Schema = new OpenApiSchema { Type = JsonSchemaType.String }, Example = text });
     }
 
     private static void Add(IOpenApiResponse response, AnswerHeader header) =>

@@ -41,6 +41,9 @@ internal static class OpenApiSchemas
             schema.Type = JsonSchemaType.Object;
         if (type == typeof(DateTimeOffset) || type == typeof(DateTime) || type.IsEnum)
             schema.Type = JsonSchemaType.String;
+        // A converter of its own leaves a member without a type.
+        if (type == typeof(string))
+            schema.Type ??= JsonSchemaType.String;
         if (type != context.JsonTypeInfo.Type)
             schema.Type |= JsonSchemaType.Null;
         // A member without a setter is computed, so every response has it.
