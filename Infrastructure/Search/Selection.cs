@@ -28,7 +28,7 @@ internal sealed class Selection
         if (string.IsNullOrWhiteSpace(text))
             return null;
         // The order of first occurrence keeps neighbouring words together. Grams repeat their words.
-        var terms = TextAnalyzer.AnalyzeQuery(text).Frequencies.Keys.Where(t => t[0] != TextAnalyzer.GramPrefix).ToArray();
+        var terms = TextAnalyzer.AnalyzeQuery(text).Frequencies.Keys.Where(TextAnalyzer.IsWord).ToArray();
         if (terms.Length == 0)
             return null;
 

@@ -2,8 +2,8 @@ namespace ChatBackend.Infrastructure.Search.Words;
 
 /// <summary>
 /// How much of a question a passage holds: the share of the question's words, weighted by their rarity in the book. A word counts
-/// to the degree that the passage has it, so that one line fits all scripts: its term, most of its beginning (Latin script), or its
-/// 4-grams (other scripts). In scripts without spaces each character is such a word. docs/retrieval.md has what was tried.
+/// to the degree that the passage has it, so that one line fits all scripts: its term, its stem (<see cref="LightStemmer"/>), most of its
+/// beginning (Latin script), or its 4-grams (other scripts). In scripts without spaces each character is such a word. docs/retrieval.md has what was tried.
 /// </summary>
 internal sealed class Coverage
 {
@@ -19,6 +19,9 @@ internal sealed class Coverage
     private const double LeastGrams = 0.5;
     private const double LeastBeginning = 0.7;
     private const int ShortestBeginning = 4;
+
+    /// <summary>What a word counts if the passage has another form of it (<see cref="LightStemmer"/>).</summary>
+    private const double SameStem = 0.7;
 
     /// <summary>What a character of a script without spaces counts if the passage has one of its grams: a typing error changes those around it, too.</summary>
     private const double OneGram = 0.25;
@@ -114,15 +117,18 @@ internal sealed class Coverage
             return Share(word.Terms) is > 0 and var grams ? OneGram + ((1 - OneGram) * grams) : 0;
         if (passage.Frequencies.ContainsKey(word.Terms[0]))
             return 1;
+        var sameStem = Stem(word) is { } stem && passage.Frequencies.ContainsKey(stem) ? SameStem : 0;
         // A single letter or digit, such as the two parts of G1, is in almost every passage.
-        var parts = word.Terms.Skip(1).Where(part => part.Length > 1).ToArray();
+        var parts = word.Terms.Skip(1).Where(part => part.Length > 1 && part != Stem(word)).ToArray();
         if (parts.Length == 0)
-            return Beginning(word.Terms[0], passage);
+            return Math.Max(sameStem, Beginning(word.Terms[0], passage));
         var share = Share(parts);
-        return share >= LeastGrams || word.Terms[^1][0] != TextAnalyzer.GramPrefix ? share : 0;
+        return share >= LeastGrams || word.Terms[^1][0] != TextAnalyzer.GramPrefix ? Math.Max(sameStem, share) : sameStem;
 
         double Share(IReadOnlyList<string> terms) => terms.Count(passage.Frequencies.ContainsKey) / (double)terms.Count;
     }
+
+    private static string? Stem(AnalyzedWord word) => word.IsRun ? null : word.Terms.FirstOrDefault(term => term[0] == TextAnalyzer.StemPrefix);
 
     /// <summary>Stems of one family, and inflected words that the English stemmer does not know, share most of their beginning.</summary>
     private static double Beginning(string word, AnalyzedText passage)
@@ -138,7 +144,9 @@ internal sealed class Coverage
     /// <summary>How often a passage has a word or what is like it, in BM25's measure: 1 is once in a text of mean length.</summary>
     private static double Frequency(AnalyzedWord word, AnalyzedText passage)
     {
-        var frequency = Math.Max(1, word.Terms.Where(passage.Frequencies.ContainsKey).Select(term => passage.Frequencies[term]).DefaultIfEmpty(1).Average());
+        var stem = Stem(word);
+        var frequency = Math.Max(1, word.Terms
+            .Where(term => term != stem && passage.Frequencies.ContainsKey(term)).Select(term => passage.Frequencies[term]).DefaultIfEmpty(1).Average());
         return (Bm25.K1 + 1) * frequency / (frequency + Bm25.Fixed + (Bm25.PerTerm * passage.Length));
     }
 
@@ -149,7 +157,9 @@ internal sealed class Coverage
         if (word.IsRun)
             return word.Terms.Min(rarity.GetValueOrDefault) ?? (UnknownCharacter * unknown);
         var share = EverydayWords.Contain(word.Terms[0]) ? Everyday : 1;
-        return share * (rarity.GetValueOrDefault(word.Terms[0]) ?? (texts.Any(text => Degree(word, text) > 0) ? Rarity(1, passageCount) : unknown));
+        return share * (rarity.GetValueOrDefault(word.Terms[0])
+            ?? (Stem(word) is { } stem ? rarity.GetValueOrDefault(stem) : null)
+            ?? (texts.Any(text => Degree(word, text) > 0) ? Rarity(1, passageCount) : unknown));
     }
 
     /// <summary>BM25's inverse document frequency.</summary>

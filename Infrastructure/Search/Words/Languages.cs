@@ -8,6 +8,8 @@ namespace ChatBackend.Infrastructure.Search.Words;
 /// those of other languages in <c>stop-words.txt</c>.</summary>
 internal static class Languages
 {
+    public const string Turkish = "tr";
+
     private const string English = "en";
 
     private static readonly FrozenDictionary<string, FrozenSet<string>> Stops = Read();
@@ -27,6 +29,8 @@ internal static class Languages
         var spoken = Scripts.Where(s => s.Value == script).Select(s => s.Key).ToArray();
         if (script != Script.Latin && spoken.Length <= 1)
             return spoken.FirstOrDefault();
+        if (script == Script.Latin && TextAnalyzer.HasTurkishLetters(text))
+            return Turkish;
 
         var words = TextAnalyzer.Fold(text).Split(' ');
         var (language, hits) = spoken.Select(l => (Language: l, Hits: Hits(Stops[l].Contains))).MaxBy(l => l.Hits);

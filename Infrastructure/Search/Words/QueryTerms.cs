@@ -12,6 +12,6 @@ internal static class QueryTerms
     /// <summary>Ordered from the most specific term to the least.</summary>
     public static QueryTerm[] Of(SpelledQuestion question) =>
         [.. TextAnalyzer.AnalyzeQuery(question.Text).Frequencies
-            .OrderBy(t => t.Key[0] == TextAnalyzer.GramPrefix).ThenByDescending(t => t.Key.Length)
+            .OrderByDescending(t => TextAnalyzer.IsWord(t.Key)).ThenByDescending(t => t.Key.Length)
             .Take(MaxTerms).Select(t => new QueryTerm(t.Key, question.Discount(t.Key) * t.Value))];
 }

@@ -32,6 +32,9 @@ internal static class Spelling
     private const int ShortestWord = 5;
     private const int ShortestSpelling = 4;
 
+    /// <summary>Arabic script leaves out short vowels.</summary>
+    private const int ShortestArabicWord = 4;
+
     /// <summary>A question with more unknown words has another subject, or another language, rather than so many errors.</summary>
     private const int MostWords = 3;
 
@@ -57,7 +60,8 @@ internal static class Spelling
         var words = new HashSet<string>(StringComparer.Ordinal);
         TextAnalyzer.ReplaceWords(question, word =>
         {
-            if (word.Length >= ShortestWord && AlphabetOf.ContainsKey(word[0]) && isUnknown(TextAnalyzer.TermOf(word)) && !IsCommon(word, language))
+            if (word.Length >= (LightStemmer.IsArabicScript(word) ? ShortestArabicWord : ShortestWord) && AlphabetOf.ContainsKey(word[0])
+                && TermsOf(word, language).All(term => isUnknown(term)) && !IsCommon(word, language))
                 words.Add(word);
             return null;
         });
@@ -86,6 +90,14 @@ internal static class Spelling
         return Correct(question, Find(question, term => !IsKnown(term), most: int.MaxValue), IsKnown)?.Text ?? question;
 
         bool IsKnown(string term) => passages.Any(p => p.Frequencies.ContainsKey(term));
+    }
+
+    /// <summary>A word is known if the book has it, or another form of it.</summary>
+    private static IEnumerable<string> TermsOf(string word, string? language)
+    {
+        yield return TextAnalyzer.TermOf(word);
+        if (TextAnalyzer.StemTermOf(word, language == Languages.Turkish) is { } stem)
+            yield return stem;
     }
 
     /// <summary>Words that are no error although the book may not have them.</summary>

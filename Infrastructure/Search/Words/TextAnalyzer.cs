@@ -6,12 +6,12 @@ using System.Text.RegularExpressions;
 namespace ChatBackend.Infrastructure.Search.Words;
 
 /// <param name="Frequencies">How often each term occurs, in the order of first occurrence.</param>
-/// <param name="Length">The sum of all frequencies, without those of 4-grams: they repeat the letters of their words.</param>
+/// <param name="Length">The sum of all frequencies, without those of 4-grams and stems: they repeat the letters of their words.</param>
 internal sealed record AnalyzedText(IReadOnlyDictionary<string, int> Frequencies, int Length);
 
 /// <summary>A word of a text, or a run of a script without spaces.</summary>
 /// <param name="Text">Folded as by <see cref="TextAnalyzer.Fold"/>.</param>
-/// <param name="Terms">A word's own term comes first, then its parts or 4-grams; a run's grams come in order.</param>
+/// <param name="Terms">A word's own term comes first, then its stem, its parts or 4-grams; a run's grams come in order.</param>
 internal sealed record AnalyzedWord(string Text, bool IsRun, IReadOnlyList<string> Terms);
 
 /// <summary>
@@ -22,13 +22,14 @@ internal sealed record AnalyzedWord(string Text, bool IsRun, IReadOnlyList<strin
 /// parts that can stand alone.</item>
 /// <item>Command-line options (<c>--no-cache</c>, <c>-x</c>): themselves and, in a passage, their words.</item>
 /// <item>Other scripts with spaces: the word, and its character 4-grams under <see cref="GramPrefix"/>.</item>
+/// <item>Turkish and words in Arabic script: also what <see cref="LightStemmer"/> leaves of the word, under <see cref="StemPrefix"/>.</item>
 /// <item>Scripts without spaces: bigrams, or 4-grams where the script is an alphabet (Thai).</item>
 /// </list>
 /// </summary>
 internal static partial class TextAnalyzer
 {
     /// <summary>Change it whenever the same text gives other terms, so that all documents are indexed again.</summary>
-    public const int Version = 3;
+    public const int Version = 4;
 
     /// <summary>The longest term in UTF-16 code units; longer ones are truncated.</summary>
     public const int MaxTermLength = 64;
@@ -36,9 +37,15 @@ internal static partial class TextAnalyzer
     /// <summary>Marks a 4-gram. No word contains this character, so a 4-gram never equals a word.</summary>
     public const char GramPrefix = '~';
 
+    /// <summary>Marks a stem that stands beside its word.</summary>
+    public const char StemPrefix = '^';
+
     private const int GramLength = 4;
 
     private static readonly SearchValues<char> Stemmable = SearchValues.Create("abcdefghijklmnopqrstuvwxyz'");
+
+    /// <summary>Of the languages of <see cref="Languages"/> only Turkish has these letters. Nearly every sentence of it has one.</summary>
+    private static readonly SearchValues<char> TurkishLetters = SearchValues.Create("ıİğĞşŞ");
 
     /// <summary>The most marks per letter in the Stream-Safe Text Format (UAX #15, 13). More marks only make normalization slow.</summary>
     private const int MaxMarks = 30;
@@ -112,6 +119,16 @@ internal static partial class TextAnalyzer
 
     /// <summary>The term of a folded word of letters: the same as in a passage.</summary>
     public static string TermOf(string word) => word.AsSpan().ContainsAnyExcept(Stemmable) ? word : EnglishStemmer.Stem(word);
+
+    /// <summary>True for a word or a part of it, as opposed to what is derived from it.</summary>
+    public static bool IsWord(string term) => term[0] is not (GramPrefix or StemPrefix);
+
+    /// <summary>The term of a folded word's stem; null if the word's language has none.</summary>
+    public static string? StemTermOf(string word, bool isTurkish) =>
+        (LightStemmer.OfArabicScript(word) ?? (isTurkish ? LightStemmer.OfTurkish(word) : null)) is { } stem ? StemPrefix + stem : null;
+
+    /// <summary>Whether a text is Turkish, as far as its letters tell.</summary>
+    public static bool HasTurkishLetters(string text) => text.AsSpan().ContainsAny(TurkishLetters);
 
     private static bool IsPlain(ReadOnlySpan<char> word, bool hasLowerCase)
     {
@@ -203,6 +220,8 @@ internal static partial class TextAnalyzer
     {
         // In text without lower case, capitals do not mark an acronym.
         private readonly bool _hasLowerCase = text.Any(char.IsLower);
+        // A question may be too short for such a letter. In a passage a few more or fewer beginnings do no harm.
+        private readonly bool _isTurkish = HasTurkishLetters(text) || (isQuestion && Languages.Of(text) == Languages.Turkish);
         private readonly Dictionary<string, int> _frequencies = [];
         private readonly List<string> _termsOfWord = [];
         private int _length;
@@ -284,6 +303,7 @@ internal static partial class TextAnalyzer
             if (folded.Length == 0)
                 return;
             Add(folded);
+            AddStem(folded);
             AddAll(Grams($"_{folded}_", GramLength, GramPrefix));
         }
 
@@ -304,7 +324,8 @@ internal static partial class TextAnalyzer
             var isCompound = NextPart(word, 0, parts) < word.Length || parts[0].GetOffsetAndLength(word.Length).Length < word.Length;
             if (!isCompound)
             {
-                AddPlain(word);
+                if (AddPlain(word))
+                    AddStem(FoldLetters(word));
                 return;
             }
 
@@ -346,16 +367,22 @@ internal static partial class TextAnalyzer
             }
         }
 
-        private void AddPlain(ReadOnlySpan<char> word)
+        /// <returns>False for a stop word.</returns>
+        private bool AddPlain(ReadOnlySpan<char> word)
         {
             var folded = FoldLetters(word);
-            if (folded.Length == 0)
-                return;
             var isAcronym = _hasLowerCase && word.Length > 1 && !word.ContainsAnyExceptInRange('A', 'Z');
             // CAN is a bus; can is a stop word.
-            if (!keepStopWords && !isAcronym && StopWords.Contain(folded))
-                return;
+            if (folded.Length == 0 || (!keepStopWords && !isAcronym && StopWords.Contain(folded)))
+                return false;
             Add(TermOf(folded));
+            return true;
+        }
+
+        private void AddStem(string folded)
+        {
+            if (StemTermOf(folded, _isTurkish) is { } stem)
+                Add(stem);
         }
 
         private void AddAll(IEnumerable<string> terms)
@@ -373,7 +400,7 @@ internal static partial class TextAnalyzer
             _frequencies[term] = _frequencies.GetValueOrDefault(term) + 1;
             if (words is not null)
                 _termsOfWord.Add(term);
-            if (term[0] != GramPrefix)
+            if (IsWord(term))
                 _length++;
         }
 

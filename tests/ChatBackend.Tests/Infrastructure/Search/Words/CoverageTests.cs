@@ -53,6 +53,9 @@ public sealed class CoverageTests
         Assert.InRange(Cover("pikselini").Max(), 0.75, 0.99);
         // A typing error in a script without spaces changes the grams around it: 保 for 支.
         Assert.InRange(Cover("保撑多边形").Max(), 0.75, 0.99);
+        // Another form of the word: kalmalıdır, مضلع.
+        Assert.InRange(Cover("kalmalarından")[2], 0.65, 0.9);
+        Assert.InRange(Cover("والمضلعات")[4], 0.65, 0.9);
         Assert.Equal(0, Cover("campus").Max());
         Assert.Equal(0, Cover("H1").Max());
     }

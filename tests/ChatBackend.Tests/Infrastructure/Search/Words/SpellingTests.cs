@@ -19,6 +19,8 @@ public sealed class SpellingTests
     [InlineData("équlibre", "équilibre")]
     [InlineData("шгает", "шагает")]
     [InlineData("الروبزت", "الروبوت")]
+    // Arabic words have fewer letters.
+    [InlineData("يشمي", "یمشی")]
     public void A_word_one_error_away_from_a_word_of_the_book_is_read_as_that(string question, string corrected) =>
         Assert.Equal(corrected, Correct(question));
 
@@ -36,6 +38,11 @@ public sealed class SpellingTests
     [Fact]
     public void A_word_that_the_book_has_is_never_changed() =>
         Assert.Empty(Spelling.Find("Which balances balance a robot?", term => !Book.Frequencies.ContainsKey(term)));
+
+    [Theory]
+    [InlineData("Türkiye'de yürürken")]
+    [InlineData("روبوتات")]
+    public void Another_form_of_a_word_of_the_book_is_no_error(string question) => Assert.Equal(question, Correct(question));
 
     [Fact]
     public void A_mistyped_common_word_is_read_as_that_and_a_common_word_is_no_error()

@@ -104,9 +104,32 @@ public sealed class TextAnalyzerTests
     [Fact]
     public void Urdu_words_share_grams_with_their_inflections()
     {
-        Assert.Equal(["سینسر", "~_سین", "~سینس", "~ینسر", "~نسر_"], Terms("سینسر"));
+        Assert.Equal(["سینسر", "^سینسر", "~_سین", "~سینس", "~ینسر", "~نسر_"], Terms("سینسر"));
         Assert.NotEmpty(Terms("سینسر").Intersect(Terms("سینسرز")));
     }
+
+    [Theory]
+    [InlineData("tekerleğinden", "tekerlekleri ağır")]
+    [InlineData("kitabı", "Kitaplar açık")]
+    [InlineData("المحركات", "محرك")]
+    [InlineData("والأقدام", "قدم أقدام")]
+    [InlineData("مهندسون", "المهندسين")]
+    [InlineData("ربات‌هایی", "ربات")]
+    [InlineData("می‌چرخد", "چرخ چرخد")]
+    public void Inflected_forms_of_a_word_share_their_stem(string word, string text) =>
+        Assert.NotEmpty(Stems(word).Intersect(Stems(text)));
+
+    [Fact]
+    public void Only_Turkish_and_Arabic_script_have_stems_beside_their_words()
+    {
+        Assert.Equal(["robot", "bacak", "^pacak", "yürür", "^yürür", "açi"], Terms("robot bacak yürür açı").Where(t => t != "^ropot"));
+        Assert.Empty(Stems("The robots walk. Die Füße gehen. Робот шагает. 机器人"));
+        // A question may have none of the letters that only Turkish has.
+        Assert.Contains("^kamer", TextAnalyzer.AnalyzeQuery("Kamera nedir?").Frequencies.Keys);
+    }
+
+    [Fact]
+    public void A_stem_does_not_make_a_text_longer() => Assert.Equal(2, TextAnalyzer.Analyze("bacağı yürür").Length);
 
     [Fact]
     public void A_gram_is_never_a_word() => Assert.DoesNotContain("سینس", Terms("سینسر"));
@@ -146,7 +169,7 @@ public sealed class TextAnalyzerTests
         var property = Prop.ForAll(Gen.Choose(0, 0xFFFF).Select(c => (char)c).ArrayOf().ToArbitrary(), characters =>
         {
             var analyzed = TextAnalyzer.Analyze(new string(characters));
-            return analyzed.Length == analyzed.Frequencies.Where(t => t.Key[0] != TextAnalyzer.GramPrefix).Sum(t => t.Value)
+            return analyzed.Length == analyzed.Frequencies.Where(t => TextAnalyzer.IsWord(t.Key)).Sum(t => t.Value)
                 && analyzed.Frequencies.Keys.All(t => t.Length is > 0 and <= TextAnalyzer.MaxTermLength
                     && ValidationFilter.IsStorable(t));
         });
@@ -211,6 +234,8 @@ public sealed class TextAnalyzerTests
     public void A_UUID_of_version_5_is_the_one_of_the_standard() =>
         // RFC 9562, appendix A.4.
         Assert.Equal(new Guid("2ed6657d-e927-568b-95e1-2665a8aea6a2"), UuidVersion5.Create(new("6ba7b810-9dad-11d1-80b4-00c04fd430c8"), "www.example.com"));
+
+    private static List<string> Stems(string text) => [.. Terms(text).Where(t => t[0] == TextAnalyzer.StemPrefix)];
 
     private static List<string> Terms(string text) => [.. TextAnalyzer.Analyze(text).Frequencies.Keys];
 }
