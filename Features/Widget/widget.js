@@ -233,7 +233,10 @@
     },
   }
 
-  const linkOf = (url, inside) => h('a', {
+  // On the service's own page the book's addresses lead nowhere: it is not published there.
+  const isUnpublished = url => location.origin === service.origin && url.origin === service.origin
+
+  const linkOf = (url, inside) => isUnpublished(url) ? h('span', {}, ...inside) : h('a', {
     href: url.href, rel: 'noopener nofollow', target: url.origin === location.origin ? undefined : '_blank', onclick: event => follow(event, url),
   }, ...inside)
 
@@ -532,13 +535,11 @@
   }
 
   const addressOf = item => safeAddress(item.url)
-  // On the service's own page the book's addresses lead nowhere: it is not published there.
-  const leadsNowhere = item => !/^https?:/.test(item.url) && location.origin === service.origin
   const nameOfPlace = item => item.heading && item.heading !== item.title ? `${item.title} › ${item.heading}` : item.title
 
   const linkTo = (item, attributes, ...children) => {
-    const url = leadsNowhere(item) ? undefined : addressOf(item)
-    return url
+    const url = addressOf(item)
+    return url && !isUnpublished(url)
       ? h('a', { href: url.href, onclick: event => follow(event, url), ...attributes }, ...children)
       : h('button', { type: 'button', onclick: () => panel.showPassage(item), ...attributes }, ...children)
   }
@@ -887,7 +888,7 @@
     /** Scrolls to the end, but not past the last question: an answer is read from its beginning. */
     toEnd() {
       const last = this.turns.at(-1)?.element
-      const way = last && last.getBoundingClientRect().top - this.log.getBoundingClientRect().top
+      const way = last && last.getBoundingClientRect().top - this.log.getBoundingClientRect().top - 12
       this.log.scrollTop += way >= -8 ? way : this.log.scrollHeight
     },
 
@@ -905,7 +906,6 @@
       this.log.querySelector('.welcome')?.remove()
       this.turns.push(turn)
       this.log.append(turn.element)
-      this.log.scrollTop = this.log.scrollHeight
       this.toEnd()
     },
 
@@ -1361,7 +1361,7 @@
     button:hover { background: var(--fill) }
     button:disabled { opacity: .55; cursor: default }
     :focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
-    svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round; display: block }
+    svg { width: 20px; height: 20px; fill: none; stroke: currentColor; stroke-width: 1.8; stroke-linecap: round; stroke-linejoin: round; display: block; flex: none }
     .hidden { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-path: inset(50%); white-space: nowrap }
     .corner { position: fixed; inset: auto 20px 20px auto; max-width: calc(100vw - 40px); display: flex; flex-direction: column; align-items: flex-end; gap: 8px }
     :host([data-position=left]) .corner { inset: auto auto 20px 20px; align-items: flex-start }
@@ -1372,7 +1372,7 @@
     .panel { position: fixed; inset: auto 20px 20px auto; width: min(420px, 100vw - 40px); height: min(680px, 100dvh - 40px); display: flex; flex-direction: column;
       background: var(--back); border: 1px solid var(--line); border-radius: 14px; box-shadow: 0 10px 40px #0005; overflow: hidden }
     :host([data-position=left]) .panel { inset: auto auto 20px 20px }
-    header { display: flex; align-items: center; gap: 2px; padding: 8px 8px 8px 16px; border-bottom: 1px solid var(--line) }
+    header { display: flex; align-items: center; gap: 2px; padding: 8px; padding-inline-start: 16px; border-bottom: 1px solid var(--line) }
     h2 { flex: 1; font-weight: 600; line-height: 1.3; overflow: hidden; display: -webkit-box; -webkit-box-orient: vertical; -webkit-line-clamp: 2 }
     .icon { border: 0; background: none; padding: 6px; min-width: 34px; display: grid; place-items: center; color: var(--soft) }
     .icon[aria-pressed=true] { color: var(--text); background: var(--fill) }

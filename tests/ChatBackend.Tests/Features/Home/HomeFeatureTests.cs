@@ -52,6 +52,7 @@ public sealed class HomeFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
         page.Console += (_, message) => complaints.Add(message.Text);
         page.PageError += (_, error) => complaints.Add(error);
         await page.GotoAsync(withBook.Address.AbsoluteUri);
+        Assert.Equal(3, await page.Locator("main button").CountAsync());
         await page.GetByRole(AriaRole.Button, new() { Name = "How do two ROS 2 nodes talk to each other?" }).ClickAsync();
 
         var answer = page.GetByRole(AriaRole.Dialog).GetByRole(AriaRole.Article);
@@ -60,6 +61,10 @@ public sealed class HomeFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
         // The book is not published on this page: a citation and a heading open their passages.
         await answer.Locator(".answer .cite").First.ClickAsync();
         await Assertions.Expect(page.Locator(".passage blockquote")).ToContainTextAsync("Two ROS 2 nodes talk to each other");
+        // All of it, as Markdown. Its links lead to pages that are not here.
+        await Assertions.Expect(page.Locator(".passage blockquote")).ToContainTextAsync("No central broker passes the messages on.");
+        await Assertions.Expect(page.Locator(".passage blockquote strong").First).ToHaveTextAsync("topic");
+        await Assertions.Expect(page.Locator(".passage a")).ToHaveCountAsync(0);
         await page.GetByRole(AriaRole.Textbox).FillAsync("zero moment");
         await page.GetByRole(AriaRole.Option).First.ClickAsync();
         await Assertions.Expect(page.Locator(".passage h3")).ToContainTextAsync("zero moment", new() { IgnoreCase = true });

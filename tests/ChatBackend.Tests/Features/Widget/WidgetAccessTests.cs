@@ -134,6 +134,8 @@ public sealed class WidgetAccessTests
             }
             """));
         await Assertions.Expect(stub.Page.GetByRole(AriaRole.Button, new() { Name = "Close" })).ToBeInViewportAsync();
+        // There the panel is a sheet: it has the whole width.
+        Assert.Equal(width / zoom, (await stub.Page.Locator(".panel").BoundingBoxAsync())!.Width);
     }
 
     [Fact]

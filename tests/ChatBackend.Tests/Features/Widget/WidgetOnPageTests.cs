@@ -163,6 +163,24 @@ public sealed class WidgetOnPageTests
     }
 
     [Fact]
+    public async Task A_reader_who_scrolls_to_the_end_of_an_answer_follows_it()
+    {
+        await using var stub = await StubPage.StartAsync();
+        stub.Pieces = [.. Enumerable.Range(0, 60).Select(i => $"Paragraph {i}.\n\n")];
+        stub.Before = async i =>
+        {
+            if (i != 40)
+                return;
+            await Assertions.Expect(stub.Page.Locator(".turn .answer")).ToContainTextAsync("Paragraph 39.");
+            await stub.Page.Locator(".log").EvaluateAsync("log => { log.scrollTop = log.scrollHeight }");
+        };
+        await stub.OpenAsync();
+        await stub.AskAsync();
+
+        await Assertions.Expect(stub.Page.GetByText("Paragraph 59.")).ToBeInViewportAsync();
+    }
+
+    [Fact]
     public async Task It_works_where_the_browser_gives_it_no_storage_and_the_sites_sign_in_fails()
     {
         await using var stub = await StubPage.StartAsync();
