@@ -653,8 +653,13 @@
 
     finish() {
       const wasRunning = this.isRunning
-      this.growing.clear()
-      this.draw()
+      panel.keepAtEnd(() => {
+        // The answer that is stored may differ from what was streamed. While it is drawn anew the reader stays where they are.
+        const { scrollTop } = panel.log
+        this.growing.clear()
+        this.growing.show(this.text)
+        panel.log.scrollTop = scrollTop
+      })
       this.isRunning = false
       if (wasRunning)
         panel.speak(plainOf(this.text.slice(this.spoken)))
