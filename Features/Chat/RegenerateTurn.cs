@@ -1,4 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using System.Security.Cryptography;
+using System.Text;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
@@ -16,6 +18,7 @@ namespace ChatBackend.Features.Chat;
 
 internal static class RegenerateTurn
 {
+    private const string Edit = "~edit-";
     private const string IsRunning = "turn_running";
     private const string IsSuperseded = "turn_superseded";
 
@@ -57,9 +60,10 @@ internal static class RegenerateTurn
             context, cancellationToken);
 
     /// <summary>For every door: opens the new turn.</summary>
+    /// <param name="edited">The question to ask instead; null for the same one.</param>
     internal static async Task<OpenedTurn> OpenAsync(
         Guid turnId, string? idempotencyKey, CurrentReader reader, HttpContext context, NpgsqlDataSource database, TurnOpener opener,
-        CancellationToken cancellationToken)
+        CancellationToken cancellationToken, Question? edited = null)
     {
         var old = await database.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<Row>(new(
@@ -77,13 +81,45 @@ internal static class RegenerateTurn
         if (key is null && idempotencyKey is not null)
             return IdempotencyHeader.Invalid();
 
-        var place = new TurnPlace($"regenerate {turnId}", (connection, newId) => SupersedeAsync(connection, old.SessionId, turnId, newId));
+        var place = new TurnPlace(edited is null ? $"regenerate {turnId}" : TurnJson.Write(edited), (connection, newId) => SupersedeAsync(connection, old.SessionId, turnId, newId));
         var turn = await opener.OpenAsync(
-            TurnJson.Read<Question>(old.Request), old.SessionId, key is null ? null : IdempotencyKey.InSession(old.SessionId, key), place,
+            edited ?? TurnJson.Read<Question>(old.Request), old.SessionId, key is null ? null : IdempotencyKey.InSession(old.SessionId, key), place,
             reader, context, cancellationToken);
         // The session was claimed by another reader, or deleted, in between.
         return turn.Refusal is { StatusCode: StatusCodes.Status404NotFound } ? NotFound() : turn;
     }
+
+    /// <summary>For doors whose clients have ids of their own: the turn of an answer (by the turn's id or its message's) or of a question (by its key).
+    /// If the question was asked again or edited since, the latest of these turns.</summary>
+    internal static Task<Guid?> FindAsync(
+        Guid sessionId, string? subject, string? answerId, string? questionKey, NpgsqlDataSource database, CancellationToken cancellationToken)
+    {
+        var key = IdempotencyKey.InSession(sessionId, IdempotencyHeader.Read(questionKey ?? "") ?? "");
+        Guid? id = KeyId.TryParse(answerId, out var parsed) ? parsed : null;
+        return database.RetryAsync(
+            connection => connection.QuerySingleOrDefaultAsync<Guid?>(new(
+                """
+                with recursive asked as (
+                    select t.id, t.number, t.superseded_by, t.request::text as request
+                    from turns as t
+                    join chat_sessions as s on s.id = t.session_id
+                    where t.session_id = @sessionId and (s.user_id is null or s.user_id = @subject)
+                      and (t.id = @id or t.id in (select turn_id from messages where id = @id)
+                          or (t.idempotency_scope = @Scope and (t.idempotency_key = @Key or starts_with(t.idempotency_key, @edits))))
+                    union
+                    select t.id, t.number, t.superseded_by, t.request::text
+                    from asked
+                    join turns as t on t.id = asked.superseded_by and t.request::text = asked.request
+                )
+                select id from asked order by number desc limit 1
+                """,
+                new { sessionId, subject, id, key.Scope, key.Key, edits = $"{key.Key}{Edit}" }, cancellationToken: cancellationToken)),
+            cancellationToken);
+    }
+
+    /// <summary>The same for the same text, so that an edited question that is sent twice is asked once.</summary>
+    internal static string KeyOfEdit(string key, Question edited) =>
+        $"{key}{Edit}{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(TurnJson.Write(edited))).AsSpan(0, 16))}";
 
     /// <summary>The lock of the session keeps out new turns, and makes regenerations follow each other. The next statement sees all that came before it.</summary>
     private static async Task<TurnOpening?> SupersedeAsync(NpgsqlConnection connection, Guid sessionId, Guid turnId, Guid newId)

@@ -61,7 +61,7 @@ internal static class AiSdkStream
                     if (!isInText)
                         yield return TextStart;
                     isInText = true;
-                    yield return Event(new TextDelta(text));
+                    yield return Event(new { Type = "text-delta", Id = "answer", Delta = text });
                     break;
                 case TurnStep.Ended ended:
                     var answer = TurnJson.Read<ChatResponse>(ended.ResponseJson);
@@ -84,11 +84,4 @@ internal static class AiSdkStream
         : Event(new { Type = "source-document", SourceId = $"{citation.Number}", MediaType = "text/html", Title = citation.Label });
 
     private static ServerSentEvent Event<T>(T chunk) => new(JsonSerializer.Serialize(chunk, Json));
-
-    private sealed record TextDelta(string Delta)
-    {
-        public string Type => "text-delta";
-
-        public string Id => "answer";
-    }
 }

@@ -3,12 +3,10 @@ using System.Text.Json.Serialization;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
-using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Http.Problems;
 using ChatBackend.Infrastructure.Limits;
-using Dapper;
 using FluentValidation;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
@@ -77,7 +75,6 @@ internal static class PostAiSdkChat
         .Validate<AiSdkRequest>()
         .FailsWith(StatusCodes.Status404NotFound, "session_not_found")
         .FailsWith(StatusCodes.Status409Conflict, "turn_running")
-        .FailsWith(StatusCodes.Status422UnprocessableEntity, "idempotency_key_reused")
         .FailsWhenLimited()
         .FailsWhenSpent();
 
@@ -89,8 +86,7 @@ internal static class PostAiSdkChat
     /// <response code="200">The answer.</response>
     /// <response code="400">The body is not valid, or the chat's id could be guessed.</response>
     /// <response code="404">The chat belongs to another reader.</response>
-    /// <response code="409">The answer that is asked for again, or one after it, is running, or was replaced before.</response>
-    /// <response code="422">The message's id was used before for another text.</response>
+    /// <response code="409">The answer to ask for again, or one after it, is running (also for an edited question), or was replaced before.</response>
     /// <response code="429">Too many questions from this client, or the tokens for today are used up; Retry-After says when to retry.</response>
     internal static async Task<Results<ServerSentEvents, ProblemHttpResult>> HandleAsync(
         AiSdkRequest request, CurrentReader reader, HttpContext context, NpgsqlDataSource database, TurnOpener opener, TurnReader turns,
@@ -100,41 +96,19 @@ internal static class PostAiSdkChat
             return Problem.Invalid("id", ChatId.Rule);
 
         var asked = request.Asked!;
+        var question = Question.Of(asked.Text, request.SelectedText, request.PageUrl);
+        var key = string.IsNullOrEmpty(asked.Id) ? null : asked.Id;
         // What was refused before it was stored can only be asked for the first time.
-        var again = request.Trigger == "regenerate-message" ? await FindAsync(database, sessionId, reader.Subject, request.MessageId, asked.Id, cancellationToken) : null;
-        var turn = again is { } turnId
-            ? await RegenerateTurn.OpenAsync(turnId, idempotencyKey: null, reader, context, database, opener, cancellationToken)
-            : await opener.AskAsync(
-                Question.Of(asked.Text, request.SelectedText, request.PageUrl), sessionId, string.IsNullOrEmpty(asked.Id) ? null : asked.Id, reader, context, cancellationToken);
+        var turn = request.Trigger == "regenerate-message" && await FindAsync(request.MessageId) is { } again
+            ? await RegenerateTurn.OpenAsync(again, idempotencyKey: null, reader, context, database, opener, cancellationToken)
+            : await opener.AskAsync(question, sessionId, key, reader, context, cancellationToken);
+        // The reader has edited the message: its turn, and those after it, are asked anew.
+        if (turn.Refusal is { StatusCode: StatusCodes.Status422UnprocessableEntity } && await FindAsync(answerId: null) is { } before)
+            turn = await RegenerateTurn.OpenAsync(before, RegenerateTurn.KeyOfEdit(key!, question), reader, context, database, opener, cancellationToken, question);
         return turn.Refusal is { } refusal
             ? refusal
             : AiSdkStream.Of(turns.FollowAsync(turn.TurnId, after: null, cancellationToken), context.Response);
-    }
 
-    /// <summary>The turn whose question is asked again: that of an answer (by the id in its stream, or of its stored message), or of the user's message.
-    /// If it was asked again before, the latest of these turns.</summary>
-    private static Task<Guid?> FindAsync(
-        NpgsqlDataSource database, Guid sessionId, string? subject, string? answerId, string? questionId, CancellationToken cancellationToken)
-    {
-        var key = IdempotencyKey.InSession(sessionId, IdempotencyHeader.Read(questionId ?? "") ?? "");
-        Guid? id = KeyId.TryParse(answerId, out var parsed) ? parsed : null;
-        return database.RetryAsync(
-            connection => connection.QuerySingleOrDefaultAsync<Guid?>(new(
-                """
-                with recursive asked as (
-                    select t.id, t.number, t.superseded_by, t.request::text as request
-                    from turns as t
-                    join chat_sessions as s on s.id = t.session_id
-                    where t.session_id = @sessionId and (s.user_id is null or s.user_id = @subject)
-                      and (t.id = @id or t.id in (select turn_id from messages where id = @id) or (t.idempotency_scope, t.idempotency_key) = (@Scope, @Key))
-                    union
-                    select t.id, t.number, t.superseded_by, t.request::text
-                    from asked
-                    join turns as t on t.id = asked.superseded_by and t.request::text = asked.request
-                )
-                select id from asked order by number desc limit 1
-                """,
-                new { sessionId, subject, id, key.Scope, key.Key }, cancellationToken: cancellationToken)),
-            cancellationToken);
+        Task<Guid?> FindAsync(string? answerId) => RegenerateTurn.FindAsync(sessionId, reader.Subject, answerId, key, database, cancellationToken);
     }
 }

@@ -44,20 +44,20 @@ internal sealed partial record Completion(
         OpenedTurn turn, IAsyncEnumerable<TurnStep> steps, bool includesUsage, long created, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var id = IdOf(turn.TurnId);
-        var hasBegun = false;
+        var hasText = false;
         await foreach (var step in steps.WithCancellation(cancellationToken))
         {
             switch (step)
             {
                 // What was sent cannot be taken back, and the text starts again.
-                case TurnStep.Begun when hasBegun:
+                case TurnStep.Begun when hasText:
                     yield return Error(new(StatusCodes.Status503ServiceUnavailable, "answer_restarted", "The answer was lost and starts again. Ask again.", RetryAfterSeconds: 1, []));
                     yield break;
                 case TurnStep.Begun:
-                    hasBegun = true;
                     yield return Chunk(new { Role = "assistant", Content = "" });
                     break;
                 case TurnStep.Delta { Text: var text }:
+                    hasText = true;
                     yield return Chunk(new { Content = text });
                     break;
                 case TurnStep.Ended ended:

@@ -62,11 +62,17 @@ public sealed class AiSdkClientTests
         Assert.Equal("The stub's answer.", Text(steps["regenerated"]));
         Assert.Equal("The stub's answer.", Text(steps["replaced"]));
 
-        // Five turns in one session: three questions, of which two were asked again.
-        Assert.Equal(5, await app.ScalarAsync<int>("select count(*) from turns"));
-        Assert.Equal(4, await app.ScalarAsync<int>("select count(*) from turns where superseded_by is not null"));
+        Assert.Equal(Id(steps["edited"]), Id(steps["edited again"]));
+        Assert.NotEqual(Id(steps["edited"]), Id(steps["edited and asked again"]));
+        Assert.Equal("What do two ROS 2 nodes exchange?", await app.ScalarAsync<string>("select content from messages where turn_id = @id and role = 'user'", new { id = Id(steps["edited"]) }));
+
+        // Seven turns in one session: three questions, of which two were asked again, and one edited and asked again.
+        Assert.Equal(7, await app.ScalarAsync<int>("select count(*) from turns"));
+        Assert.Equal(6, await app.ScalarAsync<int>("select count(*) from turns where superseded_by is not null"));
         Assert.Equal(1, await app.ScalarAsync<int>("select count(*) from chat_sessions"));
     }
+
+    private static Guid Id(JsonElement step) => step.GetProperty("message").GetProperty("id").GetGuid();
 
     private static JsonElement Part(JsonElement step, string type) =>
         Assert.Single(step.GetProperty("message").GetProperty("parts").EnumerateArray(), p => p.GetProperty("type").ValueEquals(type));

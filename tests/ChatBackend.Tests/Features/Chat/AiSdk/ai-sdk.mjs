@@ -55,3 +55,8 @@ const third = user('question-3', 'What keeps a humanoid in balance?');
 print('failed', await read(await send([...history, third])));
 print('regenerated', await read(await send([...history, third], { trigger: 'regenerate-message', messageId: undefined })));
 print('replaced', await read(await send([first], { trigger: 'regenerate-message', messageId: answer.message.id })));
+
+const edited = user('question-1', 'What do two ROS 2 nodes exchange?');
+print('edited', await read(await send([edited], { messageId: 'question-1' })));
+print('edited again', await read(await send([edited], { messageId: 'question-1' })));
+print('edited and asked again', await read(await send([edited], { trigger: 'regenerate-message' })));

@@ -7,7 +7,7 @@ namespace ChatBackend.Tests.Infrastructure.Http.OpenApi;
 internal static class OpenApiWalk
 {
     /// <summary>Routes whose errors have the shape of another protocol.</summary>
-    private static readonly string[] OtherProtocols = ["/api/chat", "/v1/"];
+    private static readonly string[] OtherProtocols = ["/api/chat", "/v1/", "/mcp", "/chatkit"];
 
     public static IEnumerable<(string Method, string Path, JsonElement Operation)> Operations(JsonElement document) =>
         from path in document.GetProperty("paths").EnumerateObject()
