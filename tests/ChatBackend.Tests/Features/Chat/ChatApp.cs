@@ -16,6 +16,8 @@ public sealed class ChatApp : ChatBackendApp
     {
         Model = await StubOpenAi.StartAsync();
         this["OPENAI_BASE_URL"] ??= Model.BaseUrl;
+        // The stub's vectors have no meaning.
+        this["OPENAI_EMBEDDING_MODEL"] ??= "off";
         await base.InitializeAsync();
         _ = Client;
         await IndexAsync("ros2/topics.md", "Topics", ("How nodes talk", "how-nodes-talk", "Two ROS 2 nodes talk to each other over topics: one publishes messages, the other subscribes."));

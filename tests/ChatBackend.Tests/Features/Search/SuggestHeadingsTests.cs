@@ -71,8 +71,9 @@ public sealed class SuggestHeadingsTests(ChatBackendApp app) : IClassFixture<Cha
 
         Assert.Equal(0, (await SuggestAsync(empty, "zebra")).GetProperty("headings").GetArrayLength());
         await IndexAsync(empty, "zebra.md", "Zebras", "Stripes of a zebra");
+        var embedded = model.EmbeddingRequests.Count;
         Assert.Equal(1, (await SuggestAsync(empty, "zebra")).GetProperty("headings").GetArrayLength());
-        Assert.Equal((0, 0), (model.Requests.Count, model.EmbeddingRequests.Count));
+        Assert.Equal((0, embedded), (model.Requests.Count, model.EmbeddingRequests.Count));
     }
 
     [Fact]
