@@ -4,9 +4,13 @@ WORKDIR /source
 # Packages change rarely, so they have their own layer.
 COPY global.json Directory.Build.props Directory.Packages.props ChatBackend.csproj packages.lock.json ./
 RUN dotnet restore ChatBackend.csproj --locked-mode
+# The same packages for this platform, with its compiler. The lock file has no platforms.
+RUN dotnet restore ChatBackend.csproj --use-current-runtime -p:PublishReadyToRun=true -p:NuGetLockFilePath=obj/platform.lock.json
 
 COPY . .
-RUN dotnet publish ChatBackend.csproj --configuration Release --no-restore --output /app -p:UseAppHost=false
+# Compiled ahead of time: the service starts sooner, and needs less of the processor for its first requests.
+RUN dotnet publish ChatBackend.csproj --configuration Release --no-restore --use-current-runtime --no-self-contained --output /app \
+    -p:PublishReadyToRun=true -p:NuGetLockFilePath=obj/platform.lock.json -p:UseAppHost=false
 
 FROM mcr.microsoft.com/dotnet/aspnet:10.0
 WORKDIR /app
