@@ -10,7 +10,7 @@ create table token_usage (
     day    date not null,
     -- A hash of the token's subject or of the address. Empty: the whole service.
     client text not null,
-    -- Each count takes one at random, because counts that end together would wait for each other at a single row.
+    -- Each count takes the next one, because counts that end together would wait for each other at a single row.
     slot   smallint not null,
     tokens bigint not null,
     primary key (day, client, slot)

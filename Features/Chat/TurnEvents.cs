@@ -7,7 +7,7 @@ namespace ChatBackend.Features.Chat;
 /// <summary>A turn as the server-sent events of <c>POST /chat</c>: turn, citations, delta…, then completed, stopped or error.</summary>
 internal static class TurnEvents
 {
-    public static ServerSentEvents Of(IAsyncEnumerable<TurnStep> steps) => new(steps.Select(Write));
+    public static ServerSentEvents Of(IAsyncEnumerable<TurnStep> steps) => new(steps.Select(step => step.WrittenBy(Write)));
 
     private static ServerSentEvent Write(TurnStep step) => step switch
     {

@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 
 namespace ChatBackend.Infrastructure.Http;
@@ -8,7 +9,7 @@ internal static class PacedText
     /// <summary>The most time that a client may take for one piece. Only a client slower than about 1 KB/s exceeds it.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromSeconds(30);
 
-    /// <summary>The longest piece, in UTF-16 code units.</summary>
+    /// <summary>The longest piece, in UTF-16 code units or bytes.</summary>
     private const int MostInOnePiece = 4 * 1024;
 
     /// <exception cref="OperationCanceledException">The client disconnected or was disconnected.</exception>
@@ -30,6 +31,19 @@ internal static class PacedText
         }
 
         await FlushAsync(context);
+    }
+
+    /// <inheritdoc cref="WriteAsync(HttpContext, string[])"/>
+    /// <param name="text">In UTF-8.</param>
+    public static async Task WriteAsync(HttpContext context, ReadOnlyMemory<byte> text)
+    {
+        for (var rest = text; rest.Length > 0;)
+        {
+            var piece = rest[..Math.Min(rest.Length, MostInOnePiece)];
+            context.Response.BodyWriter.Write(piece.Span);
+            await FlushAsync(context);
+            rest = rest[piece.Length..];
+        }
     }
 
     private static async Task FlushAsync(HttpContext context)

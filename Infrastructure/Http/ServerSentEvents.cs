@@ -1,4 +1,5 @@
 using System.Reflection;
+using System.Text;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.AspNetCore.Http.Metadata;
@@ -14,8 +15,10 @@ internal sealed record ServerSentEvent(string? Id, string? Name, string Data)
     {
     }
 
-    /// <summary>What comes before the data.</summary>
-    public string Head => Id is null ? "data: " : $"id: {Id}\nevent: {Name}\ndata: ";
+    private byte[]? _bytes;
+
+    /// <summary>The event as it is sent. It is encoded once, also if many clients get it.</summary>
+    public ReadOnlyMemory<byte> Bytes => _bytes ??= Encoding.UTF8.GetBytes(Id is null ? $"data: {Data}\n\n" : $"id: {Id}\nevent: {Name}\ndata: {Data}\n\n");
 }
 
 /// <summary>Writes a stream of events, and comments that keep proxies from closing a quiet one.</summary>
@@ -69,7 +72,7 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
             while (await WaitAsync(next, context, time, gone))
             {
                 var item = source.Current;
-                await PacedText.WriteAsync(context, item.Head, item.Data, "\n\n");
+                await PacedText.WriteAsync(context, item.Bytes);
                 next = source.MoveNextAsync().AsTask();
             }
         }

@@ -44,7 +44,10 @@ internal sealed class TokenBudget(NpgsqlDataSource database, IOptions<BudgetOpti
         on conflict (day, client, slot) do update set tokens = usage.tokens + excluded.tokens
         """;
 
-    private const int Slots = 16;
+    /// <summary>More than a process has connections, so that its own counts never wait for each other.</summary>
+    private const int Slots = 32;
+
+    private static int _slot = Random.Shared.Next(Slots);
 
     // One reference, so that no request sees a day with the salt of another.
     private Today _today = new("", []);
@@ -57,7 +60,7 @@ internal sealed class TokenBudget(NpgsqlDataSource database, IOptions<BudgetOpti
     public bool HasFallback => options.Value.Fallback == "offline";
 
     /// <summary>A value for <c>@Slot</c> of <see cref="Add"/>.</summary>
-    public static short NewSlot() => (short)Random.Shared.Next(Slots);
+    public static short NewSlot() => (short)((uint)Interlocked.Increment(ref _slot) % Slots);
 
     public async ValueTask<TokenAccount> AccountOfAsync(HttpContext context, CancellationToken cancellationToken)
     {

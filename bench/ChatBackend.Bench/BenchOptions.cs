@@ -47,6 +47,9 @@ internal sealed record BenchOptions
     /// <summary>Where the plot of a turn's cost is written. It takes some minutes more; null for no plot.</summary>
     public string? Plot { get; init; }
 
+    /// <summary>A document whose table is replaced by the figures; null for none.</summary>
+    public string? Report { get; init; }
+
     /// <summary>Show the statements that took the most time, by pg_stat_statements.</summary>
     public bool IsExplained { get; init; }
 
@@ -74,9 +77,18 @@ internal sealed record BenchOptions
                 "--database" => options with { Database = Value() },
                 "--json" => options with { Json = Path.GetFullPath(Value()) },
                 "--compare" => options with { Compare = Path.GetFullPath(Value()) },
+                "--report" => Reporting(Path.GetFullPath(Value())),
                 "--plot" => options with { Plot = Path.GetFullPath(Value()) },
                 _ => throw new FormatException(
-                    $"{args[i]} is not known: --scenario, --brief, --explain, --json, --compare, --plot, --clients, --readers, --seconds, --pages, --starts, --audits, --profiles, --url, --program, --database."),
+                    $"{args[i]} is not known: --scenario, --brief, --explain, --json, --compare, --plot, --report, --clients, --readers, --seconds, --pages, --starts, --audits, --profiles, --url, --program, --database."),
+            };
+
+            // What the document shows and what later runs compare with.
+            BenchOptions Reporting(string document) => options with
+            {
+                Report = document,
+                Json = Path.ChangeExtension(document, ".json"),
+                Plot = Path.Combine(Path.GetDirectoryName(document)!, "images", "turn-cost.svg"),
             };
 
             string Value() => ++i < args.Length ? args[i] : throw new FormatException($"{args[i - 1]} needs a value.");

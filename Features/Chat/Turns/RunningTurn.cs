@@ -22,6 +22,7 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
     private int _savedLength;
     private long _savedTokens;
     private TaskCompletionSource _changed = NewSignal();
+    private (int Offset, TurnSnapshot Snapshot)? _latest;
 
     public RunningTurn(ClaimedTurn turn, CancellationToken handOn)
     {
@@ -104,18 +105,23 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
 
     public void Finish(TurnEnd end) => Change(() => _end.TrySetResult(end));
 
+    /// <summary>Readers at the same place get the same snapshot, until the next change.</summary>
     /// <param name="offset">In UTF-16 code units; no text when it is past the end.</param>
     public TurnSnapshot Snapshot(int offset)
     {
         lock (_lock)
         {
+            if (_latest is { } latest && latest.Offset == offset)
+                return latest.Snapshot;
             var start = Math.Min(offset, _text.Length);
             var end = Math.Min(_text.Length, start + MostInOneEvent);
             if (end < _text.Length && char.IsHighSurrogate(_text[end - 1]))
                 end--;
-            return new(
+            var snapshot = new TurnSnapshot(
                 Turn.SessionId, Turn.Attempt, _retrieved, _citations, _text.ToString(start, end - start),
                 _end.Task.IsCompleted ? _end.Task.Result : null, HasMore: end < _text.Length);
+            _latest = (offset, snapshot);
+            return snapshot;
         }
     }
 
@@ -146,6 +152,7 @@ internal sealed class RunningTurn : IAnswerDraft, IDisposable
         lock (_lock)
         {
             change();
+            _latest = null;
             signal = _changed;
             _changed = NewSignal();
         }

@@ -11,6 +11,20 @@ namespace ChatBackend.Features.Chat.Turns;
 /// <param name="Cursor">The reader's position after the step: a reader that comes back with it gets what follows.</param>
 internal abstract record TurnStep(string Cursor)
 {
+    private object? _written;
+
+    /// <summary>The step in the form of a protocol, made once for all readers who get this step.</summary>
+    /// <param name="write">Always the same for <typeparamref name="T"/>.</param>
+    public T WrittenBy<T>(Func<TurnStep, T> write)
+        where T : class
+    {
+        if (_written is T written)
+            return written;
+        written = write(this);
+        _written = written;
+        return written;
+    }
+
     /// <summary>An attempt begins. If it is not the first, the text starts again: what was sent of it before is no part of the answer.</summary>
     public sealed record Begun(string Cursor, Guid TurnId, Guid SessionId, int Attempt) : TurnStep(Cursor);
 
@@ -79,7 +93,7 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
             {
                 var isFromStart = cursor.Offset == 0;
                 cursor = new(snapshot.Attempt, 0, 0);
-                yield return new TurnStep.Begun(cursor.ToString(), turnId, snapshot.SessionId, snapshot.Attempt);
+                yield return snapshot.Share(new TurnStep.Begun(cursor.ToString(), turnId, snapshot.SessionId, snapshot.Attempt));
                 // The offset was in another attempt's text, so the snapshot lacks the start of this one.
                 if (!isFromStart)
                     continue;
@@ -88,13 +102,13 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
             if (snapshot.Retrieved is not null && (cursor.Sources == 0 || snapshot.Citations.Count >= cursor.Sources))
             {
                 cursor = cursor with { Sources = snapshot.Citations.Count + 1 };
-                yield return new TurnStep.Sources(cursor.ToString(), snapshot.Citations, snapshot.Retrieved);
+                yield return snapshot.Share(new TurnStep.Sources(cursor.ToString(), snapshot.Citations, snapshot.Retrieved));
             }
 
             if (snapshot.Text.Length > 0)
             {
                 cursor = cursor with { Offset = cursor.Offset + snapshot.Text.Length };
-                yield return new TurnStep.Delta(cursor.ToString(), snapshot.Text);
+                yield return snapshot.Share(new TurnStep.Delta(cursor.ToString(), snapshot.Text));
             }
 
             if (snapshot.HasMore)
@@ -103,7 +117,7 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
             switch (snapshot.End)
             {
                 case { ResponseJson: { } response } end:
-                    yield return new TurnStep.Ended(StreamCursor.EndOf(snapshot.Attempt), response, end.IsStopped);
+                    yield return snapshot.Share(new TurnStep.Ended(StreamCursor.EndOf(snapshot.Attempt), response, end.IsStopped));
                     yield break;
                 case { Failure: { } failure }:
                     yield return new TurnStep.Failed(StreamCursor.EndOf(snapshot.Attempt), turnId, failure);

@@ -15,6 +15,22 @@ internal sealed record StoppedDraft(TurnSources? Sources, string Text);
 
 /// <param name="Attempt">If it is higher than before, the answer has begun again.</param>
 internal sealed record TurnSnapshot(
-    Guid SessionId, int Attempt, IReadOnlyList<RetrievedPassage>? Retrieved, IReadOnlyList<Citation> Citations, string Text, TurnEnd? End, bool HasMore = false);
+    Guid SessionId, int Attempt, IReadOnlyList<RetrievedPassage>? Retrieved, IReadOnlyList<Citation> Citations, string Text, TurnEnd? End, bool HasMore = false)
+{
+    private readonly List<TurnStep> _steps = [];
+
+    /// <summary>The step, or the same one that another reader of this snapshot was given before, with what was made of it.</summary>
+    public TurnStep Share(TurnStep step)
+    {
+        lock (_steps)
+        {
+            // Of one snapshot, a cursor and a kind have one content.
+            if (_steps.Find(s => s.Cursor == step.Cursor && s.GetType() == step.GetType()) is { } given)
+                return given;
+            _steps.Add(step);
+            return step;
+        }
+    }
+}
 
 internal sealed record TurnSources(IReadOnlyList<RetrievedPassage> Retrieved, IReadOnlyList<Citation> Citations);

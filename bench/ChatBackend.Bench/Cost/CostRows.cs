@@ -116,6 +116,30 @@ internal sealed class CostRows(BenchOptions options, Service service, ProcessMet
             (row, "CPU a turn, PostgreSQL", cost.Postgres / options.Readers, "ms", null));
     }
 
+    /// <summary>Readers who all follow one turn.</summary>
+    public async Task<IEnumerable<Figure>> OneTurnAsync()
+    {
+        var row = $"{options.Readers:#,0} readers of one turn";
+        AnsiConsole.MarkupLineInterpolated($"[grey]{row}[/]");
+        (stub.Duration, stub.Pieces) = (TimeSpan.FromSeconds(Math.Max(options.Seconds, 2)), 100);
+        using var asked = await AskForStreamAsync(Client, new Random(0), HttpCompletionOption.ResponseHeadersRead);
+        using var stream = new StreamReader(await asked.Content.ReadAsStreamAsync());
+        string? line;
+        do
+            line = await stream.ReadLineAsync();
+        while (line?.StartsWith("data: ", StringComparison.Ordinal) is false);
+        var turn = JsonElement.Parse(line!["data: ".Length..]).GetProperty("turn_id").GetGuid();
+
+        using var readers = new HttpClient { BaseAddress = Client.BaseAddress, Timeout = TimeSpan.FromMinutes(2) };
+        var before = meter.Time();
+        var read = await Load.RunAsync(options.Readers, TimeSpan.Zero, async _ =>
+            (await readers.GetStringAsync($"/chat/turns/{turn}/events")).Contains("event: completed", StringComparison.Ordinal));
+        var cost = meter.Time() - before;
+        Check(row, read.Errors, read.Requests);
+        (stub.Duration, stub.Pieces) = (TimeSpan.Zero, 20);
+        return Present((row, "CPU a reader and 100 deltas, service", cost.Service / options.Readers, "ms", null));
+    }
+
     private async Task<(Result Result, ProcessorTime Cost)> SlowAsync(int readers)
     {
         stub.Duration = SlowModel;
@@ -157,11 +181,16 @@ internal sealed class CostRows(BenchOptions options, Service service, ProcessMet
         return response.IsSuccessStatusCode;
     }
 
-    private async Task<bool> StreamAsync(HttpClient client, Random random)
+    private async Task<HttpResponseMessage> AskForStreamAsync(HttpClient client, Random random, HttpCompletionOption until)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/chat") { Content = JsonContent.Create(new { message = book.Question(random) }) };
         request.Headers.Accept.Add(new MediaTypeWithQualityHeaderValue("text/event-stream"));
-        using var response = await client.SendAsync(request);
+        return await client.SendAsync(request, until);
+    }
+
+    private async Task<bool> StreamAsync(HttpClient client, Random random)
+    {
+        using var response = await AskForStreamAsync(client, random, HttpCompletionOption.ResponseContentRead);
         return (await response.Content.ReadAsStringAsync()).Contains("event: completed", StringComparison.Ordinal);
     }
 

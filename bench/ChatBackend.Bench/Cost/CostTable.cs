@@ -47,7 +47,9 @@ internal static class CostTable
         {
             await using var connection = new NpgsqlConnection(DatabaseUrl.Parse(options.Database).ConnectionString);
             await connection.OpenAsync();
-            figures.AddRange(await new CostRows(options, service, await ProcessMeter.OfAsync(service, connection), stub, book, statements: null).StreamsAsync());
+            var rows = new CostRows(options, service, await ProcessMeter.OfAsync(service, connection), stub, book, statements: null);
+            figures.AddRange(await rows.StreamsAsync());
+            figures.AddRange(await rows.OneTurnAsync());
         }
 
         figures.Add(new("start", "to the first 200, median", starts.Order().ElementAt(starts.Count / 2), "ms", 450));
@@ -60,8 +62,11 @@ internal static class CostTable
         }
 
         Show(figures, earlier);
+        var run = new FigureFile(DateTimeOffset.UtcNow, Environment.ProcessorCount, options.Clients, options.Readers, options.Pages, options.Seconds, figures);
         if (options.Json is not null)
-            await new FigureFile(DateTimeOffset.UtcNow, Environment.ProcessorCount, options.Clients, options.Readers, options.Pages, options.Seconds, figures).WriteAsync(options.Json);
+            await run.WriteAsync(options.Json);
+        if (options.Report is not null)
+            await run.ReplaceTableAsync(options.Report);
         return 0;
     }
 
