@@ -117,15 +117,18 @@ internal static class TranslateBook
     {
         if (console.Profile.Capabilities.Interactive && console.Profile.Capabilities.Ansi)
         {
-            await console.Progress().HideCompleted(true).StartAsync(context =>
+            await console.Progress().HideCompleted(true).StartAsync(async context =>
             {
                 var bar = context.AddTask("Translating", maxValue: Math.Max(1, run.Segments));
+                await FollowAsync(TimeSpan.FromMilliseconds(100), Show);
+                // Without this the bar would stay where it was up to 100 ms before the end.
+                Show();
 
-                return FollowAsync(TimeSpan.FromMilliseconds(100), () =>
+                void Show()
                 {
                     bar.Value = run.SegmentsDone;
                     bar.Description = Markup.Escape(Line(run));
-                });
+                }
             });
         }
         else
