@@ -32,13 +32,13 @@ internal sealed class PageTranslations(CachedTranslator translator, TranslationC
 
         var document = page.Document;
         var task = new TranslationTask(source, page.TargetLanguage) { Glossary = page.Glossary, Tally = new() };
-        // Terms of the caller's own are in the prompt for all segments of a call, so nothing of it may be shared.
-        var found = await translator.FindAsync(document, task, page.HasOwnTerms ? [page.Scope] : [TranslationCache.Book, page.Scope], cancellationToken);
+        var found = await translator.FindAsync(document, task, [TranslationCache.Book, page.Scope], cancellationToken);
         IReadOnlySet<int> shared = new HashSet<int>();
         if (found.Count < document.Segments.Count)
         {
             if (await budget.IsSpentAsync(page.Account, cancellationToken))
                 return null;
+            // Terms of the caller's own are in the prompt for all segments of a call, so nothing of it may be shared.
             if (!page.HasOwnTerms)
                 shared = await book.FindAsync(document, cancellationToken);
         }

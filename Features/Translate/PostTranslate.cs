@@ -26,7 +26,7 @@ namespace ChatBackend.Features.Translate;
 /// <param name="TargetLanguage">A language tag (BCP 47).</param>
 /// <param name="SourceLanguage">A language tag; without it the language is told by the words, or by the model.</param>
 /// <param name="HeadingIds">True adds to each heading the id of its original, so that links to it hold.</param>
-/// <param name="Glossary">Up to 200 terms with their translations; null for a term that stays as it is. A translation with terms of your own is shared with nobody.</param>
+/// <param name="Glossary">Up to 200 terms with their translations; null for a term that stays as it is. What is translated with terms of your own is shared with nobody.</param>
 /// <example>{"text":"## How nodes talk\n\nTwo nodes talk over a `topic`.","target_language":"ur","glossary":{"topic":null}}</example>
 internal sealed record TranslateRequest(
     [property: StringLength(TranslateRequest.MaxLength, MinimumLength = 1)] string Text,

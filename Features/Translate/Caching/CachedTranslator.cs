@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Runtime.CompilerServices;
 using ChatBackend.Features.Translate.Documents;
 using ChatBackend.Features.Translate.Translating;
@@ -72,6 +73,7 @@ internal sealed class CachedTranslator(
         private readonly TranslationCacheOptions _options = parent._options;
         private readonly Guid _owner = Guid.NewGuid();
         private readonly HashSet<CacheSlot> _claimed = [];
+        private readonly ConcurrentBag<Task> _storing = [];
 
         private readonly CacheSlot[] _slots =
             [.. document.Segments.Select(segment => new CacheSlot(task.Group(segment), TranslationCache.KeyOf(segment, task, translator.Model ?? "")))];
@@ -108,6 +110,7 @@ internal sealed class CachedTranslator(
             }
 
             await Task.WhenAll(parts);
+            await Task.WhenAll(_storing);
             await ended.CancelAsync();
             await renewing;
             await ReleaseAsync();
@@ -151,14 +154,42 @@ internal sealed class CachedTranslator(
             var mine = translated.Select(t => (Slot: _slots[t.Segment.Index], t.Text)).Where(t => claimed.Contains(t.Slot)).DistinctBy(t => t.Slot).ToDictionary(t => t.Slot, t => t.Text!);
             try
             {
-                await parent.StoreAsync(mine);
-                lock (_claimed)
-                    _claimed.ExceptWith(mine.Keys);
+                await StoreAsync(mine);
             }
             catch (Exception exception) when (exception.IsDatabaseUnavailable())
             {
-                // The reader gets the translations all the same; the next one pays for them again.
-                parent.LogWarning($"{mine.Count} translations could not be stored", exception);
+                // The reader gets the translations now.
+                _storing.Add(StoreLaterAsync(mine));
+            }
+        }
+
+        private async Task StoreAsync(Dictionary<CacheSlot, string> translations)
+        {
+            await parent.StoreAsync(translations);
+            lock (_claimed)
+                _claimed.ExceptWith(translations.Keys);
+        }
+
+        /// <summary>They are paid for, so a database that is restarted, or busy for some seconds, does not cost them.</summary>
+        private async Task StoreLaterAsync(Dictionary<CacheSlot, string> translations)
+        {
+            var started = time.GetTimestamp();
+            while (true)
+            {
+                await Task.Delay(_options.Poll, time);
+                try
+                {
+                    await StoreAsync(translations);
+                    return;
+                }
+                catch (Exception exception) when (exception.IsDatabaseUnavailable())
+                {
+                    if (time.GetElapsedTime(started) < _options.StorePatience)
+                        continue;
+
+                    parent.LogWarning($"{translations.Count} translations could not be stored", exception);
+                    return;
+                }
             }
         }
 

@@ -16,6 +16,10 @@ internal sealed class TranslationCacheOptions
     [Range(typeof(TimeSpan), "00:00:00.010", "00:01:00")]
     public TimeSpan Poll { get; set; } = TimeSpan.FromMilliseconds(250);
 
+    /// <summary>How long translations wait for a database that is unavailable. After that they are paid for again.</summary>
+    [Range(typeof(TimeSpan), "00:00:00", "01:00:00")]
+    public TimeSpan StorePatience { get; set; } = TimeSpan.FromSeconds(15);
+
     /// <summary>Translations that nobody has used for so many days are deleted.</summary>
     [Range(1, 10_000)]
     public int UnusedDays { get; set; } = 90;

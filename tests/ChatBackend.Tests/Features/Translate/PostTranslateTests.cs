@@ -116,6 +116,7 @@ public sealed class PostTranslateTests : IAsyncLifetime
         Assert.Equal("yo", (await app.TranslateAsync(new { text = "Zxqv." })).GetProperty("source_language").GetString());
         Assert.True((await app.TranslateAsync(new { text = "Zxqv." })).GetProperty("cached").GetBoolean());
         Assert.Equal(2, app.Model.Requests.Count);
+        Assert.Equal(30, await app.ScalarAsync<int>("select sum(tokens) from token_usage where client = ''"));
         Assert.Equal("Zxqv.", (await app.TranslateAsync(new { text = "Zxqv.", target_language = "yo" })).GetProperty("translated_text").GetString());
         Assert.Equal(2, app.Model.Requests.Count);
     }
@@ -172,7 +173,7 @@ public sealed class PostTranslateTests : IAsyncLifetime
             var answer = await app.TranslateAsync(new { text = "The node and the robot and the topic.", glossary = new { robot = "ROBOTER", topic = (string?)null } });
 
             Assert.Equal("NOEUD, ROBOTER und topic.", answer.GetProperty("translated_text").GetString());
-            Assert.Contains("node = NOEUD", app.Model.Requests.First().Messages[0].Content, StringComparison.Ordinal);
+            Assert.Contains("node = NOEUD; robot = ROBOTER; topic (stays as it is).", app.Model.Requests.First().Messages[0].Content, StringComparison.Ordinal);
         }
         finally
         {

@@ -62,6 +62,62 @@ public sealed class ConcurrentTranslationTests
     }
 
     [Fact]
+    public async Task A_translation_that_takes_longer_than_the_lease_is_waited_for()
+    {
+        var gate = new TaskCompletionSource();
+        await using var one = new TranslateApp
+        {
+            Model = new((text, _) => TranslateApp.Upper(text)) { Before = (_, _) => gate.Task },
+            ["TranslationCache:Lease"] = "00:00:05",
+            ["TranslationCache:Renewal"] = "00:00:00.100",
+        };
+        await one.InitializeAsync();
+        var asking = one.TranslateAsync(new { text = "The nodes talk to the robot." });
+        await Until.TrueAsync(() => one.Model.Calls.Count == 1, "The model was not asked.");
+        var until = await one.ScalarAsync<DateTime>("select claimed_until from translations");
+
+        await Until.TrueAsync(async () => await one.ScalarAsync<DateTime>("select claimed_until from translations") > until, "The claim was not renewed.");
+
+        gate.SetResult();
+        await asking;
+        Assert.Single(one.Model.Calls);
+    }
+
+    [Fact]
+    public async Task A_client_that_leaves_stops_the_calls_that_have_not_begun()
+    {
+        var (reached, gate) = (new TaskCompletionSource(), new TaskCompletionSource());
+        await using var app = new TranslateApp
+        {
+            Model = new((text, _) => TranslateApp.Upper(text))
+            {
+                Before = (_, _) =>
+                {
+                    reached.TrySetResult();
+                    return gate.Task;
+                },
+            },
+            ["TranslationLimits:FirstCallTokens"] = "1",
+            ["TranslationLimits:LeastCallTokens"] = "1",
+            ["TranslationLimits:MostCallTokens"] = "1",
+            ["TranslationLimits:CallsPerDocument"] = "1",
+        };
+        await app.InitializeAsync();
+        using var leaving = new CancellationTokenSource();
+        var asking = app.PostAsync(new { text = string.Join("\n\n", Enumerable.Range(0, 300).Select(n => $"The sentence number {n} of the text.")) }, cancellationToken: leaving.Token);
+        await reached.Task;
+
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asking);
+        gate.SetResult();
+        await Until.TrueAsync(async () => !await app.ScalarAsync<bool>("select exists (select from translations where claimed_by is not null)"), "The claims were not released.");
+
+        // A few may begin before the server notices.
+        Assert.InRange(app.Model.Calls.Count, 1, 150);
+        Assert.Equal(app.Model.Calls.Count, await app.ScalarAsync<int>("select count(*) from translations"));
+    }
+
+    [Fact]
     public async Task A_client_that_comes_back_pays_for_what_is_missing()
     {
         var (reached, gate) = (new TaskCompletionSource(), new TaskCompletionSource());
@@ -104,7 +160,7 @@ public sealed class ConcurrentTranslationTests
         await using var app = new TranslateApp();
         await app.InitializeAsync();
         await using var relay = new DatabaseRelay(app.Database);
-        await using var behind = new TranslateApp { ["DATABASE_URL"] = relay.ConnectionString };
+        await using var behind = new TranslateApp { ["DATABASE_URL"] = relay.ConnectionString, ["TranslationCache:StorePatience"] = "00:00:00.500" };
         await behind.InitializeAsync();
         _ = behind.Client;
         relay.LoseAnswerTo("insert into translations");
@@ -120,6 +176,27 @@ public sealed class ConcurrentTranslationTests
         Assert.Equal("THE OTHERS LISTEN TO IT.", (await behind.TranslateAsync(new { text = "The others listen to it." })).GetProperty("translated_text").GetString());
         relay.Drop(null);
         Assert.Equal(1, await app.ScalarAsync<int>("select count(*) from translations"));
+    }
+
+    [Fact]
+    public async Task A_database_that_is_away_for_a_moment_costs_nothing_that_is_paid_for()
+    {
+        await using var app = new TranslateApp();
+        await app.InitializeAsync();
+        await using var relay = new DatabaseRelay(app.Database);
+        await using var behind = new TranslateApp { ["DATABASE_URL"] = relay.ConnectionString, ["TranslationCache:StorePatience"] = "00:05:00" };
+        await behind.InitializeAsync();
+        _ = behind.Client;
+        relay.Drop("set translation =");
+
+        using var stream = new EventStream(await behind.PostAsync(new { text = "The nodes talk to the robot." }, accept: "text/event-stream"));
+
+        // The reader need not wait for the database.
+        Assert.Equal("THE NODES TALK TO THE ROBOT.", (await stream.NextAsync())!.Data.GetProperty("text").GetString());
+        relay.Drop(null);
+        Assert.Equal("completed", Assert.Single(await stream.AllAsync()).Name);
+        Assert.True((await behind.TranslateAsync(new { text = "The nodes talk to the robot." })).GetProperty("cached").GetBoolean());
+        Assert.Single(behind.Model.Calls);
     }
 
     [Fact]

@@ -192,7 +192,7 @@ public sealed class DocumentTranslatorTests
     [Fact]
     public async Task Terms_of_the_glossary_are_checked()
     {
-        var glossary = Glossary.BuiltIn.With(Glossary.Parse("# Terms\nTurtleBot\n[fr]\nnode = nœud\n[ur]\nnode = نوڈ\n", "ur"));
+        var glossary = Glossary.BuiltIn.With(Glossary.Parse("# Terms\nTurtleBot\n[ur]\nnode = نوڈ\n[fr]\nnode = nœud\n[*]\nGazebo\n", "ur"));
         var model = new StubTranslator((text, problem) => problem is null ? "ربات" : $"ROS 2 TurtleBot نوڈ {problem}");
         var (page, _) = await RunAsync(model, TranslatableDocument.Parse("A ROS 2 Node of the TurtleBot."), Urdu with { Glossary = glossary });
 

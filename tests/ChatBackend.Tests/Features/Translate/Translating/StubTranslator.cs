@@ -34,6 +34,7 @@ internal sealed class StubTranslator(Func<string, string?, string> translate) : 
         if (!request.Messages[^1].Content.StartsWith('{'))
         {
             Requests.Enqueue(request);
+            request.Tally?.Add(15);
             yield return new(Language) { Finish = ModelFinish.Stop, Usage = new(10, 5) };
             yield break;
         }
