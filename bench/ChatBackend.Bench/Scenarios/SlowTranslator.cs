@@ -59,6 +59,6 @@ internal sealed partial class SlowTranslator : IAsyncDisposable
     /// <summary>Names, which have capitals, and placeholders stay.</summary>
     private static string Translate(string text) => Words().Replace(text, word => string.Concat(word.Value.Select(letter => Letters[letter % Letters.Length])));
 
-    [GeneratedRegex(@"(?<![\p{L}\p{N}<])\p{Ll}+(?![\p{L}\p{N}])")]
+    [GeneratedRegex(@"(?<![\p{L}\p{N}<])\p{Ll}+(?![\p{L}\p{N}])", RegexOptions.None, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Words();
 }
