@@ -220,15 +220,33 @@ public sealed class WidgetOnPageTests
     }
 
     [Fact]
+    public async Task A_service_that_starts_again_is_waited_for()
+    {
+        await using var stub = await StubPage.StartAsync();
+        await stub.OpenAsync();
+        var keys = new List<string>();
+        await stub.Page.RouteAsync("**/chat", route =>
+        {
+            keys.Add(route.Request.Headers["idempotency-key"]);
+            return keys.Count > 2 ? route.ContinueAsync() : route.FulfillAsync(new() { Status = 502, Body = "<h1>Bad Gateway</h1>" });
+        });
+        await stub.AskAsync();
+
+        await Assertions.Expect(stub.Page.Locator(".turn .answer")).ToHaveTextAsync("Over topics 1.");
+        Assert.Equal(3, keys.Count);
+        Assert.Single(keys.Distinct());
+    }
+
+    [Fact]
     public async Task A_selection_is_offered_on_the_page_but_not_in_a_field_and_has_a_limit()
     {
         await using var stub = await StubPage.StartAsync();
-        stub.Html = $"<main><p>{new string('x', 9_000)}</p><textarea>Text in a field</textarea></main>";
+        stub.Html = $"<main><p>{new string('x', 9_000)}</p><div contenteditable>Text in a field</div></main>";
         await stub.OpenAsync();
         var about = stub.Page.GetByRole(AriaRole.Button, new() { Name = "Ask about this" });
         await stub.Page.EvaluateAsync("() => getSelection().selectAllChildren(document.querySelector('p'))");
         await Assertions.Expect(about).ToBeVisibleAsync();
-        await stub.Page.Locator("main textarea").SelectTextAsync();
+        await stub.Page.Locator("main div").SelectTextAsync();
         await Assertions.Expect(about).ToBeHiddenAsync();
         await stub.Page.EvaluateAsync("() => { document.activeElement.blur(); getSelection().selectAllChildren(document.querySelector('p')) }");
         await about.ClickAsync();
