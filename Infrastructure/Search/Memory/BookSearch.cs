@@ -144,14 +144,17 @@ internal sealed class BookSearch
     {
         var order = Comparer<int>.Create((one, other) => scores[other].CompareTo(scores[one]) is not 0 and var byScore ? byScore : _index.Compare(one, other));
         var best = new PriorityQueue<int, int>(Comparer<int>.Create((one, other) => order.Compare(other, one)));
-        for (var ordinal = 0; ordinal < _index.OrdinalCount; ordinal++)
+        var (count, most, least) = (_index.OrdinalCount, ListLength, double.Epsilon);
+        for (var ordinal = 0; ordinal < count; ordinal++)
         {
-            if (scores[ordinal] == 0)
+            if (scores[ordinal] < least)
                 continue;
-            if (best.Count < ListLength)
+            if (best.Count < most)
                 best.Enqueue(ordinal, ordinal);
-            else if (scores[ordinal] >= scores[best.Peek()] && order.Compare(ordinal, best.Peek()) < 0)
+            else if (order.Compare(ordinal, best.Peek()) < 0)
                 best.DequeueEnqueue(ordinal, ordinal);
+            if (best.Count == most)
+                least = scores[best.Peek()];
         }
 
         return best.UnorderedItems.Select(item => item.Element).Order(order);
