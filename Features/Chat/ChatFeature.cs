@@ -1,5 +1,6 @@
 using ChatBackend.Features.Chat.AiSdk;
 using ChatBackend.Features.Chat.Answering;
+using ChatBackend.Features.Chat.ChatKit;
 using ChatBackend.Features.Chat.Mcp;
 using ChatBackend.Features.Chat.OpenAi;
 using ChatBackend.Features.Chat.Retention;
@@ -41,6 +42,7 @@ internal static class ChatFeature
         builder.Services.AddHostedService(services => services.GetRequiredService<TurnLeases>());
         builder.Services.AddSingleton<OldConversations>();
         builder.Services.AddHostedService(services => services.GetRequiredService<OldConversations>());
+        builder.AddChatKit();
         builder.AddMcp();
     }
 
@@ -73,6 +75,7 @@ internal static class ChatFeature
         openAi.MapPostCompletion();
         openAi.MapListModels();
 
+        routes.MapChatKit();
         routes.MapMcp();
     }
 }

@@ -17,5 +17,5 @@ internal static class McpFeature
     }
 
     public static void MapMcp(this IEndpointRouteBuilder routes) =>
-        routes.MapFeature("/mcp", "Chat").AcceptToken().WithProblemShape(PostMcp.Shape).MapPostMcp();
+        routes.MapFeature("/mcp", "MCP").AcceptToken().WithProblemShape(PostMcp.Shape).MapPostMcp();
 }

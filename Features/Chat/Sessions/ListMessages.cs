@@ -65,15 +65,16 @@ internal static class ListMessages
     }
 
     /// <summary>For every door: a page of a conversation.</summary>
-    /// <param name="before">Messages with a lower position; int.MaxValue for the newest.</param>
-    /// <returns>Null if there is no such session, or it belongs to another reader.</returns>
+    /// <param name="from">The messages before this position; int.MaxValue for the newest. With <paramref name="isForward"/> those after it; 0 for the oldest.</param>
+    /// <returns>In the order of the conversation. Null if there is no such session, or it belongs to another reader.</returns>
     internal static async Task<MessagesResponse?> ReadAsync(
-        Guid sessionId, string? subject, int before, int size, NpgsqlDataSource database, CancellationToken cancellationToken)
+        Guid sessionId, string? subject, int from, int size, NpgsqlDataSource database, CancellationToken cancellationToken, bool isForward = false)
     {
+        var (comparison, order) = isForward ? (">", "asc") : ("<", "desc");
         // The left join returns one row for a session without messages, so no row means an unknown session.
         var rows = (await database.RetryAsync(
             connection => connection.QueryAsync<Row>(new(
-                """
+                $"""
                 select m.id, m.turn_id, m.position, m.role::text as role, m.content, m.citations::text as citations, f.rating, m.created_at,
                        m.role = 'assistant' and m.state = 'stopped' as is_stopped, m.role = 'assistant' and m.is_incomplete as is_incomplete,
                        case when m.role = 'assistant' then m.grounding end as grounding
@@ -81,24 +82,27 @@ internal static class ListMessages
                 left join lateral (
                     select m.*, t.state, t.grounding, coalesce((t.response ->> 'incomplete')::boolean, false) as is_incomplete from messages as m
                     join turns as t on t.id = m.turn_id
-                    where m.session_id = s.id and m.position < @before and t.superseded_by is null
-                    order by m.position desc
+                    where m.session_id = s.id and m.position {comparison} @from and t.superseded_by is null
+                    order by m.position {order}
                     limit @size + 1
                 ) as m on true
                 left join message_feedback as f on f.message_id = m.id
                 where s.id = @sessionId and (s.user_id is null or s.user_id = @subject)
-                order by m.position desc
+                order by m.position {order}
                 """,
-                new { sessionId, subject, before, size }, cancellationToken: cancellationToken)),
+                new { sessionId, subject, from, size }, cancellationToken: cancellationToken)),
             cancellationToken)).AsList();
         if (rows.Count == 0)
             return null;
 
-        var page = rows.Where(r => r.Id is not null).Take(size).Reverse().ToArray();
+        var page = rows.Where(r => r.Id is not null).Take(size).ToArray();
+        var next = rows.Count > size ? page[^1].Position.ToString() : null;
+        if (!isForward)
+            Array.Reverse(page);
         return new(
             [.. page.Select(r => new MessageResponse(
                 r.Id!.Value, r.TurnId!.Value, r.Position!.Value, r.Role!, r.Content!, r.IsStopped is true, r.IsIncomplete is true, TurnJson.Read<Citation[]>(r.Citations!), r.Grounding, r.Rating, r.CreatedAt!.Value))],
-            rows.Count > size ? page[0].Position.ToString() : null);
+            next);
     }
 
     private sealed record Row(

@@ -118,7 +118,7 @@ public sealed class OpenApiTests(ChatBackendApp app) : IClassFixture<ChatBackend
         var operations = OpenApiWalk.Operations(await DocumentAsync()).ToDictionary(o => o.Operation.GetProperty("operationId").GetString()!, o => o.Operation);
         var endpoints = app.Services.GetRequiredService<EndpointDataSource>().Endpoints;
 
-        Assert.Equal(["PostAiSdkChat", "PostChat", "PostCompletion", "PostIngest", "PostMcp", "PostTranslate", "RegenerateTurn", "SearchPassages", "SummarizeAudit"], Saying("429"));
+        Assert.Equal(["PostAiSdkChat", "PostChat", "PostChatKit", "PostCompletion", "PostIngest", "PostMcp", "PostTranslate", "RegenerateTurn", "SearchPassages", "SummarizeAudit"], Saying("429"));
         Assert.Equal(Saying("401"), Named<IAuthorizeData>());
         Assert.Equal(Saying("401"), operations.Where(o => o.Value.TryGetProperty("security", out _)).Select(o => o.Key).Order());
 
