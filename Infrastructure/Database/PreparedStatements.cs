@@ -81,8 +81,9 @@ internal sealed class PreparedStatements : IAsyncDisposable
     /// <exception cref="NpgsqlException">The database cannot be used.</exception>
     public async Task BeginAsync(CancellationToken cancellationToken)
     {
-        // The owner has decided.
-        if (_settings.Keys.Contains("Max Auto Prepare"))
+        // The owner has decided. ContainsKey is true for every keyword that Npgsql knows.
+        var given = _settings.Keys;
+        if (given.Contains("Max Auto Prepare"))
             return;
         _route = await StatementProbe.IsDirectAsync(_settings, cancellationToken) ? Route.Direct
             : await StatementProbe.IsCarriedAsync(_settings, cancellationToken) ? Route.Carried : Route.NotCarried;

@@ -50,6 +50,9 @@ internal sealed record BenchOptions
     /// <summary>A document whose table is replaced by the figures; null for none.</summary>
     public string? Report { get; init; }
 
+    /// <summary>Some seconds in all: that everything is measured, not how fast it is.</summary>
+    public bool IsBrief { get; init; }
+
     /// <summary>Show the statements that took the most time, by pg_stat_statements.</summary>
     public bool IsExplained { get; init; }
 
@@ -62,8 +65,7 @@ internal sealed record BenchOptions
             options = args[i] switch
             {
                 "--explain" => options with { IsExplained = true },
-                // Some seconds in all: that everything is measured, not how fast it is.
-                "--brief" => options with { Clients = 20, Readers = 50, Seconds = 0.3, Pages = 20, Starts = 1 },
+                "--brief" => options with { IsBrief = true, Clients = 20, Readers = 50, Seconds = 0.3, Pages = 20, Starts = 1 },
                 "--scenario" => options with { Scenario = Value() },
                 "--clients" => options with { Clients = int.Parse(Value()) },
                 "--readers" => options with { Readers = int.Parse(Value()) },

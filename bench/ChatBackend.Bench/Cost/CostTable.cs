@@ -80,6 +80,8 @@ internal static class CostTable
         ["OPENAI_BASE_URL"] = stub.Address,
         ["OPENAI_EMBEDDING_MODEL"] = "off",
         ["QDRANT_URL"] = "",
+        ["DAILY_TOKENS_PER_CLIENT"] = "0",
+        ["DAILY_TOKEN_BUDGET"] = "0",
     };
 
     private static void Show(IReadOnlyList<Figure> figures, FigureFile? earlier)
