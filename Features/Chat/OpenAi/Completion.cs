@@ -27,6 +27,8 @@ internal sealed partial record Completion(
 {
     public const string Book = "book";
 
+    private const string ChunkName = "chat.completion.chunk";
+
     public static readonly AnswerStream Description = new(
         ServerSentEvents.MediaType, "Chunks of a chat completion; the last one before [DONE] has the members of this service.",
         """data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1772357400,"model":"book","choices":[{"index":0,"delta":{"content":"Nodes"},"finish_reason":null}]}""" + "\n\n");
@@ -64,14 +66,10 @@ internal sealed partial record Completion(
                     var answer = TurnJson.Read<ChatResponse>(ended.ResponseJson);
                     if (answer.Citations.Count > 0)
                         yield return Chunk(new { Content = Footnotes(answer.Citations) });
-                    yield return new(TurnJson.Write(new
-                    {
-                        id, Object = "chat.completion.chunk", created, Model = Book,
-                        Choices = new[] { new { Index = 0, Delta = new { }, FinishReason = FinishOf(answer) } },
-                        answer.Citations, answer.Grounding, answer.TurnId,
-                    }));
+                    var choices = new[] { new { Index = 0, Delta = new { }, FinishReason = FinishOf(answer) } };
+                    yield return new(TurnJson.Write(new { id, Object = ChunkName, created, Model = Book, choices, answer.Citations, answer.Grounding, answer.TurnId }));
                     if (includesUsage && CompletionUsage.Of(answer.Usage) is { } usage)
-                        yield return new(TurnJson.Write(new { id, Object = "chat.completion.chunk", created, Model = Book, Choices = Array.Empty<object>(), usage }));
+                        yield return new(TurnJson.Write(new { id, Object = ChunkName, created, Model = Book, Choices = Array.Empty<object>(), usage }));
                     yield return new("[DONE]");
                     break;
                 case TurnStep.Failed { Failure: var failure }:
@@ -80,10 +78,11 @@ internal sealed partial record Completion(
             }
         }
 
-        ServerSentEvent Chunk<T>(T delta) => new(TurnJson.Write(new
+        ServerSentEvent Chunk<T>(T delta)
         {
-            id, Object = "chat.completion.chunk", created, Model = Book, Choices = new[] { new { Index = 0, Delta = delta, FinishReason = default(string) } },
-        }));
+            var choices = new[] { new { Index = 0, Delta = delta, FinishReason = default(string) } };
+            return new(TurnJson.Write(new { id, Object = ChunkName, created, Model = Book, choices }));
+        }
 
         static ServerSentEvent Error(TurnFailure failure) => new(Errors.Write(Problem.Details(failure.Status, failure.Code, failure.Detail)));
     }

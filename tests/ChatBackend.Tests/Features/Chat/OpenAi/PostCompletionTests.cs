@@ -1,6 +1,5 @@
 using System.Net;
 using System.Net.Http.Json;
-using System.Text.Json;
 using ChatBackend.Infrastructure.Search;
 using ChatBackend.Tests.Features.Profile;
 using Microsoft.Extensions.DependencyInjection;
