@@ -43,7 +43,8 @@ internal static class CostCurves
         await runner.ExecuteAsync("truncate chat_sessions cascade");
 
         List<PlotPoint> byTurns = [], byReaders = [], byPassages = [];
-        foreach (var pages in Pages)
+        int[] books = Scaled(Pages);
+        foreach (var pages in books)
         {
             AnsiConsole.MarkupLineInterpolated($"[grey]A turn with a book of {pages:#,0} pages[/]");
             var book = new GeneratedBook(pages);
@@ -52,9 +53,9 @@ internal static class CostCurves
             var rows = new CostRows(options, service, meter, stub, book, statements: null);
             byPassages.Add(new(passages, await rows.TurnCostAsync()));
             // Measured with the book in the middle.
-            if (pages != Pages[1])
+            if (pages != books[1])
                 continue;
-            foreach (var turns in StoredTurns)
+            foreach (var turns in Scaled(StoredTurns))
             {
                 await runner.ExecuteAsync("truncate chat_sessions cascade");
                 await runner.ExecuteAsync(StoreTurns, new { turns });
@@ -62,12 +63,14 @@ internal static class CostCurves
                 byTurns.Add(new(turns, await rows.TurnCostAsync()));
             }
 
-            foreach (var readers in Readers)
+            foreach (var readers in Scaled(Readers))
                 byReaders.Add(new(readers, await rows.StreamCostAsync(readers)));
         }
 
         PlotPanel[] panels = [new("passages in the book", byPassages), new("turns stored before", byTurns), new("readers of a model that takes 1 s", byReaders)];
         return ([.. panels.SelectMany(Figures)], panels);
+
+        int[] Scaled(int[] sizes) => options.IsBrief ? [.. sizes.Select(size => Math.Max(1, size / 100))] : sizes;
     }
 
     private static IEnumerable<Figure> Figures(PlotPanel panel) => panel.Points.SelectMany(point => new Figure[]

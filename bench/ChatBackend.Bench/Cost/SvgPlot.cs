@@ -8,7 +8,7 @@ internal sealed record PlotPoint(int X, ProcessorTime Cost);
 
 internal sealed record PlotPanel(string Title, IReadOnlyList<PlotPoint> Points);
 
-/// <summary>Panels beside each other, with one line for the service and one for PostgreSQL. All have the same scale upwards.</summary>
+/// <summary>Panels beside each other, with one line for the service and one for PostgreSQL. Each has its own scale.</summary>
 internal static class SvgPlot
 {
     private const int Width = 300;
@@ -22,7 +22,6 @@ internal static class SvgPlot
 
     public static Task WriteAsync(string path, string title, IReadOnlyList<PlotPanel> panels)
     {
-        var most = NiceMaximum(panels.SelectMany(p => p.Points).SelectMany(p => Lines.Select(l => l.Value(p.Cost) ?? 0)).Max());
         var width = Left + (panels.Count * (Width + Gap));
         var svg = new StringBuilder(
             $"""
@@ -34,13 +33,14 @@ internal static class SvgPlot
         for (var i = 0; i < Lines.Length; i++)
             svg.Append($"""<text x="{Left + (i * 90)}" y="42" font-weight="600" fill="{Lines[i].Color}">{Lines[i].Name}</text>""").Append('\n');
         for (var i = 0; i < panels.Count; i++)
-            Draw(svg, panels[i], Left + (i * (Width + Gap)), most);
+            Draw(svg, panels[i], Left + (i * (Width + Gap)));
         Directory.CreateDirectory(Path.GetDirectoryName(path)!);
         return File.WriteAllTextAsync(path, svg.Append("</svg>\n").ToString());
     }
 
-    private static void Draw(StringBuilder svg, PlotPanel panel, int left, double most)
+    private static void Draw(StringBuilder svg, PlotPanel panel, int left)
     {
+        var most = NiceMaximum(panel.Points.SelectMany(p => Lines.Select(l => l.Value(p.Cost) ?? 0)).Max());
         for (var step = 0; step <= 4; step++)
         {
             var y = Y(most * step / 4);
