@@ -75,7 +75,7 @@ internal sealed class PostgresVectors(NpgsqlDataSource db, IEmbedder embedder, s
     }
 
     /// <summary>A new version of the book, so that every process reads it.</summary>
-    private Task SetAsync(MeasuredSimilarity measured, CancellationToken cancellationToken) => db.RetryAsync(
+    private Task<int> SetAsync(MeasuredSimilarity measured, CancellationToken cancellationToken) => db.RetryAsync(
         connection => connection.ExecuteAsync(new(
             """
             with measured as (

@@ -1,5 +1,6 @@
 using System.Net;
 using ChatBackend.Infrastructure.Search;
+using ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChatBackend.Tests.Features.Search;
@@ -74,5 +75,34 @@ public sealed class SearchPassagesTests(ChatBackendApp app) : IClassFixture<Chat
         _ = app.Address; // starts the service, which migrates
         return app.Services.GetRequiredService<IPassageIndex>().ReplaceAsync(
             new(path, title, "/docs/" + path.Replace(".md", ""), "1", chunks), CancellationToken.None);
+    }
+
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task Words_answer_alone_when_the_embedding_model_fails_or_takes_too_long(bool isSlow)
+    {
+        await using var model = await StubOpenAi.StartAsync();
+        await using var embedding = new ChatBackendApp
+        {
+            ["OPENAI_BASE_URL"] = model.BaseUrl,
+            ["ModelLimits:Embed"] = "00:00:00.200",
+            ["ModelLimits:EmbedBudget"] = "00:00:00.500",
+        };
+        await embedding.InitializeAsync();
+        _ = embedding.Client;
+        var document = new IndexedDocument("a.md", "Title", "/docs/a", "1", [new(0, [], null, "The gripper closes around the cup.")]);
+        var vectors = embedding.Services.GetRequiredService<IPassageVectors>();
+        var key = Passage.Of(document)[0].ContentKey(vectors.Embedder!.Model);
+        await vectors.ReplaceAsync(document, new Dictionary<Guid, ReadOnlyMemory<float>> { [key] = new float[] { 1, 0, 0 } }, TestContext.Current.CancellationToken);
+        if (isSlow)
+            model.HangEmbeddings(times: 10);
+        else
+            model.FailEmbeddings(500, times: 10);
+
+        // The first search brings the version that has vectors.
+        Assert.Contains("/docs/a", await embedding.Client.GetStringAsync("/search?q=gripper"));
+        Assert.Contains("/docs/a", await embedding.Client.GetStringAsync("/search?q=gripper"));
+        Assert.NotEmpty(model.EmbeddingRequests);
     }
 }
