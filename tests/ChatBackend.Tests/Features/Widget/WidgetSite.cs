@@ -56,6 +56,7 @@ public sealed class WidgetSite : IAsyncLifetime
         await _server.StartAsync();
         Services = await ServiceWithModel.CreateAsync();
         Model.Default = _ => Answer;
+        Model.Vector = VectorOf;
         Process = await StartAsync();
         Relay.Service = Process.Client.BaseAddress;
         Assertions.SetDefaultExpectTimeout(30_000);
@@ -106,6 +107,16 @@ public sealed class WidgetSite : IAsyncLifetime
         _playwright!.Dispose();
         await Process.DisposeAsync();
         await Services.DisposeAsync();
+    }
+
+    /// <summary>Texts that share words are near, as with a real model: a question has to find its passage.</summary>
+    private static float[] VectorOf(string text, int dimensions)
+    {
+        var vector = new float[dimensions];
+        vector[0] = 0.1f;
+        foreach (var word in text.ToLowerInvariant().Split([' ', '\n', '.', ',', ':', ';', '?', '(', ')', '*', '`'], StringSplitOptions.RemoveEmptyEntries))
+            vector[(int)(word.Aggregate(2166136261u, (hash, letter) => (hash ^ letter) * 16777619) % (uint)dimensions)] = 1;
+        return vector;
     }
 
     /// <summary>A file of the site. What Docusaurus writes for <c>scripts</c> in its configuration is added to the head.</summary>
