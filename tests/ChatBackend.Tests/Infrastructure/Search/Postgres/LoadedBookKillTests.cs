@@ -1,5 +1,4 @@
 using System.Text.Json;
-using ChatBackend.Infrastructure.Search;
 using ChatBackend.Infrastructure.Search.Postgres;
 using Dapper;
 using Npgsql;

@@ -73,7 +73,7 @@ public sealed class LoadedBookTests(SearchDatabase database) : IClassFixture<Sea
         await writing;
 
         Assert.True(whole > 0, $"{whole} {none}");
-        Assert.Empty((await FindAsync(one, "addax", 20)).Where(p => p.DocumentPath == "half/a.md"));
+        Assert.DoesNotContain(await FindAsync(one, "addax", 20), p => p.DocumentPath == "half/a.md");
     }
 
     [Theory]
