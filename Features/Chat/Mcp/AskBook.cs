@@ -4,7 +4,6 @@ using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Stopping;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
-using ChatBackend.Infrastructure.Search;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 
