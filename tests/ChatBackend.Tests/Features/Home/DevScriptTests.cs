@@ -17,7 +17,8 @@ public sealed class DevScriptTests : IDisposable
         File.Copy(Path.Combine(Repository.Root, "dev"), Path.Combine(_folder, "dev"));
         var dotnet = Path.Combine(_folder, "dotnet");
         await File.WriteAllTextAsync(dotnet, "#!/bin/sh\n", TestContext.Current.CancellationToken);
-        File.SetUnixFileMode(dotnet, UnixFileMode.UserRead | UnixFileMode.UserExecute);
+        if (!OperatingSystem.IsWindows())
+            File.SetUnixFileMode(dotnet, UnixFileMode.UserRead | UnixFileMode.UserExecute);
         if (settings is not null)
             await File.WriteAllTextAsync(Path.Combine(_folder, ".env"), settings, TestContext.Current.CancellationToken);
 

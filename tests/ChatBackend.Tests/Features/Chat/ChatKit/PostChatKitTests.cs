@@ -60,7 +60,8 @@ public sealed class PostChatKitTests(PostChatKitTests.SignedInApp fixture) : ICl
         await _app.AnswerAsync(new { message = "And requests?", session_id = session });
         var sdk = await _app.Client.PostAsJsonAsync("/api/chat", new
         {
-            id = session, trigger = "submit-message",
+            id = session,
+            trigger = "submit-message",
             messages = new[] { new { id = "m1", role = "user", parts = new[] { new { type = "text", text = "And streams of data?" } } } },
         });
         Assert.Contains("\"finish\"", await sdk.Content.ReadAsStringAsync());

@@ -10,7 +10,10 @@ public sealed class McpAccessTests : IAsyncLifetime
 {
     private readonly ChatApp _app = new()
     {
-        ["AUTH_SECRET"] = ProfileApp.Secret, ["FRONTEND_URL"] = "https://book.example", ["RATE_LIMIT_SEARCH"] = "1", ["RATE_LIMIT_CHAT"] = "1",
+        ["AUTH_SECRET"] = ProfileApp.Secret,
+        ["FRONTEND_URL"] = "https://book.example",
+        ["RATE_LIMIT_SEARCH"] = "1",
+        ["RATE_LIMIT_CHAT"] = "1",
     };
 
     public ValueTask InitializeAsync() => _app.InitializeAsync();
@@ -75,10 +78,13 @@ public sealed class McpAccessTests : IAsyncLifetime
         var response = await SendAsync(
             new
             {
-                jsonrpc = "2.0", id = 1, method = "tools/call",
+                jsonrpc = "2.0",
+                id = 1,
+                method = "tools/call",
                 @params = new
                 {
-                    name = "search_book", arguments = new { query = "nodes" },
+                    name = "search_book",
+                    arguments = new { query = "nodes" },
                     _meta = new Dictionary<string, object> { ["io.modelcontextprotocol/protocolVersion"] = "2026-07-28", ["io.modelcontextprotocol/clientCapabilities"] = new { } },
                 },
             },

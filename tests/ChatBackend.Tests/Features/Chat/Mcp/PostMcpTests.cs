@@ -147,7 +147,9 @@ public sealed class PostMcpTests(ChatApp app) : IClassFixture<ChatApp>
         app.Model.Answer("Over topics [1].");
         var response = await PostAsync(new
         {
-            jsonrpc = "2.0", id = 1, method = "tools/call",
+            jsonrpc = "2.0",
+            id = 1,
+            method = "tools/call",
             @params = new { name = "ask_book", arguments = new { question = "How do nodes talk?" }, _meta = new { progressToken = "p" } },
         });
 

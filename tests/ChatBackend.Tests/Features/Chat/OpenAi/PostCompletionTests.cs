@@ -16,7 +16,7 @@ public sealed class PostCompletionTests(ChatApp app) : IClassFixture<ChatApp>
         var message = $"How do nodes talk, {Guid.NewGuid()}?";
         var gate = app.Model.AnswerInTwo("Over", "topics.");
         using var leaving = new CancellationTokenSource();
-        var asking = SendAsync(app, new { stream, messages = new[] { new { role = "user", content = message } } }, leaving.Token);
+        var asking = SendAsync(app, new { stream, messages = new[] { new { role = "user", content = message } } }, cancellationToken: leaving.Token);
         await gate.WhenReached;
 
         if (stream)
@@ -121,7 +121,7 @@ public sealed class PostCompletionTests(ChatApp app) : IClassFixture<ChatApp>
         return response.IsSuccessStatusCode ? $"{(int)response.StatusCode}" : $"{(int)response.StatusCode} {(await response.JsonAsync()).GetProperty("error").GetProperty("code").GetString()}";
     }
 
-    private static async Task<HttpResponseMessage> SendAsync(ChatBackendApp app, object body, CancellationToken cancellationToken = default, string? authorization = null)
+    private static async Task<HttpResponseMessage> SendAsync(ChatBackendApp app, object body, string? authorization = null, CancellationToken cancellationToken = default)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = JsonContent.Create(body) };
         if (authorization is not null)

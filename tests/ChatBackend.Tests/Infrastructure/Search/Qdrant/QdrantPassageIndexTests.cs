@@ -1,5 +1,4 @@
 using System.Text.Json;
-using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Http.Problems;
 using ChatBackend.Infrastructure.Search;
 using ChatBackend.Infrastructure.Search.Meaning;
