@@ -3,6 +3,7 @@ WORKDIR /source
 
 # Packages change rarely, so they have their own layer.
 COPY global.json Directory.Build.props Directory.Packages.props ChatBackend.csproj packages.lock.json ./
+COPY Infrastructure/Http/OpenApi/ApiReference.targets Infrastructure/Http/OpenApi/
 RUN dotnet restore ChatBackend.csproj --locked-mode
 # The same packages for this platform, with its compiler. The lock file has no platforms.
 RUN dotnet restore ChatBackend.csproj --use-current-runtime -p:PublishReadyToRun=true -p:NuGetLockFilePath=obj/platform.lock.json

@@ -28,8 +28,8 @@ internal static class DatabaseRetry
             catch (Exception e) when (attempt < Pauses.Length && e.IsDatabaseUnavailable() && !IsTimeLimit(e))
             {
                 PreparedStatements.Note(database, e);
-                // A session can stay read-only after its server has become writable: open new sessions.
-                if (e.IsReadOnly())
+                // A session can stay read-only after its server has become writable, and its plans can be those of a table before a migration.
+                if (e.IsReadOnly() || e is PostgresException { SqlState: PostgresErrorCodes.FeatureNotSupported })
                     PreparedStatements.Clear(database);
                 await Task.Delay(Pauses[attempt], cancellationToken);
             }

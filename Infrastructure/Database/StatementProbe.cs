@@ -27,24 +27,22 @@ internal static class StatementProbe
     /// <summary>True if each of our connections keeps its server connection, or a prepared statement follows it to another.</summary>
     public static async Task<bool> IsCarriedAsync(NpgsqlConnectionStringBuilder settings, CancellationToken cancellationToken)
     {
-        await using var first = await OpenAsync(settings, cancellationToken);
-        await using var second = await OpenAsync(settings, cancellationToken);
-        await using var third = await OpenAsync(settings, cancellationToken);
-        NpgsqlConnection[] clients = [first, second, third];
-
-        var servers = new HashSet<int>[] { [], [], [] };
-        foreach (var client in Order)
-            servers[client].Add(await clients[client].ExecuteScalarAsync<int>(Command(ServerProcess, cancellationToken)));
-        if (servers.All(s => s.Count == 1) && servers.SelectMany(s => s).Distinct().Count() == clients.Length)
-            return true;
-
         try
         {
-            return await FollowsAsync(first, second, cancellationToken);
+            await using var first = await OpenAsync(settings, cancellationToken);
+            await using var second = await OpenAsync(settings, cancellationToken);
+            await using var third = await OpenAsync(settings, cancellationToken);
+            NpgsqlConnection[] clients = [first, second, third];
+
+            var servers = new HashSet<int>[] { [], [], [] };
+            foreach (var client in Order)
+                servers[client].Add(await clients[client].ExecuteScalarAsync<int>(Command(ServerProcess, cancellationToken)));
+            return (servers.All(s => s.Count == 1) && servers.SelectMany(s => s).Distinct().Count() == clients.Length)
+                || await FollowsAsync(first, second, cancellationToken);
         }
-        catch (NpgsqlException)
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested && (e is NpgsqlException || e.IsDatabaseUnavailable()))
         {
-            // The statement is not there, or the pooler has no other connection for it.
+            // The statement is not there, or the pooler has no free connection: the service starts without prepared statements.
             return false;
         }
     }

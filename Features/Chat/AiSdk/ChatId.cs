@@ -25,9 +25,14 @@ internal static class ChatId
     {
         null or "" or { Length: > MaxLength } => null,
         _ when KeyId.TryParse(id, out var session) => session,
-        _ when id.Length >= SecretLength && id.Distinct().Count() >= SecretCharacters => Hash("", id),
+        _ when IsRandom(id) => Hash("", id),
         _ => subject is null ? null : Hash(subject, id),
     };
+
+    /// <summary>A name such as docs-assistant-chat is long, too, but has no digits or capitals.</summary>
+    private static bool IsRandom(string id) =>
+        id.Length >= SecretLength && id.Distinct().Count() >= SecretCharacters
+        && (id.Any(char.IsAsciiDigit) ? 1 : 0) + (id.Any(char.IsAsciiLetterUpper) ? 1 : 0) + (id.Any(char.IsAsciiLetterLower) ? 1 : 0) >= 2;
 
     private static Guid Hash(string subject, string id)
     {

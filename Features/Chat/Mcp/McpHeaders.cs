@@ -47,13 +47,14 @@ internal static class McpHeaders
             ?? Differs(context.Request, Version, Text(Member(message.Params, "_meta"), VersionKey));
     }
 
-    /// <summary>A browser tells the page's origin; other clients send none. A page elsewhere must not reach a server in its reader's network (DNS rebinding).</summary>
+    /// <summary>A browser tells the page's origin; other clients send none. A page elsewhere must not reach a server in its reader's network (DNS rebinding):
+    /// it would also send its own name as the host, so only the allowed origins count.</summary>
     private static async Task<bool> IsAllowedAsync(HttpContext context)
     {
         if (context.Request.Headers.Origin.FirstOrDefault() is not { } origin)
             return true;
         var policy = await context.RequestServices.GetRequiredService<ICorsPolicyProvider>().GetPolicyAsync(context, policyName: null);
-        return policy!.AllowAnyOrigin || policy.IsOriginAllowed(origin) || origin == $"{context.Request.Scheme}://{context.Request.Host}";
+        return policy!.AllowAnyOrigin || policy.IsOriginAllowed(origin);
     }
 
     private static ProblemHttpResult? Differs(HttpRequest request, string header, string? expected) => Decode(request.Headers[header].FirstOrDefault()) == expected

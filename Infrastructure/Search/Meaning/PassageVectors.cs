@@ -47,6 +47,9 @@ internal sealed class PassageVectors
         IEnumerable<(int First, PassageVectors Vectors)> documents, ReadOnlyMemory<float> question, int most)
     {
         var unit = StoredVector.Unit(question.Span);
+        // A model that answers NaN would put arbitrary passages first.
+        if (!float.IsFinite(unit.Sum()))
+            return [];
         var best = new PriorityQueue<int, float>(most + 1);
         foreach (var (first, vectors) in documents)
             if (vectors.Dimensions == unit.Length)

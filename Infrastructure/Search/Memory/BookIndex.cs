@@ -6,7 +6,7 @@ namespace ChatBackend.Infrastructure.Search.Memory;
 /// It does not change. Passages have ordinals: first those of the large segment, then those of the small one.</summary>
 internal sealed class BookIndex
 {
-    /// <summary>The small segment becomes part of the large one when it has more passages than this, and than an eighth of it.</summary>
+    /// <summary>The segments become one when the small one has, or the large one has lost, more passages than this, and than an eighth of what is left.</summary>
     private const int SmallPassages = 1_000;
 
     /// <summary>What is held before the first load.</summary>
@@ -62,7 +62,8 @@ internal sealed class BookIndex
 
         if (left == 0)
             return new(version, small, [], IndexSegment.Empty, related);
-        if (small.PassageCount <= Math.Max(SmallPassages, left / 8))
+        // Also passages that are gone take memory.
+        if (Math.Max(small.PassageCount, isGone.Length - left) <= Math.Max(SmallPassages, left / 8))
             return new(version, large, left < isGone.Length ? isGone : [], small, related);
         var whole = new SegmentBuilder();
         whole.Add(large, document => large.FirstPassages[document] is var first && (first == large.FirstPassages[document + 1] || isGone[first]));

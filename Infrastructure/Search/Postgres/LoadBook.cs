@@ -1,5 +1,4 @@
 using ChatBackend.Infrastructure.Database;
-using ChatBackend.Infrastructure.Http.Problems;
 
 namespace ChatBackend.Infrastructure.Search.Postgres;
 
@@ -22,8 +21,9 @@ internal sealed class LoadBook(PostgresPassageIndex index, DatabaseStart databas
             await index.Book.LoadAsync(cancellationToken);
             return true;
         }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested && (e is FailureException || e.IsDatabaseUnavailable()))
+        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
+            // The host would stop the whole service at an exception. Readiness says that the index is missing.
             log.LogWarning("The index of the book cannot be loaded yet ({Reason}); trying again every {Seconds} s", e.Message, Pause.TotalSeconds);
             return false;
         }

@@ -46,13 +46,26 @@ internal sealed class LoadedBook(NpgsqlDataSource database, string? model = null
 
     /// <summary>Runs work on the newest version, in one snapshot of the database: what it reads belongs to that version.</summary>
     /// <param name="isWhole">True to read all terms again.</param>
-    public Task<T> ReadAsync<T>(Func<NpgsqlConnection, BookIndex, Task<T>> work, bool isWhole, CancellationToken cancellationToken) => database.RetryAsync(
-        async connection =>
+    public async Task<T> ReadAsync<T>(Func<NpgsqlConnection, BookIndex, Task<T>> work, bool isWhole, CancellationToken cancellationToken)
+    {
+        // Others wait without a connection: turns need those.
+        await EnterAsync(cancellationToken);
+        try
         {
-            await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
-            return await work(connection, await RefreshAsync(connection, isWhole, cancellationToken));
-        },
-        cancellationToken);
+            return await database.RetryAsync(
+                async connection =>
+                {
+                    await using var snapshot = await connection.BeginTransactionAsync(IsolationLevel.RepeatableRead, cancellationToken);
+                    _index = await ReadNewerAsync(connection, isWhole ? BookIndex.None : _index, cancellationToken);
+                    return await work(connection, _index);
+                },
+                cancellationToken);
+        }
+        finally
+        {
+            _one.Release();
+        }
+    }
 
     public void Dispose() => _one.Dispose();
 
@@ -60,20 +73,6 @@ internal sealed class LoadedBook(NpgsqlDataSource database, string? model = null
     {
         if (!await _one.WaitAsync(LongestWait, cancellationToken))
             throw new SearchException(isUnavailable: true, "The index of the book is being loaded. Try again shortly.");
-    }
-
-    private async Task<BookIndex> RefreshAsync(NpgsqlConnection connection, bool isWhole, CancellationToken cancellationToken)
-    {
-        // The snapshot is taken by the first statement, so it follows the order in which the lock is taken: versions do not go back.
-        await EnterAsync(cancellationToken);
-        try
-        {
-            return _index = await ReadNewerAsync(connection, isWhole ? BookIndex.None : _index, cancellationToken);
-        }
-        finally
-        {
-            _one.Release();
-        }
     }
 
     /// <summary>The version of the connection's snapshot, made of a version that this process has.</summary>

@@ -98,6 +98,17 @@ public sealed class PreparedStatementsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_pooler_with_few_free_connections_does_not_keep_the_service_from_starting()
+    {
+        PgBouncer.SkipWhereThereIsNone();
+        await using var bouncer = await PgBouncer.StartAsync(_database, serverConnections: 2, mode: "session");
+        await using var service = await Begun.OnAsync(bouncer.ConnectionString);
+
+        Assert.False(service.Statements.AreUsed);
+        Assert.Equal("2", await service.RunAsync("select 1 + 1"));
+    }
+
+    [Fact]
     public async Task A_pooler_that_no_longer_keeps_them_in_operation_costs_no_request()
     {
         PgBouncer.SkipWhereThereIsNone();

@@ -10,6 +10,7 @@ public sealed class PostAiSdkChatTests(ProfileApp app) : IClassFixture<ProfileAp
     [Theory]
     [InlineData("1")]
     [InlineData("aaaaaaaaaaaaaaaaaaaaaaaa")]
+    [InlineData("docs-assistant-chat")]
     [InlineData("00000000-0000-0000-0000-000000000000")]
     [InlineData("")]
     public async Task An_id_that_could_be_guessed_is_refused_without_a_token(string id)

@@ -60,9 +60,11 @@ public sealed class McpAccessTests : IAsyncLifetime
     [Theory]
     [InlineData("https://book.example", HttpStatusCode.OK)]
     [InlineData("https://elsewhere.example", HttpStatusCode.Forbidden)]
+    [InlineData("http://rebound.example", HttpStatusCode.Forbidden)]
     public async Task Only_pages_of_allowed_origins_reach_the_server(string origin, HttpStatusCode status)
     {
-        var response = await SendAsync(new { jsonrpc = "2.0", id = 1, method = "tools/list" }, headers: ("Origin", origin));
+        // After DNS rebinding the page's own name is the host, too.
+        var response = await SendAsync(new { jsonrpc = "2.0", id = 1, method = "tools/list" }, headers: [("Origin", origin), ("Host", new Uri(origin).Host)]);
 
         Assert.Equal(status, response.StatusCode);
         Assert.Equal(status == HttpStatusCode.OK ? "mcp-session-id" : null, response.Headers.TryGetValues("Access-Control-Expose-Headers", out var exposed)

@@ -53,6 +53,23 @@ public sealed class BookSearchTests
     }
 
     [Fact]
+    public void Pages_that_were_removed_take_no_memory()
+    {
+        var random = new Random(1);
+        var ids = Enumerable.Range(0, 800).Select(_ => Guid.CreateVersion7()).ToArray();
+        var builder = new SegmentBuilder();
+        for (var number = 0; number < ids.Length; number++)
+            builder.Add(ids[number], $"/docs/{number}", PackedTerms.Pack(Passage.Of(Document(number, random))));
+        var index = BookIndex.None.With(0, builder, null);
+        Assert.True(index.PassageCount > 1_200);
+
+        index = index.With(1, new SegmentBuilder(), ids.Take(10).ToHashSet());
+
+        Assert.InRange(index.PassageCount, 1, 100);
+        Assert.Equal(index.PassageCount, index.OrdinalCount);
+    }
+
+    [Fact]
     public void A_passage_has_the_terms_that_its_text_would_give()
     {
         var passages = Passage.Of(new("a.md", "The Title", "/docs/a", "1",
