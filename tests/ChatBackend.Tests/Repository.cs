@@ -6,6 +6,10 @@ internal static class Repository
     /// <summary>The folder with the solution file.</summary>
     public static string Root { get; } = Find();
 
+    /// <summary>The text of a file.</summary>
+    /// <param name="path">From the folder with the solution file.</param>
+    public static string Text(string path) => File.ReadAllText(Path.Combine(Root, path));
+
     private static string Find()
     {
         for (var folder = new DirectoryInfo(AppContext.BaseDirectory); folder is not null; folder = folder.Parent)

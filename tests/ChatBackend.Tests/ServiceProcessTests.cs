@@ -117,7 +117,7 @@ public sealed class ServiceProcessTests : IAsyncLifetime
     public async Task The_README_has_every_setting_with_its_default()
     {
         var rows = Regex.Matches(
-            await File.ReadAllTextAsync(Path.Combine(Repository.Root, "README.md")), @"^\| `(?<name>[A-Z_]+)` \| (?<meaning>[^|]+) \| (?<default>[^|]+) \|$",
+            Repository.Text("README.md"), @"^\| `(?<name>[A-Z_]+)` \| (?<meaning>[^|]+) \| (?<default>[^|]+) \|$",
             RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5));
 
         Assert.Equal(

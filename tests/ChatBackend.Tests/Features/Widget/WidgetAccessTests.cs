@@ -1,4 +1,4 @@
-using System.Diagnostics;
+using ChatBackend.Tests.Infrastructure.Docusaurus;
 using Microsoft.Playwright;
 
 namespace ChatBackend.Tests.Features.Widget;
@@ -6,8 +6,6 @@ namespace ChatBackend.Tests.Features.Widget;
 /// <summary>The widget on a small screen, by keyboard alone, and with assistive technology.</summary>
 public sealed class WidgetAccessTests
 {
-    private const string AxeVersion = "4.14.1";
-
     [Theory]
     [InlineData("light", "en", "", 1000)]
     [InlineData("dark", "en", "", 1000)]
@@ -18,7 +16,7 @@ public sealed class WidgetAccessTests
         await using var stub = await StubPage.StartAsync(new() { ViewportSize = new() { Width = width, Height = 640 }, ReducedMotion = ReducedMotion.Reduce });
         var axe = await AxeAsync();
         (stub.Language, stub.Settings, stub.Grounding) = (language, $"{settings} data-translate=\"ar\"", "partial");
-        stub.Pieces = [await File.ReadAllTextAsync(Path.Combine(Repository.Root, "tests/ChatBackend.Tests/Features/Widget/ordinary-answer.md"))];
+        stub.Pieces = [Repository.Text("tests/ChatBackend.Tests/Features/Widget/ordinary-answer.md")];
         stub.Html += $"<style>:root {{ background: {(theme == "dark" ? "#1b1b1d; color: #fff" : "#fff")} }}</style>";
         await stub.OpenAsync();
         await stub.Page.EvaluateAsync("theme => document.documentElement.dataset.theme = theme", theme);
@@ -117,7 +115,7 @@ public sealed class WidgetAccessTests
     {
         // Zoom halves what a page has of the screen.
         await using var stub = await StubPage.StartAsync(new() { ViewportSize = new() { Width = width / zoom, Height = height / zoom }, DeviceScaleFactor = zoom });
-        stub.Pieces = [await File.ReadAllTextAsync(Path.Combine(Repository.Root, "tests/ChatBackend.Tests/Features/Widget/ordinary-answer.md"))];
+        stub.Pieces = [Repository.Text("tests/ChatBackend.Tests/Features/Widget/ordinary-answer.md")];
         stub.Settings = "data-title=\"A very long title of a book that does not fit on a small screen\"";
         await stub.OpenAsync();
         await stub.AskAsync();
@@ -156,23 +154,8 @@ public sealed class WidgetAccessTests
     /// <summary>axe-core as a script, from npm.</summary>
     private static async Task<string> AxeAsync()
     {
-        var folder = Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".cache", "chatbackend-tests", $"axe-core-{AxeVersion}");
-        var script = Path.Combine(folder, "node_modules", "axe-core", "axe.min.js");
-        if (!File.Exists(script))
-        {
-            try
-            {
-                Directory.CreateDirectory(folder);
-                using var npm = Process.Start(new ProcessStartInfo("npm", ["install", "--prefix", folder, "--no-audit", "--no-fund", "--ignore-scripts", $"axe-core@{AxeVersion}"]) { RedirectStandardOutput = true, RedirectStandardError = true })!;
-                await npm.WaitForExitAsync(TestContext.Current.CancellationToken);
-            }
-            catch (System.ComponentModel.Win32Exception)
-            {
-                Assert.Skip("npm is not installed.");
-            }
-        }
-
-        Assert.SkipWhen(!File.Exists(script), "npm could not install axe-core.");
-        return await File.ReadAllTextAsync(script);
+        var modules = await NpmPackages.InstallAsync("axe-core@4.14.1");
+        Assert.SkipWhen(modules is null, "npm could not install axe-core.");
+        return await File.ReadAllTextAsync(Path.Combine(modules, "axe-core", "axe.min.js"));
     }
 }

@@ -164,7 +164,7 @@ public sealed class SettingsTests
     [Fact]
     public async Task Railways_description_names_every_setting()
     {
-        var railway = await File.ReadAllTextAsync(Path.Combine(Repository.Root, ".railway", "railway.ts"));
+        var railway = Repository.Text(".railway/railway.ts");
 
         Assert.All(SettingsTable.All, s => Assert.Matches($@"(?m)^      {s.Name}: ", railway));
     }

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ChatBackend.Infrastructure.Search;
+using ChatBackend.Tests.Infrastructure.Docusaurus;
 using Microsoft.Extensions.DependencyInjection;
 
 namespace ChatBackend.Tests.Features.Chat.AiSdk;
@@ -27,8 +28,8 @@ public sealed class AiSdkClientTests
         app.Model.Fail(500, times: 3);
 
         const string chat = "q7BzT0mKxW4rYd2N";
-        var lines = await NpmClients.RunAsync(
-            [.. Versions.Select(v => $"ai-{v}@npm:ai@{v}"), "zod@4"], "tests/ChatBackend.Tests/Features/Chat/AiSdk/ai-sdk.mjs", [$"ai-{version}", $"{app.Address}", chat],
+        var lines = await NpmPackages.RunAsync(
+            [.. Versions.Select(v => $"ai-{v}@npm:ai@{v}"), "zod@4"], Repository.Text("tests/ChatBackend.Tests/Features/Chat/AiSdk/ai-sdk.mjs"), [$"ai-{version}", $"{app.Address}", chat],
             line =>
             {
                 if (line.Contains("\"waiting\"", StringComparison.Ordinal))

@@ -175,7 +175,7 @@ public sealed class BookQuestionTests
         Assert.Equal(Languages("small-talk.yaml"), Languages("book-questions.yaml"));
 
         static string[] Languages(string file) =>
-            [.. new DeserializerBuilder().Build().Deserialize<Dictionary<string, object>>(File.ReadAllText(Path.Combine(Repository.Root, "Features/Chat/Answering", file))).Keys];
+            [.. new DeserializerBuilder().Build().Deserialize<Dictionary<string, object>>(Repository.Text($"Features/Chat/Answering/{file}")).Keys];
     }
 
     private static string? Of(string message) =>

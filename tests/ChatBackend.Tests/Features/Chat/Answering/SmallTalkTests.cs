@@ -10,7 +10,7 @@ public sealed class SmallTalkTests(ChatApp app) : IClassFixture<ChatApp>
     private static readonly string[] Kinds = ["greeting", "thanks", "farewell", "what_are_you"];
 
     private static readonly Dictionary<string, Dictionary<string, object>> Table = new DeserializerBuilder().Build()
-        .Deserialize<Dictionary<string, Dictionary<string, object>>>(File.ReadAllText(Path.Combine(Repository.Root, "Features/Chat/Answering/small-talk.yaml")));
+        .Deserialize<Dictionary<string, Dictionary<string, object>>>(Repository.Text("Features/Chat/Answering/small-talk.yaml"));
 
     [Theory]
     [InlineData("hi", "Hello, ask")]

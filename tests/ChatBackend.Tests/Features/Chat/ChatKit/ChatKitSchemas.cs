@@ -1,6 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using ChatBackend.Tests.Features.Chat.Mcp;
+using ChatBackend.Tests.Infrastructure.Docusaurus;
 
 namespace ChatBackend.Tests.Features.Chat.ChatKit;
 
@@ -36,7 +36,8 @@ internal static class ChatKitSchemas
         try
         {
             await File.WriteAllTextAsync(file, JsonSerializer.Serialize(new { schemas, documents = documents.Select(d => new { schema = d.Schema, json = d.Json }) }));
-            Assert.Equal("", await NpmPackages.RunAsync(["ajv@8.20.0", "ajv-formats@3.0.1"], Script, file));
+            var faults = string.Join('\n', await NpmPackages.RunAsync(["ajv@8.20.0", "ajv-formats@3.0.1"], Script, [file]));
+            Assert.True(faults.Length == 0, faults);
         }
         finally
         {

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using ChatBackend.Tests.Infrastructure.Docusaurus;
 
 namespace ChatBackend.Tests.Features.Chat.Mcp;
 
@@ -37,7 +38,7 @@ public sealed class McpClientTests(ChatApp app) : IClassFixture<ChatApp>
     {
         app.Model.Answer("Over topics [1].");
 
-        var seen = JsonElement.Parse(await NpmPackages.RunAsync([package], imports + Script, $"{app.Address}mcp"));
+        var seen = JsonElement.Parse(Assert.Single(await NpmPackages.RunAsync([package], imports + Script, [$"{app.Address}mcp"])));
 
         Assert.Equal("chatbackend", seen.GetProperty("server").GetString());
         Assert.Equal(["search_book", "ask_book"], seen.GetProperty("tools").EnumerateArray().Select(t => t.GetString()));

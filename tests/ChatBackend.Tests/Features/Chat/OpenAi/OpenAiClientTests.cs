@@ -1,7 +1,7 @@
 using System.ClientModel;
 using System.Text;
 using System.Text.Json;
-using ChatBackend.Tests.Features.Chat.AiSdk;
+using ChatBackend.Tests.Infrastructure.Docusaurus;
 using OpenAI;
 using OpenAI.Chat;
 
@@ -20,7 +20,7 @@ public sealed class OpenAiClientTests(ChatApp app) : IClassFixture<ChatApp>
         await own.InitializeAsync();
         own.Model.Default = _ => Answer;
 
-        var lines = await NpmClients.RunAsync(["openai@6.49.0"], "tests/ChatBackend.Tests/Features/Chat/OpenAi/openai.mjs", [$"{own.Address}"], line =>
+        var lines = await NpmPackages.RunAsync(["openai@6.49.0"], Repository.Text("tests/ChatBackend.Tests/Features/Chat/OpenAi/openai.mjs"), [$"{own.Address}"], line =>
         {
             if (line.Contains("\"refused\"", StringComparison.Ordinal))
                 own.Model.Fail(500, times: 6);

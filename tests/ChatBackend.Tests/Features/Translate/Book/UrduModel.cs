@@ -10,7 +10,7 @@ namespace ChatBackend.Tests.Features.Translate.Book;
 internal static class UrduModel
 {
     private static readonly Dictionary<string, string> Written = JsonSerializer.Deserialize<Dictionary<string, string>>(
-        File.ReadAllText(Path.Combine(Repository.Root, "tests/ChatBackend.Tests/Features/Translate/Book/urdu.json")))!;
+        Repository.Text("tests/ChatBackend.Tests/Features/Translate/Book/urdu.json"))!;
 
     /// <summary>For <see cref="StubOpenAi.Default"/>.</summary>
     public static string Answer(StubRequest request) =>
