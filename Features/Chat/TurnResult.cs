@@ -20,13 +20,11 @@ internal sealed class TurnResult(TurnEnd? end, Guid turnId) : IResult, IEndpoint
         }
 
         var failure = end?.Failure ?? TurnFailure.SessionGone();
-        var retryAfter = failure.RetryAfterSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : default(TimeSpan?);
-        var problem = Problem.Of(failure.Status, failure.Code, failure.Detail, retryAfter);
-        var members = problem.ProblemDetails.Extensions;
-        (members["turn_id"], members["retrieved"]) = (turnId, failure.Retrieved);
-        if (retryAfter is not null)
-            members["retry_after_seconds"] = failure.RetryAfterSeconds;
-        await problem.ExecuteAsync(context);
+        var problem = failure.ToProblem();
+        (problem.Extensions["turn_id"], problem.Extensions["retrieved"]) = (turnId, failure.Retrieved);
+        if (failure.RetryAfterSeconds is { } seconds)
+            problem.Extensions["retry_after_seconds"] = seconds;
+        await TypedResults.Problem(problem).ExecuteAsync(context);
     }
 
     static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>

@@ -84,7 +84,7 @@ internal sealed partial record Completion(
             return new(TurnJson.Write(new { id, Object = ChunkName, created, Model = Book, choices }));
         }
 
-        static ServerSentEvent Error(TurnFailure failure) => new(Errors.Write(Problem.Details(failure.Status, failure.Code, failure.Detail)));
+        static ServerSentEvent Error(TurnFailure failure) => new(Errors.Write(failure.ToProblem()));
     }
 
     private static string IdOf(Guid turnId) => $"chatcmpl-{turnId:N}";

@@ -55,8 +55,6 @@ internal static class PostCompletion
         var end = await turns.WaitAsync(turn, reader.Subject, cancellationToken);
         if (end?.ResponseJson is { } response)
             return TypedResults.Ok(Completion.Of(TurnJson.Read<ChatResponse>(response)));
-        var failure = end?.Failure ?? TurnFailure.SessionGone();
-        return Problem.Of(
-            failure.Status, failure.Code, failure.Detail, failure.RetryAfterSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : default(TimeSpan?));
+        return TypedResults.Problem((end?.Failure ?? TurnFailure.SessionGone()).ToProblem());
     }
 }

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.Text.Json.Serialization;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Infrastructure.Http.Problems;
+using Microsoft.AspNetCore.Mvc;
 
 namespace ChatBackend.Features.Chat.Turns;
 
@@ -24,6 +25,8 @@ internal sealed record TurnFailure(int Status, string Code, string Detail, int? 
     public static TurnFailure ServerStopping(IReadOnlyList<RetrievedPassage>? retrieved) => new(
         StatusCodes.Status503ServiceUnavailable, ServerStoppingCode, "This server is stopping and another one answers the question: ask for the turn again.",
         1, retrieved ?? []);
+
+    public ProblemDetails ToProblem() => Problem.Details(Status, Code, Detail, RetryAfterSeconds is { } seconds ? TimeSpan.FromSeconds(seconds) : null);
 }
 
 /// <summary>Why a turn failed, as problem details: in its stream and in its state.</summary>

@@ -86,31 +86,7 @@ public sealed class ConcurrentTranslationTests
     [Fact]
     public async Task A_client_that_leaves_stops_the_calls_that_have_not_begun()
     {
-        var (reached, gate) = (new TaskCompletionSource(), new TaskCompletionSource());
-        await using var app = new TranslateApp
-        {
-            Model = new((text, _) => TranslateApp.Upper(text))
-            {
-                Before = (_, _) =>
-                {
-                    reached.TrySetResult();
-                    return gate.Task;
-                },
-            },
-            ["TranslationLimits:FirstCallTokens"] = "1",
-            ["TranslationLimits:LeastCallTokens"] = "1",
-            ["TranslationLimits:MostCallTokens"] = "1",
-            ["TranslationLimits:CallsPerDocument"] = "1",
-        };
-        await app.InitializeAsync();
-        using var leaving = new CancellationTokenSource();
-        var asking = app.PostAsync(new { text = string.Join("\n\n", Enumerable.Range(0, 300).Select(n => $"The sentence number {n} of the text.")) }, cancellationToken: leaving.Token);
-        await reached.Task;
-
-        await leaving.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asking);
-        gate.SetResult();
-        await Until.TrueAsync(async () => !await app.ScalarAsync<bool>("select exists (select from translations where claimed_by is not null)"), "The claims were not released.");
+        await using var app = await LeftByItsClientAsync(string.Join("\n\n", Enumerable.Range(0, 300).Select(n => $"The sentence number {n} of the text.")), callTokens: "1");
 
         // A few may begin before the server notices.
         Assert.InRange(app.Model.Calls.Count, 1, 150);
@@ -120,30 +96,7 @@ public sealed class ConcurrentTranslationTests
     [Fact]
     public async Task A_client_that_comes_back_pays_for_what_is_missing()
     {
-        var (reached, gate) = (new TaskCompletionSource(), new TaskCompletionSource());
-        await using var app = new TranslateApp
-        {
-            Model = new((text, _) => TranslateApp.Upper(text))
-            {
-                Before = (_, _) =>
-                {
-                    reached.TrySetResult();
-                    return gate.Task;
-                },
-            },
-            ["TranslationLimits:FirstCallTokens"] = "10",
-            ["TranslationLimits:LeastCallTokens"] = "10",
-            ["TranslationLimits:CallsPerDocument"] = "1",
-        };
-        await app.InitializeAsync();
-        using var leaving = new CancellationTokenSource();
-        var asking = app.PostAsync(new { text = Text }, cancellationToken: leaving.Token);
-        await reached.Task;
-
-        await leaving.CancelAsync();
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asking);
-        gate.SetResult();
-        await Until.TrueAsync(async () => !await app.ScalarAsync<bool>("select exists (select from translations where claimed_by is not null)"), "The claims were not released.");
+        await using var app = await LeftByItsClientAsync(Text, callTokens: "10");
 
         // Whether the second call had begun or not: what was paid for is stored, and is not paid for again.
         Assert.Equal(app.Model.Calls.Count, await app.ScalarAsync<int>("select count(*) from translations"));
@@ -245,5 +198,36 @@ public sealed class ConcurrentTranslationTests
             segments = message.RootElement.GetProperty("segments").EnumerateArray()
                 .Select(s => new { id = s.GetProperty("id").GetInt32(), text = TranslateApp.Upper(s.GetProperty("text").GetString()!) }),
         });
+    }
+
+    /// <summary>A service whose client left during the first call to the model, after it has stored what it translated nevertheless.</summary>
+    private static async Task<TranslateApp> LeftByItsClientAsync(string text, string callTokens)
+    {
+        var (reached, gate) = (new TaskCompletionSource(), new TaskCompletionSource());
+        var app = new TranslateApp
+        {
+            Model = new((segment, _) => TranslateApp.Upper(segment))
+            {
+                Before = (_, _) =>
+                {
+                    reached.TrySetResult();
+                    return gate.Task;
+                },
+            },
+            ["TranslationLimits:FirstCallTokens"] = callTokens,
+            ["TranslationLimits:LeastCallTokens"] = callTokens,
+            ["TranslationLimits:MostCallTokens"] = callTokens,
+            ["TranslationLimits:CallsPerDocument"] = "1",
+        };
+        await app.InitializeAsync();
+        using var leaving = new CancellationTokenSource();
+        var asking = app.PostAsync(new { text }, cancellationToken: leaving.Token);
+        await reached.Task;
+
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => asking);
+        gate.SetResult();
+        await Until.TrueAsync(async () => !await app.ScalarAsync<bool>("select exists (select from translations where claimed_by is not null)"), "The claims were not released.");
+        return app;
     }
 }
