@@ -26,8 +26,6 @@ internal sealed partial class CitationCheck(string question, IReadOnlyList<Passa
     private const double LeastFacts = 0.5;
 
     private readonly AnalyzedText[] _texts = [.. passages.Select(p => p.Terms)];
-    private readonly string? _questionLanguage = Languages.Of(question);
-    private readonly string? _language = Languages.Of(string.Join('\n', passages.Select(p => p.Text)));
 
     /// <param name="answer">The answer up to the marker.</param>
     /// <param name="number">The passage's number, from 1.</param>
@@ -36,7 +34,7 @@ internal sealed partial class CitationCheck(string question, IReadOnlyList<Passa
         var statements = StatementEnd().Split(answer).Where(s => s.Any(char.IsLetterOrDigit)).TakeLast(2).ToArray();
         if (statements is not [.., var statement])
             return true;
-        if ((Languages.Of(statement) ?? _questionLanguage) != (Languages.Of(passages[number - 1].Text) ?? _language))
+        if ((Languages.Of(statement) ?? Languages.Of(question)) != LanguageOf(passages[number - 1]))
             return HasFacts(number - 1, [.. Numbers(statement), .. Code(statement), .. Names(statement)], least: 0);
 
         string[] facts = [.. Numbers(statement), .. Code(statement)];
@@ -44,6 +42,9 @@ internal sealed partial class CitationCheck(string question, IReadOnlyList<Passa
         return Says(number - 1, coverage, facts)
             || (coverage.Weights.Count < FewWords && Says(number - 1, Coverage.Among($"{question}\n{string.Join('\n', statements)}", _texts), facts));
     }
+
+    /// <summary>A passage that does not tell its language, such as code, has that of the others.</summary>
+    private string? LanguageOf(Passage passage) => Languages.Of(passage.Text) ?? Languages.Of(string.Join('\n', passages.Select(p => p.Text)));
 
     private bool Says(int place, Coverage coverage, string[] facts)
     {

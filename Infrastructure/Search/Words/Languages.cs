@@ -14,8 +14,14 @@ internal static class Languages
 
     private static readonly FrozenDictionary<string, FrozenSet<string>> Stops = Read();
 
-    private static readonly FrozenDictionary<string, Script> Scripts =
-        Stops.ToFrozenDictionary(l => l.Key, l => ScriptOf(l.Value.First().EnumerateRunes().First()));
+    /// <summary>The languages that have a stop word, English too.</summary>
+    private static readonly FrozenDictionary<string, string[]> LanguagesOfWord =
+        Stops.SelectMany(l => l.Value.Select(word => (Word: word, Language: l.Key))).Concat(StopWords.All.Select(word => (Word: word, Language: English)))
+            .GroupBy(w => w.Word, w => w.Language, StringComparer.Ordinal).ToFrozenDictionary(w => w.Key, w => w.ToArray(), StringComparer.Ordinal);
+
+    /// <summary>The languages of each script, except English.</summary>
+    private static readonly FrozenDictionary<Script, string[]> LanguagesOfScript =
+        Stops.GroupBy(l => ScriptOf(l.Value.First().EnumerateRunes().First()), l => l.Key).ToFrozenDictionary(l => l.Key, l => l.ToArray());
 
     private enum Script
     {
@@ -26,20 +32,29 @@ internal static class Languages
     public static string? Of(string text)
     {
         var script = ScriptOf(text);
-        var spoken = Scripts.Where(s => s.Value == script).Select(s => s.Key).ToArray();
+        var spoken = LanguagesOfScript.GetValueOrDefault(script, []);
         if (script != Script.Latin && spoken.Length <= 1)
             return spoken.FirstOrDefault();
         if (script == Script.Latin && TextAnalyzer.HasTurkishLetters(text))
             return Turkish;
 
-        var words = TextAnalyzer.Fold(text).Split(' ');
-        var (language, hits) = spoken.Select(l => (Language: l, Hits: Hits(Stops[l].Contains))).MaxBy(l => l.Hits);
-        if (script == Script.Latin && Hits(StopWords.Contain) is > 0 and var english && english >= hits)
+        var hits = Hits(TextAnalyzer.Fold(text));
+        var language = spoken.MaxBy(l => hits.GetValueOrDefault(l))!;
+        if (script == Script.Latin && hits.TryGetValue(English, out var english) && english >= hits.GetValueOrDefault(language))
             return English;
-        return hits > 0 ? language : null;
+        return hits.ContainsKey(language) ? language : null;
+    }
 
-        // A word of several languages tells little: "son" is French, Spanish and Turkish.
-        double Hits(Predicate<string> isStopWord) => words.Where(w => isStopWord(w)).Sum(w => 1.0 / (Stops.Values.Count(s => s.Contains(w)) + (StopWords.Contain(w) ? 1 : 0)));
+    /// <summary>How many stop words of each language a folded text has. A word of several languages tells little: "son" is French, Spanish and Turkish.</summary>
+    private static Dictionary<string, double> Hits(ReadOnlySpan<char> folded)
+    {
+        var hits = new Dictionary<string, double>(StringComparer.Ordinal);
+        var languagesOfWord = LanguagesOfWord.GetAlternateLookup<ReadOnlySpan<char>>();
+        foreach (var word in folded.Split(' '))
+            if (languagesOfWord.TryGetValue(folded[word], out var languages))
+                foreach (var language in languages)
+                    hits[language] = hits.GetValueOrDefault(language) + (1.0 / languages.Length);
+        return hits;
     }
 
     /// <summary>Words of the language that say nothing about a topic, folded by <see cref="TextAnalyzer.Fold"/>. Empty for English and unknown languages.</summary>
@@ -67,12 +82,24 @@ internal static class Languages
     /// <summary>The script of most letters. Names and code in Latin letters are common in every language, so another script needs only a third.</summary>
     private static Script ScriptOf(string text)
     {
-        var letters = text.EnumerateRunes().Where(Rune.IsLetter).Select(ScriptOf).CountBy(script => script).ToDictionary();
-        var (script, count) = letters.Where(l => l.Key != Script.Latin).DefaultIfEmpty().MaxBy(l => l.Value);
-        if (count * 3 < letters.Values.Sum() || count == 0)
-            return letters.ContainsKey(Script.Latin) ? Script.Latin : Script.Other;
+        Span<int> letters = stackalloc int[Enum.GetValues<Script>().Length];
+        letters.Clear();
+        foreach (var rune in text.EnumerateRunes())
+            if (Rune.IsLetter(rune))
+                letters[(int)ScriptOf(rune)]++;
+
+        var (script, count, all) = (Script.Other, 0, 0);
+        for (var i = 0; i < letters.Length; i++)
+        {
+            all += letters[i];
+            if ((Script)i != Script.Latin && letters[i] > count)
+                (script, count) = ((Script)i, letters[i]);
+        }
+
+        if (count * 3 < all || count == 0)
+            return letters[(int)Script.Latin] > 0 ? Script.Latin : Script.Other;
         // Japanese is written in Han characters too, but never without kana.
-        return script == Script.Han && letters.ContainsKey(Script.Kana) ? Script.Kana : script;
+        return script == Script.Han && letters[(int)Script.Kana] > 0 ? Script.Kana : script;
     }
 
     private static Script ScriptOf(Rune rune) => rune.Value switch

@@ -25,6 +25,8 @@ internal static class StopWords
         isn't aren't wasn't weren't don't doesn't didn't hasn't haven't hadn't can't cannot couldn't won't wouldn't shouldn't mustn't mightn't shan't needn't
         """).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).ToFrozenSet(StringComparer.Ordinal);
 
+    public static IEnumerable<string> All => English;
+
     /// <summary>The word must be in lower case, with straight apostrophes.</summary>
     public static bool Contain(string word) => English.Contains(word);
 }

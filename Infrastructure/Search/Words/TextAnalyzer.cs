@@ -160,7 +160,7 @@ internal static partial class TextAnalyzer
     private static string FoldLetters(ReadOnlySpan<char> word)
     {
         if (Ascii.IsValid(word))
-            return word.ToString().ToLowerInvariant();
+            return string.Create(word.Length, word, (lower, letters) => letters.ToLowerInvariant(lower));
 
         var folded = new StringBuilder(word.Length);
         foreach (var rune in word.EnumerateRunes())
