@@ -1,7 +1,6 @@
 using System.Reflection;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Http;
-using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Http.Metadata;
 
 namespace ChatBackend.Features.Chat;

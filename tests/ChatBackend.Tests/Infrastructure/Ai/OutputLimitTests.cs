@@ -26,7 +26,7 @@ public sealed class OutputLimitTests
         Assert.Equal(ModelFinish.Length, end?.Finish);
         Assert.Equal(length, text.Length);
         Assert.Equal(string.Concat(Enumerable.Repeat(piece, 616))[..length], text);
-        await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.Contains(": length", Assert.Single(tested.Log), StringComparison.Ordinal);
     }
 
@@ -55,7 +55,7 @@ public sealed class OutputLimitTests
         Assert.Equal($"{what}: The model's server sent more than an answer can be.", $"{what}: {failure?.Message}");
         Assert.Equal(ModelFailure.Failed, failure?.Failure);
         Assert.Single(stub.Requests);
-        await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
     }
 
     [Fact]

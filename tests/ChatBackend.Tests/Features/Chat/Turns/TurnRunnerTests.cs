@@ -29,7 +29,7 @@ public sealed class TurnRunnerTests
         var turn = await app.ScalarAsync<Guid>("select id from turns");
         var runner = app.Services.GetRequiredService<TurnRunner>();
         // Long before the silence of the model (20 s) would end it.
-        await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         await Until.TrueAsync(() => runner.Attempts.Count == 1, "The first attempt does not end.");
         Assert.Equal(2, runner.Find(turn)?.Turn.Attempt);
         next.Open();
@@ -216,7 +216,7 @@ public sealed class TurnRunnerTests
 
         await app.Services.GetRequiredService<TurnLeases>().StopAsync(new(canceled: true));
 
-        await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken);
+        await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
         Assert.True(await app.ScalarAsync<bool>("select state = 'running' and attempt = 1 and lease_until < now() from turns"));
         await using var next = new ChatApp { ["DATABASE_URL"] = app.Database };
         await next.InitializeAsync();

