@@ -33,8 +33,10 @@ internal static class DatabaseFeature
             if (!start.IsMigrated)
                 throw new NotReadyException(start.State);
             var database = services.GetRequiredService<NpgsqlDataSource>();
-            await using var connection = await database.OpenAsync(cancellationToken);
-            if (!await connection.ExecuteScalarAsync<bool>(new("select current_setting('transaction_read_only') = 'on'", cancellationToken: cancellationToken)))
+            var isReadOnly = await database.OnceAsync(
+                connection => connection.ExecuteScalarAsync<bool>(new("select current_setting('transaction_read_only') = 'on'", cancellationToken: cancellationToken)),
+                cancellationToken);
+            if (!isReadOnly)
                 return "migrated";
             PreparedStatements.Clear(database);
             throw new NotReadyException("waiting for the database to take writes");

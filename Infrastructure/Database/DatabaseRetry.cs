@@ -8,10 +8,6 @@ internal static class DatabaseRetry
 {
     private static readonly TimeSpan[] Pauses = [TimeSpan.Zero, TimeSpan.FromMilliseconds(100), TimeSpan.FromMilliseconds(400)];
 
-    /// <summary>A connection for statements that may be prepared (<see cref="PreparedStatements"/>).</summary>
-    public static ValueTask<NpgsqlConnection> OpenAsync(this NpgsqlDataSource database, CancellationToken cancellationToken) =>
-        PreparedStatements.OpenAsync(database, cancellationToken);
-
     /// <summary>Retries transient failures up to three times. Use it only for work that may run twice: reads and idempotent writes.</summary>
     public static async Task<T> RetryAsync<T>(
         this NpgsqlDataSource database, Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
@@ -20,7 +16,7 @@ internal static class DatabaseRetry
         {
             try
             {
-                await using var connection = await database.OpenAsync(cancellationToken);
+                await using var connection = await PreparedStatements.OpenAsync(database, cancellationToken);
                 var result = await work(connection);
                 DatabaseUse.Of(database).Note();
                 return result;
@@ -33,6 +29,24 @@ internal static class DatabaseRetry
                     PreparedStatements.Clear(database);
                 await Task.Delay(Pauses[attempt], cancellationToken);
             }
+        }
+    }
+
+    /// <summary>Sends a statement, or a transaction, again only if it did not run because the server did not have what was prepared. For work that must not run
+    /// twice, and for what is repeated after a pause anyway.</summary>
+    public static async Task<T> OnceAsync<T>(
+        this NpgsqlDataSource database, Func<NpgsqlConnection, Task<T>> work, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await using var connection = await PreparedStatements.OpenAsync(database, cancellationToken);
+            return await work(connection);
+        }
+        catch (Exception e) when (e.IsPreparedStatementLost())
+        {
+            PreparedStatements.Note(database, e);
+            await using var connection = await PreparedStatements.OpenAsync(database, cancellationToken);
+            return await work(connection);
         }
     }
 

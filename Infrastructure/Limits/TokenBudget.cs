@@ -84,10 +84,11 @@ internal sealed class TokenBudget(NpgsqlDataSource database, IOptions<BudgetOpti
             return;
         try
         {
-            await using var connection = await database.OpenAsync(CancellationToken.None);
-            await connection.ExecuteAsync(new(
-                "with used as (select @Day::date as day, @Client as client, @tokens as tokens) " + Add,
-                new { account.Day, account.Client, tokens, Slot = NewSlot() }, cancellationToken: CancellationToken.None));
+            await database.OnceAsync(
+                connection => connection.ExecuteAsync(new(
+                    "with used as (select @Day::date as day, @Client as client, @tokens as tokens) " + Add,
+                    new { account.Day, account.Client, tokens, Slot = NewSlot() }, cancellationToken: CancellationToken.None)),
+                CancellationToken.None);
         }
         catch (Exception e) when (e.IsDatabaseUnavailable())
         {

@@ -25,7 +25,7 @@ internal sealed class OldConversations(
         var deleted = 0;
         while (true)
         {
-            var (found, batch) = await DeleteBatchAsync(before, cancellationToken);
+            var (found, batch) = await database.OnceAsync(connection => DeleteBatchAsync(connection, before, cancellationToken), cancellationToken);
             deleted += batch;
             if (found < BatchSize)
                 return deleted;
@@ -50,9 +50,8 @@ internal sealed class OldConversations(
             stoppingToken);
     }
 
-    private async Task<(int Found, int Deleted)> DeleteBatchAsync(DateTimeOffset before, CancellationToken cancellationToken)
+    private static async Task<(int Found, int Deleted)> DeleteBatchAsync(NpgsqlConnection connection, DateTimeOffset before, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
         await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
         // A lock of the transaction also works through a pooler, where a session is not ours.
         if (!await connection.ExecuteScalarAsync<bool>(Command("select pg_try_advisory_xact_lock(@Lock)", new { Lock })))

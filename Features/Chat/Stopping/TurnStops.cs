@@ -34,10 +34,11 @@ internal sealed class TurnStops(NpgsqlDataSource database, TurnRunner runner, Ti
         if (running.Count == 0)
             return;
 
-        await using var connection = await database.OpenAsync(cancellationToken);
-        var stopped = await connection.QueryAsync<Guid>(new(
-            "select id from turns where id = any(@Ids) and stop_requested_at is not null",
-            new { Ids = running.Keys.ToArray() }, cancellationToken: cancellationToken));
+        var stopped = await database.OnceAsync(
+            connection => connection.QueryAsync<Guid>(new(
+                "select id from turns where id = any(@Ids) and stop_requested_at is not null",
+                new { Ids = running.Keys.ToArray() }, cancellationToken: cancellationToken)),
+            cancellationToken);
         foreach (var id in stopped)
             running[id].Stop();
     }

@@ -126,9 +126,8 @@ internal sealed class TurnLeases(
     public static async Task<IReadOnlyDictionary<Guid, int>> RenewAsync(
         NpgsqlDataSource database, Guid process, TimeSpan lease, IReadOnlyList<(Guid Id, int Attempt, TurnPartial New)> turns, CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        // A retry after a lost reply sends the same text again, so only what is missing is appended.
-        var kept = await connection.QueryAsync<(Guid Id, int Saved)>(new(
+        // A beat after a lost reply sends the same text again, so only what is missing is appended.
+        var beat = new CommandDefinition(
             """
             with renewed as (
                 update turns
@@ -168,7 +167,8 @@ internal sealed class TurnLeases(
                 Tokens = turns.Select(t => t.New.Tokens).ToArray(),
                 Slot = TokenBudget.NewSlot(),
             },
-            cancellationToken: cancellationToken));
+            cancellationToken: cancellationToken);
+        var kept = await database.OnceAsync(connection => connection.QueryAsync<(Guid Id, int Saved)>(beat), cancellationToken);
         return kept.ToDictionary(t => t.Id, t => t.Saved);
     }
 
@@ -176,8 +176,7 @@ internal sealed class TurnLeases(
     /// keeps its text, and is ended without the model.</summary>
     private async Task TakeOverAsync(CancellationToken cancellationToken)
     {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        var rows = await connection.QueryAsync<TakenRow>(new(
+        var taking = new CommandDefinition(
             """
             with abandoned as (
                 select id from turns
@@ -197,8 +196,8 @@ internal sealed class TurnLeases(
                       turns.stop_requested_at is not null as is_stopped, turns.partial_sources::text as sources, turns.partial_text as text,
                       to_char(turns.token_day, 'YYYY-MM-DD') as day, turns.token_client as client, turns.is_offline
             """,
-            new { runner.Process, options.Value.Lease, TakeOverLimit }, cancellationToken: cancellationToken));
-        foreach (var row in rows)
+            new { runner.Process, options.Value.Lease, TakeOverLimit }, cancellationToken: cancellationToken);
+        foreach (var row in await database.OnceAsync(connection => connection.QueryAsync<TakenRow>(taking), cancellationToken))
         {
             var turn = new ClaimedTurn(row.Id, row.SessionId, row.Number, row.Attempt, row.UserId, TurnJson.Read<Question>(row.Request),
                 row is { Day: { } day, Client: { } client } ? new(day, client) : null, row.IsOffline, row.Takeovers);
@@ -208,13 +207,11 @@ internal sealed class TurnLeases(
     }
 
     /// <summary>The turns have no owner then, so a renewal that arrives later finds nothing to renew.</summary>
-    public static async Task ReleaseAsync(NpgsqlDataSource database, Guid process, CancellationToken cancellationToken)
-    {
-        await using var connection = await database.OpenAsync(cancellationToken);
-        await connection.ExecuteAsync(new(
+    public static Task ReleaseAsync(NpgsqlDataSource database, Guid process, CancellationToken cancellationToken) => database.OnceAsync(
+        connection => connection.ExecuteAsync(new(
             "update turns set lease_owner = null, lease_until = now() - interval '1 second' where lease_owner = @process and state = 'running'",
-            new { process }, cancellationToken: cancellationToken));
-    }
+            new { process }, cancellationToken: cancellationToken)),
+        cancellationToken);
 
     private sealed record TakenRow(
         Guid Id, Guid SessionId, int Number, int Attempt, int Takeovers, string? UserId, string Request, bool IsStopped, string? Sources, byte[] Text,

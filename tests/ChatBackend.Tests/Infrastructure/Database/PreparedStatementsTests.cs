@@ -1,8 +1,12 @@
+using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Database;
+using ChatBackend.Infrastructure.Health;
+using ChatBackend.Infrastructure.Limits;
 using ChatBackend.Tests.Features.Chat;
 using Dapper;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging.Abstractions;
+using Microsoft.Extensions.Options;
 using Npgsql;
 
 namespace ChatBackend.Tests.Infrastructure.Database;
@@ -62,6 +66,48 @@ public sealed class PreparedStatementsTests : IAsyncLifetime
 
         Assert.Equal("kept", await service.RunAsync("select 'kept'"));
         Assert.False(service.Statements.AreUsed);
+    }
+
+    [Theory]
+    [InlineData("beat")]
+    [InlineData("hand on")]
+    [InlineData("tokens")]
+    public async Task Statements_that_are_not_retried_are_sent_again_when_they_were_lost(string kind)
+    {
+        await new Migrator(NullLogger<Migrator>.Instance).UpAsync(new(_database), null, TestContext.Current.CancellationToken);
+        await using var service = await Begun.OnAsync(_database);
+        var budget = new TokenBudget(service.Database, Options.Create(new BudgetOptions()), TimeProvider.System, NullLogger<TokenBudget>.Instance);
+        for (var i = 0; i < 20; i++)
+            await RunAsync();
+        await service.RunAsync("deallocate all");
+
+        await RunAsync();
+
+        Assert.False(service.Statements.AreUsed);
+        Assert.Equal(kind == "tokens" ? 21 : 0, await service.Database.RetryAsync(
+            connection => connection.ExecuteScalarAsync<long>("select coalesce(sum(tokens), 0)::bigint from token_usage where client = ''"), TestContext.Current.CancellationToken));
+
+        Task RunAsync() => kind switch
+        {
+            "beat" => TurnLeases.RenewAsync(service.Database, Guid.NewGuid(), TimeSpan.FromSeconds(15), [], TestContext.Current.CancellationToken),
+            "hand on" => TurnLeases.ReleaseAsync(service.Database, Guid.NewGuid(), TestContext.Current.CancellationToken),
+            _ => budget.CountAsync(new("2026-11-22", "a client"), 1),
+        };
+    }
+
+    [Fact]
+    public async Task Readiness_does_not_suffer_from_a_statement_that_was_lost()
+    {
+        // One connection, so that the statement is lost where it was prepared.
+        await using var app = new ChatBackendApp { ["DATABASE_URL"] = $"{_database};Maximum Pool Size=1" };
+        await app.InitializeAsync();
+        _ = app.Client;
+        var database = app.Services.GetServices<Dependency>().Single(d => d.Name == "database");
+        for (var i = 0; i < 20; i++)
+            await database.CheckAsync(TestContext.Current.CancellationToken);
+        await app.Services.GetRequiredService<NpgsqlDataSource>().RetryAsync(connection => connection.ExecuteAsync("deallocate all"), TestContext.Current.CancellationToken);
+
+        Assert.Equal("migrated", await database.CheckAsync(TestContext.Current.CancellationToken));
     }
 
     [Fact]
@@ -152,6 +198,8 @@ public sealed class PreparedStatementsTests : IAsyncLifetime
     private sealed class Begun(NpgsqlDataSource database, PreparedStatements statements) : IAsyncDisposable
     {
         public PreparedStatements Statements => statements;
+
+        public NpgsqlDataSource Database => database;
 
         public static async Task<Begun> OnAsync(string url)
         {
