@@ -63,7 +63,8 @@ internal interface IPassageVectors
     /// <summary>The documents that searches see, in no particular order.</summary>
     Task<IReadOnlyList<HeldDocument>> ListAsync(CancellationToken cancellationToken);
 
-    /// <summary>As <see cref="IPassageIndex.ReplaceAsync"/>, with the vectors of the passages by their content keys.</summary>
+    /// <summary>As <see cref="IPassageIndex.ReplaceAsync"/>, with the vectors of the passages by their content keys. A passage whose vector is empty has none, and does not count
+    /// as one that lacks it.</summary>
     Task ReplaceAsync(IndexedDocument document, IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken);
 }
 

@@ -133,12 +133,6 @@ internal sealed class BookIngest(
 
         foreach (var document in group)
         {
-            if (refusals.Count > 0 && Keys(document).Select(key => refusals.GetValueOrDefault(key)).FirstOrDefault(refusal => refusal is not null) is { } why)
-            {
-                progress.AddFailed(document.Path, why);
-                continue;
-            }
-
             // Its words are in the index, and there are still no vectors.
             if (indexed.GetValueOrDefault(document.Path) == document.ContentHash && !Keys(document).All(meanings.ContainsKey))
             {
@@ -147,6 +141,8 @@ internal sealed class BookIngest(
             }
 
             await patience.RunAsync(Index, token => vectors.ReplaceAsync(document, meanings, token), cancellationToken);
+            if (Keys(document).Select(key => refusals.GetValueOrDefault(key)).OfType<string>().ToArray() is [var why, ..] refused)
+                progress.AddWarning(document.Path, $"{refused.Length} of its passages have no vector and are found by their words alone: {why}");
             progress.AddIngested(document.Path, document.Chunks.Count);
         }
     }
@@ -168,8 +164,9 @@ internal sealed class BookIngest(
         var results = await embedder.EmbedAsync([.. texts.Values], cancellationToken);
         foreach (var (key, (vector, refusal)) in texts.Keys.Zip(results))
         {
+            // A text that was refused has an empty vector, and is not sent again as long as its page does not change.
             if (refusal is not null)
-                refusals[key] = refusal;
+                (refusals[key], meanings[key]) = (refusal, ReadOnlyMemory<float>.Empty);
             else if (vector.Length > 0)
                 meanings[key] = vector;
         }

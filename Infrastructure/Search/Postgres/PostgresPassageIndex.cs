@@ -38,8 +38,8 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
         IReadOnlyDictionary<Guid, ReadOnlyMemory<float>> vectors, CancellationToken cancellationToken)
     {
         var keys = rows.Select(row => row.ContentKey(Model)).ToArray();
-        var embedded = dense is null ? [] : keys.Where(vectors.ContainsKey).Select(key => (key, vectors[key])).ToArray();
-        var isEmbedded = embedded.Length > 0 && embedded.Length == keys.Length;
+        var embedded = dense is null ? [] : keys.Where(key => vectors.GetValueOrDefault(key).Length > 0).Select(key => (key, vectors[key])).ToArray();
+        var isEmbedded = dense is not null && keys.Length > 0 && keys.All(vectors.ContainsKey);
 
         // A batch without BEGIN is one transaction and one round trip. now() is constant within it, so updated_at = now()
         // is true only if the first statement wrote. For an unchanged document the other three statements match no row.
@@ -62,7 +62,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
             """,
             ("id", Guid.CreateVersion7()), ("path", StoredText.Clean(document.Path)), ("title", StoredText.Clean(document.Title)), ("url", StoredText.Clean(document.Url)),
             ("outline", JsonSerializer.Serialize(document.Outline)), ("hash", document.ContentHash), ("analyzer", TextAnalyzer.Version), ("passages", rows.Length),
-            ("model", isEmbedded ? Model : ""), ("dimensions", isEmbedded ? embedded[0].Item2.Length : 0));
+            ("model", isEmbedded ? Model : ""), ("dimensions", !isEmbedded ? 0 : embedded.Length > 0 ? embedded[0].Item2.Length : Embedder?.KnownDimensions ?? 0));
         Add(batch,
             "delete from passages where document_id = (select id from documents where path = @path and updated_at = now())",
             ("path", StoredText.Clean(document.Path)));

@@ -182,7 +182,7 @@ internal sealed class QdrantPassageIndex(
         {
             var vectors = new Dictionary<string, object> { [Sparse] = Bm25Vector.OfPassage(passage.Terms) };
             var key = passage.ContentKey(embedder?.Model ?? "");
-            if (meanings.TryGetValue(key, out var meaning))
+            if (meanings.GetValueOrDefault(key) is { Length: > 0 } meaning)
                 vectors[Dense] = meaning;
             return new QdrantPoint(QdrantPassage.PointOf(passage, generation), vectors, QdrantPassage.Of(passage, generation, key));
         }),

@@ -7,6 +7,7 @@ using ChatBackend.Infrastructure.Configuration;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
+using ChatBackend.Infrastructure.Search.Postgres;
 using ChatBackend.Infrastructure.Search.Qdrant;
 using ChatBackend.Tests.Infrastructure.Database;
 using ChatBackend.Tests.Infrastructure.Search;
@@ -170,17 +171,52 @@ public sealed class JobRunnerTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_text_that_the_model_refuses_fails_its_page_alone_and_a_wrong_key_fails_the_job()
+    public async Task A_text_that_the_model_refuses_costs_its_own_vector_and_is_said_once()
     {
-        var id = await UploadAsync("a.md", "long.md", "c.md");
-        var embedder = new ScriptedEmbedder(texts => texts.Any(t => t.Contains("long.md")) ? throw new ModelException(ModelFailure.ContextTooLong, "Too long.") : null);
-        await Process(embedder: embedder).Runner.RunNextAsync(Cancel);
+        var asked = 0;
+        var embedder = new ScriptedEmbedder(texts =>
+        {
+            asked += texts.Count;
+            return texts.Any(t => t.Contains("bombs")) ? throw new ModelException(ModelFailure.Refused, "It refuses.") : null;
+        });
+        using var index = _database.Another(embedder);
+        // Sections that are long enough to be passages of their own.
+        string Section(string word) => $"## On {word}\n\n{string.Join(' ', Enumerable.Range(0, 80).Select(i => $"{word[0]}{i}"))} {word}.\n\n";
+        var pages = new Dictionary<string, string> { ["a.md"] = Section("grippers"), ["b.md"] = Section("joints") + Section("bombs") };
 
-        var job = await FindAsync(id);
-        Assert.Equal(("completed", 2), (job.State, job.Report.Ingested));
-        Assert.Equal(new FailedDocument("long.md", "Too long."), Assert.Single(job.Report.Failed));
+        var report = await IngestAsync(pages);
 
-        id = await UploadAsync("d.md");
+        Assert.Equal((2, 0, 2), (report.Ingested, report.FailedCount, report.Embedded));
+        Assert.Equal(
+            new FailedDocument("b.md", "1 of its passages have no vector and are found by their words alone: It refuses."), Assert.Single(report.Warnings));
+        Assert.Contains("bombs", Assert.Single(await index.SearchAsync(new("bombs"), Cancel)).Text);
+        Assert.Equal(2, await _database.ScalarAsync<long>("select count(*) from passage_vectors"));
+
+        // Nothing to do: it is not asked again, and not said again.
+        asked = 0;
+        report = await IngestAsync(pages);
+        Assert.Equal((2, 0, 0), (report.Unchanged, report.Warnings.Count, asked));
+
+        pages["b.md"] += "More.";
+        Assert.Single((await IngestAsync(pages)).Warnings);
+
+        async Task<IngestReport> IngestAsync(Dictionary<string, string> book)
+        {
+            await using var upload = await JobUpload.OpenAsync(_database.Connections, isChecked: false, Cancel);
+            foreach (var (path, text) in book)
+                await upload.AddAsync(new(path, text), Cancel);
+            await upload.EnqueueAsync(prune: false, plan: false, Cancel);
+            await Process(embedder: embedder, postgres: index).Runner.RunNextAsync(Cancel);
+            var job = await FindAsync(upload.Id);
+            Assert.Equal("completed", job.State);
+            return job.Report;
+        }
+    }
+
+    [Fact]
+    public async Task A_wrong_key_of_the_embedder_fails_the_job()
+    {
+        var id = await UploadAsync("d.md");
         await Process(embedder: new ScriptedEmbedder(_ => throw new ModelException(ModelFailure.Failed, "The key.") { IsSettings = true })).Runner.RunNextAsync(Cancel);
         Assert.Equal(("failed", "The key."), ((await FindAsync(id)).State, (await FindAsync(id)).Error!.Detail));
     }
@@ -327,13 +363,14 @@ public sealed class JobRunnerTests : IAsyncLifetime
 
     private Process Process(
         Func<string, Task>? beforeWrite = null, int patience = 60, IEmbedder? embedder = null, TimeSpan? lease = null, NpgsqlDataSource? connections = null,
-        QdrantPassageIndex? index = null)
+        QdrantPassageIndex? index = null, PostgresPassageIndex? postgres = null)
     {
         connections ??= _database.Connections;
         var options = Options.Create(new IngestOptions { Beat = TimeSpan.FromMilliseconds(20), Lease = lease ?? TimeSpan.FromSeconds(15) });
         var limit = Options.Create(new PatienceOptions { Seconds = patience });
-        var vectors = new WatchedVectors((IPassageVectors?)index ?? _database.Index, beforeWrite ?? (_ => Task.CompletedTask), embedder);
-        var ingest = new BookIngest(connections, (IPassageIndex?)index ?? _database.Index, vectors, new(Options.Create(new SiteOptions())), limit, TimeProvider.System);
+        postgres ??= _database.Index;
+        var vectors = new WatchedVectors((IPassageVectors?)index ?? postgres, beforeWrite ?? (_ => Task.CompletedTask), embedder);
+        var ingest = new BookIngest(connections, (IPassageIndex?)index ?? postgres, vectors, new(Options.Create(new SiteOptions())), limit, TimeProvider.System);
         var runner = new JobRunner(connections, ingest, options, limit, TimeProvider.System, NullLogger<JobRunner>.Instance);
         return new(runner, new(connections, runner));
     }
