@@ -78,6 +78,9 @@ create index document_terms_version on document_terms (version);
 create table index_version (
     id      boolean primary key default true check (id),
     version bigint not null default 0,
+    -- Eight random characters for each of the last 100 versions, newest first. A failover may lose commits, and other ones then get their versions:
+    -- a process reads the whole book if its version and stamp are not here.
+    stamps  text not null default left(gen_random_uuid()::text, 8),
     -- The version of the last removal: only then does a process compare the documents that it holds with those that there are.
     removed bigint not null default 0
 );

@@ -30,7 +30,7 @@ internal static class HealthFeature
     /// the detail says what the service waits for. An unavailable model or Qdrant is only reported.
     /// </remarks>
     /// <response code="200">It can.</response>
-    /// <response code="503">The database cannot be reached or is not migrated, or the index is not loaded yet.</response>
+    /// <response code="503">The database cannot be reached or is not migrated, or the index is not loaded yet or cannot be read.</response>
     internal static async Task<Results<Ok<ReadinessResponse>, JsonHttpResult<ReadinessResponse>>> ReadyAsync(
         Readiness readiness, CancellationToken cancellationToken)
     {

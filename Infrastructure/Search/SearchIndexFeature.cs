@@ -23,13 +23,17 @@ internal static class SearchIndexFeature
                 services.GetService<IEmbedder>() is { } embedder
                     ? new(services.GetRequiredService<NpgsqlDataSource>(), embedder, services.GetRequiredService<IOptions<SiteOptions>>().Value.BookLanguage,
                         services.GetRequiredService<ILogger<PostgresVectors>>())
-                    : null));
+                    : null,
+                services.GetRequiredService<ILogger<PostgresPassageIndex>>()));
             builder.Services.AddSingleton<IPassageIndex>(services => services.GetRequiredService<PostgresPassageIndex>());
             builder.Services.AddHostedService<LoadBook>();
             builder.Services.AddSingleton(services => new Dependency("index", IsRequired: true, _ =>
-                services.GetRequiredService<PostgresPassageIndex>().Book.Index is { IsLoaded: true } index
-                    ? Task.FromResult($"{index.PassageCount} passages")
-                    : throw new NotReadyException("loading")));
+                services.GetRequiredService<PostgresPassageIndex>().Book switch
+                {
+                    { IsLater: true } => throw new NotReadyException("a later version of the service has indexed the book"),
+                    { Index: { IsLoaded: true } index } => Task.FromResult($"{index.PassageCount} passages"),
+                    _ => throw new NotReadyException("loading"),
+                }));
             return;
         }
 

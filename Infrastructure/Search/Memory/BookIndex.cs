@@ -10,12 +10,12 @@ internal sealed class BookIndex
     private const int SmallPassages = 1_000;
 
     /// <summary>What is held before the first load.</summary>
-    public static readonly BookIndex None = new(-1, IndexSegment.Empty, [], IndexSegment.Empty, related: null);
+    public static readonly BookIndex None = new(new(-1, ""), IndexSegment.Empty, [], IndexSegment.Empty, related: null);
 
     private readonly Part[] _parts;
 
     /// <param name="isGone">Whether a passage of the large segment was replaced or removed; empty if none was.</param>
-    private BookIndex(long version, IndexSegment large, bool[] isGone, IndexSegment small, MeasuredSimilarity? related)
+    private BookIndex(BookVersion version, IndexSegment large, bool[] isGone, IndexSegment small, MeasuredSimilarity? related)
     {
         (Version, Related) = (version, related);
         _parts = [new(large, 0, isGone), new(small, large.PassageCount, [])];
@@ -23,10 +23,9 @@ internal sealed class BookIndex
         PassageCount = OrdinalCount - isGone.Count(gone => gone);
     }
 
-    /// <summary>Every transaction that changes the book adds 1.</summary>
-    public long Version { get; }
+    public BookVersion Version { get; }
 
-    public bool IsLoaded => Version >= 0;
+    public bool IsLoaded => Version.Number >= 0;
 
     /// <summary>The number of passages in the book.</summary>
     public int PassageCount { get; }
@@ -44,7 +43,7 @@ internal sealed class BookIndex
     /// <param name="changed">The documents that are new or changed.</param>
     /// <param name="remaining">The documents that the book still has; null if none was removed.</param>
     /// <param name="related">See <see cref="Related"/>.</param>
-    public BookIndex With(long version, SegmentBuilder changed, IReadOnlySet<Guid>? remaining, MeasuredSimilarity? related = null)
+    public BookIndex With(BookVersion version, SegmentBuilder changed, IReadOnlySet<Guid>? remaining, MeasuredSimilarity? related = null)
     {
         var (large, before) = (_parts[0].Segment, _parts[1].Segment);
         if (changed.DocumentIds.Count == 0 && remaining is null)

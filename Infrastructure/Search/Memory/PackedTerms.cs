@@ -18,6 +18,9 @@ internal static class PackedTerms
     /// <summary>Change it with the format, and <see cref="TextAnalyzer.Version"/> with it, so that all documents are indexed again.</summary>
     public const int Format = 1;
 
+    public static SearchException Later() => new(
+        isUnavailable: true, "A later version of the service has indexed the book. This process cannot read it, and is to be replaced or the book ingested again.");
+
     /// <param name="passages">The passages of a document, in order.</param>
     public static byte[] Pack(IEnumerable<Passage> passages)
     {

@@ -25,7 +25,7 @@ internal sealed class SegmentBuilder
     {
         var reader = new NumberReader(terms);
         if (reader.Next() != PackedTerms.Format)
-            throw new SearchException(isUnavailable: true, "A later version of the service has indexed the book. This process cannot read it, and is to be replaced.");
+            throw PackedTerms.Later();
 
         AddDocument(documentId, url, vectors);
         var numbers = new int[reader.Next()];

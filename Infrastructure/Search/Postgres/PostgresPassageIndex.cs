@@ -11,7 +11,7 @@ namespace ChatBackend.Infrastructure.Search.Postgres;
 /// <summary>The passage index in PostgreSQL. It keeps the passages and their terms; every process ranks with the terms in its memory
 /// (<see cref="BookIndex"/>). Every operation takes one round trip, except the first search after a change of the book.</summary>
 /// <param name="dense">Null without an embedder: then words are searched alone.</param>
-internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors? dense = null) : IPassageIndex, IPassageVectors, IDisposable
+internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors? dense = null, ILogger<PostgresPassageIndex>? log = null) : IPassageIndex, IPassageVectors, IDisposable
 {
     private readonly LoadedBook _book = new(db, dense?.Embedder.Model);
 
@@ -83,9 +83,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
             ("content_keys", keys));
         // The lock of the version's row is taken last, and held for the shortest time.
         Add(batch,
-            """
+            $"""
             with version as (
-                update index_version set version = version + 1
+                {LoadedBook.NextVersion}
                 where exists (select from documents where path = @path and updated_at = now())
                 returning version
             )
@@ -119,9 +119,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
         await db.RetryAsync(
             // The count makes PostgreSQL delete all documents before it locks the version's row.
             connection => connection.ExecuteAsync(new(
-                """
+                $"""
                 with removed as (delete from documents where path = any(@paths) returning id)
-                update index_version set version = version + 1, removed = version + 1 where (select count(*) from removed) > 0
+                {LoadedBook.NextVersion}, removed = version + 1 where (select count(*) from removed) > 0
                 """,
                 parameters, cancellationToken: cancellationToken)),
             cancellationToken);
@@ -150,7 +150,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
         if (dense is null)
             return;
         await dense.DeleteUnusedAsync(cancellationToken);
-        var book = await _book.ReadAsync((_, newest) => Task.FromResult(newest), isWhole: false, cancellationToken);
+        var book = await _book.ReadAsync((_, newest) => Task.FromResult(newest), isAgain: false, cancellationToken);
         await dense.MeasureAsync(book, await GetDocumentsAsync(cancellationToken), cancellationToken);
     }
 
@@ -185,8 +185,9 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
     }
 
     /// <summary>Takes one round trip, beside the model's: the question is ranked in memory, and the texts of the best passages are read with the book's version. If the
-    /// version is another, or a passage is gone, it is ranked once more, in one snapshot of the database.</summary>
-    /// <exception cref="SearchException">The terms are not loaded yet.</exception>
+    /// version is another, or a passage is gone, it is ranked once more, in one snapshot of the database. If passages are missing there, too, all terms are
+    /// read again, once in a version of the book.</summary>
+    /// <exception cref="SearchException">The terms are not loaded yet, or a later version of the service has packed them.</exception>
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
     {
         var selection = Selection.Of(query.SelectedText);
@@ -195,39 +196,56 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
 
         var index = await _book.LoadAsync(cancellationToken);
         // The model answers while the words are ranked, and before there is a connection.
-        var asking = index.HasVectors && dense is not null ? dense.EmbedAsync(query.Text, cancellationToken) : Task.FromResult<ReadOnlyMemory<float>?>(null);
+        var asking = AskAsync(index);
         var byWords = BookSearch.Run(index, query, selection);
         var meaning = await asking;
-        return await db.RetryAsync(connection => TrySearchAsync(connection, index), cancellationToken)
-            ?? await _book.ReadAsync(TrySearchAsync, isWhole: false, cancellationToken)
-            // Rows were deleted by hand, without a new version.
-            ?? await _book.ReadAsync(TrySearchAsync, isWhole: true, cancellationToken)
-            ?? throw new SearchException(isUnavailable: false, "The index in PostgreSQL is damaged: passages are missing. Delete the book's documents and ingest it again.");
+        if (await db.RetryAsync(connection => TrySearchAsync(connection, index), cancellationToken) is { } found)
+            return found;
+
+        // The first vectors may have come since.
+        if (dense is not null && !index.HasVectors)
+            meaning = await AskAsync(await _book.ReadAsync((_, newest) => Task.FromResult(newest), isAgain: false, cancellationToken));
+        if (await _book.ReadAsync(TrySearchAsync, isAgain: false, cancellationToken) is { } newer)
+            return newer;
+
+        log?.LogWarning("Passages were deleted by hand: reading all terms again. If a page is not found whole after this, ingest it again after a change");
+        return await _book.ReadAsync(TrySearchAsync, isAgain: true, cancellationToken) ?? throw Damaged();
+
+        Task<ReadOnlyMemory<float>?> AskAsync(BookIndex book) =>
+            dense is not null && book.HasVectors ? dense.EmbedAsync(query.Text, cancellationToken) : Task.FromResult<ReadOnlyMemory<float>?>(null);
 
         async Task<IReadOnlyList<Passage>?> TrySearchAsync(NpgsqlConnection connection, BookIndex book)
         {
             var search = book == index ? byWords : BookSearch.Run(book, query, selection);
             search.Fuse(meaning);
             var (version, passages) = await FetchAsync(connection, search.Ids, cancellationToken);
-            return version == book.Version && passages.Count == search.Ids.Count ? search.Choose(passages) : null;
+            if (version != book.Version)
+                return null;
+            if (passages.Count == search.Ids.Count)
+                return search.Choose(passages);
+            // The terms are of passages that are not there. What is there is the answer.
+            return !_book.IsReadAgain(book) ? null : passages.Count > 0 ? search.Choose(passages) : throw Damaged();
         }
     }
 
-    private static async Task<(long Version, IReadOnlyList<Passage> Passages)> FetchAsync(
+    private static async Task<(BookVersion Version, IReadOnlyList<Passage> Passages)> FetchAsync(
         NpgsqlConnection connection, IEnumerable<Guid> ids, CancellationToken cancellationToken)
     {
-        var rows = await connection.QueryAsync<long, Passage?, (long Version, Passage? Passage)>(
+        var rows = await connection.QueryAsync<BookVersion, Passage?, (BookVersion Version, Passage? Passage)>(
             new(
                 """
-                select v.version, p.id, d.path as document_path, p.position, d.title, p.heading_path, p.url, p.text
+                select v.version as number, left(v.stamps, @stampLength) as stamp, p.id, d.path as document_path, p.position, d.title, p.heading_path, p.url, p.text
                 from index_version v
                 left join (passages p join documents d on d.id = p.document_id) on p.id = any(@ids)
                 """,
-                new { ids = ids.ToArray() }, cancellationToken: cancellationToken),
+                new { ids = ids.ToArray(), stampLength = BookVersion.StampLength }, cancellationToken: cancellationToken),
             (version, passage) => (version, passage), splitOn: "id");
         var found = rows.AsList();
         return (found[0].Version, [.. found.Select(row => row.Passage).OfType<Passage>()]);
     }
+
+    private static SearchException Damaged() => new(
+        isUnavailable: false, "The index in PostgreSQL is damaged: passages are missing. Delete the book's documents and ingest it again.");
 
     public void Dispose() => _book.Dispose();
 

@@ -12,8 +12,7 @@ namespace ChatBackend.Infrastructure.Search.Postgres;
 /// <param name="language">The book's language (BCP 47), in which unrelated questions are asked.</param>
 internal sealed class PostgresVectors(NpgsqlDataSource db, IEmbedder embedder, string language, ILogger<PostgresVectors> log)
 {
-    /// <summary>Nobody waits for the unrelated questions, so a slow model has its time.</summary>
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
+    private readonly SimilarityMeasure _measure = new(embedder, language, log);
 
     public IEmbedder Embedder => embedder;
 
@@ -46,44 +45,43 @@ internal sealed class PostgresVectors(NpgsqlDataSource db, IEmbedder embedder, s
 
     /// <summary>Deletes the vectors that no passage has. To be called after an ingest, which may move a passage from one document to another.</summary>
     public Task DeleteUnusedAsync(CancellationToken cancellationToken) => db.RetryAsync(
-        connection => connection.ExecuteAsync(new(
-            "delete from passage_vectors v where not exists (select from passages p where p.content_key = v.content_key)", cancellationToken: cancellationToken)),
+        async connection =>
+        {
+            // The lock waits for writers that have found a vector and not yet stored its passage, and the second statement sees what they committed.
+            await using var transaction = await connection.BeginTransactionAsync(cancellationToken);
+            var deleted = await connection.ExecuteAsync(new(
+                """
+                lock table passage_vectors in share row exclusive mode;
+                delete from passage_vectors v where not exists (select from passages p where p.content_key = v.content_key)
+                """,
+                transaction: transaction, cancellationToken: cancellationToken));
+            await transaction.CommitAsync(cancellationToken);
+            return deleted;
+        },
         cancellationToken);
 
-    /// <summary>Measures the similarity from which on a passage is related to a question (<see cref="UnrelatedQuestions"/>). Does nothing if it was
-    /// measured for the same documents and the same model. If the model fails, the old value stays and the next ingest measures again.</summary>
+    /// <summary>Measures how similar the book is to questions that it does not answer, if that is not known (<see cref="SimilarityMeasure"/>).</summary>
     /// <param name="book">The newest version.</param>
     /// <param name="indexed">The content hashes of its documents by their paths.</param>
     public async Task MeasureAsync(BookIndex book, IReadOnlyDictionary<string, string> indexed, CancellationToken cancellationToken)
     {
-        var questions = UnrelatedQuestions.In(language);
-        var basis = UnrelatedQuestions.BasisOf(indexed, questions);
-        if (!book.HasVectors || (book.Related is { } known && known.Basis == basis && known.Dimensions == (embedder.KnownDimensions ?? known.Dimensions)))
-            return;
+        if (book.HasVectors && await _measure.RunAsync(indexed, book.Related, Find, cancellationToken) is { } measured)
+            await SetAsync(measured, cancellationToken);
 
-        try
-        {
-            var meanings = await embedder.EmbedOnceAsync(questions, Limit, cancellationToken);
-            var nearest = meanings.SelectMany(meaning => book.Nearest(meaning, 1)).Select(n => n.Similarity).ToArray();
-            if (nearest.Length > 0)
-                await SetAsync(new(UnrelatedQuestions.Threshold(nearest), meanings[0].Length, basis), cancellationToken);
-        }
-        catch (ModelException e)
-        {
-            log.LogWarning("The similarity of unrelated questions could not be measured ({Code}); the next ingest tries again", e.Code);
-        }
+        Task<IEnumerable<double>> Find(IReadOnlyList<ReadOnlyMemory<float>> meanings) =>
+            Task.FromResult(meanings.SelectMany(meaning => book.Nearest(meaning, 1)).Select(n => n.Similarity));
     }
 
     /// <summary>A new version of the book, so that every process reads it.</summary>
     private Task<int> SetAsync(MeasuredSimilarity measured, CancellationToken cancellationToken) => db.RetryAsync(
         connection => connection.ExecuteAsync(new(
-            """
+            $"""
             with measured as (
                 insert into measured_similarity (model, value, dimensions, basis) values (@model, @Value, @Dimensions, @Basis)
                 on conflict (model) do update set value = excluded.value, dimensions = excluded.dimensions, basis = excluded.basis, measured_at = now()
                 returning model
             )
-            update index_version set version = version + 1 where (select count(*) from measured) > 0
+            {LoadedBook.NextVersion} where (select count(*) from measured) > 0
             """,
             new { model = embedder.Model, measured.Value, measured.Dimensions, measured.Basis }, cancellationToken: cancellationToken)),
         cancellationToken);

@@ -3,17 +3,11 @@ using ChatBackend.Infrastructure.Search.Meaning;
 
 namespace ChatBackend.Infrastructure.Search.Qdrant;
 
-/// <summary>Measures the similarity from which on a passage is related to a question (<see cref="UnrelatedQuestions"/>), and keeps it in a
-/// point of its own.</summary>
+/// <summary>Measures how similar the book is to questions that it does not answer (<see cref="SimilarityMeasure"/>), and keeps it in a point of its own.</summary>
 internal sealed class QdrantThreshold(QdrantCollections collections, QdrantDocuments documents, IEmbedder? embedder, string language, ILogger<QdrantThreshold> log)
 {
-    /// <summary>Nobody waits for it, so a slow model has its time.</summary>
-    private static readonly TimeSpan Limit = TimeSpan.FromMinutes(1);
-
     private static readonly Guid Id = UuidVersion5.Create(QdrantDocuments.Namespace, "\nthreshold");
 
-    /// <summary>Does nothing if it was measured for the same documents and the same model. If the model fails, the old value stays
-    /// and the next ingest measures again.</summary>
     public async Task MeasureAsync(CancellationToken cancellationToken)
     {
         if (embedder is null)
@@ -22,25 +16,17 @@ internal sealed class QdrantThreshold(QdrantCollections collections, QdrantDocum
         if (indexed.Count == 0)
             return;
         var written = await collections.EnsureWrittenAsync(cancellationToken);
-        var questions = UnrelatedQuestions.In(language);
-        var basis = UnrelatedQuestions.BasisOf(indexed, questions);
-        if (await written.RetrieveAsync([Id], cancellationToken) is [{ Payload: QdrantMeasured known }] && known.Basis == basis && IsOurs(known, embedder.KnownDimensions))
-            return;
+        var known = await written.RetrieveAsync([Id], cancellationToken) is [{ Payload: QdrantMeasured stored }] && IsOurs(stored, dimensions: null)
+            ? new MeasuredSimilarity(stored.Value, stored.Dimensions, stored.Basis) : null;
+        if (await new SimilarityMeasure(embedder, language, log).RunAsync(indexed, known, FindAsync, cancellationToken) is { } measured)
+            await written.UpsertAsync(
+                [new(Id, new Dictionary<string, object>(), new QdrantMeasured(measured.Value, embedder.Model, measured.Dimensions, measured.Basis))], cancellationToken);
 
-        try
+        async Task<IEnumerable<double>> FindAsync(IReadOnlyList<ReadOnlyMemory<float>> meanings)
         {
-            var meanings = await embedder.EmbedOnceAsync(questions, Limit, cancellationToken);
             var answers = await written.QueryBatchAsync(
                 [.. meanings.Select(meaning => new QdrantQuery { Query = meaning, Using = QdrantPassageIndex.Dense, Limit = 1, WithPayload = false })], cancellationToken, isReaders: false);
-            var nearest = answers.SelectMany(a => a).Select(r => r.Score).ToArray();
-            if (nearest.Length == 0)
-                return;
-            var measured = new QdrantMeasured(UnrelatedQuestions.Threshold(nearest), embedder.Model, meanings[0].Length, basis);
-            await written.UpsertAsync([new(Id, new Dictionary<string, object>(), measured)], cancellationToken);
-        }
-        catch (ModelException e)
-        {
-            log.LogWarning("The similarity of unrelated questions could not be measured ({Code}); the next ingest tries again", e.Code);
+            return answers.SelectMany(a => a).Select(r => r.Score);
         }
     }
 

@@ -43,7 +43,7 @@ public sealed class BookSearchTests
             var builder = new SegmentBuilder();
             foreach (var number in changed)
                 builder.Add(ids[number], $"/docs/{number}", PackedTerms.Pack(book[number]));
-            index = index.With(version, builder, removed.Length > 0 ? ids.Values.ToHashSet() : null);
+            index = index.With(new(version, ""), builder, removed.Length > 0 ? ids.Values.ToHashSet() : null);
 
             var passages = book.Values.SelectMany(p => p).ToDictionary(p => p.Id);
             Assert.Equal(passages.Count, index.PassageCount);
@@ -60,10 +60,10 @@ public sealed class BookSearchTests
         var builder = new SegmentBuilder();
         for (var number = 0; number < ids.Length; number++)
             builder.Add(ids[number], $"/docs/{number}", PackedTerms.Pack(Passage.Of(Document(number, random))));
-        var index = BookIndex.None.With(0, builder, null);
+        var index = BookIndex.None.With(new(0, ""), builder, null);
         Assert.True(index.PassageCount > 1_200);
 
-        index = index.With(1, new SegmentBuilder(), ids.Take(10).ToHashSet());
+        index = index.With(new(1, ""), new SegmentBuilder(), ids.Take(10).ToHashSet());
 
         Assert.InRange(index.PassageCount, 1, 100);
         Assert.Equal(index.PassageCount, index.OrdinalCount);
@@ -79,7 +79,7 @@ public sealed class BookSearchTests
         ]));
         var builder = new SegmentBuilder();
         builder.Add(Guid.NewGuid(), "/docs/a", PackedTerms.Pack(passages));
-        var index = BookIndex.None.With(0, builder, null);
+        var index = BookIndex.None.With(new(0, ""), builder, null);
 
         for (var i = 0; i < passages.Length; i++)
         {

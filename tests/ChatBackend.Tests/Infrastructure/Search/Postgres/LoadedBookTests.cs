@@ -1,6 +1,8 @@
 using ChatBackend.Infrastructure.Search;
+using ChatBackend.Infrastructure.Search.Memory;
 using ChatBackend.Infrastructure.Search.Postgres;
 using ChatBackend.Tests.Infrastructure.Database;
+using Microsoft.Extensions.DependencyInjection;
 using Npgsql;
 
 namespace ChatBackend.Tests.Infrastructure.Search.Postgres;
@@ -18,7 +20,7 @@ public sealed class LoadedBookTests(SearchDatabase database) : IClassFixture<Sea
         for (var page = 0; page < 8; page++)
             await PutAsync(writer, $"missed/{page}.md", $"the gerenuk{page} stands", $"gerenuk in version0 of {page}");
         Assert.Equal(16, (await FindAsync(idle, "stands version0", 40)).Count(p => p.DocumentPath.StartsWith("missed/", StringComparison.Ordinal)));
-        var before = idle.Book.Index.Version;
+        var before = idle.Book.Index.Version.Number;
 
         for (var ingest = 1; ingest <= 10; ingest++)
         {
@@ -34,7 +36,7 @@ public sealed class LoadedBookTests(SearchDatabase database) : IClassFixture<Sea
                 (await FindAsync(started, question, 40)).Select(p => (p.Id, p.Score, p.Coverage, p.Text)),
                 (await FindAsync(idle, question, 40)).Select(p => (p.Id, p.Score, p.Coverage, p.Text)));
         Assert.DoesNotContain(await FindAsync(idle, "gerenuk7"), p => p.DocumentPath == "missed/7.md");
-        Assert.True(idle.Book.Index.Version >= before + 27, $"{before} {idle.Book.Index.Version}");
+        Assert.True(idle.Book.Index.Version.Number >= before + 27, $"{before} {idle.Book.Index.Version.Number}");
         Assert.Equal(started.Book.Index.PassageCount, idle.Book.Index.PassageCount);
     }
 
@@ -124,11 +126,112 @@ public sealed class LoadedBookTests(SearchDatabase database) : IClassFixture<Sea
             await restored.ScalarAsync<int>("delete from documents where path > 'backup/1.md'; update index_version set version = 2");
 
             Assert.Equal(2, (await FindAsync(restored.Index, "takin")).Count);
-            Assert.Equal(2, restored.Index.Book.Index.Version);
+            Assert.Equal(2, restored.Index.Book.Index.Version.Number);
         }
         finally
         {
             await restored.DisposeAsync();
+        }
+    }
+
+    [Theory]
+    // The lost versions are reached again, or passed, before anybody searches.
+    [InlineData(2)]
+    [InlineData(3)]
+    [InlineData(200)]
+    public async Task A_failover_that_loses_commits_is_noticed_although_there_are_as_many_new_ones(int commits)
+    {
+        var failing = new SearchDatabase();
+        await failing.InitializeAsync();
+        try
+        {
+            string[] tables = ["documents", "passages", "document_terms", "index_version"];
+            for (var page = 0; page < 3; page++)
+                await PutAsync(failing.Index, $"lost/{page}.md", $"a kouprey on page{page}");
+            await failing.ScalarAsync<int>("create schema standby; " + string.Concat(tables.Select(t => $"create table standby.{t} as table {t}; ")));
+            await failing.Index.RemoveAsync(["lost/0.md"], None);
+            await PutAsync(failing.Index, "lost/1.md", "a banteng instead");
+            Assert.Equal(["lost/1.md"], (await FindAsync(failing.Index, "banteng")).Select(p => p.DocumentPath));
+            var lost = failing.Index.Book.Index.Version.Number;
+
+            await failing.ScalarAsync<int>(
+                "begin; delete from documents; delete from index_version; " + string.Concat(tables.Select(t => $"insert into {t} table standby.{t}; ")) + "commit");
+            var author = failing.Another();
+            for (var commit = 0; commit < commits; commit++)
+                await PutAsync(author, "lost/3.md", $"a takin of commit{commit}");
+
+            Assert.Equal(["lost/0.md", "lost/1.md", "lost/2.md"], (await FindAsync(failing.Index, "kouprey")).Select(p => p.DocumentPath).Order());
+            Assert.Empty(await FindAsync(failing.Index, "banteng"));
+            Assert.Equal(lost - 2 + commits, failing.Index.Book.Index.Version.Number);
+        }
+        finally
+        {
+            await failing.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task A_passage_that_stays_missing_costs_itself_and_one_reading_of_the_book()
+    {
+        var damaged = new SearchDatabase();
+        await damaged.InitializeAsync();
+        try
+        {
+            await PutAsync(damaged.Index, "damaged/a.md", "a saiga runs", "another saiga rests");
+            await PutAsync(damaged.Index, "damaged/b.md", "no saiga at all");
+            Assert.Equal(3, (await FindAsync(damaged.Index, "saiga")).Count);
+            await damaged.ScalarAsync<int>("delete from passages where text = 'a saiga runs'");
+
+            Assert.Equal(["another saiga rests", "no saiga at all"], (await FindAsync(damaged.Index, "saiga")).Select(p => p.Text).Order());
+
+            var read = damaged.Index.Book.Index;
+            Assert.Equal(2, (await FindAsync(damaged.Index, "saiga runs")).Count);
+            Assert.Same(read, damaged.Index.Book.Index);
+            // The next version is read as every other, and may have mended it.
+            await PutAsync(damaged.Index, "damaged/a.md", "a saiga runs", "another saiga sleeps");
+            Assert.Equal(3, (await FindAsync(damaged.Index, "saiga")).Count);
+        }
+        finally
+        {
+            await damaged.DisposeAsync();
+        }
+    }
+
+    [Fact]
+    public async Task Terms_that_a_later_version_of_the_service_has_packed_make_the_process_unready_until_it_can_read_the_book_again()
+    {
+        await using var app = new ChatBackendApp();
+        await app.InitializeAsync();
+        _ = app.Client;
+        var index = app.Services.GetRequiredService<PostgresPassageIndex>();
+        await PutAsync(index, "later/a.md", "a serow climbs");
+        Assert.Contains("climbs", await app.Client.GetStringAsync("/search?q=serow", None));
+
+        await PackAsync(PackedTerms.Format + 1);
+
+        await (await app.Client.GetAsync("/search?q=serow", None)).ProblemAsync(503, "search_unavailable");
+        await Until.TrueAsync(async () => await IndexAsync(app) is (503, "a later version of the service has indexed the book"), "The process is ready.");
+        // One that starts now, after the deployment was rolled back.
+        await using var started = new ChatBackendApp { ["DATABASE_URL"] = app.Database };
+        await started.InitializeAsync();
+        await Until.TrueAsync(async () => await IndexAsync(started) is (503, "a later version of the service has indexed the book"), "The process that started is ready.");
+        await (await started.Client.GetAsync("/search?q=serow", None)).ProblemAsync(503, "search_unavailable");
+
+        // Nobody searches here: no traffic comes to a process that is not ready.
+        await PackAsync(PackedTerms.Format);
+        foreach (var one in (ChatBackendApp[])[app, started])
+        {
+            await Until.TrueAsync(async () => await IndexAsync(one) is (200, "1 passages"), "The process is not ready.");
+            Assert.Contains("climbs", await one.Client.GetStringAsync("/search?q=serow", None));
+        }
+
+        Task PackAsync(int format) => app.ExecuteAsync(
+            $"with next as ({LoadedBook.NextVersion} returning version) update document_terms set terms = set_byte(terms, 0, {format}), version = next.version from next");
+
+        static async Task<(int Status, string? Detail)> IndexAsync(ChatBackendApp app)
+        {
+            using var answer = await app.Client.GetAsync("/health/ready", None);
+            return ((int)answer.StatusCode, (await answer.JsonAsync()).GetProperty("dependencies").GetProperty("index").GetProperty("detail").GetString());
         }
     }
 

@@ -52,6 +52,30 @@ public sealed class PostgresVectorsTests : IAsyncLifetime
         Assert.Equal([KeyOf(_embedder, "The gripper closes.")], (await _database.ScalarAsync<Guid[]>("select array_agg(content_key) from passage_vectors"))!);
     }
 
+    [Fact]
+    public async Task A_vector_that_another_process_takes_up_while_unused_ones_are_deleted_stays()
+    {
+        await PutAsync(_index, "a.md", "A walrus swims.");
+        await PutAsync(_index, "a.md", "The gripper closes.");
+        // A writer waits in its last statement, after it has written its vectors.
+        await using var holder = await _database.Connections.OpenConnectionAsync(None);
+        await using var holding = await holder.BeginTransactionAsync(None);
+        await new NpgsqlCommand("select from index_version for update", holder).ExecuteNonQueryAsync(None);
+        var taking = PutAsync(_database.Another(_embedder), "b.md", "A walrus swims.");
+        await WaitingAsync(1);
+
+        var deleting = _index.MeasureSimilarityAsync(None);
+        await WaitingAsync(2);
+        await holding.RollbackAsync(None);
+        await Task.WhenAll(taking, deleting);
+
+        Assert.True(Assert.Single(await _index.FindAsync([KeyOf(_embedder, "A walrus swims.")], withVectors: false, None)).IsEmbedded);
+
+        Task WaitingAsync(int statements) => Until.TrueAsync(
+            async () => await _database.ScalarAsync<long>("select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") == statements,
+            $"There are not {statements} statements that wait.");
+    }
+
     [Theory]
     [InlineData("another-model", 8)]
     [InlineData("text-embedding-3-small", 4)]
@@ -94,8 +118,6 @@ public sealed class PostgresVectorsTests : IAsyncLifetime
         Assert.Null((await reader.SearchAsync(new("gripper"), None))[0].Similarity);
 
         await PutAsync(_index, "a.md", "The gripper closes.");
-        // The first search finds the new version.
-        await reader.SearchAsync(new("gripper"), None);
         Assert.Equal(1, (await reader.SearchAsync(new("gripper"), None))[0].Similarity!.Value, 5);
         Assert.Null((await changed.SearchAsync(new("gripper"), None))[0].Similarity);
 
