@@ -44,6 +44,8 @@ create table turns (
     takeovers         integer not null default 0,
     -- Set while it runs, for the process that answers it. Nobody asks the model for it after that.
     stop_requested_at timestamptz,
+    -- How many clients wait for the answer that cannot come back for it. The last one to leave stops the turn.
+    followers         integer not null default 1,
     -- Who its tokens are counted for while it runs (token_usage), and how many of the running attempt are counted.
     token_day         date,
     token_client      text,

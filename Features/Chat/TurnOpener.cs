@@ -13,7 +13,8 @@ namespace ChatBackend.Features.Chat;
 
 /// <summary>A turn that runs or has ended, or why there is none.</summary>
 /// <param name="Refusal">Null if there is a turn.</param>
-internal readonly record struct OpenedTurn(Guid TurnId, Guid SessionId, ProblemHttpResult? Refusal = null)
+/// <param name="IsStopping">True if a client that follows turns must wait for the turn's end, and then ask again.</param>
+internal readonly record struct OpenedTurn(Guid TurnId, Guid SessionId, ProblemHttpResult? Refusal = null, bool IsStopping = false)
 {
     public static implicit operator OpenedTurn(ProblemHttpResult refusal) => new(Guid.Empty, Guid.Empty, refusal);
 }
@@ -27,8 +28,9 @@ internal sealed class TurnOpener(
 
     /// <param name="sessionId">The conversation that the client named, which begins if there is none; null for a new one.</param>
     /// <param name="key">The client's own name for the request, which is unique in the session or, without one, for the reader; null for none.</param>
+    /// <param name="isFollowed">True if the client cannot come back for the answer: a repeat gets a whole one.</param>
     public async Task<OpenedTurn> AskAsync(
-        Question question, Guid? sessionId, string? key, CurrentReader reader, HttpContext context, CancellationToken cancellationToken)
+        Question question, Guid? sessionId, string? key, CurrentReader reader, HttpContext context, CancellationToken cancellationToken, bool isFollowed = false)
     {
         IdempotencyKey? named = null;
         if (key is not null)
@@ -40,22 +42,23 @@ internal sealed class TurnOpener(
             named = sessionId is { } session ? IdempotencyKey.InSession(session, text) : new(reader.Subject is { } subject ? $"user:{subject}" : Anonymous, text);
         }
 
-        return await OpenAsync(question, sessionId ?? Guid.NewGuid(), named, place: null, reader, context, cancellationToken);
+        return await OpenAsync(question, sessionId ?? Guid.NewGuid(), named, place: null, reader, context, cancellationToken, isFollowed);
     }
 
     /// <param name="place">What makes place for the turn if it is not simply the next one.</param>
     public async Task<OpenedTurn> OpenAsync(
-        Question question, Guid sessionId, IdempotencyKey? key, TurnPlace? place, CurrentReader reader, HttpContext context, CancellationToken cancellationToken)
+        Question question, Guid sessionId, IdempotencyKey? key, TurnPlace? place, CurrentReader reader, HttpContext context, CancellationToken cancellationToken,
+        bool isFollowed = false)
     {
         context.Items[RequestLog.SessionKey] = sessionId;
         // The limit is for calls to the model. A retry whose turn is answered or running makes none.
-        if (limit.Take(context) is { } refusal && (key is null || !await OpenTurn.IsKnownAsync(database, key, cancellationToken)))
+        if (limit.Take(context) is { } refusal && (key is null || !await OpenTurn.IsKnownAsync(database, key, isFollowed, cancellationToken)))
             return refusal;
 
         var account = await budget.AccountOfAsync(context, cancellationToken);
         // Not the request's token: once the question may be stored, the turn starts even if the client has disconnected.
         var opening = await OpenTurn.RunAsync(
-            database, options.Value, runner.Process, sessionId, reader.Subject, question, key, budget, account, place, CancellationToken.None);
+            database, options.Value, runner.Process, sessionId, reader.Subject, question, key, budget, account, place, isFollowed, CancellationToken.None);
         switch (opening)
         {
             case TurnOpening.SessionNotFound:
@@ -70,7 +73,7 @@ internal sealed class TurnOpener(
                 runner.Start(claimed.Turn, claimed.Conversation);
                 return Opened(claimed.Turn.Id, claimed.Turn.SessionId);
             case TurnOpening.Repeated repeated:
-                return Opened(repeated.TurnId, repeated.SessionId);
+                return Opened(repeated.TurnId, repeated.SessionId) with { IsStopping = repeated.IsStopping };
             default:
                 throw new InvalidOperationException($"Unknown opening {opening.GetType().Name}.");
         }

@@ -10,7 +10,7 @@ using ModelContextProtocol.Server;
 namespace ChatBackend.Features.Chat.Mcp;
 
 /// <summary>The tool that asks the book's own voice. Each call is a turn in a conversation of its own.</summary>
-internal sealed class AskBook(TurnOpener opener, UnattendedTurns turns)
+internal sealed class AskBook(UnattendedTurns turns)
 {
     public static readonly Tool Tool = new()
     {
@@ -37,10 +37,10 @@ internal sealed class AskBook(TurnOpener opener, UnattendedTurns turns)
             return ToolResults.Invalid(fault);
 
         var question = new Question(text, SelectedText: null, PageUrl: null);
-        var opened = await opener.AskAsync(question, conversation, conversation is null ? null : Tool.Name, reader, context, cancellationToken);
+        var opened = await turns.AskAsync(question, conversation, conversation is null ? null : Tool.Name, reader, context, cancellationToken);
         // A client that starts to number its requests again uses an id for another question.
         if (opened.Refusal?.ProblemDetails.Extensions["code"] is "idempotency_key_reused")
-            opened = await opener.AskAsync(question, sessionId: null, key: null, reader, context, cancellationToken);
+            opened = await turns.AskAsync(question, sessionId: null, key: null, reader, context, cancellationToken);
         if (opened.Refusal is { ProblemDetails: var refusal })
             return ToolResults.Of(refusal);
 

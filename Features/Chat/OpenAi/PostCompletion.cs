@@ -35,9 +35,9 @@ internal static class PostCompletion
     internal static async Task<Results<Ok<Completion>, ServerSentEvents, ProblemHttpResult>> HandleAsync(
         CompletionRequest request,
         [FromHeader(Name = IdempotencyHeader.Name), StringLength(IdempotencyHeader.MaxLength, MinimumLength = 1), System.ComponentModel.Description("A repeated request with the same key and question gets the same turn. Without a token it must be a random UUID.")] string? idempotencyKey,
-        CurrentReader reader, HttpContext context, TurnOpener opener, UnattendedTurns turns, TimeProvider time, CancellationToken cancellationToken)
+        CurrentReader reader, HttpContext context, UnattendedTurns turns, TimeProvider time, CancellationToken cancellationToken)
     {
-        var turn = await opener.AskAsync(request.ToQuestion(), sessionId: null, idempotencyKey, reader, context, cancellationToken);
+        var turn = await turns.AskAsync(request.ToQuestion(), sessionId: null, idempotencyKey, reader, context, cancellationToken);
         if (turn.Refusal is { } refusal)
             return refusal;
 

@@ -48,24 +48,28 @@ internal static class StopTurn
     }
 
     /// <summary>Asks the process that has the turn to stop it, and does not wait for the end.</summary>
-    /// <returns>False if the turn has ended, or is not the reader's.</returns>
+    /// <param name="isLeaving">True for a client that leaves: the turn goes on if others wait for it.</param>
+    /// <returns>False if the turn has ended, goes on, or is not the reader's.</returns>
     internal static async Task<bool> RequestAsync(
-        Guid turnId, string? subject, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken)
+        Guid turnId, string? subject, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken, bool isLeaving = false)
     {
         // The shorter lease is not renewed, so a turn whose process is dead is soon taken over, and ended with the text that was saved.
-        var isRunning = await database.RetryAsync(
-            connection => connection.ExecuteAsync(new(
+        var isStopping = await database.RetryAsync(
+            connection => connection.ExecuteScalarAsync<bool>(new(
                 """
                 update turns
-                set stop_requested_at = coalesce(stop_requested_at, now()), lease_until = least(lease_until, now() + @Patience)
+                set followers = followers - @isLeaving::integer,
+                    stop_requested_at = case when @isLeaving and followers > 1 then stop_requested_at else coalesce(stop_requested_at, now()) end,
+                    lease_until = case when @isLeaving and followers > 1 then lease_until else least(lease_until, now() + @Patience) end
                 from chat_sessions as s
                 where turns.id = @turnId and s.id = turns.session_id and (s.user_id is null or s.user_id = @subject) and turns.state = 'running'
+                returning stop_requested_at is not null
                 """,
-                new { turnId, subject, Patience }, cancellationToken: cancellationToken)),
-            cancellationToken) > 0;
-        if (isRunning)
+                new { turnId, subject, Patience, isLeaving }, cancellationToken: cancellationToken)),
+            cancellationToken);
+        if (isStopping)
             runner.Find(turnId)?.Stop();
-        return isRunning;
+        return isStopping;
     }
 
     private static Task<bool> IsRunningAsync(NpgsqlDataSource database, Guid turnId, CancellationToken cancellationToken) => database.RetryAsync(

@@ -12,7 +12,8 @@ internal abstract record TurnOpening
 {
     public sealed record Claimed(ClaimedTurn Turn, Conversation? Conversation) : TurnOpening;
 
-    public sealed record Repeated(Guid TurnId, Guid SessionId) : TurnOpening;
+    /// <param name="IsStopping">True if its last follower has left: it ends with what is written so far. Ask again then.</param>
+    public sealed record Repeated(Guid TurnId, Guid SessionId, bool IsStopping = false) : TurnOpening;
 
     public sealed record KeyReused : TurnOpening;
 
@@ -40,9 +41,11 @@ internal sealed record TurnPlace(string Name, Func<NpgsqlConnection, Guid, Task<
 internal static class OpenTurn
 {
     /// <summary>The same key and body find the turn that they opened before. It starts again if it failed or its process died.</summary>
+    /// <param name="isFollowed">True if the client cannot come back for the answer: the turn also starts again if it was stopped, because the client of a
+    /// stopped turn had left.</param>
     public static async Task<TurnOpening> RunAsync(
         NpgsqlDataSource database, TurnOptions options, Guid process, Guid sessionId, string? userId, Question question,
-        IdempotencyKey? key, TokenBudget budget, TokenAccount account, TurnPlace? place, CancellationToken cancellationToken)
+        IdempotencyKey? key, TokenBudget budget, TokenAccount account, TurnPlace? place, bool isFollowed, CancellationToken cancellationToken)
     {
         var request = TurnJson.Write(question);
         var parameters = new
@@ -66,6 +69,7 @@ internal static class OpenTurn
             budget.ServiceTokens,
             budget.ClientTokens,
             budget.HasFallback,
+            IsFollowed = isFollowed,
         };
 
         try
@@ -89,7 +93,7 @@ internal static class OpenTurn
         {
             // Null when the session was deleted in between, which frees the key.
             return await RepeatAsync(database, parameters, userId, question, account, cancellationToken)
-                ?? await RunAsync(database, options, process, sessionId, userId, question, key, budget, account, place, cancellationToken);
+                ?? await RunAsync(database, options, process, sessionId, userId, question, key, budget, account, place, isFollowed, cancellationToken);
         }
         catch (PostgresException e) when (e.ConstraintName == "turns_pkey")
         {
@@ -113,11 +117,17 @@ internal static class OpenTurn
         }
     }
 
-    /// <summary>False for a failed turn that would ask the model again.</summary>
-    public static Task<bool> IsKnownAsync(NpgsqlDataSource database, IdempotencyKey key, CancellationToken cancellationToken) => database.RetryAsync(
+    /// <summary>False for a turn that would ask the model again.</summary>
+    public static Task<bool> IsKnownAsync(NpgsqlDataSource database, IdempotencyKey key, bool isFollowed, CancellationToken cancellationToken) => database.RetryAsync(
         connection => connection.ExecuteScalarAsync<bool>(new(
-            "select exists (select from turns where idempotency_scope = @Scope and idempotency_key = @Key and (state <> 'failed' or superseded_by is not null))",
-            key, cancellationToken: cancellationToken)),
+            """
+            select exists (
+                select from turns
+                where idempotency_scope = @Scope and idempotency_key = @Key
+                  and (superseded_by is not null or not (state = 'failed' or (@isFollowed and (state = 'stopped' or stop_requested_at is not null))))
+            )
+            """,
+            new { key.Scope, key.Key, isFollowed }, cancellationToken: cancellationToken)),
         cancellationToken);
 
     // The update locks the row of the session, so turns are numbered in the order of asking. The snapshot may be older than
@@ -173,7 +183,8 @@ internal static class OpenTurn
                 """
                 with earlier as (
                     select t.id, t.session_id, t.number, t.request_hash = @Hash as is_same, t.state, t.claim_id, t.attempt, t.takeovers, t.is_offline,
-                           t.state = 'failed' and t.superseded_by is null as is_restarted,
+                           t.superseded_by is null and (t.state = 'failed' or (t.state = 'stopped' and @IsFollowed)) as is_restarted,
+                           t.superseded_by is null and @IsFollowed and t.state in ('running', 'stopped') as is_followed,
                            coalesce(s.user_id is null or s.user_id = @UserId, false) as is_own
                     from turns as t
                     join chat_sessions as s on s.id = t.session_id
@@ -187,20 +198,33 @@ internal static class OpenTurn
                 ),
                 taken as (
                     update turns
-                    set state = 'running', ended_at = null, error = null, partial_sources = null, partial_text = default, stop_requested_at = null,
-                        attempt = turns.attempt + 1, takeovers = case turns.state when 'failed' then 0 else turns.takeovers + (turns.lease_owner is not null)::integer end,
+                    set state = 'running', ended_at = null, error = null, response = null, grounding = null, partial_sources = null, partial_text = default,
+                        stop_requested_at = null, followers = case turns.state when 'running' then turns.followers + 1 else 1 end,
+                        attempt = turns.attempt + 1, takeovers = case turns.state when 'running' then turns.takeovers + (turns.lease_owner is not null)::integer else 0 end,
                         claim_id = @ClaimId, lease_owner = @Process, lease_until = now() + @Lease,
                         token_day = @Day::date, token_client = @Client, counted_tokens = 0,
-                        is_offline = case turns.state when 'failed' then budget.is_spent else turns.is_offline end
+                        is_offline = case turns.state when 'running' then turns.is_offline else budget.is_spent end
                     from earlier, budget
                     where turns.id = earlier.id and earlier.is_same and earlier.is_own and turns.superseded_by is null
-                      and ((turns.state = 'failed' and (@HasFallback or not budget.is_spent))
+                      and (((turns.state = 'failed' or (turns.state = 'stopped' and @IsFollowed)) and (@HasFallback or not budget.is_spent))
                           or (turns.state = 'running' and turns.lease_until < now() and turns.stop_requested_at is null))
-                    returning turns.attempt, turns.takeovers, turns.is_offline
+                    returning turns.id, turns.attempt, turns.takeovers, turns.is_offline
+                ),
+                cut as (
+                    delete from messages using taken, earlier
+                    where earlier.state = 'stopped' and messages.turn_id = taken.id and messages.role = 'assistant'
+                ),
+                joined as (
+                    update turns set followers = turns.followers + 1
+                    from earlier
+                    where turns.id = earlier.id and earlier.is_same and earlier.is_own and @IsFollowed
+                      and turns.state = 'running' and turns.lease_until >= now() and turns.stop_requested_at is null
+                    returning turns.id
                 )
                 select
                     earlier.id, earlier.session_id, earlier.number, earlier.is_same, earlier.is_own, mine.attempt, mine.takeovers, mine.is_offline,
-                    earlier.is_restarted and budget.is_spent and not @HasFallback as is_spent
+                    earlier.is_restarted and budget.is_spent and not @HasFallback as is_spent,
+                    earlier.is_followed and not exists (select from joined) as is_stopping
                 from budget, earlier
                 left join (
                     select attempt, takeovers, is_offline from taken
@@ -221,7 +245,7 @@ internal static class OpenTurn
                 new(repeated.Id, repeated.SessionId, repeated.Number, attempt, userId, question, account, repeated.IsOffline ?? false, repeated.Takeovers ?? 0),
                 Conversation: null),
             { IsSpent: true } => new TurnOpening.BudgetSpent(),
-            _ => new TurnOpening.Repeated(repeated.Id, repeated.SessionId),
+            _ => new TurnOpening.Repeated(repeated.Id, repeated.SessionId, repeated.IsStopping),
         };
     }
 
@@ -240,5 +264,5 @@ internal static class OpenTurn
 
     private sealed record OpenedRow(bool IsSpent, int? Number, bool? IsNext, string History, string? Profile);
 
-    private sealed record RepeatedRow(Guid Id, Guid SessionId, int Number, bool IsSame, bool IsOwn, int? Attempt, int? Takeovers, bool? IsOffline, bool IsSpent);
+    private sealed record RepeatedRow(Guid Id, Guid SessionId, int Number, bool IsSame, bool IsOwn, int? Attempt, int? Takeovers, bool? IsOffline, bool IsSpent, bool IsStopping);
 }
