@@ -16,9 +16,11 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat;
 
+/// <summary>A turn that a door's client means, with its question.</summary>
+internal sealed record AskedTurn(Guid Id, Question Question, bool HasFailed);
+
 internal static class RegenerateTurn
 {
-    private const string Edit = "~edit-";
     private const string IsRunning = "turn_running";
     private const string IsSuperseded = "turn_superseded";
 
@@ -89,37 +91,45 @@ internal static class RegenerateTurn
         return turn.Refusal is { StatusCode: StatusCodes.Status404NotFound } ? NotFound() : turn;
     }
 
-    /// <summary>For doors whose clients have ids of their own: the turn of an answer (by the turn's id or its message's) or of a question (by its key).
-    /// If the question was asked again or edited since, the latest of these turns.</summary>
-    internal static Task<Guid?> FindAsync(
-        Guid sessionId, string? subject, string? answerId, string? questionKey, NpgsqlDataSource database, CancellationToken cancellationToken)
+    /// <summary>For doors whose clients name a message: the turn of a question or an answer, by its key, by our id of the message, or by its own.
+    /// If it was asked again or edited since, the turn that stands in its place.</summary>
+    internal static async Task<AskedTurn?> FindAsync(
+        Guid sessionId, string? subject, IEnumerable<string?> ids, string? questionKey, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
-        var key = IdempotencyKey.InSession(sessionId, IdempotencyHeader.Read(questionKey ?? "") ?? "");
-        Guid? id = KeyId.TryParse(answerId, out var parsed) ? parsed : null;
-        return database.RetryAsync(
-            connection => connection.QuerySingleOrDefaultAsync<Guid?>(new(
+        var key = IdempotencyKey.InSession(sessionId, questionKey ?? "");
+        var known = ids.Select(id => KeyId.TryParse(id, out var parsed) ? parsed : default).ToArray();
+        // A turn takes the place of the first of those that it supersedes.
+        var row = await database.RetryAsync(
+            connection => connection.QuerySingleOrDefaultAsync<FoundRow>(new(
                 """
                 with recursive asked as (
-                    select t.id, t.number, t.superseded_by, t.request::text as request
+                    select t.id, t.number, t.superseded_by
                     from turns as t
                     join chat_sessions as s on s.id = t.session_id
                     where t.session_id = @sessionId and (s.user_id is null or s.user_id = @subject)
-                      and (t.id = @id or t.id in (select turn_id from messages where id = @id)
-                          or (t.idempotency_scope = @Scope and (t.idempotency_key = @Key or starts_with(t.idempotency_key, @edits))))
+                      and (t.id = any(@known) or t.id in (select turn_id from messages where id = any(@known))
+                          or (t.idempotency_scope = @Scope and t.idempotency_key = @Key))
                     union
-                    select t.id, t.number, t.superseded_by, t.request::text
+                    select t.id, t.number, t.superseded_by
                     from asked
-                    join turns as t on t.id = asked.superseded_by and t.request::text = asked.request
+                    join turns as t on t.id = asked.superseded_by
+                    where not exists (
+                        select from turns as before
+                        where before.session_id = @sessionId and before.superseded_by = t.id and before.number < asked.number
+                    )
                 )
-                select id from asked order by number desc limit 1
+                select t.id, t.request::text as request, t.state = 'failed' as has_failed
+                from turns as t
+                where t.id = (select id from asked order by number desc limit 1)
                 """,
-                new { sessionId, subject, id, key.Scope, key.Key, edits = $"{key.Key}{Edit}" }, cancellationToken: cancellationToken)),
+                new { sessionId, subject, known, key.Scope, key.Key }, cancellationToken: cancellationToken)),
             cancellationToken);
+        return row is null ? null : new(row.Id, TurnJson.Read<Question>(row.Request), row.HasFailed);
     }
 
-    /// <summary>The same for the same text, so that an edited question that is sent twice is asked once.</summary>
-    internal static string KeyOfEdit(string key, Question edited) =>
-        $"{key}{Edit}{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(TurnJson.Write(edited))).AsSpan(0, 16))}";
+    /// <summary>The same for the same text in the same place, so that an edited question that is sent twice is asked once.</summary>
+    internal static string KeyOfEdit(Guid turnId, Question edited) =>
+        $"edit-{turnId}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(TurnJson.Write(edited))).AsSpan(0, 16))}";
 
     /// <summary>The lock of the session keeps out new turns, and makes regenerations follow each other. The next statement sees all that came before it.</summary>
     private static async Task<TurnOpening?> SupersedeAsync(NpgsqlConnection connection, Guid sessionId, Guid turnId, Guid newId)
@@ -159,6 +169,8 @@ internal static class RegenerateTurn
     private static ProblemHttpResult NotFound() => Problem.NotFound("turn_not_found", "There is no such turn.");
 
     private sealed record Row(Guid SessionId, string Request);
+
+    private sealed record FoundRow(Guid Id, string Request, bool HasFailed);
 
     private sealed record Place(string State, Guid? SupersededBy);
 }

@@ -25,12 +25,15 @@ internal sealed class RateLimit(string policy, int perMinute, TimeProvider time)
     private readonly long _start = time.GetTimestamp();
     private long _cleanedAt;
 
-    /// <summary>Counts the request if its client is below the limit, and says in the response's headers what is left.</summary>
+    /// <summary>Counts the request, once, if its client is below the limit, and says in the response's headers what is left.</summary>
     /// <returns>The refusal of a client that has reached the limit, else null.</returns>
     public ProblemHttpResult? Take(HttpContext context)
     {
         if (perMinute == 0)
             return null;
+        // An edited question, say, is first tried as a new one.
+        if (context.Items.TryGetValue(this, out var before))
+            return (ProblemHttpResult?)before;
 
         var (isTaken, left, wait) = Count(ClientKey.Of(context));
         var seconds = Problem.RetryAfterSeconds(wait);
@@ -41,7 +44,9 @@ internal sealed class RateLimit(string policy, int perMinute, TimeProvider time)
             context.Response.Headers[Header] = $"\"{policy}\";r={left};t={seconds}";
         }
 
-        return isTaken ? null : Problem.Of(StatusCodes.Status429TooManyRequests, "rate_limited", $"Too many requests. Try again in {seconds} s.", wait);
+        var refusal = isTaken ? null : Problem.Of(StatusCodes.Status429TooManyRequests, "rate_limited", $"Too many requests. Try again in {seconds} s.", wait);
+        context.Items[this] = refusal;
+        return refusal;
     }
 
     /// <returns>How many requests are left, and how long until there is at least one more.</returns>

@@ -1,4 +1,6 @@
 using System.ComponentModel.DataAnnotations;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json.Serialization;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Turns;
@@ -42,6 +44,11 @@ internal sealed record AiSdkRequest(
 /// <example>{"id":"msg-1","role":"user"}</example>
 internal sealed record AiSdkMessage(string? Id, string? Role, IReadOnlyList<AiSdkPart?>? Parts)
 {
+    /// <summary>The id, or its hash if it cannot be a key.</summary>
+    internal string? Key => string.IsNullOrEmpty(Id) ? null
+        : Id.Length <= IdempotencyHeader.MaxLength && Id.All(c => c is > ' ' and <= '~' and not '"') ? Id
+        : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Id)));
+
     internal string Text => string.Join('\n', (Parts ?? []).Where(p => p is { Type: "text", Text: not null }).Select(p => p!.Text)).Trim();
 }
 
@@ -97,18 +104,27 @@ internal static class PostAiSdkChat
 
         var asked = request.Asked!;
         var question = Question.Of(asked.Text, request.SelectedText, request.PageUrl);
-        var key = string.IsNullOrEmpty(asked.Id) ? null : asked.Id;
+        var isAgain = request.Trigger == "regenerate-message";
+        // A new message has an id of its client's. One that the page has loaded from the store has ours.
+        var mayBeKnown = isAgain || request.MessageId is not null || KeyId.TryParse(asked.Id, out _);
         // What was refused before it was stored can only be asked for the first time.
-        var turn = request.Trigger == "regenerate-message" && await FindAsync(request.MessageId) is { } again
-            ? await RegenerateTurn.OpenAsync(again, idempotencyKey: null, reader, context, database, opener, cancellationToken)
-            : await opener.AskAsync(question, sessionId, key, reader, context, cancellationToken);
-        // The reader has edited the message: its turn, and those after it, are asked anew.
-        if (turn.Refusal is { StatusCode: StatusCodes.Status422UnprocessableEntity } && await FindAsync(answerId: null) is { } before)
-            turn = await RegenerateTurn.OpenAsync(before, RegenerateTurn.KeyOfEdit(key!, question), reader, context, database, opener, cancellationToken, question);
+        var turn = (mayBeKnown ? await AgainAsync() : null) ?? await opener.AskAsync(question, sessionId, asked.Key, reader, context, cancellationToken);
+        if (turn.Refusal is { StatusCode: StatusCodes.Status422UnprocessableEntity })
+            turn = await AgainAsync() ?? turn;
         return turn.Refusal is { } refusal
             ? refusal
             : AiSdkStream.Of(turns.FollowAsync(turn.TurnId, after: null, cancellationToken), context.Response);
 
-        Task<Guid?> FindAsync(string? answerId) => RegenerateTurn.FindAsync(sessionId, reader.Subject, answerId, key, database, cancellationToken);
+        // An edited message is asked in the place of its turn and of those after it. One that is sent twice is not.
+        async Task<OpenedTurn?> AgainAsync()
+        {
+            if (await RegenerateTurn.FindAsync(sessionId, reader.Subject, [request.MessageId, asked.Id], asked.Key, database, cancellationToken) is not { } before)
+                return null;
+            if (isAgain ? before.Question.Message != question.Message : before.Question != question)
+                return await RegenerateTurn.OpenAsync(before.Id, RegenerateTurn.KeyOfEdit(before.Id, question), reader, context, database, opener, cancellationToken, question);
+            return isAgain || before.HasFailed
+                ? await RegenerateTurn.OpenAsync(before.Id, idempotencyKey: null, reader, context, database, opener, cancellationToken)
+                : new OpenedTurn(before.Id, sessionId);
+        }
     }
 }
