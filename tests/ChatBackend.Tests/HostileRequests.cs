@@ -45,6 +45,7 @@ internal sealed class HostileRequests(int seed, IReadOnlyDictionary<string, List
         ("GET", "/api/chat/{session_id}/stream", [], null),
         ("POST", "/v1/chat/completions", [], [("messages", "[{\"role\":\"user\",\"content\":\"What is a topic?\"}]"), ("stream", "false"), ("stream_options", "null"), ("n", "1")]),
         ("GET", "/v1/models", [], null),
+        ("GET", "/v1/models/{session_id}", [], null),
         ("GET", "/search", ["q", "limit"], null),
         ("GET", "/search/suggest", ["q"], null),
         ("GET", "/widget.js", [], null),

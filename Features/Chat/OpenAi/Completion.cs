@@ -29,7 +29,7 @@ internal sealed partial record Completion(
 
     private const string ChunkName = "chat.completion.chunk";
 
-    public static readonly AnswerStream Description = new(
+    public static readonly AnswerContent Description = new(
         ServerSentEvents.MediaType, "Chunks of a chat completion; the last one before [DONE] has the members of this service.",
         """data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1772357400,"model":"book","choices":[{"index":0,"delta":{"content":"Nodes"},"finish_reason":null}]}""" + "\n\n");
 

@@ -1,3 +1,5 @@
+using ChatBackend.Infrastructure.Http.OpenApi;
+using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Http.HttpResults;
 
 namespace ChatBackend.Features.Chat.OpenAi;
@@ -15,9 +17,22 @@ internal sealed record ModelResponse(string Id, string Object, long Created, str
 
 internal static class ListModels
 {
-    public static void MapListModels(this IEndpointRouteBuilder openAi) => openAi.MapGet("/models", Handle).WithName(nameof(ListModels));
+    private static readonly ModelResponse Book = new(Completion.Book, "model", 0, "chatbackend");
+
+    public static void MapListModels(this IEndpointRouteBuilder openAi)
+    {
+        openAi.MapGet("/models", Handle).WithName(nameof(ListModels));
+        openAi.MapGet("/models/{id}", HandleOne).WithName("GetModel").FailsWith(StatusCodes.Status404NotFound, "model_not_found");
+    }
 
     /// <summary>The models of OpenAI's API: one, the book.</summary>
     /// <response code="200">The list.</response>
-    internal static Ok<ModelsResponse> Handle() => TypedResults.Ok(new ModelsResponse("list", [new(Completion.Book, "model", 0, "chatbackend")]));
+    internal static Ok<ModelsResponse> Handle() => TypedResults.Ok(new ModelsResponse("list", [Book]));
+
+    /// <summary>A model of OpenAI's API.</summary>
+    /// <param name="id">book</param>
+    /// <response code="200">The model.</response>
+    /// <response code="404">There is no such model.</response>
+    internal static Results<Ok<ModelResponse>, ProblemHttpResult> HandleOne(string id) =>
+        id == Book.Id ? TypedResults.Ok(Book) : Problem.NotFound("model_not_found", "There is one model, book.");
 }

@@ -99,6 +99,49 @@ public sealed class PostCompletionTests(ChatApp app) : IClassFixture<ChatApp>
              await AnswerOfAsync(own, $"Bearer {ProfileApp.Token("reader", TimeSpan.FromMinutes(-1))}")]);
     }
 
+    [Theory]
+    [InlineData("GET", "/v1/nowhere", 404, "not_found")]
+    [InlineData("GET", "/v1", 404, "not_found")]
+    [InlineData("GET", "/v1/chat/completions", 405, "method_not_allowed")]
+    [InlineData("POST", "/v1/models", 405, "method_not_allowed")]
+    [InlineData("GET", "/v1/models/gpt-5", 404, "model_not_found")]
+    public async Task What_is_not_there_is_an_error_in_OpenAIs_shape(string method, string path, int status, string code)
+    {
+        var response = await app.Client.SendAsync(new(new(method), path), TestContext.Current.CancellationToken);
+
+        Assert.Equal((status, "application/json"), ((int)response.StatusCode, response.Content.Headers.ContentType?.MediaType));
+        var error = (await response.JsonAsync()).GetProperty("error");
+        Assert.Equal(("invalid_request_error", code), (error.GetProperty("type").GetString(), error.GetProperty("code").GetString()));
+        Assert.NotEmpty(error.GetProperty("message").GetString()!);
+    }
+
+    [Fact]
+    public async Task The_one_model_is_listed_and_read_by_its_id()
+    {
+        var listed = (await (await app.Client.GetAsync("/v1/models", TestContext.Current.CancellationToken)).JsonAsync()).GetProperty("data");
+        var read = await (await app.Client.GetAsync("/v1/models/book", TestContext.Current.CancellationToken)).JsonAsync();
+
+        Assert.Equal(Assert.Single(listed.EnumerateArray()).GetRawText(), read.GetRawText());
+        Assert.Equal("model", read.GetProperty("object").GetString());
+    }
+
+    [Fact]
+    public async Task A_key_that_is_no_key_or_was_used_before_is_refused()
+    {
+        var key = $"{Guid.NewGuid()}";
+        var first = await (await AskAsync(key, "What is a topic?")).JsonAsync();
+
+        Assert.Equal(first.GetProperty("turn_id").GetGuid(), (await (await AskAsync(key, "What is a topic?")).JsonAsync()).GetProperty("turn_id").GetGuid());
+        foreach (var (other, question, status, code) in ((string, string, int, string)[])[(key, "What is a service?", 422, "idempotency_key_reused"), ("1", "What is a topic?", 400, "invalid_request")])
+        {
+            var refused = await AskAsync(other, question);
+            Assert.Equal(status, (int)refused.StatusCode);
+            Assert.Equal(code, (await refused.JsonAsync()).GetProperty("error").GetProperty("code").GetString());
+        }
+
+        Task<HttpResponseMessage> AskAsync(string key, string question) => SendAsync(app, new { messages = new[] { new { role = "user", content = question } } }, key: key);
+    }
+
     [Fact]
     public async Task A_client_over_its_limit_gets_OpenAIs_error()
     {
@@ -121,11 +164,13 @@ public sealed class PostCompletionTests(ChatApp app) : IClassFixture<ChatApp>
         return response.IsSuccessStatusCode ? $"{(int)response.StatusCode}" : $"{(int)response.StatusCode} {(await response.JsonAsync()).GetProperty("error").GetProperty("code").GetString()}";
     }
 
-    private static async Task<HttpResponseMessage> SendAsync(ChatBackendApp app, object body, string? authorization = null, CancellationToken cancellationToken = default)
+    private static async Task<HttpResponseMessage> SendAsync(ChatBackendApp app, object body, string? authorization = null, string? key = null, CancellationToken cancellationToken = default)
     {
         var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = JsonContent.Create(body) };
         if (authorization is not null)
             request.Headers.TryAddWithoutValidation("Authorization", authorization);
+        if (key is not null)
+            request.Headers.Add("Idempotency-Key", key);
         return await app.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
     }
 }
