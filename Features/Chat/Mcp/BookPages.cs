@@ -49,7 +49,7 @@ internal sealed class BookPages(IPassageIndex index, [FromKeyedServices(RateLimi
         var path = uri.StartsWith(Scheme, StringComparison.Ordinal) ? Uri.UnescapeDataString(uri[Scheme.Length..]) : null;
         var passages = path is null || path.Contains('\0') ? [] : await index.GetFirstAsync([path], MostPassages + 1, cancellationToken);
         if (passages.Count == 0)
-            throw new McpProtocolException("There is no such page.", McpErrorCode.ResourceNotFound);
+            throw new McpProtocolException("There is no such page.", McpHeaders.HasStatuses(context.Request) ? McpErrorCode.InvalidParams : McpErrorCode.ResourceNotFound);
 
         return new() { Contents = [new TextResourceContents { Uri = uri, MimeType = "text/markdown", Text = Compose(passages) }] };
     }

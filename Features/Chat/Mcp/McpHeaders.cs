@@ -14,6 +14,7 @@ internal static class McpHeaders
     public const string UnsupportedVersion = "unsupported_protocol_version";
     public const string Mismatch = "header_mismatch";
     public const string ForeignOrigin = "origin_not_allowed";
+    public const string UnknownMethod = "method_not_found";
 
     private const string Version = "Mcp-Protocol-Version";
     private const string VersionKey = "io.modelcontextprotocol/protocolVersion";
@@ -24,6 +25,9 @@ internal static class McpHeaders
     private static readonly string[] Versions = ["2024-11-05", "2025-03-26", "2025-06-18", "2025-11-25", FirstWithoutHandshake];
 
     public static string? VersionOf(HttpRequest request) => request.Headers[Version].FirstOrDefault();
+
+    /// <summary>Whether errors have the statuses and codes that came with the first version without a handshake.</summary>
+    public static bool HasStatuses(HttpRequest request) => VersionOf(request) == FirstWithoutHandshake;
 
     /// <summary>Null if the headers are in order.</summary>
     public static async Task<ProblemHttpResult?> FaultAsync(HttpContext context, McpMessage message)

@@ -11,6 +11,7 @@ using ChatBackend.Infrastructure.Limits;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Microsoft.AspNetCore.Mvc;
+using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using Npgsql;
 
@@ -23,7 +24,7 @@ internal static class PostMcp
     public static readonly ProblemShape Shape = new("application/json", problem => new JsonObject
     {
         ["jsonrpc"] = "2.0",
-        ["id"] = null,
+        ["id"] = problem.Extensions.Remove(RequestId, out var id) ? JsonSerializer.SerializeToNode(id, McpJsonUtilities.DefaultOptions) : null,
         ["error"] = new JsonObject
         {
             ["code"] = (string?)problem.Extensions["code"] switch
@@ -32,12 +33,22 @@ internal static class PostMcp
                 "invalid_request" => -32600,
                 McpHeaders.UnsupportedVersion => -32022,
                 McpHeaders.Mismatch => -32020,
+                McpHeaders.UnknownMethod => -32601,
                 _ => -32000,
             },
             ["message"] = problem.Detail,
             ["data"] = JsonSerializer.SerializeToNode(problem.Extensions),
         },
     }.ToJsonString());
+
+    private const string RequestId = "request_id";
+
+    /// <summary>A problem of a request whose id is known.</summary>
+    public static ProblemHttpResult Of(ProblemHttpResult problem, RequestId id)
+    {
+        problem.ProblemDetails.Extensions[RequestId] = id;
+        return problem;
+    }
 
     public static void MapPostMcp(this IEndpointRouteBuilder mcp) => mcp
         .MapPost("", HandleAsync)
@@ -46,6 +57,7 @@ internal static class PostMcp
         .FailsWith(StatusCodes.Status400BadRequest, McpHeaders.UnsupportedVersion)
         .FailsWith(StatusCodes.Status400BadRequest, McpHeaders.Mismatch)
         .FailsWith(StatusCodes.Status403Forbidden, McpHeaders.ForeignOrigin)
+        .FailsWith(StatusCodes.Status404NotFound, McpHeaders.UnknownMethod)
         .FailsWhenLimited();
 
     /// <summary>Model Context Protocol: search the book, ask it, read its pages.</summary>
@@ -56,12 +68,13 @@ internal static class PostMcp
     /// <response code="200">The response, as a stream; 202 without a body for a notification.</response>
     /// <response code="400">The message or one of its headers is not valid.</response>
     /// <response code="403">A page of another origin than the allowed ones asks.</response>
+    /// <response code="404">There is no such method. Before version 2026-07-28 that is a JSON-RPC error with status 200.</response>
     internal static async Task<Results<McpReply, ProblemHttpResult>> HandleAsync(
         McpMessage message, [FromHeader(Name = McpHeaders.Session), System.ComponentModel.Description("The id that the response to initialize had. With it a repeated question is answered once, and can be cancelled.")] string? sessionId,
         HttpContext context, CurrentReader reader, McpServers servers, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken)
     {
         if (await McpHeaders.FaultAsync(context, message) is { } fault)
-            return fault;
+            return message.Id.ValueKind is JsonValueKind.Undefined ? fault : Of(fault, IdOf(message.Id));
         Guid? session = KeyId.TryParse(sessionId, out var known) ? known : null;
         if (message is not { Method: { } method, Id.ValueKind: not JsonValueKind.Undefined })
         {

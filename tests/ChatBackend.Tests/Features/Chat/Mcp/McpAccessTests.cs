@@ -97,6 +97,45 @@ public sealed class McpAccessTests : IAsyncLifetime
             Assert.StartsWith(fault, (await response.JsonAsync()).GetProperty("error").GetProperty("message").GetString());
     }
 
+    [Theory]
+    [InlineData("nothing/here", HttpStatusCode.NotFound, -32601)]
+    [InlineData("ping", HttpStatusCode.NotFound, -32601)]
+    [InlineData("tools/call", HttpStatusCode.OK, -32602)]
+    [InlineData("resources/read", HttpStatusCode.OK, -32602)]
+    public async Task An_error_of_a_request_that_stands_by_itself_has_the_status_of_its_version(string method, HttpStatusCode status, int code)
+    {
+        var response = await SendAsync(
+            new
+            {
+                jsonrpc = "2.0",
+                id = "a",
+                method,
+                @params = new
+                {
+                    name = "delete_book",
+                    uri = "book:///nowhere.md",
+                    arguments = new { },
+                    _meta = new Dictionary<string, object> { ["io.modelcontextprotocol/protocolVersion"] = "2026-07-28", ["io.modelcontextprotocol/clientCapabilities"] = new { } },
+                },
+            },
+            headers: [("Mcp-Protocol-Version", "2026-07-28"), ("Mcp-Method", method), ("Mcp-Name", method == "tools/call" ? "delete_book" : "book:///nowhere.md")]);
+
+        var reply = status == HttpStatusCode.OK ? await MessageAsync(response) : await response.JsonAsync();
+        Assert.Equal((status, code, "a"), (response.StatusCode, reply.GetProperty("error").GetProperty("code").GetInt32(), reply.GetProperty("id").GetString()));
+        Assert.Equal(status == HttpStatusCode.OK ? "text/event-stream" : "application/json", response.Content.Headers.ContentType?.MediaType);
+    }
+
+    [Fact]
+    public async Task A_request_with_other_headers_is_told_so_under_its_id()
+    {
+        var response = await SendAsync(new { jsonrpc = "2.0", id = 5, method = "tools/list" }, headers: [("Mcp-Protocol-Version", "2026-07-28")]);
+
+        var error = await response.JsonAsync();
+        Assert.Equal((HttpStatusCode.BadRequest, 5, -32020), (response.StatusCode, error.GetProperty("id").GetInt32(), error.GetProperty("error").GetProperty("code").GetInt32()));
+        Assert.Equal("header_mismatch", error.GetProperty("error").GetProperty("data").GetProperty("code").GetString());
+        Assert.False(error.GetProperty("error").GetProperty("data").TryGetProperty("request_id", out _));
+    }
+
     private Task<HttpResponseMessage> CallAsync(string tool, object arguments, string? token = null) =>
         SendAsync(new { jsonrpc = "2.0", id = 1, method = "tools/call", @params = new { name = tool, arguments } }, headers: token is null ? [] : [("Authorization", $"Bearer {token}")]);
 

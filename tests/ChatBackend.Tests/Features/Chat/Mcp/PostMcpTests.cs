@@ -211,8 +211,32 @@ public sealed class PostMcpTests(ChatApp app) : IClassFixture<ChatApp>
     [Fact]
     public async Task There_is_no_stream_without_a_request_and_no_session_to_end()
     {
-        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await app.Client.GetAsync("/mcp")).StatusCode);
-        Assert.Equal(HttpStatusCode.MethodNotAllowed, (await app.Client.DeleteAsync("/mcp")).StatusCode);
+        foreach (var (method, path, status) in ((HttpMethod, string, HttpStatusCode)[])
+        [
+            (HttpMethod.Get, "/mcp", HttpStatusCode.MethodNotAllowed), (HttpMethod.Delete, "/mcp", HttpStatusCode.MethodNotAllowed), (HttpMethod.Get, "/mcp/sse", HttpStatusCode.NotFound),
+        ])
+        {
+            var response = await app.Client.SendAsync(new(method, path));
+            Assert.Equal((status, "application/json"), (response.StatusCode, response.Content.Headers.ContentType?.MediaType));
+            Assert.Equal(-32000, (await response.JsonAsync()).GetProperty("error").GetProperty("code").GetInt32());
+        }
+    }
+
+    [Fact]
+    public async Task A_quiet_answer_gets_comments_that_keep_its_connection_open()
+    {
+        await using var own = new ChatApp { Clock = new ImpatientClock() };
+        await own.InitializeAsync();
+        var gate = own.Model.AnswerInTwo("Over", " topics.");
+        var message = new { jsonrpc = "2.0", id = 1, method = "tools/call", @params = new { name = "ask_book", arguments = new { question = "How do nodes talk?" } } };
+        var request = new HttpRequestMessage(HttpMethod.Post, "/mcp") { Content = JsonContent.Create(message) };
+        using var response = await own.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead);
+        using var lines = new StreamReader(await response.Content.ReadAsStreamAsync());
+
+        Assert.Equal(": keep-alive", await lines.ReadLineAsync());
+        gate.Open();
+
+        Assert.Contains("Over topics.", await lines.ReadToEndAsync(), StringComparison.Ordinal);
     }
 
     private Task<(JsonElement Result, HttpResponseMessage Response)> CallAsync(string tool, object arguments) => SendAsync("tools/call", new { name = tool, arguments });
@@ -249,6 +273,13 @@ public sealed class PostMcpTests(ChatApp app) : IClassFixture<ChatApp>
         Assert.True(response.IsSuccessStatusCode, text);
         Assert.Equal("text/event-stream", response.Content.Headers.ContentType?.MediaType);
         return [.. text.Split('\n').Where(line => line.StartsWith("data: ", StringComparison.Ordinal)).Select(line => JsonElement.Parse(line["data: ".Length..]))];
+    }
+
+    /// <summary>Waits a tenth of a second where the service waits 15, before a comment.</summary>
+    private sealed class ImpatientClock : TimeProvider
+    {
+        public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period) =>
+            base.CreateTimer(callback, state, dueTime == TimeSpan.FromSeconds(15) ? TimeSpan.FromMilliseconds(100) : dueTime, period);
     }
 
     private Task<string?> StateAsync(string question) =>
