@@ -85,7 +85,7 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
 
     static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder)
     {
-        builder.Metadata.Add(new AnswerStream(
+        builder.Metadata.Add(new AnswerContent(
             MediaType, "Events (WHATWG HTML, 9.2), the data of each one line of JSON.",
             "id: 1.1.4\nevent: delta\ndata: {\"text\":\"Nodes talk over topics\"}\n\n"));
         if (!builder.Metadata.OfType<IProducesResponseTypeMetadata>().Any(p => p.StatusCode == StatusCodes.Status200OK))

@@ -10,7 +10,7 @@ namespace ChatBackend.Features.Chat.AiSdk;
 /// <summary>A turn as a UI message stream (version 1). Only chunks and members that the first releases of <c>ai</c> 5, 6 and 7 know: they refuse others.</summary>
 internal static class AiSdkStream
 {
-    public static readonly AnswerStream Description = new(
+    public static readonly AnswerContent Description = new(
         ServerSentEvents.MediaType, "A UI message stream, version 1.", """data: {"type":"text-delta","id":"answer","delta":"Nodes talk over topics"}""" + "\n\n");
 
     private static readonly JsonSerializerOptions Json = new(TurnJson.Options) { PropertyNamingPolicy = JsonNamingPolicy.CamelCase };

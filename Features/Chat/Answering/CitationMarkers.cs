@@ -25,6 +25,21 @@ internal sealed partial class CitationMarkers(int passages, Func<string, int, bo
     /// <summary>True if a marker was dropped: its passage was not given, or does not fit.</summary>
     public bool HasDropped { get; private set; }
 
+    /// <summary>Where the first marker of a citation ends in an answer, in UTF-16 code units; null if the text was cut before it.</summary>
+    public static int? EndOf(string answer, int number)
+    {
+        var marker = $"[{number}]";
+        var reading = new CitationMarkers(passages: 0);
+        for (var at = 0; at < answer.Length; at++)
+        {
+            reading.FollowCode(answer[at]);
+            if (reading._openCode == 0 && answer.AsSpan(at).StartsWith(marker))
+                return at + marker.Length;
+        }
+
+        return null;
+    }
+
     /// <summary>Returns what can be shown now. Text that may become a marker is held back.</summary>
     public string Push(string piece)
     {

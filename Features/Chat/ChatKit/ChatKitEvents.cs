@@ -5,12 +5,17 @@ using System.Text.Json.Serialization;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.Json;
+using ChatBackend.Infrastructure.Http.OpenApi;
 
 namespace ChatBackend.Features.Chat.ChatKit;
 
 /// <summary>A turn as ChatKit's events. The client stops by hanging up, and the answer goes on: it is found in its thread.</summary>
 internal sealed class ChatKitEvents(TurnReader turns, TimeProvider time)
 {
+    public static readonly AnswerContent Description = new(
+        ServerSentEvents.MediaType, "ChatKit's events, the data of each one line of JSON.",
+        """data: {"type":"thread.item.updated","item_id":"msg_1","update":{"type":"assistant_message.content_part.text_delta","content_index":0,"delta":"Nodes"}}""" + "\n\n");
+
     public static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,

@@ -13,14 +13,13 @@ namespace ChatBackend.Features.Chat.ChatKit;
 internal sealed class ChatKitQuestions(
     TurnOpener opener, ChatKitEvents events, TurnLeases leases, NpgsqlDataSource database, IValidator<ChatRequest> rules, TimeProvider time)
 {
-    /// <summary>threads.create, which has no thread id, and threads.add_user_message.</summary>
-    public async Task<Results<ServerSentEvents, ChatKitReply, ProblemHttpResult>> AskAsync(
-        ChatKitParams parameters, string? key, CurrentReader reader, HttpContext context, CancellationToken cancellationToken)
+    /// <param name="thread">Null for a new one.</param>
+    public async Task<Results<ChatKitReply, ServerSentEvents, ProblemHttpResult>> AskAsync(
+        ChatKitParams parameters, Guid? thread, string? key, CurrentReader reader, HttpContext context, CancellationToken cancellationToken)
     {
         var input = parameters.Input!;
         if (await rules.ValidateAsync(new(input.Text, SelectedText: input.QuotedText), cancellationToken) is { IsValid: false } faults)
             return Refused(ValidationFilter.Invalid(faults));
-        var thread = ChatKitIds.ThreadOf(parameters.ThreadId);
         // A thread that was deleted does not begin again.
         if (thread is { } id && await ListMessages.ReadAsync(id, reader.Subject, int.MaxValue, 1, database, cancellationToken) is null)
             return Problem.NotFound("session_not_found", "There is no such thread.");
@@ -41,7 +40,7 @@ internal sealed class ChatKitQuestions(
     }
 
     /// <summary>Asks the question of an item again. If that is happening already, the stream is of the turn that runs.</summary>
-    public async Task<Results<ServerSentEvents, ChatKitReply, ProblemHttpResult>> RetryAsync(
+    public async Task<Results<ChatKitReply, ServerSentEvents, ProblemHttpResult>> RetryAsync(
         ChatKitParams parameters, CurrentReader reader, HttpContext context, CancellationToken cancellationToken)
     {
         var thread = ChatKitIds.ThreadOf(parameters.ThreadId);
@@ -65,7 +64,7 @@ internal sealed class ChatKitQuestions(
     }
 
     /// <summary>ChatKit shows the message of an error event, and not that of a status. An unknown thread has no place for one.</summary>
-    private static Results<ServerSentEvents, ChatKitReply, ProblemHttpResult> Refused(ProblemHttpResult refusal) => refusal.StatusCode == StatusCodes.Status404NotFound
+    private static Results<ChatKitReply, ServerSentEvents, ProblemHttpResult> Refused(ProblemHttpResult refusal) => refusal.StatusCode == StatusCodes.Status404NotFound
         ? refusal
         : ChatKitEvents.Refuse(refusal.ProblemDetails.Detail!, refusal.StatusCode is StatusCodes.Status429TooManyRequests or StatusCodes.Status409Conflict);
 }

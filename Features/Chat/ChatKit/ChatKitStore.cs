@@ -1,13 +1,17 @@
+using System.Net.Mime;
+using System.Reflection;
 using System.Text.Json;
 using ChatBackend.Features.Chat.Sessions;
 using ChatBackend.Features.Chat.Turns;
 using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using FluentValidation;
 using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.Extensions.Options;
 using Npgsql;
 using JsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
@@ -19,7 +23,7 @@ internal sealed class ChatKitStore(NpgsqlDataSource database, TurnLeases leases,
 {
     private const int DefaultSize = 20;
 
-    public async Task<Results<ServerSentEvents, ChatKitReply, ProblemHttpResult>> GetAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken)
+    public async Task<Results<ChatKitReply, ServerSentEvents, ProblemHttpResult>> GetAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken)
     {
         var id = ChatKitIds.ThreadOf(parameters.ThreadId)!.Value;
         var row = await database.RetryAsync(
@@ -36,7 +40,7 @@ internal sealed class ChatKitStore(NpgsqlDataSource database, TurnLeases leases,
     }
 
     /// <summary>Conversations without a token belong to nobody, and are in no list.</summary>
-    public async Task<Results<ServerSentEvents, ChatKitReply, ProblemHttpResult>> ListAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken)
+    public async Task<Results<ChatKitReply, ServerSentEvents, ProblemHttpResult>> ListAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken)
     {
         if (reader.Subject is null)
             return new ChatKitReply(new ChatKitPage<ChatKitThread>([]));
@@ -44,7 +48,7 @@ internal sealed class ChatKitStore(NpgsqlDataSource database, TurnLeases leases,
         return new ChatKitReply(new ChatKitPage<ChatKitThread>([.. page.Items.Select(session => ChatKitThread.From(session))], page.NextCursor is not null, page.NextCursor));
     }
 
-    public async Task<Results<ServerSentEvents, ChatKitReply, ProblemHttpResult>> RenameAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken)
+    public async Task<Results<ChatKitReply, ServerSentEvents, ProblemHttpResult>> RenameAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken)
     {
         if (reader.Subject is null)
             return Problem.Of(StatusCodes.Status401Unauthorized, "token_required", "A thread that belongs to nobody cannot be renamed: send a token.");
@@ -53,13 +57,13 @@ internal sealed class ChatKitStore(NpgsqlDataSource database, TurnLeases leases,
         return renamed.Result is Ok<SessionResponse> { Value: { } session } ? new ChatKitReply(ChatKitThread.From(session)) : (ProblemHttpResult)renamed.Result;
     }
 
-    public async Task<Results<ServerSentEvents, ChatKitReply, ProblemHttpResult>> DeleteAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken) =>
+    public async Task<Results<ChatKitReply, ServerSentEvents, ProblemHttpResult>> DeleteAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken) =>
         (await DeleteSession.HandleAsync(IdOf(parameters), reader, database, cancellationToken)).Result is ProblemHttpResult problem ? problem : new ChatKitReply(new { });
 
-    public async Task<Results<ServerSentEvents, ChatKitReply, ProblemHttpResult>> ListItemsAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken) =>
+    public async Task<Results<ChatKitReply, ServerSentEvents, ProblemHttpResult>> ListItemsAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken) =>
         await ItemsAsync(ChatKitIds.ThreadOf(parameters.ThreadId)!.Value, parameters, reader, cancellationToken) is { } items ? new ChatKitReply(items) : NotFound();
 
-    public async Task<Results<ServerSentEvents, ChatKitReply, ProblemHttpResult>> RateAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken)
+    public async Task<Results<ChatKitReply, ServerSentEvents, ProblemHttpResult>> RateAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken)
     {
         var rating = new FeedbackRequest(parameters.Kind == "positive" ? "up" : "down");
         foreach (var item in parameters.ItemIds!)
@@ -91,7 +95,12 @@ internal sealed class ChatKitStore(NpgsqlDataSource database, TurnLeases leases,
 }
 
 /// <summary>JSON as ChatKit reads it, without nulls.</summary>
-internal sealed class ChatKitReply(object body) : IResult
+internal sealed class ChatKitReply(object body) : IResult, IEndpointMetadataProvider
 {
     public Task ExecuteAsync(HttpContext context) => context.Response.WriteAsJsonAsync(body, ChatKitEvents.Json, context.RequestAborted);
+
+    static void IEndpointMetadataProvider.PopulateMetadata(MethodInfo method, EndpointBuilder builder) =>
+        builder.Metadata.Add(new AnswerContent(
+            MediaTypeNames.Application.Json, "A thread, a page of threads or of items, or an empty object.",
+            """{"id":"thr_0f8fad5b-d9cb-469f-a165-70867728950e","title":"Topics","created_at":"2026-03-01T09:30:00Z","status":{"type":"active"},"items":{"data":[],"has_more":false}}"""));
 }

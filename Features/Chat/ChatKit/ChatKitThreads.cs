@@ -48,7 +48,7 @@ internal abstract record ChatKitItem(string Id, string ThreadId, DateTime Create
     {
         var thread = ChatKitIds.OfThread(sessionId);
         return message.Role == "user"
-            ? new ChatKitUserMessage(ChatKitIds.OfItem(message.TurnId, ChatKitIds.Question), thread, message.CreatedAt, message.Content, quotedText: null)
+            ? new ChatKitUserMessage(ChatKitIds.OfItem(message.TurnId, ChatKitIds.Question), thread, message.CreatedAt, message.Content, message.SelectedText)
             : new ChatKitAssistantMessage(
                 ChatKitIds.OfItem(message.TurnId, ChatKitIds.Answer), thread, message.CreatedAt, [ChatKitText.Of(message.Content, message.Citations)]);
     }
@@ -80,12 +80,7 @@ internal sealed record ChatKitText(string Type, string Text, IReadOnlyList<ChatK
 /// <param name="Index">Where its marker ends in the text, in UTF-16 code units; null if the text was cut before it.</param>
 internal sealed record ChatKitAnnotation(string Type, ChatKitSource Source, int? Index)
 {
-    public static ChatKitAnnotation Of(Citation citation, string text)
-    {
-        var marker = $"[{citation.Number}]";
-        var at = text.IndexOf(marker, StringComparison.Ordinal);
-        return new("annotation", ChatKitSource.Of(citation), at < 0 ? null : at + marker.Length);
-    }
+    public static ChatKitAnnotation Of(Citation citation, string text) => new("annotation", ChatKitSource.Of(citation), CitationMarkers.EndOf(text, citation.Number));
 }
 
 /// <summary>A heading of the book: with its address, or its title alone where the book's address is not known.</summary>

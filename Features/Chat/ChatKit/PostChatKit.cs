@@ -15,6 +15,7 @@ internal static class PostChatKit
     public static void MapPostChatKit(this IEndpointRouteBuilder chatKit) => chatKit
         .MapPost("", HandleAsync)
         .WithName(nameof(PostChatKit))
+        .WithMetadata(ChatKitEvents.Description)
         .Validate<ChatKitRequest>()
         .FailsWith(StatusCodes.Status400BadRequest, "not_offered")
         .FailsWith(StatusCodes.Status401Unauthorized, "token_required")
@@ -32,7 +33,7 @@ internal static class PostChatKit
     /// <response code="200">A stream for a question; otherwise JSON: the thread, the page or an empty object.</response>
     /// <response code="400">The request is not valid, or of a type that is not offered.</response>
     /// <response code="404">There is no such thread or item, or it belongs to another reader.</response>
-    internal static Task<Results<ServerSentEvents, ChatKitReply, ProblemHttpResult>> HandleAsync(
+    internal static Task<Results<ChatKitReply, ServerSentEvents, ProblemHttpResult>> HandleAsync(
         ChatKitRequest request,
         [FromHeader(Name = IdempotencyHeader.Name), StringLength(IdempotencyHeader.MaxLength, MinimumLength = 1), System.ComponentModel.Description("As in POST /chat, for a message; ChatKit itself sends none.")] string? idempotencyKey,
         CurrentReader reader, HttpContext context, ChatKitQuestions questions, ChatKitStore store, CancellationToken cancellationToken)
@@ -40,7 +41,8 @@ internal static class PostChatKit
         var parameters = request.Params!;
         return request.Type switch
         {
-            ChatKitTypes.Create or ChatKitTypes.AddUserMessage => questions.AskAsync(parameters, idempotencyKey, reader, context, cancellationToken),
+            ChatKitTypes.Create => questions.AskAsync(parameters, thread: null, idempotencyKey, reader, context, cancellationToken),
+            ChatKitTypes.AddUserMessage => questions.AskAsync(parameters, ChatKitIds.ThreadOf(parameters.ThreadId), idempotencyKey, reader, context, cancellationToken),
             ChatKitTypes.RetryAfterItem => questions.RetryAsync(parameters, reader, context, cancellationToken),
             ChatKitTypes.Get => store.GetAsync(parameters, reader, cancellationToken),
             ChatKitTypes.List => store.ListAsync(parameters, reader, cancellationToken),
@@ -48,7 +50,7 @@ internal static class PostChatKit
             ChatKitTypes.Delete => store.DeleteAsync(parameters, reader, cancellationToken),
             ChatKitTypes.Items => store.ListItemsAsync(parameters, reader, cancellationToken),
             ChatKitTypes.Feedback => store.RateAsync(parameters, reader, cancellationToken),
-            _ => Task.FromResult<Results<ServerSentEvents, ChatKitReply, ProblemHttpResult>>(
+            _ => Task.FromResult<Results<ChatKitReply, ServerSentEvents, ProblemHttpResult>>(
                 Problem.Of(StatusCodes.Status400BadRequest, "not_offered", $"{request.Type} is not offered: the book has no tools, forms, actions, attachments and voice.")),
         };
     }

@@ -16,15 +16,16 @@ namespace ChatBackend.Features.Chat.Sessions;
 /// <param name="Position">Its place, from 1. There are gaps only where a question was asked again: the answers that were replaced are left out.</param>
 /// <param name="Role">user, assistant, or system: a note in place of a failed answer.</param>
 /// <param name="Content">Its text, in Markdown.</param>
+/// <param name="SelectedText">The text of the page that a question is about; null for none.</param>
 /// <param name="IsStopped">True for an answer that the reader stopped: the text is what was written until then, and may be empty.</param>
 /// <param name="IsIncomplete">True for an answer that stops before its end, because the model was interrupted or its reader stopped it.</param>
 /// <param name="Citations">The passages that an answer cites, as they were shown.</param>
 /// <param name="Grounding">How well the book supports an answer; null for a question, a note and an answer that was stopped.</param>
 /// <param name="Rating">The reader's feedback on an answer: up, down, or null.</param>
-/// <example>{"position":42,"role":"assistant","content":"Over a topic: one node publishes messages, the other subscribes to them [1].","is_stopped":false,"is_incomplete":false,"grounding":"grounded","rating":null}</example>
+/// <example>{"position":42,"role":"assistant","content":"Over a topic: one node publishes messages, the other subscribes to them [1].","selected_text":null,"is_stopped":false,"is_incomplete":false,"grounding":"grounded","rating":null}</example>
 internal sealed record MessageResponse(
     Guid MessageId, Guid TurnId, int Position, [property: AllowedValues("user", "assistant", "system")] string Role, string Content,
-    bool IsStopped, bool IsIncomplete, IReadOnlyList<Citation> Citations, Grounding? Grounding, [property: AllowedValues("up", "down")] string? Rating, DateTime CreatedAt);
+    string? SelectedText, bool IsStopped, bool IsIncomplete, IReadOnlyList<Citation> Citations, Grounding? Grounding, [property: AllowedValues("up", "down")] string? Rating, DateTime CreatedAt);
 
 /// <summary>A page of a conversation.</summary>
 /// <param name="Items">Messages in the order of the conversation; the first page holds the newest.</param>
@@ -77,10 +78,10 @@ internal static class ListMessages
                 $"""
                 select m.id, m.turn_id, m.position, m.role::text as role, m.content, m.citations::text as citations, f.rating, m.created_at,
                        m.role = 'assistant' and m.state = 'stopped' as is_stopped, m.role = 'assistant' and m.is_incomplete as is_incomplete,
-                       case when m.role = 'assistant' then m.grounding end as grounding
+                       case when m.role = 'assistant' then m.grounding end as grounding, case when m.role = 'user' then m.selected_text end as selected_text
                 from chat_sessions as s
                 left join lateral (
-                    select m.*, t.state, t.grounding, coalesce((t.response ->> 'incomplete')::boolean, false) as is_incomplete from messages as m
+                    select m.*, t.state, t.grounding, t.request ->> 'selected_text' as selected_text, coalesce((t.response ->> 'incomplete')::boolean, false) as is_incomplete from messages as m
                     join turns as t on t.id = m.turn_id
                     where m.session_id = s.id and m.position {comparison} @from and t.superseded_by is null
                     order by m.position {order}
@@ -101,11 +102,11 @@ internal static class ListMessages
             Array.Reverse(page);
         return new(
             [.. page.Select(r => new MessageResponse(
-                r.Id!.Value, r.TurnId!.Value, r.Position!.Value, r.Role!, r.Content!, r.IsStopped is true, r.IsIncomplete is true, TurnJson.Read<Citation[]>(r.Citations!), r.Grounding, r.Rating, r.CreatedAt!.Value))],
+                r.Id!.Value, r.TurnId!.Value, r.Position!.Value, r.Role!, r.Content!, r.SelectedText, r.IsStopped is true, r.IsIncomplete is true, TurnJson.Read<Citation[]>(r.Citations!), r.Grounding, r.Rating, r.CreatedAt!.Value))],
             next);
     }
 
     private sealed record Row(
         Guid? Id, Guid? TurnId, int? Position, string? Role, string? Content, string? Citations, string? Rating, DateTime? CreatedAt,
-        bool? IsStopped, bool? IsIncomplete, Grounding? Grounding);
+        bool? IsStopped, bool? IsIncomplete, Grounding? Grounding, string? SelectedText);
 }

@@ -60,7 +60,7 @@ internal static class OpenApiFeature
         operation.Responses = responses;
         var metadata = context.Description.ActionDescriptor.EndpointMetadata;
         var shape = metadata.OfType<ProblemShape>().LastOrDefault();
-        var stream = metadata.OfType<AnswerStream>().LastOrDefault();
+        var contents = new HashSet<string>();
         // Reversed: a route's own metadata comes last and takes precedence over that of its groups.
         foreach (var said in metadata.Reverse())
         {
@@ -96,11 +96,12 @@ internal static class OpenApiFeature
                         Example = body.Example,
                     };
                     break;
-                case AnswerStream when stream is not null:
-                    responses["200"].Content![stream.MediaType] = new OpenApiMediaType
+                case AnswerContent answer when contents.Add(answer.MediaType):
+                    var isJson = answer.MediaType == MediaTypeNames.Application.Json;
+                    responses["200"].Content![answer.MediaType] = new OpenApiMediaType
                     {
-                        Schema = new OpenApiSchema { Type = JsonSchemaType.String, Description = stream.Description },
-                        Example = stream.Example,
+                        Schema = new OpenApiSchema { Type = isJson ? JsonSchemaType.Object : JsonSchemaType.String, Description = answer.Description },
+                        Example = isJson ? JsonNode.Parse(answer.Example) : answer.Example,
                     };
                     break;
             }

@@ -15,8 +15,8 @@ internal sealed record AnswerProblem(int StatusCode, string Code, string? Detail
 
 internal sealed record AnswerHeader(string Name, string Description);
 
-/// <summary>A stream as a second content type of a route's 200: the framework keeps one type per status.</summary>
-internal sealed record AnswerStream(string MediaType, string Description, string Example);
+/// <summary>A stream, or a JSON object of several kinds, as a further content type of a route's 200: the framework keeps one type per status.</summary>
+internal sealed record AnswerContent(string MediaType, string Description, string Example);
 
 /// <summary>A content type of a route's body that is not JSON: the framework gives all of them the schema of the JSON.</summary>
 internal sealed record TakenBody(string MediaType, string Description, string Example);

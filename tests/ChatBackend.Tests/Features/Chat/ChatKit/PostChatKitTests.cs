@@ -81,6 +81,94 @@ public sealed class PostChatKitTests(PostChatKitTests.SignedInApp fixture) : ICl
     }
 
     [Fact]
+    public async Task A_quoted_text_is_in_the_lists_too()
+    {
+        _app.Model.Answer("One.").Answer("Two.");
+        var thread = Id((await StreamAsync("threads.create", new { input = Input(Question, quoted: "Two ROS 2 nodes talk") }))[0].GetProperty("thread"));
+        await StreamAsync("threads.add_user_message", new { thread_id = thread, input = Input("What does a ROS 2 service answer?") });
+
+        foreach (var items in (JsonElement[])
+        [
+            (await JsonAsync("threads.get_by_id", new { thread_id = thread }, "Thread")).GetProperty("items"),
+            await JsonAsync("items.list", new { thread_id = thread, order = "asc" }, "ThreadItemPage"),
+        ])
+            Assert.Equal(
+                ["Two ROS 2 nodes talk", null, null, null],
+                items.GetProperty("data").EnumerateArray().Select(i => i.TryGetProperty("quoted_text", out var quoted) ? quoted.GetString() : null));
+        await ValidateAsync();
+    }
+
+    [Fact]
+    public async Task Threads_create_begins_a_thread_of_its_own_whatever_it_names()
+    {
+        var first = Id((await StreamAsync("threads.create", new { input = Input(Question) }))[0].GetProperty("thread"));
+
+        var response = await _app.Client.PostAsJsonAsync("/chatkit", new { type = "threads.create", @params = new { thread_id = first, input = Input(Question) } });
+
+        var created = (await EventsAsync(response))[0];
+        Assert.Equal("thread.created", Type(created));
+        Assert.NotEqual(first, Id(created.GetProperty("thread")));
+    }
+
+    [Fact]
+    public async Task An_annotation_stands_behind_its_marker_and_not_in_code()
+    {
+        const string answer = "Read `names[1]`, then:\n\n```py\nnodes[1]\n```\n\nNodes talk over topics [1].";
+        _app.Model.Answer(answer);
+
+        var content = (await StreamAsync("threads.create", new { input = Input(Question) }))[^1].GetProperty("item").GetProperty("content")[0];
+
+        var index = Assert.Single(content.GetProperty("annotations").EnumerateArray()).GetProperty("index").GetInt32();
+        Assert.EndsWith("over topics [1]", content.GetProperty("text").GetString()![..index], StringComparison.Ordinal);
+        await ValidateAsync();
+    }
+
+    [Fact]
+    public async Task A_message_that_is_sent_twice_with_a_key_is_asked_once()
+    {
+        var key = $"{Guid.NewGuid()}";
+        _app.Model.Answer("One.");
+        var first = await EventsAsync(await SendAsync());
+        var second = await EventsAsync(await SendAsync());
+
+        Assert.Equal(Id(first[^1].GetProperty("item")), Id(second[^1].GetProperty("item")));
+        Assert.Equal("One.", second[^1].GetProperty("item").GetProperty("content")[0].GetProperty("text").GetString());
+
+        Task<HttpResponseMessage> SendAsync()
+        {
+            var request = Request("threads.create", new { input = Input(Question) });
+            request.Headers.Add("Idempotency-Key", key);
+            return _app.Client.SendAsync(request);
+        }
+    }
+
+    [Fact]
+    public async Task Another_readers_message_is_neither_asked_again_nor_rated()
+    {
+        var (alice, bob) = (ProfileApp.NewReader(), ProfileApp.NewReader());
+        var events = await StreamAsync("threads.create", new { input = Input(Question) }, alice);
+        var thread = Id(events[0].GetProperty("thread"));
+
+        foreach (var other in (string?[])[bob, null])
+        {
+            await (await PostAsync("threads.retry_after_item", new { thread_id = thread, item_id = Id(events[1].GetProperty("item")) }, other)).ProblemAsync(404, "turn_not_found");
+            await (await PostAsync("items.feedback", new { thread_id = thread, item_ids = new[] { Id(events[^1].GetProperty("item")) }, kind = "positive" }, other)).ProblemAsync(404, "message_not_found");
+        }
+
+        Assert.Equal(0, await _app.ScalarAsync<int>("select count(*) from message_feedback as f join messages as m on m.id = f.message_id where m.session_id = @id::uuid", new { id = thread["thr_".Length..] }));
+        Assert.Equal(1, await _app.ScalarAsync<int>("select count(*) from turns where session_id = @id::uuid", new { id = thread["thr_".Length..] }));
+        await ValidateAsync();
+    }
+
+    [Fact]
+    public async Task A_recording_that_is_too_large_is_refused_as_every_large_body_is()
+    {
+        var response = await PostAsync("input.transcribe", new { audio_base64 = new string('A', 300 * 1024), mime_type = "audio/webm" });
+
+        await response.ProblemAsync(413, "body_too_large");
+    }
+
+    [Fact]
     public async Task Items_are_listed_page_by_page_in_both_orders()
     {
         _app.Model.Answer("One.").Answer("Two.");

@@ -34,6 +34,16 @@ public sealed class OpenApiTests(ChatBackendApp app) : IClassFixture<ChatBackend
     public async Task Every_operation_has_summary_tag_parameters_bodies_examples_and_errors() =>
         Assert.Empty(OpenApiWalk.Faults(await DocumentAsync()));
 
+    [Fact]
+    public async Task ChatKit_answers_with_a_stream_or_with_JSON()
+    {
+        var content = (await DocumentAsync()).GetProperty("paths").GetProperty("/chatkit").GetProperty("post").GetProperty("responses").GetProperty("200").GetProperty("content");
+
+        Assert.Equal(["application/json", "text/event-stream"], content.EnumerateObject().Select(c => c.Name).Order());
+        Assert.StartsWith("thr_", content.GetProperty("application/json").GetProperty("example").GetProperty("id").GetString(), StringComparison.Ordinal);
+        Assert.Contains("thread.item.updated", content.GetProperty("text/event-stream").GetProperty("example").GetString(), StringComparison.Ordinal);
+    }
+
     [Theory]
     [InlineData("summary")]
     [InlineData("tags")]
