@@ -47,6 +47,33 @@ public sealed class PostAiSdkChatTests(ProfileApp app) : IClassFixture<ProfileAp
     }
 
     [Fact]
+    public async Task An_answer_that_is_written_is_resumed_by_its_reader_alone()
+    {
+        await using var own = new ChatApp { ["AUTH_SECRET"] = ProfileApp.Secret };
+        await own.InitializeAsync();
+        var (id, reader) = ($"{Guid.NewGuid()}", ProfileApp.NewReader());
+        var gate = own.Model.AnswerInTwo("Over", " topics.");
+        var asking = SendAsync(id, "How do two ROS 2 nodes talk to each other?", ProfileApp.Token(reader), own);
+        await gate.WhenReached;
+
+        var others = await ResumeAsync(ProfileApp.Token(ProfileApp.NewReader()));
+        var nobodys = await ResumeAsync(token: null);
+        var resumed = await ResumeAsync(ProfileApp.Token(reader));
+        gate.Open();
+
+        Assert.Equal([HttpStatusCode.NoContent, HttpStatusCode.NoContent], [others.StatusCode, nobodys.StatusCode]);
+        Assert.Equal((await ChunksAsync(await asking))[0].GetRawText(), (await ChunksAsync(resumed))[0].GetRawText());
+
+        Task<HttpResponseMessage> ResumeAsync(string? token)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Get, $"/api/chat/{id}/stream");
+            if (token is not null)
+                request.Headers.Authorization = new("Bearer", token);
+            return own.Client.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, TestContext.Current.CancellationToken);
+        }
+    }
+
+    [Fact]
     public async Task A_conversation_of_the_chat_is_one_of_the_AI_SDK_and_the_other_way_round()
     {
         var session = Guid.NewGuid();
