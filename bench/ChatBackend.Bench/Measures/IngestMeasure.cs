@@ -2,9 +2,10 @@ using System.IO.Compression;
 using System.Net.Http.Headers;
 using System.Text;
 using System.Text.Json;
+using ChatBackend.Bench.Scenarios;
 using Spectre.Console;
 
-namespace ChatBackend.Bench.Scenarios;
+namespace ChatBackend.Bench.Measures;
 
 /// <summary>Uploads a book of 1,000 chapters as a zip to a service of its own, and shows the time to the end of the job and the service's peak memory.
 /// It replaces the book in the database, and leaves none.</summary>

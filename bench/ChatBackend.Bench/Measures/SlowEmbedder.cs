@@ -2,7 +2,7 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 
-namespace ChatBackend.Bench.Scenarios;
+namespace ChatBackend.Bench.Measures;
 
 /// <summary>An embedding model on loopback that takes its time for each call. Its vectors have no meaning.</summary>
 internal sealed class SlowEmbedder : IAsyncDisposable

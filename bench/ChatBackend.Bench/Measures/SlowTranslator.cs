@@ -4,7 +4,7 @@ using ChatBackend.Infrastructure.Ai;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 
-namespace ChatBackend.Bench.Scenarios;
+namespace ChatBackend.Bench.Measures;
 
 /// <summary>A chat model on loopback that takes 1 s, and 12 ms for each token that it writes. It "translates" words to letters of Urdu, so that its
 /// answers have as many tokens as Urdu has.</summary>

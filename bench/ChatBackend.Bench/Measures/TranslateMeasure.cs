@@ -1,9 +1,10 @@
 using System.Diagnostics;
 using System.Net.Http.Json;
 using System.Text.Json;
+using ChatBackend.Bench.Scenarios;
 using Spectre.Console;
 
-namespace ChatBackend.Bench.Scenarios;
+namespace ChatBackend.Bench.Measures;
 
 /// <summary>Translates a chapter of 3,000 words of the sample book with <see cref="SlowTranslator"/>, as a stream, and shows what readers wait: the first
 /// one, the next one, and those of an edited chapter. It replaces the book and the translations in the database, and leaves none.</summary>

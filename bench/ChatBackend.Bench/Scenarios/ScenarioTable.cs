@@ -1,3 +1,4 @@
+using ChatBackend.Bench.Measures;
 using Spectre.Console;
 
 namespace ChatBackend.Bench.Scenarios;
@@ -15,6 +16,12 @@ internal static class ScenarioTable
         if (options.Scenario == IngestMeasure.Name)
         {
             await IngestMeasure.RunAsync(options);
+            return 0;
+        }
+
+        if (options.Scenario == DoorsMeasure.Name)
+        {
+            await DoorsMeasure.RunAsync(options);
             return 0;
         }
 
@@ -42,6 +49,7 @@ internal static class ScenarioTable
             AnsiConsole.MarkupLineInterpolated($"The service's resident memory after the run: {resident:0} MB. {options.Clients} clients, {options.Seconds} s each, {Environment.ProcessorCount} cores shared by clients, service and database.");
         if (options.Scenario == "all")
         {
+            await DoorsMeasure.RunAsync(options);
             await IngestMeasure.RunAsync(options);
             isMet &= await TranslateMeasure.RunAsync(options);
         }
