@@ -22,7 +22,7 @@ internal static class ListModels
     public static void MapListModels(this IEndpointRouteBuilder openAi)
     {
         openAi.MapGet("/models", Handle).WithName(nameof(ListModels));
-        openAi.MapGet("/models/{id}", HandleOne).WithName("GetModel").FailsWith(StatusCodes.Status404NotFound, "model_not_found");
+        openAi.MapGet("/models/{model}", HandleOne).WithName("GetModel").FailsWith(StatusCodes.Status404NotFound, "model_not_found");
     }
 
     /// <summary>The models of OpenAI's API: one, the book.</summary>
@@ -30,9 +30,9 @@ internal static class ListModels
     internal static Ok<ModelsResponse> Handle() => TypedResults.Ok(new ModelsResponse("list", [Book]));
 
     /// <summary>A model of OpenAI's API.</summary>
-    /// <param name="id">book</param>
+    /// <param name="model">book</param>
     /// <response code="200">The model.</response>
     /// <response code="404">There is no such model.</response>
-    internal static Results<Ok<ModelResponse>, ProblemHttpResult> HandleOne(string id) =>
-        id == Book.Id ? TypedResults.Ok(Book) : Problem.NotFound("model_not_found", "There is one model, book.");
+    internal static Results<Ok<ModelResponse>, ProblemHttpResult> HandleOne(string model) =>
+        model == Book.Id ? TypedResults.Ok(Book) : Problem.NotFound("model_not_found", "There is one model, book.");
 }
