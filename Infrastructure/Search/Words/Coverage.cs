@@ -30,7 +30,8 @@ internal sealed class Coverage
     /// A passage that mentions a word once in passing is seldom about it.</summary>
     private const double EnoughOften = 1.4;
 
-    private readonly (AnalyzedWord Word, double Discount, double Weight)[] _words;
+    private readonly Word[] _words;
+    private readonly double[] _weights;
 
     /// <param name="texts">The candidates: a word that is not in the book may be like one of theirs.</param>
     /// <param name="rarity">The inverse document frequency of the question's terms; null for one that no passage has. Terms that are absent
@@ -38,19 +39,15 @@ internal sealed class Coverage
     /// <param name="passageCount">The number of passages in the book.</param>
     public Coverage(SpelledQuestion question, IReadOnlyList<AnalyzedText> texts, IReadOnlyDictionary<string, double?> rarity, double passageCount)
     {
-        _words =
-        [
-            .. from word in Words(question.Text)
-               where word.Terms.Any(rarity.ContainsKey)
-               select (word, question.Discount(word.Terms[0]), Weigh(word, texts, rarity, passageCount)),
-        ];
+        _words = [.. Words(question.Text).Where(word => word.Terms.Any(rarity.ContainsKey)).Select(word => new Word(word, question.Discount(word.Terms[0])))];
+        _weights = [.. _words.Select(word => Weigh(word, texts, rarity, passageCount))];
     }
 
     /// <summary>The weight of each word that counts.</summary>
-    public IReadOnlyList<double> Weights => field ??= [.. _words.Select(w => w.Weight)];
+    public IReadOnlyList<double> Weights => _weights;
 
     /// <summary>Whether each word that counts is an everyday word.</summary>
-    public IReadOnlyList<bool> AreEveryday => field ??= [.. _words.Select(w => !w.Word.IsRun && EverydayWords.Contain(w.Word.Terms[0]))];
+    public IReadOnlyList<bool> AreEveryday => field ??= [.. _words.Select(w => !w.IsRun && EverydayWords.Contain(w.Terms[0]))];
 
     /// <summary>The coverage where these texts are the whole book.</summary>
     public static Coverage Among(string question, IReadOnlyList<AnalyzedText> texts) => new(
@@ -63,27 +60,41 @@ internal sealed class Coverage
     /// headings and two sentences beside each other. A passage that answers mentions the question's words often, and together.</summary>
     public double OfPassage(AnalyzedText passage, AnalyzedText headings, IReadOnlyList<AnalyzedText> sentences)
     {
-        var whole = Of([.. Degrees(passage).Zip(_words, (degree, w) => degree * Math.Min(1, Frequency(w.Word, passage) / EnoughOften))]);
+        var whole = Degrees(passage);
+        for (var i = 0; i < whole.Length; i++)
+            whole[i] *= Math.Min(1, _words[i].FrequencyIn(passage) / EnoughOften);
         var above = Degrees(headings);
         var degrees = sentences.Select(Degrees).ToArray();
         var together = Of(above);
         for (var i = 0; i < degrees.Length; i++)
             together = Math.Max(together, Of(Most(above, degrees[i], degrees[Math.Min(i + 1, degrees.Length - 1)])));
-        return (whole + together) / 2;
+        return (Of(whole) + together) / 2;
     }
 
     /// <summary>The coverage (0 to 1) by a text, however often it has a word.</summary>
     public double Of(AnalyzedText text) => Of(Degrees(text));
 
     /// <param name="degrees">The degree (0 to 1) to which each word is there.</param>
-    public double Of(IReadOnlyList<double> degrees) =>
-        Weights.Sum() is > 0 and var all ? Weights.Zip(degrees, (weight, degree) => weight * degree).Sum() / all : 0;
+    public double Of(double[] degrees)
+    {
+        var (covered, all) = (0.0, 0.0);
+        for (var i = 0; i < _weights.Length; i++)
+            (covered, all) = (covered + (_weights[i] * degrees[i]), all + _weights[i]);
+        return all > 0 ? covered / all : 0;
+    }
 
     /// <summary>The degrees of texts together: the largest for each word.</summary>
-    public static double[] Most(params double[][] degrees) => [.. degrees[0].Select((_, i) => degrees.Max(d => d[i]))];
+    public static double[] Most(params ReadOnlySpan<double[]> degrees)
+    {
+        double[] most = [.. degrees[0]];
+        foreach (var others in degrees[1..])
+            for (var i = 0; i < most.Length; i++)
+                most[i] = Math.Max(most[i], others[i]);
+        return most;
+    }
 
     /// <summary>The degree (0 to 1) to which a text has each word that counts.</summary>
-    public double[] Degrees(AnalyzedText text) => [.. _words.Select(w => w.Discount * Degree(w.Word, text))];
+    public double[] Degrees(AnalyzedText text) => Array.ConvertAll(_words, word => word.Discount * word.DegreeIn(text));
 
     /// <summary>The words that say something about the topic; all words if there are none.</summary>
     private static AnalyzedWord[] Words(string question)
@@ -110,58 +121,86 @@ internal sealed class Coverage
                 yield return new(run[starts[i]..starts[i + 1]], true, grams[Math.Max(0, i - gramLength + 1)..Math.Min(i + 1, grams.Length)]);
     }
 
-    /// <summary>The degree (0 to 1) to which a passage has a word.</summary>
-    private static double Degree(AnalyzedWord word, AnalyzedText passage)
-    {
-        if (word.IsRun)
-            return Share(word.Terms) is > 0 and var grams ? OneGram + ((1 - OneGram) * grams) : 0;
-        if (passage.Frequencies.ContainsKey(word.Terms[0]))
-            return 1;
-        var sameStem = Stem(word) is { } stem && passage.Frequencies.ContainsKey(stem) ? SameStem : 0;
-        // A single letter or digit, such as the two parts of G1, is in almost every passage.
-        var parts = word.Terms.Skip(1).Where(part => part.Length > 1 && part != Stem(word)).ToArray();
-        if (parts.Length == 0)
-            return Math.Max(sameStem, Beginning(word.Terms[0], passage));
-        var share = Share(parts);
-        return share >= LeastGrams || word.Terms[^1][0] != TextAnalyzer.GramPrefix ? Math.Max(sameStem, share) : sameStem;
-
-        double Share(IReadOnlyList<string> terms) => terms.Count(passage.Frequencies.ContainsKey) / (double)terms.Count;
-    }
-
-    private static string? Stem(AnalyzedWord word) => word.IsRun ? null : word.Terms.FirstOrDefault(term => term[0] == TextAnalyzer.StemPrefix);
-
-    /// <summary>Stems of one family, and inflected words that the English stemmer does not know, share most of their beginning.</summary>
-    private static double Beginning(string word, AnalyzedText passage)
-    {
-        if (word.Length < ShortestBeginning || word.Any(char.IsDigit))
-            return 0;
-        var best = passage.Frequencies.Keys
-            .Select(term => word.AsSpan().CommonPrefixLength(term) is >= ShortestBeginning and var common ? 2.0 * common / (word.Length + term.Length) : 0)
-            .DefaultIfEmpty(0).Max();
-        return best >= LeastBeginning ? best : 0;
-    }
-
-    /// <summary>How often a passage has a word or what is like it, in BM25's measure: 1 is once in a text of mean length.</summary>
-    private static double Frequency(AnalyzedWord word, AnalyzedText passage)
-    {
-        var stem = Stem(word);
-        var frequency = Math.Max(1, word.Terms
-            .Where(term => term != stem && passage.Frequencies.ContainsKey(term)).Select(term => passage.Frequencies[term]).DefaultIfEmpty(1).Average());
-        return (Bm25.K1 + 1) * frequency / (frequency + Bm25.Fixed + (Bm25.PerTerm * passage.Length));
-    }
-
     /// <summary>What a word weighs: its rarity, or that of the words that are like it.</summary>
-    private static double Weigh(AnalyzedWord word, IReadOnlyList<AnalyzedText> texts, IReadOnlyDictionary<string, double?> rarity, double passageCount)
+    private static double Weigh(Word word, IReadOnlyList<AnalyzedText> texts, IReadOnlyDictionary<string, double?> rarity, double passageCount)
     {
         var unknown = Unknown * Rarity(0, passageCount);
         if (word.IsRun)
             return word.Terms.Min(rarity.GetValueOrDefault) ?? (UnknownCharacter * unknown);
         var share = EverydayWords.Contain(word.Terms[0]) ? Everyday : 1;
         return share * (rarity.GetValueOrDefault(word.Terms[0])
-            ?? (Stem(word) is { } stem ? rarity.GetValueOrDefault(stem) : null)
-            ?? (texts.Any(text => Degree(word, text) > 0) ? Rarity(1, passageCount) : unknown));
+            ?? (word.Stem is { } stem ? rarity.GetValueOrDefault(stem) : null)
+            ?? (texts.Any(text => word.DegreeIn(text) > 0) ? Rarity(1, passageCount) : unknown));
     }
 
     /// <summary>BM25's inverse document frequency.</summary>
     private static double Rarity(double holding, double count) => Math.Log(1 + ((count - holding + 0.5) / (holding + 0.5)));
+
+    /// <summary>A word of the question. It is looked for in each sentence of each passage, so what it needs is made once.</summary>
+    private sealed class Word
+    {
+        /// <summary>Its parts or 4-grams. A single letter or digit, such as the two parts of G1, is in almost every passage.</summary>
+        private readonly string[] _parts;
+        private readonly bool _hasGrams;
+        private readonly bool _mayBegin;
+
+        public Word(AnalyzedWord word, double discount)
+        {
+            (IsRun, Terms, Discount) = (word.IsRun, [.. word.Terms], discount);
+            Stem = IsRun ? null : Array.Find(Terms, term => term[0] == TextAnalyzer.StemPrefix);
+            _parts = [.. Terms.Skip(1).Where(part => part.Length > 1 && part != Stem)];
+            _hasGrams = Terms[^1][0] == TextAnalyzer.GramPrefix;
+            _mayBegin = Terms[0].Length >= ShortestBeginning && !Terms[0].Any(char.IsDigit);
+        }
+
+        public bool IsRun { get; }
+
+        public string[] Terms { get; }
+
+        public string? Stem { get; }
+
+        public double Discount { get; }
+
+        /// <summary>The degree (0 to 1) to which a text has the word.</summary>
+        public double DegreeIn(AnalyzedText text)
+        {
+            if (IsRun)
+                return Share(Terms, text) is > 0 and var grams ? OneGram + ((1 - OneGram) * grams) : 0;
+            if (text.Frequencies.ContainsKey(Terms[0]))
+                return 1;
+            var sameStem = Stem is not null && text.Frequencies.ContainsKey(Stem) ? SameStem : 0;
+            if (_parts.Length == 0)
+                return Math.Max(sameStem, Beginning(text));
+            var share = Share(_parts, text);
+            return share >= LeastGrams || !_hasGrams ? Math.Max(sameStem, share) : sameStem;
+        }
+
+        /// <summary>How often a text has the word or what is like it, in BM25's measure: 1 is once in a text of mean length.</summary>
+        public double FrequencyIn(AnalyzedText text)
+        {
+            var frequency = Math.Max(1, Terms.Where(term => term != Stem && text.Frequencies.ContainsKey(term)).Select(term => text.Frequencies[term]).DefaultIfEmpty(1).Average());
+            return (Bm25.K1 + 1) * frequency / (frequency + Bm25.Fixed + (Bm25.PerTerm * text.Length));
+        }
+
+        private static double Share(string[] terms, AnalyzedText text)
+        {
+            var held = 0;
+            foreach (var term in terms)
+                if (text.Frequencies.ContainsKey(term))
+                    held++;
+            return held / (double)terms.Length;
+        }
+
+        /// <summary>Stems of one family, and inflected words that the English stemmer does not know, share most of their beginning.</summary>
+        private double Beginning(AnalyzedText text)
+        {
+            if (!_mayBegin)
+                return 0;
+            var (word, best) = (Terms[0], 0.0);
+            foreach (var term in text.Frequencies.Keys)
+                if (term[0] == word[0] && word.AsSpan().CommonPrefixLength(term) is >= ShortestBeginning and var common)
+                    best = Math.Max(best, 2.0 * common / (word.Length + term.Length));
+            return best >= LeastBeginning ? best : 0;
+        }
+    }
 }
