@@ -1,3 +1,4 @@
+using System.Text;
 using System.Text.Json.Serialization;
 using ChatBackend.Infrastructure.Search;
 
@@ -41,7 +42,22 @@ internal static class Excerpt
 {
     public static string Of(string text, int length)
     {
-        var line = string.Join(' ', text.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries));
+        // A passage is much longer than its excerpt.
+        var start = new StringBuilder(length + 2);
+        var isSpace = false;
+        for (var i = 0; i < text.Length && start.Length <= length; i++)
+        {
+            if (char.IsWhiteSpace(text[i]))
+            {
+                isSpace = start.Length > 0;
+                continue;
+            }
+
+            start.Append(isSpace ? " " : "").Append(text[i]);
+            isSpace = false;
+        }
+
+        var line = start.ToString();
         if (line.Length <= length)
             return line;
         var cut = line.LastIndexOf(' ', length) is > 0 and var space ? space : length;
