@@ -26,7 +26,7 @@
       ask: 'Ask the book', title: 'Ask {book}', close: 'Close', placeholder: 'Ask or search the book', send: 'Ask', stop: 'Stop',
       again: 'Ask again', copy: 'Copy', copied: 'Copied', good: 'Good answer', bad: 'Bad answer', comment: 'What was missing or wrong? (optional)',
       sendComment: 'Send', thanks: 'Thank you.', fresh: 'New conversation', list: 'Your conversations', remove: 'Delete this conversation',
-      sure: 'Delete it for good?', back: 'Back', none: 'There are no conversations yet.', about: 'Ask about this', drop: 'Leave the selection out',
+      sure: 'Delete it for good?', back: 'Back', none: 'There are no conversations yet.', earlier: 'Show earlier questions', about: 'Ask about this', drop: 'Leave the selection out',
       selected: 'About the selected text', hello: 'Ask anything about {book}. Answers link to the page they come from.', try: 'For example',
       searching: 'Searching the book…', writing: 'Writing…', waiting: 'Connecting again…', sources: 'Sources', matching: 'Headings that match', headings: '{count} headings match', you: 'You asked',
       partial: 'The book answers this only in part.', nothing: 'The book has nothing on this.', cut: 'This answer is not complete.', stopped: 'Stopped.',
@@ -43,7 +43,7 @@
       ask: 'کتاب سے پوچھیں', title: '{book} سے پوچھیں', close: 'بند کریں', placeholder: 'سوال پوچھیں یا تلاش کریں', send: 'پوچھیں', stop: 'روکیں',
       again: 'دوبارہ پوچھیں', copy: 'نقل کریں', copied: 'نقل ہو گیا', good: 'اچھا جواب', bad: 'برا جواب', comment: 'کیا کمی یا غلطی تھی؟ (اختیاری)',
       sendComment: 'بھیجیں', thanks: 'شکریہ۔', fresh: 'نئی گفتگو', list: 'آپ کی گفتگوئیں', remove: 'یہ گفتگو حذف کریں',
-      sure: 'ہمیشہ کے لیے حذف کریں؟', back: 'واپس', none: 'ابھی کوئی گفتگو نہیں ہے۔', about: 'اس کے بارے میں پوچھیں', drop: 'منتخب متن ہٹا دیں',
+      sure: 'ہمیشہ کے لیے حذف کریں؟', back: 'واپس', none: 'ابھی کوئی گفتگو نہیں ہے۔', earlier: 'پہلے کے سوال دکھائیں', about: 'اس کے بارے میں پوچھیں', drop: 'منتخب متن ہٹا دیں',
       selected: 'منتخب متن کے بارے میں', hello: '{book} کے بارے میں کچھ بھی پوچھیں۔ ہر جواب میں اس صفحے کا لنک ہوتا ہے جہاں سے وہ لیا گیا۔', try: 'مثال کے طور پر',
       searching: 'کتاب میں تلاش جاری ہے…', writing: 'جواب لکھا جا رہا ہے…', waiting: 'دوبارہ رابطہ کیا جا رہا ہے…', sources: 'حوالے', matching: 'ملتے جلتے عنوان', headings: '{count} عنوان ملے', you: 'آپ نے پوچھا',
       partial: 'کتاب میں اس کا صرف جزوی جواب ہے۔', nothing: 'کتاب میں اس بارے میں کچھ نہیں ہے۔', cut: 'یہ جواب مکمل نہیں ہے۔', stopped: 'روک دیا گیا۔',
@@ -989,10 +989,10 @@
           await call('POST', `chat/sessions/${this.session}/claim`)
           this.claimed = this.session
         }
-        const { items } = await (await call('GET', `chat/sessions/${this.session}/messages?limit=100`)).json()
+        const newest = await this.page()
         // The reader may have asked meanwhile.
         if (!this.running)
-          this.show(items)
+          this.show(newest)
       } catch (error) {
         if (error.code !== 'session_not_found')
           this.notice(error, () => this.load())
@@ -1008,26 +1008,60 @@
         await this.load()
     },
 
-    show(messages) {
-      const turns = Map.groupBy ? Map.groupBy(messages, message => message.turn_id) : messages.reduce((all, m) => all.set(m.turn_id, [...all.get(m.turn_id) ?? [], m]), new Map())
-      const unsent = this.turns.filter(turn => !turn.id && !messages.some(message => message.content === turn.question))
+    /** The newest messages of the conversation, or those before them. */
+    async page(cursor) {
+      return (await call('GET', `chat/sessions/${this.session}/messages?limit=100${cursor ? `&cursor=${cursor}` : ''}`)).json()
+    },
+
+    show({ items, next_cursor: cursor }) {
+      const unsent = this.turns.filter(turn => !turn.id && !items.some(message => message.content === turn.question))
       this.turns = []
       this.welcome()
-      for (const [id, parts] of turns) {
-        const question = parts.find(m => m.role === 'user')
-        const answer = parts.find(m => m.role === 'assistant')
-        if (!question)
-          continue
-        const turn = new Turn({
-          id, question: question.content, answer: answer?.content, citations: answer?.citations, grounding: answer?.grounding,
-          messageId: answer?.message_id, isStopped: answer?.is_stopped, isIncomplete: answer?.is_incomplete, rating: answer?.rating, note: parts.find(m => m.role === 'system')?.content,
-        })
-        this.add(turn)
-        if (parts.length === 1)
-          turn.run()
-      }
-      unsent.forEach(turn => this.add(turn))
+      const turns = this.turnsOf(items);
+      [...turns, ...unsent].forEach(turn => this.add(turn))
+      turns.filter(turn => turn.isUnanswered).forEach(turn => turn.run())
+      this.offerEarlier(cursor)
       this.update()
+    },
+
+    /** The turns of a page. Messages whose question is on the page before it wait for that page. */
+    turnsOf(messages) {
+      const turns = messages.reduce((all, m) => all.set(m.turn_id, [...all.get(m.turn_id) ?? [], m]), new Map())
+      const isWhole = parts => parts.some(m => m.role === 'user')
+      this.halves = [...turns.values()].filter(parts => !isWhole(parts)).flat()
+      return [...turns].filter(([, parts]) => isWhole(parts)).map(([id, parts]) => {
+        const answer = parts.find(m => m.role === 'assistant')
+        return Object.assign(new Turn({
+          id, question: parts.find(m => m.role === 'user').content, answer: answer?.content, citations: answer?.citations, grounding: answer?.grounding,
+          messageId: answer?.message_id, isStopped: answer?.is_stopped, isIncomplete: answer?.is_incomplete, rating: answer?.rating, note: parts.find(m => m.role === 'system')?.content,
+        }), { isUnanswered: parts.length === 1 })
+      })
+    },
+
+    offerEarlier(cursor) {
+      if (cursor)
+        this.log.prepend(h('button', { type: 'button', class: 'earlier', onclick: () => this.showEarlier(cursor) }, t('earlier')))
+    },
+
+    /** Puts the turns of the page before above the others; what the reader sees stays where it is. */
+    async showEarlier(cursor) {
+      const button = this.log.querySelector('.earlier')
+      try {
+        const { items, next_cursor: next } = await this.page(cursor)
+        // The reader may have pressed twice, or gone to another conversation.
+        if (!button.isConnected)
+          return
+        const turns = this.turnsOf([...items, ...this.halves])
+        const newer = button.nextSibling
+        const top = newer.getBoundingClientRect().top
+        button.replaceWith(...turns.map(turn => turn.element))
+        this.turns.unshift(...turns)
+        this.offerEarlier(next)
+        this.log.scrollTop += newer.getBoundingClientRect().top - top
+        this.log.focus({ preventScroll: true })
+      } catch (error) {
+        this.notice(error, () => this.showEarlier(cursor))
+      }
     },
 
     /** Begins a new conversation; the old one stays where it is stored. */
@@ -1383,6 +1417,7 @@
     .icon[aria-pressed=true] { color: var(--text); background: var(--fill) }
     .log { flex: 1; overflow-y: auto; padding: 16px; overscroll-behavior: contain; overflow-wrap: anywhere }
     .welcome { display: grid; gap: 10px; justify-items: start } .welcome button { text-align: start }
+    .earlier { display: block; margin: 0 auto 16px; font-size: 14px }
     .turn + .turn { margin-top: 24px; border-top: 1px solid var(--line); padding-top: 16px }
     .question { font-weight: 600; margin-bottom: 8px; white-space: pre-wrap }
     .selection { max-height: 6em; overflow: auto; font-size: 14px; margin-bottom: 8px }

@@ -294,6 +294,33 @@ public sealed class WidgetAnswerTests(WidgetSite site)
     }
 
     [Fact]
+    public async Task Earlier_questions_of_a_long_conversation_are_shown_at_a_press()
+    {
+        string[] questions = ["What do ROS 2 nodes publish?", "What do ROS 2 nodes subscribe to?", "What is a topic of ROS 2 nodes?"];
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        foreach (var (index, question) in questions.Index())
+        {
+            await reader.AnswerAsync(question);
+            await Expect(reader.Button("Ask again")).ToHaveCountAsync(index + 1);
+        }
+
+        await reader.ReloadAsync();
+        // Three messages instead of a hundred: the first of them is an answer whose question is on the page before.
+        await reader.Page.RouteAsync("**/messages?limit=100*", route => route.ContinueAsync(new() { Url = route.Request.Url.Replace("limit=100", "limit=3", StringComparison.Ordinal) }));
+        await reader.OpenPanelAsync();
+        await Expect(reader.Turns).ToHaveCountAsync(1);
+        await Expect(reader.Turns.Last.Locator(".question")).ToContainTextAsync(questions[^1]);
+
+        await reader.Button("Show earlier questions").ClickAsync();
+
+        await Expect(reader.Turns.Locator(".question")).ToContainTextAsync(questions);
+        await Expect(reader.Turns.Locator(".answer")).ToContainTextAsync(["Nodes talk to each other", "Nodes talk to each other", "Nodes talk to each other"]);
+        await Expect(reader.LastAnswer).ToBeInViewportAsync();
+        await Expect(reader.Button("Show earlier questions")).ToHaveCountAsync(0);
+        Assert.Empty(reader.Complaints);
+    }
+
+    [Fact]
     public async Task A_conversation_that_is_deleted_in_one_tab_leaves_the_other()
     {
         await using var reader = await (await site.OpenAsync()).OpenPanelAsync();

@@ -109,6 +109,39 @@ public sealed class WidgetSearchTests(WidgetSite site)
     }
 
     [Fact]
+    public async Task Back_and_Forward_go_through_the_headings_and_pages_that_links_led_to()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        await reader.MarkAsync();
+        var addresses = new List<string> { reader.Page.Url };
+        foreach (var words in (string[])["zero moment", "walking", "publish"])
+        {
+            await reader.Input.FillAsync(words);
+            await Expect(reader.Options.First).ToContainTextAsync(words.Split(' ')[0], new() { IgnoreCase = true });
+            await reader.Options.First.ClickAsync();
+            await reader.Page.WaitForFunctionAsync("before => location.href !== before", addresses[^1]);
+            addresses.Add(reader.Page.Url);
+        }
+
+        // Two headings are on one page.
+        Assert.Equal(3, addresses.Select(address => new Uri(address).AbsolutePath).Distinct().Count());
+        foreach (var address in Enumerable.Reverse(addresses).Skip(1))
+        {
+            await reader.Page.GoBackAsync();
+            await reader.Page.WaitForURLAsync(address);
+        }
+
+        foreach (var address in addresses.Skip(1))
+        {
+            await reader.Page.GoForwardAsync();
+            await reader.Page.WaitForURLAsync(address);
+        }
+
+        Assert.True(await reader.IsMarkedAsync(), "A page was loaded again.");
+        Assert.Empty(reader.Complaints);
+    }
+
+    [Fact]
     public async Task The_heading_that_a_link_leads_to_is_marked_for_a_moment()
     {
         await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
@@ -156,5 +189,8 @@ public sealed class WidgetSearchTests(WidgetSite site)
         await Expect(reader.Input).ToHaveAttributeAsync("placeholder", "Go ahead");
         await Expect(reader.Button("پوچھیں")).ToHaveCSSAsync("background-color", "rgb(0, 128, 0)");
         Assert.True((await reader.Panel.BoundingBoxAsync())!.X < 100);
+        await reader.Page.EvaluateAsync("() => document.activeElement.dispatchEvent(new KeyboardEvent('keydown', { key: 'k', ctrlKey: true, bubbles: true }))");
+        await Expect(reader.Launcher).ToBeVisibleAsync();
+        Assert.True((await reader.Launcher.BoundingBoxAsync())!.X < 100);
     }
 }
