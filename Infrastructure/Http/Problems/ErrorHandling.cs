@@ -3,13 +3,14 @@ using System.Text.Json;
 using Microsoft.AspNetCore.Diagnostics;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.Mvc;
+using Microsoft.Extensions.Options;
+using KestrelServerOptions = Microsoft.AspNetCore.Server.Kestrel.Core.KestrelServerOptions;
 
 namespace ChatBackend.Infrastructure.Http.Problems;
 
 /// <summary>Makes every failure a problem+json: exceptions, requests that the framework rejects, and bare statuses such as the 404 of an unknown route.</summary>
 internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<ErrorHandling> log) : IExceptionHandler
 {
-    private const string TooLarge = "The body is larger than this endpoint takes.";
     private const string TooSlow = "The body did not arrive in time.";
     private const string OtherType = "The endpoint does not take this content-type. Most take application/json; GET /openapi/v1.json says what each takes.";
 
@@ -27,7 +28,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         {
             details = request is { StatusCode: StatusCodes.Status400BadRequest, InnerException: null } && TakesBody(context)
                 ? NoObject()
-                : DescribeBadRequest(request);
+                : DescribeBadRequest(request, context);
         }
         else
         {
@@ -40,10 +41,10 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         return await problems.TryWriteAsync(new() { HttpContext = context, ProblemDetails = details });
     }
 
-    private static ProblemDetails DescribeBadRequest(BadHttpRequestException exception) => exception switch
+    private static ProblemDetails DescribeBadRequest(BadHttpRequestException exception, HttpContext context) => exception switch
     {
         { StatusCode: StatusCodes.Status413PayloadTooLarge } => Problem.Details(
-            StatusCodes.Status413PayloadTooLarge, "body_too_large", TooLarge),
+            StatusCodes.Status413PayloadTooLarge, "body_too_large", TooLarge(context)),
         { StatusCode: StatusCodes.Status415UnsupportedMediaType } => Problem.Details(
             StatusCodes.Status415UnsupportedMediaType, "unsupported_media_type", OtherType),
         { StatusCode: StatusCodes.Status408RequestTimeout } => Problem.Details(
@@ -51,6 +52,15 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         { InnerException: JsonException json } => DescribeJson(json),
         _ => Problem.Details(exception.StatusCode, Problem.CodeOf(exception.StatusCode), "The request cannot be read: its body or a parameter is missing or has the wrong form."),
     };
+
+    private static string TooLarge(HttpContext context)
+    {
+        var endpoint = context.Features.Get<IExceptionHandlerFeature>()?.Endpoint ?? context.GetEndpoint();
+        var bytes = endpoint?.Metadata.GetMetadata<IRequestSizeLimitMetadata>()?.MaxRequestBodySize
+            ?? context.RequestServices.GetRequiredService<IOptions<KestrelServerOptions>>().Value.Limits.MaxRequestBodySize;
+        var limit = bytes % (1024 * 1024) == 0 ? $"{bytes / (1024 * 1024)} MiB" : $"{bytes / 1024} KiB";
+        return $"The body is larger than this endpoint takes: at most {limit}.";
+    }
 
     private static ProblemDetails DescribeJson(JsonException exception)
     {
@@ -110,7 +120,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         StatusCodes.Status404NotFound => $"There is nothing at {context.Request.Path}. GET /openapi/v1.json lists what there is.",
         StatusCodes.Status405MethodNotAllowed => $"{context.Request.Path} does not take {context.Request.Method}; the Allow header says what it takes.",
         StatusCodes.Status408RequestTimeout => TooSlow,
-        StatusCodes.Status413PayloadTooLarge => TooLarge,
+        StatusCodes.Status413PayloadTooLarge => TooLarge(context),
         StatusCodes.Status415UnsupportedMediaType => OtherType,
         _ => null,
     };

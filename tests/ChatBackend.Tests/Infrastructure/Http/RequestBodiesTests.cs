@@ -51,7 +51,20 @@ public sealed class RequestBodiesTests(ChatBackendApp app) : IClassFixture<ChatB
 
         Assert.Equal(status, (int)response.StatusCode);
         if (status is 413)
-            await response.ProblemAsync(413, "body_too_large");
+            Assert.Equal("The body is larger than this endpoint takes: at most 256 KiB.", (await response.ProblemAsync(413, "body_too_large")).GetProperty("detail").GetString());
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public async Task A_body_that_is_larger_than_its_route_takes_is_told_the_routes_limit(bool isChunked)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/translate") { Content = Json(OfSize((1024 * 1024) + 1)) };
+        request.Headers.TransferEncodingChunked = isChunked;
+
+        var problem = await (await app.Client.SendAsync(request)).ProblemAsync(413, "body_too_large");
+
+        Assert.Equal("The body is larger than this endpoint takes: at most 1 MiB.", problem.GetProperty("detail").GetString());
     }
 
     [Theory]
