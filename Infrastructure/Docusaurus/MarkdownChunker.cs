@@ -124,17 +124,59 @@ internal sealed class MarkdownChunker(IOptions<SiteOptions> site)
         return normal;
     }
 
-    internal static MarkdownDocument Parse(string text)
+    internal static MarkdownDocument Parse(string text, MarkdownPipeline? pipeline = null)
     {
+        if (HasEndlessLinks(text))
+            throw new DocumentException("The document has too many links that do not end: their address or title has no closing parenthesis or quotation mark.");
         try
         {
-            return Markdown.Parse(text, Pipeline);
+            return Markdown.Parse(text, pipeline ?? Pipeline);
         }
         catch (ArgumentException exception)
         {
             // Markdig limits nesting. Its message is written for programmers.
             throw new DocumentException("The document nests lists or quotes too deeply.", exception);
         }
+    }
+
+    /// <summary>
+    /// Markdig looks for the end of a link's address and title, and then marks every bracket that is open around it. Where links do not end, each
+    /// looks through the rest of the text, and 100,000 characters take seconds. Adds up how far it would look.
+    /// </summary>
+    private static bool HasEndlessLinks(ReadOnlySpan<char> text)
+    {
+        var (steps, most, open) = (0L, 20_000 + (20L * text.Length), 0);
+        for (var i = 0; i < text.Length && steps <= most; i++)
+        {
+            if (text[i] == '[')
+                open++;
+            else if (text[i] == '\n' && text[(i + 1)..].StartsWith('\n'))
+                open = 0;
+            if (text[i] != ']')
+                continue;
+            if (text[(i + 1)..].StartsWith('('))
+                steps += open + AddressAndTitleLength(text[(i + 2)..]);
+            open = Math.Max(0, open - 1);
+        }
+
+        return steps > most;
+    }
+
+    private static int AddressAndTitleLength(ReadOnlySpan<char> rest)
+    {
+        var (end, open) = (0, 1);
+        for (; end < rest.Length && !char.IsWhiteSpace(rest[end]); end++)
+        {
+            open += rest[end] switch { '(' => 1, ')' => -1, _ => 0 };
+            if (open == 0)
+                return end;
+        }
+
+        var title = rest[end..].TrimStart();
+        if (title.IsEmpty || title[0] is not ('"' or '\'' or '('))
+            return end;
+        var close = title[1..].IndexOf(title[0] == '(' ? ')' : title[0]);
+        return rest.Length - title.Length + (close < 0 ? title.Length : close);
     }
 
     private static MarkdownPipeline CreatePipeline()

@@ -41,22 +41,14 @@ internal sealed class MaskedPage
 
     /// <param name="source">With line feeds only.</param>
     /// <param name="bodyStart">Where the front matter ends.</param>
-    /// <exception cref="DocumentException">The lists or quotes are nested too deeply.</exception>
+    /// <exception cref="DocumentException">The lists or quotes are nested too deeply, or too many links do not end.</exception>
     public static MaskedPage Of(string source, int bodyStart)
     {
         var page = new MaskedPage(source);
         page.Write(bodyStart);
         page.Text = page._text.ToString();
         page._offsets.Add(source.Length);
-        try
-        {
-            page.Tree = Markdown.Parse(page.Text, Pipeline);
-        }
-        catch (ArgumentException exception)
-        {
-            throw new DocumentException("The document nests lists or quotes too deeply.", exception);
-        }
-
+        page.Tree = MarkdownChunker.Parse(page.Text, Pipeline);
         return page;
     }
 

@@ -40,10 +40,11 @@ internal static class OpaqueElements
         if (!spans.Any(span => OpensCode(body, span)))
             return spans;
 
+        var closes = Closes(body, spans);
         var joined = new List<MdxSpan>(spans.Count);
         for (var index = 0; index < spans.Count; index++)
         {
-            var close = OpensCode(body, spans[index]) ? CloseOf(body, spans, index) : index;
+            var close = OpensCode(body, spans[index]) ? closes.GetValueOrDefault(index, index) : index;
             joined.Add(spans[index] with { End = spans[close].End });
             index = close;
         }
@@ -54,21 +55,23 @@ internal static class OpaqueElements
     private static bool OpensCode(string body, MdxSpan span) =>
         span.Kind == MdxKind.Tag && MdxTag.Read(body.AsSpan(span.Start..span.End)) is { IsClosing: false, IsWhole: false, Name: var name } && Names.Contains(name);
 
-    /// <summary>The index of the closing tag; that of the opening one if there is none.</summary>
-    private static int CloseOf(string body, IReadOnlyList<MdxSpan> spans, int open)
+    /// <summary>The index of the closing tag by that of its opening tag, for those that have one.</summary>
+    private static Dictionary<int, int> Closes(string body, IReadOnlyList<MdxSpan> spans)
     {
-        var name = MdxTag.Read(body.AsSpan(spans[open].Start..spans[open].End)).Name;
-        var depth = 0;
-        for (var index = open; index < spans.Count; index++)
+        var closes = new Dictionary<int, int>();
+        var open = new Dictionary<string, Stack<int>>(StringComparer.Ordinal);
+        for (var index = 0; index < spans.Count; index++)
         {
-            if (spans[index].Kind != MdxKind.Tag || MdxTag.Read(body.AsSpan(spans[index].Start..spans[index].End)) is var tag && (tag.Name != name || tag.IsWhole))
+            if (spans[index].Kind != MdxKind.Tag || MdxTag.Read(body.AsSpan(spans[index].Start..spans[index].End)) is not { IsWhole: false } tag)
                 continue;
-
-            depth += tag.IsClosing ? -1 : 1;
-            if (depth == 0)
-                return index;
+            if (!open.TryGetValue(tag.Name, out var same))
+                open[tag.Name] = same = new();
+            if (!tag.IsClosing)
+                same.Push(index);
+            else if (same.TryPop(out var opening))
+                closes[opening] = index;
         }
 
-        return open;
+        return closes;
     }
 }

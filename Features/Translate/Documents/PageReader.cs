@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 using ChatBackend.Infrastructure.Docusaurus;
 using Markdig.Extensions.Footnotes;
 using Markdig.Extensions.Tables;
@@ -16,7 +17,7 @@ internal sealed record ProseBlock(SegmentKind Kind, IReadOnlyList<PageNode> Node
 }
 
 /// <summary>The blocks of prose of a page in their order, and its skeleton: everything that a translation must not change.</summary>
-internal sealed class PageReader
+internal sealed partial class PageReader
 {
     private readonly PageSource _source;
     private readonly MaskedPage _page;
@@ -24,7 +25,7 @@ internal sealed class PageReader
     private readonly List<string> _skeleton = [];
     private readonly HeadingAnchors _anchors = new();
     private bool _isTitle;
-    private string? _labels;
+    private HashSet<string>? _labels;
 
     private PageReader(PageSource source, MaskedPage page) => (_source, _page) = (source, page);
 
@@ -97,9 +98,11 @@ internal sealed class PageReader
     /// <summary>The text from which the chunker, too, makes the anchor.</summary>
     private string PlainText(string heading)
     {
-        _labels ??= string.Concat(
-            _page.Tree.OfType<LinkReferenceDefinitionGroup>().SelectMany(group => group).OfType<LinkReferenceDefinition>().Select(definition => $"\n[{definition.Label}]: u"));
-        var tree = MarkdownChunker.Parse(MdxText.ToMarkdown($"## {heading.Replace('\n', ' ')}\n{_labels}"));
+        _labels ??= _page.Tree.OfType<LinkReferenceDefinitionGroup>().SelectMany(group => group).OfType<LinkReferenceDefinition>()
+            .Select(definition => definition.Label).OfType<string>().ToHashSet(StringComparer.OrdinalIgnoreCase);
+        // Those that the heading mentions: a page may have thousands of headings and of labels.
+        var labels = Bracketed().Matches(heading).Select(match => string.Join(' ', match.Groups["label"].Value.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries))).Where(_labels.Contains).Distinct(StringComparer.OrdinalIgnoreCase);
+        var tree = MarkdownChunker.Parse(MdxText.ToMarkdown($"## {heading.Replace('\n', ' ')}\n{string.Concat(labels.Select(label => $"\n[{label}]: u"))}"));
 
         return HeadingAnchors.PlainText(tree.OfType<HeadingBlock>().FirstOrDefault()?.Inline);
     }
@@ -171,4 +174,7 @@ internal sealed class PageReader
 
         return string.Join(' ', hasWords ? ["words", .. parts] : parts);
     }
+
+    [GeneratedRegex(@"\[(?<label>[^\[\]]+)\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: Segment.LongestMatch)]
+    private static partial Regex Bracketed();
 }

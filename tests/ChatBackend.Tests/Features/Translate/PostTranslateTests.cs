@@ -157,6 +157,31 @@ public sealed class PostTranslateTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task The_model_is_not_asked_for_the_language_when_the_tokens_are_used_up()
+    {
+        await using var app = new TranslateApp { ["DAILY_TOKENS_PER_CLIENT"] = "15", ["BUDGET_FALLBACK"] = "offline" };
+        await app.InitializeAsync();
+        await app.TranslateAsync(new { text = "The nodes talk to the robot." });
+
+        await (await app.PostAsync(new { text = "Zxqv." })).ProblemAsync(429, "budget_spent");
+
+        Assert.Single(app.Model.Requests);
+    }
+
+    [Theory]
+    [InlineData("[](")]
+    [InlineData("![](")]
+    [InlineData("[](a(")]
+    [InlineData("[[a](b) ")]
+    [InlineData("[a](b (c ")]
+    public async Task Links_that_do_not_end_are_refused_before_they_cost_seconds(string link)
+    {
+        var problem = await (await _app.PostAsync(new { text = string.Concat(Enumerable.Repeat(link, 100_000 / link.Length)) })).ProblemAsync(400, "invalid_request");
+
+        Assert.Contains("links that do not end", problem.GetProperty("errors").GetProperty("text")[0].GetString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
     public async Task Terms_of_the_request_and_of_the_file_are_kept()
     {
         var file = Path.GetTempFileName();

@@ -8,6 +8,18 @@ public sealed class TranslatableDocumentTests
     private const string Structure = "Written into its place, the translation changes the structure of the page: it adds or removes Markdown, such as a link, an address or emphasis.";
 
     /// <summary>Everything that a page may have, and what becomes of it where "word" is translated to "WORD".</summary>
+    public static TheoryData<string> LongPages =>
+    [
+        string.Concat(Enumerable.Repeat("<code>", 100_000 / 6)),
+        string.Concat(Enumerable.Repeat("# [a1]\n\n", 6_000)) + string.Concat(Enumerable.Range(0, 4_000).Select(n => $"[a{n}]: b\n\n")),
+    ];
+
+    /// <summary>Each took more than ten seconds when its parts were compared with each other.</summary>
+    [Theory]
+    [MemberData(nameof(LongPages))]
+    public async Task The_parts_of_a_long_page_are_not_compared_with_each_other(string page) =>
+        await Task.Run(() => TranslatableDocument.Parse(page), TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(8), TestContext.Current.CancellationToken);
+
     [Fact]
     public void Prose_is_translated_and_everything_else_stays()
     {
