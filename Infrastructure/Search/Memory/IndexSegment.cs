@@ -59,24 +59,23 @@ internal sealed class IndexSegment
     public Passage WithTerms(Passage passage, int ordinal)
     {
         var contents = ContentsOf(ordinal);
-        var terms = new string[contents.Next()];
-        var frequencies = new Dictionary<string, int>(terms.Length, StringComparer.Ordinal);
+        var terms = new int[contents.Next()];
+        var frequencies = new int[terms.Length];
         for (var i = 0; i < terms.Length; i++)
-            frequencies[terms[i] = Terms[contents.Next()]] = contents.Next();
+            (terms[i], frequencies[i]) = (contents.Next(), contents.Next());
 
         var headings = Part(ref contents);
         var sentences = new AnalyzedText[contents.Next()];
         for (var i = 0; i < sentences.Length; i++)
             sentences[i] = Part(ref contents);
-        return passage with { Terms = new(frequencies, Lengths[ordinal]), HeadingTerms = headings, Sentences = sentences };
+        return passage with { Terms = new(new NumberedTerms(Terms, terms, frequencies), Lengths[ordinal]), HeadingTerms = headings, Sentences = sentences };
 
         AnalyzedText Part(ref NumberReader contents)
         {
-            var count = contents.Next();
-            var part = new Dictionary<string, int>(count, StringComparer.Ordinal);
-            while (count-- > 0)
-                part[terms[contents.Next()]] = 1;
-            return new(part, part.Count);
+            var part = new int[contents.Next()];
+            for (var i = 0; i < part.Length; i++)
+                part[i] = terms[contents.Next()];
+            return new(new NumberedTerms(Terms, part), part.Length);
         }
     }
 }

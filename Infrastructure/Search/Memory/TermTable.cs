@@ -12,10 +12,12 @@ internal sealed class TermTable
     private int[] _starts = new int[16];
     /// <summary>The number of a term plus 1; 0 is free. At most half of them are taken.</summary>
     private int[] _slots = new int[32];
+    private string?[]? _strings;
 
     public int Count { get; private set; }
 
-    public string this[int term] => Encoding.UTF8.GetString(TextOf(term));
+    /// <summary>A term as a string, which is made once: passages share their terms. Only for a table to which nothing is added any more.</summary>
+    public string this[int term] => (_strings ??= new string[Count])[term] ??= Encoding.UTF8.GetString(TextOf(term));
 
     public ReadOnlySpan<byte> TextOf(int term) => _texts.Written[_starts[term]..(term + 1 < Count ? _starts[term + 1] : _texts.Count)];
 

@@ -87,6 +87,11 @@ public sealed class BookSearchTests
             var known = index.WithTerms(new() { Id = default, DocumentPath = "", Position = 0, Title = "", HeadingPath = [""], Url = "", Text = "" }, i);
             Assert.Equal(passages[i].Terms.Length, known.Terms.Length);
             Assert.Equal(passages[i].Terms.Frequencies.ToArray(), [.. known.Terms.Frequencies]);
+            Assert.All(passages[i].Terms.Frequencies, term => Assert.Equal(term.Value, known.Terms.Frequencies[term.Key]));
+            Assert.All(known.Sentences.SelectMany(s => s.Frequencies.Keys.Select(term => s.Frequencies[term])), frequency => Assert.Equal(1, frequency));
+            // The first is a term of other passages only.
+            Assert.DoesNotContain(i == 0 ? "repeat" : "sentenc", known.Terms.Frequencies);
+            Assert.DoesNotContain("nowhere", known.Terms.Frequencies);
             Assert.Equal(passages[i].HeadingTerms.Frequencies.Keys, known.HeadingTerms.Frequencies.Keys);
             Assert.Equal(passages[i].Sentences.Select(s => string.Join(' ', s.Frequencies.Keys)), known.Sentences.Select(s => string.Join(' ', s.Frequencies.Keys)));
         }
