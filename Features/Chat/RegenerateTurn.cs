@@ -16,9 +16,6 @@ using Npgsql;
 
 namespace ChatBackend.Features.Chat;
 
-/// <summary>A turn that a door's client means, with its question.</summary>
-internal sealed record AskedTurn(Guid Id, Question Question, bool HasFailed);
-
 internal static class RegenerateTurn
 {
     private const string IsRunning = "turn_running";
@@ -91,15 +88,34 @@ internal static class RegenerateTurn
         return turn.Refusal is { StatusCode: StatusCodes.Status404NotFound } ? NotFound() : turn;
     }
 
-    /// <summary>For doors whose clients name a message: the turn of a question or an answer, by its key, by our id of the message, or by its own.
-    /// If it was asked again or edited since, the turn that stands in its place.</summary>
-    internal static async Task<AskedTurn?> FindAsync(
+    /// <summary>For doors whose clients name a message: an edited question is asked in the place of its turn and of those after it. The same question
+    /// is asked again if <paramref name="isAgain"/> or if it failed; otherwise it is the turn that it was.</summary>
+    /// <param name="ids">What the client calls the question or the answer, where these are ids of ours: a turn's or a message's.</param>
+    /// <param name="key">The question's key.</param>
+    /// <returns>Null if there is no such message.</returns>
+    internal static async Task<OpenedTurn?> ReplaceAsync(
+        Guid sessionId, IEnumerable<string?> ids, string? key, Question question, bool isAgain, CurrentReader reader, HttpContext context,
+        NpgsqlDataSource database, TurnOpener opener, CancellationToken cancellationToken)
+    {
+        if (await FindAsync(sessionId, reader.Subject, ids, key, database, cancellationToken) is not { } before)
+            return null;
+        var asked = TurnJson.Read<Question>(before.Request);
+        // The selected text and the page are not sent again with a message that is asked again.
+        if (isAgain ? asked.Message == question.Message : asked == question)
+            return isAgain || before.HasFailed ? await OpenAsync(before.Id, null, reader, context, database, opener, cancellationToken) : new OpenedTurn(before.Id, sessionId);
+        // The same for the same text in the same place, so that an edited question that is sent twice is asked once.
+        var text = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(TurnJson.Write(question))).AsSpan(0, 16));
+        return await OpenAsync(before.Id, $"edit-{before.Id}-{text}", reader, context, database, opener, cancellationToken, question);
+    }
+
+    /// <summary>The turn of a question or an answer. If it was asked again or edited since, the turn that stands in its place.</summary>
+    private static Task<FoundRow?> FindAsync(
         Guid sessionId, string? subject, IEnumerable<string?> ids, string? questionKey, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         var key = IdempotencyKey.InSession(sessionId, questionKey ?? "");
         var known = ids.Select(id => KeyId.TryParse(id, out var parsed) ? parsed : default).ToArray();
         // A turn takes the place of the first of those that it supersedes.
-        var row = await database.RetryAsync(
+        return database.RetryAsync(
             connection => connection.QuerySingleOrDefaultAsync<FoundRow>(new(
                 """
                 with recursive asked as (
@@ -124,12 +140,7 @@ internal static class RegenerateTurn
                 """,
                 new { sessionId, subject, known, key.Scope, key.Key }, cancellationToken: cancellationToken)),
             cancellationToken);
-        return row is null ? null : new(row.Id, TurnJson.Read<Question>(row.Request), row.HasFailed);
     }
-
-    /// <summary>The same for the same text in the same place, so that an edited question that is sent twice is asked once.</summary>
-    internal static string KeyOfEdit(Guid turnId, Question edited) =>
-        $"edit-{turnId}-{Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(TurnJson.Write(edited))).AsSpan(0, 16))}";
 
     /// <summary>The lock of the session keeps out new turns, and makes regenerations follow each other. The next statement sees all that came before it.</summary>
     private static async Task<TurnOpening?> SupersedeAsync(NpgsqlConnection connection, Guid sessionId, Guid turnId, Guid newId)

@@ -12,15 +12,11 @@ namespace ChatBackend.Features.Search;
 /// <summary>What to look for. Attributes are what OpenAPI shows.</summary>
 internal sealed record SearchPassagesRequest
 {
-    public const int MaxLength = 1000;
-    public const int MaxLimit = 20;
-    public const int DefaultLimit = 6;
-
-    [FromQuery(Name = "q"), Required, StringLength(MaxLength, MinimumLength = 1), Example("how do nodes talk")]
+    [FromQuery(Name = "q"), Required, StringLength(PassageQuery.MaxLength, MinimumLength = 1), Example("how do nodes talk")]
     [Description("What to look for: 1 to 1,000 characters after trimming.")]
     public string? Q { get; init; }
 
-    [FromQuery(Name = "limit"), Range(1, MaxLimit), DefaultValue("6")]
+    [FromQuery(Name = "limit"), Range(1, PassageQuery.MaxLimit), DefaultValue("6")]
     [Description("How many passages at most.")]
     public string? Limit { get; init; }
 }
@@ -52,9 +48,9 @@ internal sealed class SearchPassagesRequestValidator : AbstractValidator<SearchP
     {
         RuleFor(r => r.Q).Cascade(CascadeMode.Stop)
             .NotEmpty().WithMessage("q is required: what to look for.")
-            .Must(q => q!.Trim().Length <= SearchPassagesRequest.MaxLength).WithMessage($"q may have at most {SearchPassagesRequest.MaxLength} characters.")
+            .Must(q => q!.Trim().Length <= PassageQuery.MaxLength).WithMessage($"q may have at most {PassageQuery.MaxLength} characters.")
             .StorableText();
-        RuleFor(r => r.Limit).WholeNumber("limit", 1, SearchPassagesRequest.MaxLimit);
+        RuleFor(r => r.Limit).WholeNumber("limit", 1, PassageQuery.MaxLimit);
     }
 }
 
@@ -72,7 +68,7 @@ internal static class SearchPassages
         [AsParameters] SearchPassagesRequest request, IPassageIndex index, CancellationToken cancellationToken)
     {
         var question = request.Q!.Trim();
-        var limit = request.Limit is { } text ? int.Parse(text) : SearchPassagesRequest.DefaultLimit;
+        var limit = request.Limit is { } text ? int.Parse(text) : PassageQuery.DefaultLimit;
 
         var passages = await index.SearchAsync(new(question, limit), cancellationToken);
 

@@ -36,8 +36,13 @@ internal interface IPassageIndex
 }
 
 /// <summary>A question with its context, and the most passages to return.</summary>
-internal sealed record PassageQuery(string Text, int Limit = 6)
+internal sealed record PassageQuery(string Text, int Limit = PassageQuery.DefaultLimit)
 {
+    /// <summary>What callers of the service may ask for.</summary>
+    public const int MaxLength = 1_000;
+    public const int MaxLimit = 20;
+    public const int DefaultLimit = 6;
+
     /// <summary>How many candidates an index ranks. It is more than the limit because near-duplicates are dropped afterwards.</summary>
     public int Candidates => (2 * Limit) + 10;
 

@@ -44,10 +44,8 @@ internal sealed record AiSdkRequest(
 /// <example>{"id":"msg-1","role":"user"}</example>
 internal sealed record AiSdkMessage(string? Id, string? Role, IReadOnlyList<AiSdkPart?>? Parts)
 {
-    /// <summary>The id, or its hash if it cannot be a key.</summary>
-    internal string? Key => string.IsNullOrEmpty(Id) ? null
-        : Id.Length <= IdempotencyHeader.MaxLength && Id.All(c => c is > ' ' and <= '~' and not '"') ? Id
-        : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Id)));
+    /// <summary>A hash of the id, which may be any text.</summary>
+    internal string? Key => string.IsNullOrEmpty(Id) ? null : Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Id)));
 
     internal string Text => string.Join('\n', (Parts ?? []).Where(p => p is { Type: "text", Text: not null }).Select(p => p!.Text)).Trim();
 }
@@ -111,20 +109,9 @@ internal static class PostAiSdkChat
         var turn = (mayBeKnown ? await AgainAsync() : null) ?? await opener.AskAsync(question, sessionId, asked.Key, reader, context, cancellationToken);
         if (turn.Refusal is { StatusCode: StatusCodes.Status422UnprocessableEntity })
             turn = await AgainAsync() ?? turn;
-        return turn.Refusal is { } refusal
-            ? refusal
-            : AiSdkStream.Of(turns.FollowAsync(turn.TurnId, after: null, cancellationToken), context.Response);
+        return turn.Refusal is { } refusal ? refusal : AiSdkStream.Of(turns.FollowAsync(turn.TurnId, after: null, cancellationToken), context.Response);
 
-        // An edited message is asked in the place of its turn and of those after it. One that is sent twice is not.
-        async Task<OpenedTurn?> AgainAsync()
-        {
-            if (await RegenerateTurn.FindAsync(sessionId, reader.Subject, [request.MessageId, asked.Id], asked.Key, database, cancellationToken) is not { } before)
-                return null;
-            if (isAgain ? before.Question.Message != question.Message : before.Question != question)
-                return await RegenerateTurn.OpenAsync(before.Id, RegenerateTurn.KeyOfEdit(before.Id, question), reader, context, database, opener, cancellationToken, question);
-            return isAgain || before.HasFailed
-                ? await RegenerateTurn.OpenAsync(before.Id, idempotencyKey: null, reader, context, database, opener, cancellationToken)
-                : new OpenedTurn(before.Id, sessionId);
-        }
+        Task<OpenedTurn?> AgainAsync() =>
+            RegenerateTurn.ReplaceAsync(sessionId, [request.MessageId, asked.Id], asked.Key, question, isAgain, reader, context, database, opener, cancellationToken);
     }
 }

@@ -10,10 +10,6 @@ namespace ChatBackend.Features.Chat.Mcp;
 /// <summary>The tool that searches the book, for a model that reads the passages itself.</summary>
 internal sealed class SearchBook(IPassageIndex index, [FromKeyedServices(RateLimit.Search)] RateLimit limit)
 {
-    private const int MaxQueryLength = 1_000;
-    private const int MaxLimit = 20;
-    private const int DefaultLimit = 6;
-
     public static readonly Tool Tool = new()
     {
         Name = "search_book",
@@ -23,8 +19,8 @@ internal sealed class SearchBook(IPassageIndex index, [FromKeyedServices(RateLim
         InputSchema = JsonElement.Parse(
             $$$"""
             {"type": "object", "required": ["query"], "properties": {
-              "query": {"type": "string", "minLength": 1, "maxLength": {{{MaxQueryLength}}}, "description": "What to look for: a question or its words, in any language."},
-              "limit": {"type": "integer", "minimum": 1, "maximum": {{{MaxLimit}}}, "default": {{{DefaultLimit}}}, "description": "How many passages at most."}
+              "query": {"type": "string", "minLength": 1, "maxLength": {{{PassageQuery.MaxLength}}}, "description": "What to look for: a question or its words, in any language."},
+              "limit": {"type": "integer", "minimum": 1, "maximum": {{{PassageQuery.MaxLimit}}}, "default": {{{PassageQuery.DefaultLimit}}}, "description": "How many passages at most."}
             }}
             """),
         OutputSchema = ToolResults.SchemaOf<Results>(),
@@ -33,7 +29,7 @@ internal sealed class SearchBook(IPassageIndex index, [FromKeyedServices(RateLim
     public async Task<CallToolResult> CallAsync(IDictionary<string, JsonElement>? given, HttpContext context, CancellationToken cancellationToken)
     {
         var arguments = new ToolArguments(given);
-        var (query, most) = (arguments.Text("query", MaxQueryLength), arguments.Number("limit", MaxLimit, DefaultLimit));
+        var (query, most) = (arguments.Text("query", PassageQuery.MaxLength), arguments.Number("limit", PassageQuery.MaxLimit, PassageQuery.DefaultLimit));
         if (arguments.Fault is { } fault)
             return ToolResults.Invalid(fault);
         if (limit.Take(context) is { ProblemDetails: var refusal })

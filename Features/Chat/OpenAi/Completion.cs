@@ -43,7 +43,7 @@ internal sealed partial record Completion(
 
     /// <summary>A turn as the chunks of a stream.</summary>
     public static async IAsyncEnumerable<ServerSentEvent> ChunksAsync(
-        OpenedTurn turn, IAsyncEnumerable<TurnStep> steps, bool includesUsage, long created, [EnumeratorCancellation] CancellationToken cancellationToken = default)
+        OpenedTurn turn, IAsyncEnumerable<TurnStep> steps, CompletionStreamOptions? options, long created, [EnumeratorCancellation] CancellationToken cancellationToken = default)
     {
         var id = IdOf(turn.TurnId);
         var hasText = false;
@@ -68,7 +68,7 @@ internal sealed partial record Completion(
                         yield return Chunk(new { Content = Footnotes(answer.Citations) });
                     var choices = new[] { new { Index = 0, Delta = new { }, FinishReason = FinishOf(answer) } };
                     yield return new(TurnJson.Write(new { id, Object = ChunkName, created, Model = Book, choices, answer.Citations, answer.Grounding, answer.TurnId }));
-                    if (includesUsage && CompletionUsage.Of(answer.Usage) is { } usage)
+                    if (options?.IncludeUsage is true && CompletionUsage.Of(answer.Usage) is { } usage)
                         yield return new(TurnJson.Write(new { id, Object = ChunkName, created, Model = Book, Choices = Array.Empty<object>(), usage }));
                     yield return new("[DONE]");
                     break;
@@ -78,11 +78,8 @@ internal sealed partial record Completion(
             }
         }
 
-        ServerSentEvent Chunk<T>(T delta)
-        {
-            var choices = new[] { new { Index = 0, Delta = delta, FinishReason = default(string) } };
-            return new(TurnJson.Write(new { id, Object = ChunkName, created, Model = Book, choices }));
-        }
+        ServerSentEvent Chunk<T>(T delta) =>
+            new(TurnJson.Write(new { id, Object = ChunkName, created, Model = Book, Choices = new[] { new { Index = 0, Delta = delta, FinishReason = default(string) } } }));
 
         static ServerSentEvent Error(TurnFailure failure) => new(Errors.Write(failure.ToProblem()));
     }
@@ -100,12 +97,7 @@ internal sealed partial record Completion(
     private static object ErrorOf(ProblemDetails problem) => new
     {
         Message = problem.Detail ?? problem.Title,
-        Type = problem.Status switch
-        {
-            StatusCodes.Status429TooManyRequests => "rate_limit_error",
-            >= StatusCodes.Status500InternalServerError => "server_error",
-            _ => "invalid_request_error",
-        },
+        Type = problem.Status is StatusCodes.Status429TooManyRequests ? "rate_limit_error" : problem.Status < 500 ? "invalid_request_error" : "server_error",
         Param = problem.Extensions.TryGetValue("errors", out var errors) && errors is IDictionary<string, string[]> { Count: > 0 } fields ? fields.First().Key : null,
         Code = problem.Extensions["code"],
     };

@@ -44,11 +44,8 @@ internal static class PostCompletion
         if (request.Stream is true)
         {
             var steps = turns.FollowAsync(turn, reader.Subject, cancellationToken);
-            return new ServerSentEvents(
-                Completion.ChunksAsync(turn, steps, request.StreamOptions?.IncludeUsage is true, time.GetUtcNow().ToUnixTimeSeconds(), cancellationToken))
-            {
-                IsReconnecting = false,
-            };
+            var created = time.GetUtcNow().ToUnixTimeSeconds();
+            return new ServerSentEvents(Completion.ChunksAsync(turn, steps, request.StreamOptions, created, cancellationToken)) { IsReconnecting = false };
         }
 
         var end = await turns.WaitAsync(turn, reader.Subject, cancellationToken);

@@ -16,7 +16,7 @@ public sealed class CompletionTests
             new TurnStep.Begun("2.0.0", turn.TurnId, turn.SessionId, 2), new TurnStep.Delta("2.0.5", "Whole"),
         ];
 
-        var chunks = await Completion.ChunksAsync(turn, steps.ToAsyncEnumerable(), includesUsage: true, created: 1, TestContext.Current.CancellationToken)
+        var chunks = await Completion.ChunksAsync(turn, steps.ToAsyncEnumerable(), options: new(true), created: 1, TestContext.Current.CancellationToken)
             .Select(chunk => chunk.Data).ToArrayAsync(TestContext.Current.CancellationToken);
 
         Assert.Equal(3, chunks.Length);
