@@ -21,6 +21,19 @@ public sealed class HomeFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
     }
 
     [Fact]
+    public async Task The_home_page_shows_the_books_title_and_three_of_its_questions_as_text()
+    {
+        await using var named = new ChatBackendApp { ["BOOK_TITLE"] = "Arms <b>&", ["BOOK_QUESTIONS"] = "What is <i>?|Why?|How?|Where?" };
+        await named.InitializeAsync();
+
+        var html = await named.Client.GetStringAsync("/");
+
+        Assert.Contains("<title>Arms &lt;b&gt;&amp;</title>", html, StringComparison.Ordinal);
+        Assert.Contains("<h1>Arms &lt;b&gt;&amp;</h1>", html, StringComparison.Ordinal);
+        Assert.Equal(["What is &lt;i&gt;?", "Why?", "How?"], Regex.Matches(html, "<button>(?<question>.*?)</button>", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Select(m => m.Groups["question"].Value));
+    }
+
+    [Fact]
     public async Task The_home_page_allows_no_inline_code_but_its_own()
     {
         var policy = (await app.Client.GetAsync("/")).Headers.GetValues("Content-Security-Policy").Single();
