@@ -101,11 +101,14 @@ internal sealed class BookIndex
     }
 
     /// <summary>The passages that have a term: their ordinals and lengths, and how often they have it.</summary>
-    public void Find(string term, List<(int Ordinal, int Frequency, int Length)> found)
+    /// <param name="found">Receives them: as long as there are ordinals.</param>
+    /// <returns>The part of <paramref name="found"/> that was written.</returns>
+    public Span<(int Ordinal, int Frequency, int Length)> Find(string term, Span<(int Ordinal, int Frequency, int Length)> found)
     {
-        found.Clear();
+        var count = 0;
         foreach (var part in _parts)
-            part.Find(term, found);
+            count += part.Find(term, found[count..]);
+        return found[..count];
     }
 
     /// <summary>The passages that are nearest to a question, best first, with their cosine similarities.</summary>
@@ -154,18 +157,21 @@ internal sealed class BookIndex
             return false;
         }
 
-        public void Find(string term, List<(int Ordinal, int Frequency, int Length)> found)
+        public int Find(string term, Span<(int Ordinal, int Frequency, int Length)> found)
         {
             if (Segment.Terms.Find(term) is not (>= 0 and var number))
-                return;
+                return 0;
+            var count = 0;
             var postings = Segment.PostingsOf(number);
             for (var passage = -1; !postings.IsAtEnd;)
             {
                 passage += postings.Next();
                 var frequency = postings.Next();
                 if (!IsMissing(passage))
-                    found.Add((First + passage, frequency, Segment.Lengths[passage]));
+                    found[count++] = (First + passage, frequency, Segment.Lengths[passage]);
             }
+
+            return count;
         }
 
         public int? FindPage(string url)

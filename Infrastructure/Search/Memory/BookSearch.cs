@@ -29,10 +29,12 @@ internal sealed class BookSearch
     private BookSearch(BookIndex index, PassageQuery query, SpelledQuestion question, Selection? selection)
     {
         (_index, _query, _question, _selection, _page) = (index, query, question, selection, index.PageOf(ReaderPage.Urls(query.PageUrl)));
+        // Rented: arrays of this size would be among the large objects, which only a full collection frees.
         var scores = ArrayPool<double>.Shared.Rent(index.OrdinalCount);
+        var found = ArrayPool<(int Ordinal, int Frequency, int Length)>.Shared.Rent(index.OrdinalCount);
         try
         {
-            Score(scores.AsSpan(0, index.OrdinalCount));
+            Score(scores.AsSpan(0, index.OrdinalCount), found);
             _words = [.. Best(scores).Select(ordinal => (ordinal, scores[ordinal]))];
             foreach (var (ordinal, holds) in Holders(scores))
             {
@@ -44,6 +46,7 @@ internal sealed class BookSearch
         finally
         {
             ArrayPool<double>.Shared.Return(scores);
+            ArrayPool<(int Ordinal, int Frequency, int Length)>.Shared.Return(found);
         }
 
         foreach (var (ordinal, score) in _words.Take(query.Candidates))
@@ -51,7 +54,7 @@ internal sealed class BookSearch
         foreach (var (ordinal, (score, _)) in _selected)
             Add(ordinal, score);
 
-        IEnumerable<(int Ordinal, int Holds)> Holders(double[] scores) => selection is null ? [] : Shares(selection)
+        IEnumerable<(int Ordinal, int Holds)> Holders(double[] scores) => selection is null ? [] : Shares(selection, found)
             .OrderByDescending(s => IsOnPage(s.Key)).ThenByDescending(s => s.Value).ThenByDescending(s => scores[s.Key]).ThenBy(s => s.Key, Comparer<int>.Create(index.Compare))
             .Take(MaxHolders).Select(s => (s.Key, (int)Math.Round(1000 * s.Value))).ToList();
     }
@@ -125,16 +128,15 @@ internal sealed class BookSearch
 
     private Passage WithTerms(Passage passage) => _index.WithTerms(passage, _candidates[passage.Id].Ordinal);
 
-    private void Score(Span<double> scores)
+    private void Score(Span<double> scores, Span<(int Ordinal, int Frequency, int Length)> found)
     {
         scores.Clear();
-        var found = new List<(int Ordinal, int Frequency, int Length)>();
         foreach (var term in _question.Terms)
         {
-            _index.Find(term.Term, found);
-            var rarity = Math.Log(1 + ((_index.PassageCount - found.Count + 0.5) / (found.Count + 0.5)));
-            _rarities[term.Term] = found.Count > 0 ? rarity : null;
-            foreach (var (ordinal, frequency, length) in found)
+            var holding = _index.Find(term.Term, found);
+            var rarity = Math.Log(1 + ((_index.PassageCount - holding.Length + 0.5) / (holding.Length + 0.5)));
+            _rarities[term.Term] = holding.Length > 0 ? rarity : null;
+            foreach (var (ordinal, frequency, length) in holding)
                 scores[ordinal] += term.Weight * rarity * frequency * (Bm25.K1 + 1) / (frequency + Bm25.Fixed + (Bm25.PerTerm * length));
         }
     }
@@ -161,17 +163,15 @@ internal sealed class BookSearch
     }
 
     /// <summary>The share of a window's terms that passages have, where it is enough.</summary>
-    private Dictionary<int, double> Shares(Selection selection)
+    private Dictionary<int, double> Shares(Selection selection, Span<(int Ordinal, int Frequency, int Length)> found)
     {
         var shares = new Dictionary<int, double>();
-        var found = new List<(int Ordinal, int Frequency, int Length)>();
         foreach (var window in selection.Windows)
         {
             var counts = new byte[_index.OrdinalCount];
             foreach (var term in window)
             {
-                _index.Find(term, found);
-                foreach (var (ordinal, _, _) in found)
+                foreach (var (ordinal, _, _) in _index.Find(term, found))
                     counts[ordinal]++;
             }
 
