@@ -18,10 +18,10 @@ internal sealed class Retrieval(
     public const int MaxPassages = 6;
 
     /// <summary>A passage that covers a smaller share of the question's weight is unrelated, and the model is not shown it.</summary>
-    private const double Related = 0.25;
+    private const double Related = 0.2;
 
     /// <summary>Higher than with a model, because quoting cannot tell whether a passage answers the question.</summary>
-    private const double RelatedOffline = 0.36;
+    private const double RelatedOffline = 0.3;
 
     /// <summary>Where no model answers and the nearness was measured: the least sum of a passage's coverage and its
     /// <see cref="Passage.Nearness"/>. Together they tell the book's questions from others better than either alone (docs/retrieval.md).</summary>

@@ -23,7 +23,7 @@ internal static class OfflineAnswerer
     private const int EnoughElsewhere = 2;
 
     /// <summary>The least coverage of the question by one passage.</summary>
-    private const double LeastCoverage = 0.25;
+    private const double LeastCoverage = 0.2;
 
     /// <summary>The same for a question with selected text: one passage contains only a part of it.</summary>
     private const double LeastCoverageOfMuch = 0.15;

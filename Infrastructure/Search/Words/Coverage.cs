@@ -30,8 +30,17 @@ internal sealed class Coverage
     /// A passage that mentions a word once in passing is seldom about it.</summary>
     private const double EnoughOften = 1.4;
 
+    /// <summary>A question counts as if it had this many words more, which no passage has: of a short question a passage has half by chance.</summary>
+    private const double MoreWords = 0.5;
+
+    /// <summary>Where there are more passages, one has more of a question by chance. A book of more than this many counts this much of a word more
+    /// each time that it is e times as large.</summary>
+    private const double ManyPassages = 150;
+    private const double MoreWordsOfMany = 0.25;
+
     private readonly Word[] _words;
     private readonly double[] _weights;
+    private readonly double _certainty;
 
     /// <param name="texts">The candidates: a word that is not in the book may be like one of theirs.</param>
     /// <param name="rarity">The inverse document frequency of the question's terms; null for one that no passage has. Terms that are absent
@@ -41,6 +50,7 @@ internal sealed class Coverage
     {
         _words = [.. Words(question.Text).Where(word => word.Terms.Any(rarity.ContainsKey)).Select(word => new Word(word, question.Discount(word.Terms[0])))];
         _weights = [.. _words.Select(word => Weigh(word, texts, rarity, passageCount))];
+        _certainty = Certainty(_weights, MoreWords + (MoreWordsOfMany * Math.Log(Math.Max(1, passageCount / ManyPassages))));
     }
 
     /// <summary>The weight of each word that counts.</summary>
@@ -57,7 +67,8 @@ internal sealed class Coverage
         texts.Count);
 
     /// <summary>The coverage (0 to 1) by a passage: the mean of that by all of it, where words count more that it has more often, and that by its
-    /// headings and two sentences beside each other. A passage that answers mentions the question's words often, and together.</summary>
+    /// headings and two sentences beside each other. A passage that answers mentions the question's words often, and together. A short question
+    /// is never covered wholly (<see cref="MoreWords"/>).</summary>
     public double OfPassage(AnalyzedText passage, AnalyzedText headings, IReadOnlyList<AnalyzedText> sentences)
     {
         var whole = Degrees(passage);
@@ -68,7 +79,7 @@ internal sealed class Coverage
         var together = Of(above);
         for (var i = 0; i < degrees.Length; i++)
             together = Math.Max(together, Of(Most(above, degrees[i], degrees[Math.Min(i + 1, degrees.Length - 1)])));
-        return (Of(whole) + together) / 2;
+        return _certainty * (Of(whole) + together) / 2;
     }
 
     /// <summary>The coverage (0 to 1) by a text, however often it has a word.</summary>
@@ -121,15 +132,19 @@ internal sealed class Coverage
                 yield return new(run[starts[i]..starts[i + 1]], true, grams[Math.Max(0, i - gramLength + 1)..Math.Min(i + 1, grams.Length)]);
     }
 
-    /// <summary>What a word weighs: its rarity, or that of the words that are like it.</summary>
+    /// <summary>The share of the question's own words in its weight with more words, which weigh as the heavier of its words do.</summary>
+    private static double Certainty(double[] weights, double moreWords) =>
+        weights.Sum() is > 0 and var all ? all / (all + (moreWords * weights.Sum(weight => weight * weight) / all)) : 0;
+
+    /// <summary>What a word weighs: its rarity, or that of its stem, because a rare form of a common word says little; else that of the words that
+    /// are like it.</summary>
     private static double Weigh(Word word, IReadOnlyList<AnalyzedText> texts, IReadOnlyDictionary<string, double?> rarity, double passageCount)
     {
         var unknown = Unknown * Rarity(0, passageCount);
         if (word.IsRun)
             return word.Terms.Min(rarity.GetValueOrDefault) ?? (UnknownCharacter * unknown);
         var share = EverydayWords.Contain(word.Terms[0]) ? Everyday : 1;
-        return share * (rarity.GetValueOrDefault(word.Terms[0])
-            ?? (word.Stem is { } stem ? rarity.GetValueOrDefault(stem) : null)
+        return share * (new[] { rarity.GetValueOrDefault(word.Terms[0]), word.Stem is { } stem ? rarity.GetValueOrDefault(stem) : null }.Min()
             ?? (texts.Any(text => word.DegreeIn(text) > 0) ? Rarity(1, passageCount) : unknown));
     }
 

@@ -20,8 +20,9 @@ public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdra
         Assert.Equal(4, found.Count);
         Assert.Contains("gyroscope", found[0].Text);
         Assert.True(found[0].Score > found[1].Score);
-        Assert.Equal(1, found[0].Coverage, 6);
-        Assert.InRange(found[1].Coverage, 0.01, 0.9);
+        // The question counts as half a word longer.
+        Assert.InRange(found[0].Coverage, 0.7, 0.85);
+        Assert.InRange(found[1].Coverage, 0.01, 0.65);
     }
 
     [Theory]
@@ -116,7 +117,7 @@ public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdra
         var found = await FindAsync(index, $"Does a {typed} smile?");
 
         Assert.Equal(right[0].Id, found[0].Id);
-        Assert.InRange(found[0].Coverage, 0.7, right[0].Coverage);
+        Assert.InRange(found[0].Coverage, 0.7 * right[0].Coverage, right[0].Coverage);
         Assert.InRange(found[0].Score, 0.7 * right[0].Score, right[0].Score);
     }
 

@@ -78,7 +78,7 @@ public sealed class QdrantPassageIndexTests : IAsyncLifetime
         var alone = (await reader.SearchAsync(new("walrus gyroscope"), None))[0].Coverage;
 
         await PutAsync(author, "kept/b.md", [.. Enumerable.Range(0, 9).Select(i => $"The gyroscope number{i} of a walrus turns.")]);
-        Assert.All(await reader.SearchAsync(new("walrus gyroscope", 9), None), passage => Assert.Equal(1, passage.Coverage, 6));
+        Assert.All(await reader.SearchAsync(new("walrus gyroscope", 9), None), passage => Assert.InRange(passage.Coverage, 0.7, 0.85));
         await AssertAsFreshAsync();
 
         await author.RemoveAsync(["kept/b.md"], None);

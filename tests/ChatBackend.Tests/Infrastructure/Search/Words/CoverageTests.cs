@@ -97,6 +97,33 @@ public sealed class CoverageTests
         Assert.InRange(covered[2], 0.2, 0.7);
     }
 
+    /// <summary>One word of two stands in some passage by chance, and in a large book in more of them.</summary>
+    [Fact]
+    public void Half_of_a_short_question_counts_less_than_half_of_a_long_one_and_less_in_a_large_book()
+    {
+        var passage = TextAnalyzer.Analyze("walrus gyroscope pangolin tapir");
+        double Cover(string question, int passages) => new Coverage(
+            new(question), [passage], QueryTerms.Of(new(question)).ToDictionary(t => t.Term, t => passage.Frequencies.ContainsKey(t.Term) ? 5.0 : (double?)null), passages)
+            .OfPassage(passage, TextAnalyzer.Analyze(""), [passage]);
+
+        var (one, two, four) = (Cover("walrus", 150), Cover("walrus gyroscope", 150), Cover("walrus gyroscope pangolin tapir", 150));
+
+        Assert.Equal((1 / 1.5, 2 / 2.5, 4 / 4.5), (one, two, four));
+        Assert.Equal(two, Cover("walrus gyroscope", 1), 6);
+        Assert.Equal(2 / 3.0, Cover("walrus gyroscope", (int)(150 * Math.E * Math.E)), 3);
+    }
+
+    /// <summary>A book may have a form of a word in one passage alone, and the word itself in most.</summary>
+    [Fact]
+    public void A_rare_form_of_a_common_word_weighs_what_the_word_weighs()
+    {
+        AnalyzedText[] book = [.. Enumerable.Repeat("كتاب", 9).Append("كتابها زرافة").Select(TextAnalyzer.Analyze)];
+
+        var coverage = Coverage.Among("كتابها زرافة", book);
+
+        Assert.True(coverage.Weights[0] < 0.1 * coverage.Weights[1], string.Join(' ', coverage.Weights));
+    }
+
     [Fact]
     public void Terms_that_were_not_looked_up_do_not_count()
     {
