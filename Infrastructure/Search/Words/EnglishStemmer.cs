@@ -4,10 +4,13 @@ namespace ChatBackend.Infrastructure.Search.Words;
 /// Takes lower-case words of a to z and the apostrophe.</summary>
 internal static class EnglishStemmer
 {
+    /// <summary>The first two lines are Porter's; then come plurals that textbooks have, and the short forms of mathematics.</summary>
     private static readonly Dictionary<string, string> Exceptions =
         """
         skis ski skies sky dying die lying lie tying tie idly idl gently gentl ugly ugli early earli only onli singly singl
         sky sky news news howe howe atlas atlas cosmos cosmos bias bias andes andes
+        axes axi matrices matrix vertices vertex indices index appendices appendix analyses analysi hypotheses hypothesi criteria criterion
+        phenomena phenomenon math mathemat maths mathemat
         """.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Chunk(2).ToDictionary(pair => pair[0], pair => pair[1]);
 
     /// <summary>Words that need no further step once their plural is removed.</summary>

@@ -17,7 +17,7 @@ internal static class EverydayWords
         people perhaps person pick possible prefer pretty probably problem purpose put question quick quickly quite
         ready really reason remember say see seem show similar simple simpler simply slow somebody someone
         something sometimes soon sort start stop stuff suggest summary suppose sure take tell thing
-        think time together too topic try understand usage use useful usual usually various want way well
+        think time together too try understand usage use useful usual usually various want way well
         wonder word work worse worst worth write wrong
         """).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(EnglishStemmer.Stem).ToFrozenSet(StringComparer.Ordinal);
 

@@ -14,7 +14,7 @@ internal static class StopWords
         am is are was were be been being do does did doing done have has had having
         can could may might must shall should will would ought
         and or but nor so if then else than because as while until unless though although
-        of at by for with about against between into through during before after above below to from up down in out on off
+        of at by for with about against between into through during versus vs before after above below to from up down in out on off
         over under upon within without toward towards among per via
         again further once here there now both each few more most other another some any all such no not only own same too very
         also just ever even yet still thus hence therefore however rather

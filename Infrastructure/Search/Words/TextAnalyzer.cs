@@ -29,7 +29,7 @@ internal sealed record AnalyzedWord(string Text, bool IsRun, IReadOnlyList<strin
 internal static partial class TextAnalyzer
 {
     /// <summary>Change it whenever the same text gives other terms, so that all documents are indexed again.</summary>
-    public const int Version = 4;
+    public const int Version = 5;
 
     /// <summary>The longest term in UTF-16 code units; longer ones are truncated.</summary>
     public const int MaxTermLength = 64;

@@ -17,8 +17,8 @@ internal readonly record struct Segment(int Start, int Length, SegmentKind Kind)
 
 /// <summary>
 /// Finds words by the rules of UAX #29 (Unicode Text Segmentation, 4.1.1: WB4 to WB13b). Word_Break classes are derived
-/// from general categories, so there is no table to update with each Unicode version. Two differences: text between
-/// words is not returned, and scripts without spaces are returned as whole runs, because they are searched by bigrams.
+/// from general categories, so there is no table to update with each Unicode version. Three differences: text between
+/// words and LaTeX commands that only set type are not returned, and scripts without spaces are returned as whole runs, because they are searched by bigrams.
 /// </summary>
 internal static class WordSegmenter
 {
@@ -45,7 +45,7 @@ internal static class WordSegmenter
                     break;
                 case WordBreak.Letter or WordBreak.Numeric or WordBreak.ExtendNumLet:
                     var end = WordEnd(text, i, out var hasText);
-                    if (hasText)
+                    if (hasText && !IsTypesetting(text, i, end))
                         yield return new(i, end - i, SegmentKind.Word);
                     i = end;
                     break;
@@ -55,6 +55,9 @@ internal static class WordSegmenter
             }
         }
     }
+
+    /// <summary>True for <c>mathbf</c> in <c>\mathbf{q}</c>, which a reader sees as a letter in bold. <c>\tau</c> is a word.</summary>
+    private static bool IsTypesetting(string text, int start, int end) => start > 0 && text[start - 1] == '\\' && end < text.Length && text[end] == '{';
 
     private static int SkipRun(string text, int i)
     {

@@ -16,10 +16,13 @@ public sealed class TextAnalyzerTests
     [InlineData("How do two nodes communicate?", "two node communic")]
     [InlineData("The robot’s joints don't move", "robot joint move")]
     [InlineData("NODES and Nodes", "node")]
+    [InlineData("maths, mathematics, math", "mathemat")]
     [InlineData("ﬁlter ｆｕｌｌ", "filter full")]
     [InlineData("café naïve", "café naïve")]
     [InlineData("over 24,000 steps at 3.14 rad", "24,000 step 3.14 rad")]
     [InlineData("_emphasis_ and __bold__", "emphasi bold")]
+    [InlineData("topics vs. services", "topic servic")]
+    [InlineData(@"$\boldsymbol{\tau} = \mathbf{J}^\top$ in C:\tools", "tau j top c tool")]
     public void English_loses_stop_words_and_endings(string text, string terms) => Assert.Equal(terms.Split(' '), Terms(text));
 
     [Theory]
