@@ -8,7 +8,7 @@ namespace ChatBackend.Features.Chat.Answering;
 /// <summary>
 /// Checks the citations of a model. A passage fits the statement before its marker if it has enough of the statement's words, about as much
 /// of them as the passage that has most, and its numbers and code. Words that all passages have hardly count, because they do not tell
-/// which one says it. Across languages only numbers, code and names can be compared. docs/retrieval.md has what was measured.
+/// which one says it. Across languages only numbers, code and names can be compared, and passages with the search that found them. docs/retrieval.md has what was measured.
 /// </summary>
 internal sealed partial class CitationCheck(string question, IReadOnlyList<Passage> passages)
 {
@@ -21,6 +21,9 @@ internal sealed partial class CitationCheck(string question, IReadOnlyList<Passa
     /// <summary>The least that a passage has of a statement, relative to the passage that has most of it; or that it adds to that one.</summary>
     private const double LeastOfBest = 0.7;
     private const double LeastAdded = 0.3;
+
+    /// <summary>Where a statement's words cannot be compared: the least coverage of the search, relative to the passage that has most of it.</summary>
+    private const double LeastOfBestFound = 0.5;
 
     /// <summary>The least share of a statement's numbers and code. The rest may be in a passage that is cited beside this one.</summary>
     private const double LeastFacts = 0.5;
@@ -35,7 +38,7 @@ internal sealed partial class CitationCheck(string question, IReadOnlyList<Passa
         if (statements is not [.., var statement])
             return true;
         if ((Languages.Of(statement) ?? Languages.Of(question)) != LanguageOf(passages[number - 1]))
-            return HasFacts(number - 1, [.. Numbers(statement), .. Code(statement), .. Names(statement)], least: 0);
+            return IsAbout(passages[number - 1]) && HasFacts(number - 1, [.. Numbers(statement), .. Code(statement), .. Names(statement)], least: 0);
 
         string[] facts = [.. Numbers(statement), .. Code(statement)];
         var coverage = Coverage.Among(statement, _texts);
@@ -45,6 +48,10 @@ internal sealed partial class CitationCheck(string question, IReadOnlyList<Passa
 
     /// <summary>A passage that does not tell its language, such as code, has that of the others.</summary>
     private string? LanguageOf(Passage passage) => Languages.Of(passage.Text) ?? Languages.Of(string.Join('\n', passages.Select(p => p.Text)));
+
+    /// <summary>Whether a passage is about what the book was searched for, in its own language, nearly as much as the best one.</summary>
+    private bool IsAbout(Passage passage) =>
+        passages.Any(p => p.HoldsSelection) || passage.Nearness >= 0 || passage.Coverage >= LeastOfBestFound * passages.Max(p => p.Coverage);
 
     private bool Says(int place, Coverage coverage, string[] facts)
     {

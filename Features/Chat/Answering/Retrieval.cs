@@ -25,7 +25,7 @@ internal sealed class Retrieval(
 
     /// <summary>Where no model answers and the nearness was measured: the least sum of a passage's coverage and its
     /// <see cref="Passage.Nearness"/>. Together they tell the book's questions from others better than either alone (docs/retrieval.md).</summary>
-    private const double RelatedTogether = 0.42;
+    private const double RelatedTogether = 0.34;
 
     /// <summary>How many characters of the selected text join the query; the index matches all of it separately.</summary>
     private const int SelectedTextInSearch = 600;

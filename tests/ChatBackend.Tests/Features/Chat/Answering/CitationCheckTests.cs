@@ -99,4 +99,25 @@ public sealed class CitationCheckTests
 
         Assert.Equal(kept, string.Join(',', markers.Used));
     }
+
+    /// <summary>Words of two languages cannot be compared. What was searched for, which a model has put into the book's language, can.</summary>
+    [Theory]
+    [InlineData(null, false, "1,2")]
+    [InlineData(0.01, false, "1,2,3")]
+    [InlineData(-0.01, false, "1,2")]
+    [InlineData(null, true, "1,2,3")]
+    public void In_another_language_a_citation_stays_where_its_passage_is_about_what_was_searched_for(double? nearness, bool isSelected, string kept)
+    {
+        var (question, texts) = Books["en"];
+        double[] coverage = [0.8, 0.4, 0.3];
+        var passages = texts.Zip(coverage, (text, share) => OfflineAnswererTests.Quotable("", text) with { Coverage = share }).ToArray();
+        passages[0] = passages[0] with { Holds = isSelected ? 1000 : null };
+        passages[2] = passages[2] with { Nearness = nearness };
+        var markers = new CitationMarkers(passages.Length, new CitationCheck(question, passages).Fits);
+
+        markers.Push("Knoten veröffentlichen Nachrichten, und die anderen empfangen sie [1][2][3].");
+        markers.Flush();
+
+        Assert.Equal(kept, string.Join(',', markers.Used));
+    }
 }
