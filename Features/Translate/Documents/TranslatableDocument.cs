@@ -178,9 +178,7 @@ internal sealed class TranslatableDocument
     {
         try
         {
-            var translated = Parse(Translate(translations, HeadingIds.Comment));
-
-            return translated._skeleton.SequenceEqual(_skeleton) && translated.Ids().SequenceEqual(Ids());
+            return HasStructureOf(Parse(Translate(translations, HeadingIds.Comment)));
         }
         catch (DocumentException)
         {
@@ -188,6 +186,8 @@ internal sealed class TranslatableDocument
         }
     }
 
-    private IEnumerable<string?> Ids() => _blocks.Where(block => block.Heading is not null).Select(block => block.Heading!.Anchor);
+    /// <summary>True if the other document has the same blocks, code, links, ids, tables, formulas and tags, whatever its words are.</summary>
+    public bool HasStructureOf(TranslatableDocument other) => other._skeleton.SequenceEqual(_skeleton) && other.Ids().SequenceEqual(Ids());
 
+    private IEnumerable<string?> Ids() => _blocks.Where(block => block.Heading is not null).Select(block => block.Heading!.Anchor);
 }
