@@ -283,6 +283,39 @@ public sealed class PostChatKitTests(PostChatKitTests.SignedInApp fixture) : ICl
     }
 
     [Fact]
+    public async Task An_answer_that_starts_again_takes_the_place_of_what_was_shown()
+    {
+        _app.Model.StallAfter("Lost").Answer("Whole.");
+        using var response = await _app.Client.SendAsync(Request("threads.create", new { input = Input($"{Question} {Guid.NewGuid()}") }), HttpCompletionOption.ResponseHeadersRead);
+        using var lines = new StreamReader(await response.Content.ReadAsStreamAsync());
+        var events = new List<JsonElement>();
+        do
+            await ReadAsync();
+        while (Update(events[^1]) != "text_delta");
+
+        // As when the process dies: another one takes the turn over.
+        var session = Id(events[0].GetProperty("thread"))["thr_".Length..];
+        await _app.ExecuteAsync(
+            "update turns set attempt = attempt + 1, lease_owner = gen_random_uuid(), lease_until = now() - interval '1 second' where session_id = @session::uuid", new { session });
+        do
+            await ReadAsync();
+        while (Type(events[^1]) is not ("thread.item.done" or "error"));
+
+        Assert.Equal(
+            ["thread.item.added", "thread.item.removed", "thread.item.added", "thread.item.done"],
+            events.Skip(2).Select(Type).Where(t => t is not ("thread.item.updated" or "stream_options")));
+        Assert.Equal("Whole.", events[^1].GetProperty("item").GetProperty("content")[0].GetProperty("text").GetString());
+
+        async Task ReadAsync()
+        {
+            var line = "";
+            while (!line.StartsWith("data: ", StringComparison.Ordinal))
+                line = (await lines.ReadLineAsync())!;
+            events.Add(JsonElement.Parse(line["data: ".Length..]));
+        }
+    }
+
+    [Fact]
     public async Task What_keeps_an_answer_back_is_an_error_event_that_the_reader_sees()
     {
         _app.Model.Fail(400, code: "invalid_request_error");

@@ -1,6 +1,8 @@
 using System.Net;
 using System.Net.Http.Json;
 using System.Text.Json;
+using ChatBackend.Infrastructure.Search;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace ChatBackend.Tests.Features.Chat.Mcp;
 
@@ -175,6 +177,49 @@ public sealed class PostMcpTests(ChatApp app) : IClassFixture<ChatApp>
         Assert.Equal("text/markdown", page.GetProperty("mimeType").GetString());
         Assert.StartsWith("# Topics\n\n## How nodes talk\n\nTwo ROS 2 nodes talk", page.GetProperty("text").GetString());
         Assert.Equal(-32002, missing.GetProperty("code").GetInt32());
+    }
+
+    [Fact]
+    public async Task A_long_book_is_listed_page_by_page_and_a_long_page_is_cut()
+    {
+        await using var own = new ChatApp();
+        await own.InitializeAsync();
+        var index = own.Services.GetRequiredService<IPassageIndex>();
+        for (var page = 0; page < 100; page++)
+            await index.ReplaceAsync(new($"a/{page:000}.md", $"Page {page}", $"/docs/a/{page:000}", "hash", [new(0, [$"Heading {page}"], "heading", $"Text {page}.")]), default);
+        await index.ReplaceAsync(new("a/long.md", "Long", "/docs/a/long", "hash", [.. Enumerable.Range(0, 201).Select(i => new Chunk(i, ["Long", $"Part {i}"], $"part-{i}", $"Text {i}."))]), default);
+
+        var first = await SendAsync(new { });
+        var rest = await SendAsync(new { cursor = first.GetProperty("result").GetProperty("nextCursor").GetString() });
+        var wrong = await SendAsync(new { cursor = "x" });
+        var read = await SendAsync(new { uri = "book:///a/long.md" }, "resources/read");
+
+        Assert.Equal(100, first.GetProperty("result").GetProperty("resources").GetArrayLength());
+        Assert.False(rest.GetProperty("result").TryGetProperty("nextCursor", out _));
+        Assert.Equal(105, ((JsonElement[])[first, rest]).SelectMany(r => r.GetProperty("result").GetProperty("resources").EnumerateArray()).Select(r => r.GetProperty("uri").GetString()).Distinct().Count());
+        Assert.Equal(-32602, wrong.GetProperty("error").GetProperty("code").GetInt32());
+        var text = read.GetProperty("result").GetProperty("contents")[0].GetProperty("text").GetString()!;
+        Assert.Contains("Text 199.", text, StringComparison.Ordinal);
+        Assert.DoesNotContain("Text 200.", text, StringComparison.Ordinal);
+        Assert.EndsWith("(The page goes on)\n", text, StringComparison.Ordinal);
+
+        async Task<JsonElement> SendAsync(object parameters, string method = "resources/list") =>
+            (await MessagesAsync(await own.Client.PostAsJsonAsync("/mcp", new { jsonrpc = "2.0", id = 1, method, @params = parameters })))[^1];
+    }
+
+    [Fact]
+    public async Task A_tool_that_fails_is_a_result_with_the_code_of_the_failure()
+    {
+        await using var own = new ChatApp();
+        await own.InitializeAsync();
+        await own.ExecuteAsync("alter table passages rename to no_passages");
+
+        var response = await own.Client.PostAsJsonAsync(
+            "/mcp", new { jsonrpc = "2.0", id = 1, method = "tools/call", @params = new { name = "search_book", arguments = new { query = "how do nodes talk" } } });
+
+        var result = (await MessagesAsync(response))[^1].GetProperty("result");
+        Assert.True(result.GetProperty("isError").GetBoolean());
+        Assert.Equal("database_error", result.GetProperty("_meta").GetProperty("chatbackend/problem").GetProperty("code").GetString());
     }
 
     [Theory]
