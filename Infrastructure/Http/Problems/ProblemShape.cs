@@ -15,7 +15,7 @@ internal sealed record ProblemShape(string MediaType, Func<ProblemDetails, strin
 
     /// <summary>An unknown path or method has no route: it belongs to the protocol of the routes that begin with the same segment.</summary>
     private static ProblemShape? OfNeighbours(HttpContext context) => context.RequestServices.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>()
-        .Where(e => e.RoutePattern.PathSegments is [{ Parts: [RoutePatternLiteralPart { Content: var first }] }, ..] && context.Request.Path.StartsWithSegments($"/{first}"))
+        .Where(e => e.RoutePattern.PathSegments is [{ Parts: [RoutePatternLiteralPart { Content: var first }] }, ..] && context.Request.Path.StartsWithSegments($"/{first}", StringComparison.OrdinalIgnoreCase))
         .Select(e => e.Metadata.GetMetadata<ProblemShape>()).FirstOrDefault(shape => shape is not null);
 }
 
