@@ -23,12 +23,15 @@ using ChatBackend.Infrastructure.Search;
 using var stop = new StopSignals();
 CultureInfo.DefaultThreadCurrentCulture = CultureInfo.CurrentCulture = CultureInfo.InvariantCulture;
 EnvironmentFile.Load(".env", Environment.GetEnvironmentVariable("ASPNETCORE_ENVIRONMENT") == "Development");
+// Settings are read once, at the start: their files are not watched.
+Environment.SetEnvironmentVariable("DOTNET_hostBuilder__reloadConfigOnChange", "false");
 
 return await ExitCode.OfAsync(RunAsync, Commands.CodeIfStopped(args), stop.Token);
 
 async Task<int> RunAsync()
 {
-    var builder = WebApplication.CreateBuilder(args);
+    // HTTPS and HTTP/3 are a proxy's work.
+    var builder = WebApplication.CreateSlimBuilder(args);
     if (await Commands.RunAloneAsync(args, builder, stop.Token) is { } done)
         return done;
 

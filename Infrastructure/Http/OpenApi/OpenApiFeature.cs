@@ -4,6 +4,7 @@ using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Http.Metadata;
 using Microsoft.AspNetCore.OpenApi;
+using Microsoft.AspNetCore.Routing.Constraints;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.OpenApi;
 
@@ -11,7 +12,21 @@ namespace ChatBackend.Infrastructure.Http.OpenApi;
 
 internal static class OpenApiFeature
 {
-    public static void AddOpenApiDocument(this WebApplicationBuilder builder) => builder.Services.AddOpenApi("v1", options =>
+    public static void AddOpenApiDocument(this WebApplicationBuilder builder)
+    {
+        // The slim builder leaves it out.
+        builder.Services.Configure<RouteOptions>(routes => routes.SetParameterPolicy<RegexInlineRouteConstraint>("regex"));
+        builder.Services.AddOpenApi("v1", Configure);
+    }
+
+    public static void MapOpenApiDocument(this IEndpointRouteBuilder routes)
+    {
+        // Only v1: for other names the framework answers with a 404 in plain text.
+        routes.MapOpenApi("/openapi/{documentName:regex(^v1$)}.json").WithMetadata(new NeedsNoDatabaseAttribute());
+        routes.MapApiReference();
+    }
+
+    private static void Configure(OpenApiOptions options)
     {
         options.OpenApiVersion = OpenApiSpecVersion.OpenApi3_1;
         options.CreateSchemaReferenceId = OpenApiSchemas.NameOf;
@@ -20,13 +35,6 @@ internal static class OpenApiFeature
         options.AddSchemaTransformer(OpenApiSchemas.DescribeAsync);
         options.AddOperationTransformer(DescribeAsync);
         options.AddDocumentTransformer(DescribeAsync);
-    });
-
-    public static void MapOpenApiDocument(this IEndpointRouteBuilder routes)
-    {
-        // Only v1: for other names the framework answers with a 404 in plain text.
-        routes.MapOpenApi("/openapi/{documentName:regex(^v1$)}.json").WithMetadata(new NeedsNoDatabaseAttribute());
-        routes.MapApiReference();
     }
 
     private static Task DescribeAsync(OpenApiDocument document, OpenApiDocumentTransformerContext context, CancellationToken cancellationToken)
