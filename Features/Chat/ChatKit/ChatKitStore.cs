@@ -42,8 +42,6 @@ internal sealed class ChatKitStore(NpgsqlDataSource database, TurnLeases leases,
     /// <summary>Conversations without a token belong to nobody, and are in no list.</summary>
     public async Task<Results<ChatKitReply, ServerSentEvents, ProblemHttpResult>> ListAsync(ChatKitParams parameters, CurrentReader reader, CancellationToken cancellationToken)
     {
-        if (reader.Subject is null)
-            return new ChatKitReply(new ChatKitPage<ChatKitThread>([]));
         var page = (await ListSessions.HandleAsync(new() { Cursor = parameters.After, Limit = $"{parameters.Limit ?? DefaultSize}" }, reader, database, cancellationToken)).Value!;
         return new ChatKitReply(new ChatKitPage<ChatKitThread>([.. page.Items.Select(session => ChatKitThread.From(session))], page.NextCursor is not null, page.NextCursor));
     }
