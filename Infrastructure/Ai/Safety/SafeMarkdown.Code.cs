@@ -64,7 +64,7 @@ internal sealed partial class SafeMarkdown
         _isLineStart = false;
         ShowRaw(shown);
         if (At(_at) == '\n')
-            ShowRaw(_text[_at++].ToString());
+            ShowRaw([_text[_at++]]);
     }
 
     private bool TakeInlineCode()

@@ -182,7 +182,7 @@ internal sealed partial class SafeMarkdown
         if (char.IsAsciiLetterOrDigit(next) || char.IsWhiteSpace(next) || next == '\0' || !char.IsAscii(next))
             return true;
         _hasOpener |= next is '$' or '{';
-        ShowRaw(_text[_at++].ToString());
+        ShowRaw([_text[_at++]]);
         _last = '\0';
         return true;
     }
@@ -224,14 +224,14 @@ internal sealed partial class SafeMarkdown
         if (completes)
             Escape(character, isFormula);
         else
-            ShowWord(character.ToString());
+            ShowWord([character]);
     }
 
     private void Escape(char character, bool isFormula) => ShowWord(
         character == '<' ? "&lt;" : !isFormula || character == '`' ? $"&#{(int)character};" : _isItemStart ? $"{{}}{character}" : $" {character}");
 
     /// <summary>Appends text, and tracks whether its last word is a bare address.</summary>
-    private void ShowWord(string text)
+    private void ShowWord(ReadOnlySpan<char> text)
     {
         ShowRaw(text);
         foreach (var character in text)
@@ -250,7 +250,7 @@ internal sealed partial class SafeMarkdown
         }
     }
 
-    private void ShowRaw(string text)
+    private void ShowRaw(ReadOnlySpan<char> text)
     {
         foreach (var character in text)
         {
