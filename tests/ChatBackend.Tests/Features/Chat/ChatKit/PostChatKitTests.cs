@@ -155,6 +155,8 @@ public sealed class PostChatKitTests(PostChatKitTests.SignedInApp fixture) : ICl
             await (await PostAsync("items.feedback", new { thread_id = thread, item_ids = new[] { Id(events[^1].GetProperty("item")) }, kind = "positive" }, other)).ProblemAsync(404, "message_not_found");
         }
 
+        // Nor is the reader's own, where the request names another thread.
+        await (await PostAsync("threads.retry_after_item", new { thread_id = $"thr_{Guid.NewGuid()}", item_id = Id(events[1].GetProperty("item")) }, alice)).ProblemAsync(404, "turn_not_found");
         Assert.Equal(0, await _app.ScalarAsync<int>("select count(*) from message_feedback as f join messages as m on m.id = f.message_id where m.session_id = @id::uuid", new { id = thread["thr_".Length..] }));
         Assert.Equal(1, await _app.ScalarAsync<int>("select count(*) from turns where session_id = @id::uuid", new { id = thread["thr_".Length..] }));
         await ValidateAsync();
