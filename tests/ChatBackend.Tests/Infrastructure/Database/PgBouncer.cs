@@ -31,11 +31,21 @@ internal sealed class PgBouncer : IAsyncDisposable
     /// <summary>Skips the test if PgBouncer is not installed.</summary>
     public static void SkipWhereThereIsNone() => Assert.SkipWhen(Executable is null, "PgBouncer is not installed (apt-get install pgbouncer).");
 
+    /// <summary>Skips the test if PgBouncer is not installed, or older than the one that carries prepared statements from one server connection to another.</summary>
+    public static void SkipWhereItDoesNotCarryStatements()
+    {
+        SkipWhereThereIsNone();
+        Assert.SkipUnless(CarriesStatements, "PgBouncer is older than 1.21 and does not carry prepared statements in transaction mode.");
+    }
+
+    private static bool CarriesStatements { get; } = Executable is not null && VersionOf(Executable) >= new Version(1, 21);
+
     /// <summary>Starts a pooler.</summary>
     /// <param name="database">Npgsql keywords for the database behind it.</param>
     /// <param name="mode">transaction, or session: a client connection keeps its server connection.</param>
+    /// <param name="carriesStatements">Whether prepared statements work in transaction mode. <see cref="SkipWhereItDoesNotCarryStatements"/>.</param>
     /// <param name="serverConnections">How many connections it opens to the server; choose fewer than there are clients, so that they must share.</param>
-    public static async Task<PgBouncer> StartAsync(string database, int serverConnections, string mode = "transaction")
+    public static async Task<PgBouncer> StartAsync(string database, int serverConnections, string mode = "transaction", bool carriesStatements = false)
     {
         var folder = Directory.CreateTempSubdirectory("pgbouncer").FullName;
         var server = new NpgsqlConnectionStringBuilder(database);
@@ -55,6 +65,7 @@ internal sealed class PgBouncer : IAsyncDisposable
             pool_mode = {mode}
             default_pool_size = {serverConnections}
             max_client_conn = 500
+            {(CarriesStatements ? $"max_prepared_statements = {(carriesStatements ? 200 : 0)}" : "")}
             """);
 
         // PgBouncer does not run as root.
@@ -96,6 +107,12 @@ internal sealed class PgBouncer : IAsyncDisposable
         await File.WriteAllTextAsync(file, Regex.Replace(settings, "(?<=pool_mode = )[a-z]+", mode, RegexOptions.None, TimeSpan.FromSeconds(1)));
         using var reload = Process.Start("kill", ["-HUP", $"{_process.Id}"]);
         await reload.WaitForExitAsync();
+    }
+
+    private static Version VersionOf(string executable)
+    {
+        using var process = Process.Start(new ProcessStartInfo(executable, ["--version"]) { RedirectStandardOutput = true })!;
+        return Version.Parse(process.StandardOutput.ReadLine()!.Split(' ')[1]);
     }
 
     public async ValueTask DisposeAsync()

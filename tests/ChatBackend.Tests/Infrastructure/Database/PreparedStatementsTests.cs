@@ -122,6 +122,22 @@ public sealed class PreparedStatementsTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_pooler_that_carries_them_from_one_server_connection_to_another_is_used_with_them()
+    {
+        PgBouncer.SkipWhereItDoesNotCarryStatements();
+        await using var bouncer = await PgBouncer.StartAsync(_database, serverConnections: 4, carriesStatements: true);
+        await using var app = new ChatApp { ["DATABASE_URL"] = bouncer.ConnectionString };
+        await app.InitializeAsync();
+        for (var round = 0; round < 4; round++)
+        {
+            var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => app.AnswerAsync(new { message = "How do two nodes talk to each other?" })));
+            Assert.All(answers, a => Assert.Equal("The stub's answer.", a.GetProperty("response").GetString()));
+        }
+
+        Assert.True(app.Services.GetRequiredService<PreparedStatements>().AreUsed);
+    }
+
+    [Fact]
     public async Task A_pooler_with_one_server_connection_is_not_trusted()
     {
         PgBouncer.SkipWhereThereIsNone();

@@ -1,136 +1,141 @@
-using System.Text.Json;
+using ChatBackend.Infrastructure.Search;
 using ChatBackend.Infrastructure.Search.Postgres;
-using Dapper;
+using ChatBackend.Tests.Infrastructure.Database;
 using Npgsql;
 
 namespace ChatBackend.Tests.Infrastructure.Search.Postgres;
 
-/// <summary>Processes that replace the book's pages and read each other's changes, killed again and again.</summary>
+/// <summary>Processes that replace the book's pages and read each other's changes, each killed at one point of its work.</summary>
 public sealed class LoadedBookKillTests : IAsyncLifetime
 {
-    private const int Rounds = 4;
-    private const int Pages = 40;
-    /// <summary>Every tenth page is about the subject that is searched for.</summary>
-    private const int Step = 10;
-    private const int Sections = 4;
+    private static readonly CancellationToken None = CancellationToken.None;
 
-    private readonly string _folder = Directory.CreateTempSubdirectory("book").FullName;
-    private string _database = "";
+    private readonly SearchDatabase _database = new();
+    private readonly VersionedBook _book = new();
 
-    public async ValueTask InitializeAsync()
-    {
-        // The application sets this when it starts.
-        DefaultTypeMap.MatchNamesWithUnderscores = true;
-        _database = await PostgresServer.CreateDatabaseAsync();
-    }
+    public ValueTask InitializeAsync() => _database.InitializeAsync();
 
     public async ValueTask DisposeAsync()
     {
-        await PostgresServer.DropDatabaseAsync(_database);
-        Directory.Delete(_folder, recursive: true);
+        await _database.DisposeAsync();
+        _book.Dispose();
     }
 
     [Fact]
-    public async Task Killed_while_they_replace_and_refresh_no_process_shows_half_a_page()
+    public async Task Killed_at_any_point_of_a_replacement_or_a_refresh_no_process_shows_half_a_page()
     {
-        var seed = Random.Shared.Next();
-        var random = new Random(seed);
         await IngestAsync(0);
-        await using var connections = NpgsqlDataSource.Create(_database);
-        using var idle = new PostgresPassageIndex(connections);
+        var idle = _database.Index;
+        await AssertVersionsAsync(idle, 0, 0, 0, 0, 0);
 
-        for (var round = 1; round <= Rounds; round++)
-        {
-            // The service goes on with the job of a command that was killed, and is killed itself while it is asked.
-            await using var service = ServiceProcess.Start(Settings);
-            await service.WaitUntilReadyAsync();
-            await WriteAsync(round);
-            await using var command = ServiceProcess.Start(Settings, "ingest", _folder, "--prune");
-            var before = await VersionAsync(connections);
-            await Until.TrueAsync(async () => command.HasExited || await VersionAsync(connections) > before, $"Nothing was replaced (seed {seed}).", TimeSpan.FromSeconds(60));
+        await _book.WriteAsync(1);
+        await BeforeTheCommitAsync();
+        await AssertVersionsAsync(idle, 0, 0, 0, 0, 0);
 
-            var answers = 0;
-            var asking = AskUntilKilledAsync(service, () => Interlocked.Increment(ref answers));
-            await Task.Delay(random.Next(200), TestContext.Current.CancellationToken);
-            command.Kill();
-            AssertWhole((await idle.SearchAsync(new("addax", 20), CancellationToken.None)).Select(p => (p.Url, p.Text)));
-            await Task.Delay(random.Next(2_000), TestContext.Current.CancellationToken);
-            await Until.TrueAsync(() => asking.IsCompleted || Volatile.Read(ref answers) > 0, $"The service did not answer (seed {seed}).");
-            service.Kill();
-            await asking;
-            AssertWhole((await idle.SearchAsync(new("addax", 20), CancellationToken.None)).Select(p => (p.Url, p.Text)));
-        }
+        await BetweenTheCommitAndItsReplyAsync();
+        await AssertVersionsAsync(idle, 1, 0, 0, 0, 0);
 
-        await IngestAsync(Rounds + 1);
-        using var started = new PostgresPassageIndex(connections);
-        var found = await idle.SearchAsync(new("addax", 20), CancellationToken.None);
-        Assert.Equal((await started.SearchAsync(new("addax", 20), CancellationToken.None)).Select(p => (p.Id, p.Score)), found.Select(p => (p.Id, p.Score)));
-        Assert.Equal(Pages / Step * Sections, found.Count(p => p.Text.Contains($"set{Rounds + 1}x", StringComparison.Ordinal)));
+        await InTheMiddleOfTheFirstLoadAsync();
+        await AssertVersionsAsync(idle, 1, 0, 0, 0, 0);
+
+        await InTheMiddleOfARefreshAsync();
+        await AssertVersionsAsync(idle, 2, 1, 1, 1, 1);
+
+        await IngestAsync(3);
+        var started = _database.Another();
+        await AssertVersionsAsync(idle, 3, 3, 3, 3, 3);
+        Assert.Equal((await FindAsync(started)).Select(p => (p.Id, p.Score)), (await FindAsync(idle)).Select(p => (p.Id, p.Score)));
     }
 
-    private Dictionary<string, string> Settings => new()
+    /// <summary>The last statement of a replacement does not reach the server.</summary>
+    private async Task BeforeTheCommitAsync()
+    {
+        await using var relay = new DatabaseRelay(_database.ConnectionString);
+        relay.Drop("insert into document_terms");
+        await using var command = Ingest(relay.ConnectionString);
+        await Until.TrueAsync(() => relay.Dropped > 0, "Nothing was replaced.", TimeSpan.FromSeconds(60));
+        command.Kill();
+        await command.WaitForExitAsync();
+    }
+
+    /// <summary>The server has the whole transaction, and ends it after its client is dead.</summary>
+    private async Task BetweenTheCommitAndItsReplyAsync()
+    {
+        var before = await _database.ScalarAsync<long>("select version from index_version");
+        await using (await HoldAsync("select from index_version for update"))
+        {
+            await using var command = Ingest(_database.ConnectionString);
+            await WaitingAsync("insert into document_terms", command);
+            command.Kill();
+            await command.WaitForExitAsync();
+        }
+
+        await Until.TrueAsync(async () => await _database.ScalarAsync<long>("select version from index_version") == before + 1, "It was not committed.");
+    }
+
+    private async Task InTheMiddleOfTheFirstLoadAsync()
+    {
+        await using var holding = await HoldAsync("lock table document_terms");
+        await using var service = ServiceProcess.Start(Settings(_database.ConnectionString));
+        await WaitingAsync("case when removed > $1", service);
+        service.Kill();
+        await service.WaitForExitAsync();
+    }
+
+    /// <summary>The service has ended the jobs of the commands that were killed.</summary>
+    private async Task InTheMiddleOfARefreshAsync()
+    {
+        await using var service = ServiceProcess.Start(Settings(_database.ConnectionString));
+        await service.WaitUntilReadyAsync();
+        await Until.TrueAsync(
+            async () => await _database.ScalarAsync<bool>("select not exists (select from ingest_jobs where state in ('waiting', 'running'))"),
+            () => $"Nobody ended the jobs:\n{service.Output}", TimeSpan.FromSeconds(60));
+        await AssertVersionsAsync(_database.Another(), 1, 1, 1, 1, 1);
+        await service.Client.GetStringAsync($"/search?q={VersionedBook.Word}", None);
+        await _database.Another().ReplaceAsync(VersionedBook.Page(0, 2), None);
+
+        await using var holding = await HoldAsync("lock table document_terms");
+        var asking = service.Client.GetStringAsync($"/search?q={VersionedBook.Word}", None);
+        await WaitingAsync("case when removed > $1", service);
+        service.Kill();
+        await service.WaitForExitAsync();
+        await Assert.ThrowsAsync<HttpRequestException>(() => asking);
+    }
+
+    /// <summary>Runs a statement in a transaction that is open until the result is disposed of.</summary>
+    private async Task<NpgsqlConnection> HoldAsync(string statement)
+    {
+        var holder = await _database.Connections.OpenConnectionAsync(None);
+        await new NpgsqlCommand("begin; " + statement, holder).ExecuteNonQueryAsync(None);
+        return holder;
+    }
+
+    private Task WaitingAsync(string statement, ServiceProcess process) => Until.TrueAsync(
+        async () => await _database.ScalarAsync<bool>(
+            $"select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and position('{statement}' in query) > 0)"),
+        () => $"No process waits in its statement:\n{process.Output}", TimeSpan.FromSeconds(60));
+
+    private static Dictionary<string, string> Settings(string database) => new()
     {
         ["ASPNETCORE_ENVIRONMENT"] = "Production",
-        ["DATABASE_URL"] = _database,
+        ["DATABASE_URL"] = database,
         ["AI_PROVIDER"] = "offline",
         ["SAMPLE_BOOK"] = "off",
-        ["RATE_LIMIT_SEARCH"] = "0",
         ["Ingest__Lease"] = "00:00:01",
         ["Ingest__Beat"] = "00:00:00.200",
     };
 
-    private static async Task AskUntilKilledAsync(ServiceProcess service, Action answered)
-    {
-        while (true)
-        {
-            string json;
-            try
-            {
-                json = await service.Client.GetStringAsync("/search?q=addax&limit=20");
-            }
-            catch (HttpRequestException e) when (e.StatusCode is null)
-            {
-                // It was killed.
-                await service.WaitForExitAsync();
-                return;
-            }
+    private ServiceProcess Ingest(string database) => ServiceProcess.Start(Settings(database), "ingest", _book.Folder, "--prune");
 
-            AssertWhole(JsonDocument.Parse(json).RootElement.GetProperty("passages").EnumerateArray()
-                .Select(p => (p.GetProperty("url").GetString()!, p.GetProperty("text").GetString()!)));
-            answered();
-        }
-    }
-
-    private static void AssertWhole(IEnumerable<(string Url, string Text)> found)
+    private async Task IngestAsync(int version)
     {
-        var pages = found.GroupBy(p => p.Url.Split('#')[0]).ToArray();
-        Assert.Equal(Pages / Step, pages.Length);
-        Assert.All(pages, page =>
-        {
-            Assert.Equal(Sections, page.Count());
-            Assert.Single(page.Select(p => p.Text.Split(' ')[1]).Distinct());
-        });
-    }
-
-    private static async Task<long> VersionAsync(NpgsqlDataSource connections)
-    {
-        await using var command = connections.CreateCommand("select version from index_version");
-        return (long)(await command.ExecuteScalarAsync())!;
-    }
-
-    private async Task IngestAsync(int set)
-    {
-        await WriteAsync(set);
-        await using var command = ServiceProcess.Start(Settings, "ingest", _folder, "--prune");
+        await _book.WriteAsync(version);
+        await using var command = Ingest(_database.ConnectionString);
         Assert.True(await command.WaitForExitAsync() == 0, command.Output);
     }
 
-    private async Task WriteAsync(int set)
-    {
-        for (var page = 0; page < Pages; page++)
-            await File.WriteAllTextAsync(
-                Path.Combine(_folder, $"{page:00}.md"),
-                $"# Page {page}\n\n" + string.Concat(Enumerable.Range(0, Sections).Select(section =>
-                    $"## Section {section}\n\n{(page % Step == 0 ? "addax" : "other")} set{set}x {string.Join(' ', Enumerable.Range(0, 80).Select(w => $"w{set}p{page}s{section}n{w}"))}\n\n")));
-    }
+    private static async Task AssertVersionsAsync(PostgresPassageIndex index, params int[] pages) =>
+        Assert.Equal(pages, VersionedBook.VersionsOf((await FindAsync(index)).Select(p => p.Text)));
+
+    private static Task<IReadOnlyList<Passage>> FindAsync(PostgresPassageIndex index) => index.SearchAsync(new(VersionedBook.Word, VersionedBook.Passages), None);
 }
