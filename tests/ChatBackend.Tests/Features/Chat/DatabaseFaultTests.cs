@@ -106,7 +106,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
         var gate = _app.Model.AnswerInTwo("Half", "more.");
         var asking = _app.AskAsync(new { message = Question });
         await gate.WhenReached;
-        _relay.LoseAnswerTo("set stop_requested_at");
+        _relay.LoseAnswerTo("set followers = followers");
 
         var stopped = await (await _app.Client.PostAsync($"/chat/turns/{await TurnAsync()}/stop", null)).JsonAsync();
 
