@@ -14,8 +14,8 @@ internal static class LightStemmer
 
     private static readonly string[] PersianVerbPrefixes = ["نمی", "می"];
 
-    // Plurals, feminines, possessives and comparatives. Of two that fit, the longer one comes first.
-    private static readonly string[] Endings = ["هایی", "ترین", "های", "ها", "تر", "ان", "ات", "ون", "ین", "یه", "ه", "ی"];
+    // Plurals, feminines, possessives and comparatives. A word may have several.
+    private static readonly string[] Endings = ["ها", "تر", "ان", "ات", "ون", "ین", "ه", "ی"];
 
     /// <summary>The beginning of a Turkish word; null if the word is shorter. Its last consonant may be softened by an ending: kitap, kitabı.</summary>
     public static string? OfTurkish(string word) =>

@@ -124,6 +124,19 @@ public sealed class CoverageTests
         Assert.True(coverage.Weights[0] < 0.1 * coverage.Weights[1], string.Join(' ', coverage.Weights));
     }
 
+    /// <summary>The stem of a word is in the passage as often as all its forms.</summary>
+    [Fact]
+    public void Other_forms_of_a_word_do_not_make_it_frequent()
+    {
+        string[] passages = ["kitap kitapla kitapta kitaptan", "kitap masa koltuk dolap"];
+
+        var coverage = Coverage.Among("kitap kaç", [.. passages.Select(TextAnalyzer.Analyze), TextAnalyzer.Analyze("kaçıncı")]);
+        var covered = passages.Select(p => coverage.OfPassage(TextAnalyzer.Analyze($"{p} ığ"), TextAnalyzer.Analyze(""), [])).ToArray();
+
+        Assert.InRange(covered[1], 0.1, 1);
+        Assert.Equal(covered[1], covered[0], 6);
+    }
+
     [Fact]
     public void Terms_that_were_not_looked_up_do_not_count()
     {

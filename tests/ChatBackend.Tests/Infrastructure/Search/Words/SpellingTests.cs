@@ -5,7 +5,7 @@ namespace ChatBackend.Tests.Infrastructure.Search.Words;
 public sealed class SpellingTests
 {
     private static readonly AnalyzedText Book = TextAnalyzer.Analyze(
-        "The controller balances a walking robot. Her équilibre tells; Türkiye'de robotlar yürür. الروبوت يمشي. Робот шагает. rclpy.spin(node) GEARS");
+        "The controller balances a walking robot. Her équilibre tells; Türkiye'de ağır robotlar yürür. الروبوت يمشي. Робот шагает. rclpy.spin(node) GEARS");
 
     [Theory]
     [InlineData("How does the contrlller work?", "How does the controller work?")]
@@ -42,6 +42,7 @@ public sealed class SpellingTests
     [Theory]
     [InlineData("Türkiye'de yürürken")]
     [InlineData("روبوتات")]
+    [InlineData("robotları kaç")]
     public void Another_form_of_a_word_of_the_book_is_no_error(string question) => Assert.Equal(question, Correct(question));
 
     [Fact]
