@@ -44,8 +44,9 @@ create table turns (
     takeovers         integer not null default 0,
     -- Set while it runs, for the process that answers it. Nobody asks the model for it after that.
     stop_requested_at timestamptz,
-    -- How many clients wait for the answer that cannot come back for it. The last one to leave stops the turn.
-    followers         integer not null default 1,
+    -- The requests whose clients wait for it. Those of OpenAI's and MCP's doors cannot come back, so they leave it when they go away; the last
+    -- one to leave stops the turn. Ids and not their number, because a statement whose reply was lost is sent again.
+    followers         uuid[] not null default '{}',
     -- Who its tokens are counted for while it runs (token_usage), and how many of the running attempt are counted.
     token_day         date,
     token_client      text,

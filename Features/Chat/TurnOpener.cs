@@ -14,7 +14,9 @@ namespace ChatBackend.Features.Chat;
 /// <summary>A turn that runs or has ended, or why there is none.</summary>
 /// <param name="Refusal">Null if there is a turn.</param>
 /// <param name="IsStopping">True if a client that follows turns must wait for the turn's end, and then ask again.</param>
-internal readonly record struct OpenedTurn(Guid TurnId, Guid SessionId, ProblemHttpResult? Refusal = null, bool IsStopping = false)
+/// <param name="Follower">The request's id among those that wait for the turn.</param>
+internal readonly record struct OpenedTurn(
+    Guid TurnId, Guid SessionId, ProblemHttpResult? Refusal = null, bool IsStopping = false, Guid Follower = default)
 {
     public static implicit operator OpenedTurn(ProblemHttpResult refusal) => new(Guid.Empty, Guid.Empty, refusal);
 }
@@ -56,9 +58,10 @@ internal sealed class TurnOpener(
             return refusal;
 
         var account = await budget.AccountOfAsync(context, cancellationToken);
+        var claimId = Guid.NewGuid();
         // Not the request's token: once the question may be stored, the turn starts even if the client has disconnected.
         var opening = await OpenTurn.RunAsync(
-            database, options.Value, runner.Process, sessionId, reader.Subject, question, key, budget, account, place, isFollowed, CancellationToken.None);
+            database, options.Value, runner.Process, sessionId, reader.Subject, question, key, budget, account, place, isFollowed, claimId, CancellationToken.None);
         switch (opening)
         {
             case TurnOpening.SessionNotFound:
@@ -81,7 +84,7 @@ internal sealed class TurnOpener(
         OpenedTurn Opened(Guid turnId, Guid session)
         {
             context.Items[RequestLog.SessionKey] = session;
-            return new(turnId, session);
+            return new(turnId, session, Follower: claimId);
         }
     }
 }

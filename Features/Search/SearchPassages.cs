@@ -35,7 +35,7 @@ internal sealed record SearchPassagesResponse(string Query, IReadOnlyList<FoundP
 /// <param name="Url">The page's address, ending in the heading's anchor.</param>
 /// <param name="Text">The passage itself.</param>
 /// <param name="Score">The index's own measure, higher is better; comparable within one answer only.</param>
-/// <param name="Coverage">The share, 0 to 1, of the question's weight that the passage's words cover. The question counts as half a word longer than it is.</param>
+/// <param name="Coverage">The share, 0 to 1, of the question's weight that the passage's words cover. The question counts as half a word longer than it is, and as more in a large book.</param>
 /// <example>{"title":"Nodes and Topics","heading":"How nodes talk to each other","heading_path":["Nodes and Topics","How nodes talk to each other"],
 /// "url":"/docs/ros2/nodes-and-topics#how-nodes-talk","text":"Two ROS 2 nodes talk to each other over a topic: one publishes, the other subscribes.",
 /// "score":11.42,"coverage":0.83}</example>

@@ -1046,6 +1046,8 @@
     /** Puts the turns of the page before above the others; what the reader sees stays where it is. */
     async showEarlier(cursor) {
       const button = this.log.querySelector('.earlier')
+      if (!button)
+        return
       try {
         const { items, next_cursor: next } = await this.page(cursor)
         // The reader may have pressed twice, or gone to another conversation.
@@ -1060,7 +1062,8 @@
         this.log.scrollTop += newer.getBoundingClientRect().top - top
         this.log.focus({ preventScroll: true })
       } catch (error) {
-        this.notice(error, () => this.showEarlier(cursor))
+        if (button.isConnected)
+          this.notice(error, () => this.showEarlier(cursor))
       }
     },
 

@@ -71,7 +71,7 @@ internal sealed class AiSdkRequestValidator : AbstractValidator<AiSdkRequest>
 internal static class PostAiSdkChat
 {
     /// <summary>Its clients show the body of an error as it is.</summary>
-    public static readonly ProblemShape Errors = new("text/plain", problem => problem.Detail ?? problem.Title ?? "");
+    public static readonly ProblemShape Errors = new("/api/chat", "text/plain", problem => problem.Detail ?? problem.Title ?? "");
 
     public static void MapPostAiSdkChat(this IEndpointRouteBuilder aiSdk) => aiSdk
         .MapPost("", HandleAsync)
@@ -106,12 +106,12 @@ internal static class PostAiSdkChat
         // A new message has an id of its client's. One that the page has loaded from the store has ours.
         var mayBeKnown = isAgain || request.MessageId is not null || KeyId.TryParse(asked.Id, out _);
         // What was refused before it was stored can only be asked for the first time.
-        var turn = (mayBeKnown ? await AgainAsync() : null) ?? await opener.AskAsync(question, sessionId, asked.Key, reader, context, cancellationToken);
+        var turn = (mayBeKnown ? await AgainAsync(isAgain || request.MessageId is not null ? asked.Key : null) : null) ?? await opener.AskAsync(question, sessionId, asked.Key, reader, context, cancellationToken);
         if (turn.Refusal is { StatusCode: StatusCodes.Status422UnprocessableEntity })
-            turn = await AgainAsync() ?? turn;
+            turn = await AgainAsync(asked.Key) ?? turn;
         return turn.Refusal is { } refusal ? refusal : AiSdkStream.Of(turns.FollowAsync(turn.TurnId, after: null, cancellationToken), context.Response);
 
-        Task<OpenedTurn?> AgainAsync() =>
-            RegenerateTurn.ReplaceAsync(sessionId, [request.MessageId, asked.Id], asked.Key, question, isAgain, reader, context, database, opener, cancellationToken);
+        Task<OpenedTurn?> AgainAsync(string? key) =>
+            RegenerateTurn.ReplaceAsync(sessionId, [request.MessageId, asked.Id], key, question, isAgain, reader, context, database, opener, cancellationToken);
     }
 }

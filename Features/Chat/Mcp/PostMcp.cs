@@ -21,7 +21,7 @@ namespace ChatBackend.Features.Chat.Mcp;
 internal static class PostMcp
 {
     /// <summary>How problems are written that are found before a message is understood.</summary>
-    public static readonly ProblemShape Shape = new("application/json", problem => new JsonObject
+    public static readonly ProblemShape Shape = new("/mcp", "application/json", problem => new JsonObject
     {
         ["jsonrpc"] = "2.0",
         ["id"] = problem.Extensions.Remove(RequestId, out var id) ? JsonSerializer.SerializeToNode(id, McpJsonUtilities.DefaultOptions) : null,

@@ -34,7 +34,7 @@ internal sealed partial record Completion(
         """data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1772357400,"model":"book","choices":[{"index":0,"delta":{"content":"Nodes"},"finish_reason":null}]}""" + "\n\n");
 
     /// <summary>Errors in OpenAI's shape.</summary>
-    public static readonly ProblemShape Errors = new("application/json", problem => TurnJson.Write(new { Error = ErrorOf(problem) }));
+    public static readonly ProblemShape Errors = new("/v1", "application/json", problem => TurnJson.Write(new { Error = ErrorOf(problem) }));
 
     public static Completion Of(ChatResponse answer) => new(
         IdOf(answer.TurnId), "chat.completion", answer.Timestamp.ToUnixTimeSeconds(), Book,

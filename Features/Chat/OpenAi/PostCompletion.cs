@@ -25,7 +25,7 @@ internal static class PostCompletion
     /// <summary>Ask the book a question, as OpenAI's API does.</summary>
     /// <remarks>
     /// For clients of OpenAI's chat completions, streaming or not. Each call is a turn in a conversation of its own. Nobody can come back for it, so
-    /// a client that disconnects stops the model. Errors have OpenAI's shape.
+    /// a client that disconnects stops the model, unless another one waits. Errors have OpenAI's shape.
     /// </remarks>
     /// <response code="200">The answer.</response>
     /// <response code="400">The body is not valid.</response>

@@ -48,27 +48,37 @@ internal static class StopTurn
     }
 
     /// <summary>Asks the process that has the turn to stop it, and does not wait for the end.</summary>
-    /// <param name="isLeaving">True for a client that leaves: the turn goes on if others wait for it.</param>
+    /// <param name="follower">The request of a client that leaves: the turn goes on if others wait for it. Null to stop it for all.</param>
     /// <returns>False if the turn has ended, goes on, or is not the reader's.</returns>
     internal static async Task<bool> RequestAsync(
-        Guid turnId, string? subject, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken, bool isLeaving = false)
+        Guid turnId, string? subject, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken, Guid? follower = null)
     {
+        // Found before the statement: a later attempt is not the one to stop.
+        var running = runner.Find(turnId);
         // The shorter lease is not renewed, so a turn whose process is dead is soon taken over, and ended with the text that was saved.
         var isStopping = await database.RetryAsync(
             connection => connection.ExecuteScalarAsync<bool>(new(
                 """
+                with asked as (
+                    select t.id, t.stop_requested_at is not null or @follower::uuid is null or t.followers <@ array[@follower::uuid] as is_stopping
+                    from turns as t
+                    join chat_sessions as s on s.id = t.session_id
+                    where t.id = @turnId and (s.user_id is null or s.user_id = @subject) and t.state = 'running'
+                      and (@follower::uuid is null or @follower::uuid = any (t.followers))
+                    for update of t
+                )
                 update turns
-                set followers = followers - @isLeaving::integer,
-                    stop_requested_at = case when @isLeaving and followers > 1 then stop_requested_at else coalesce(stop_requested_at, now()) end,
-                    lease_until = case when @isLeaving and followers > 1 then lease_until else least(lease_until, now() + @Patience) end
-                from chat_sessions as s
-                where turns.id = @turnId and s.id = turns.session_id and (s.user_id is null or s.user_id = @subject) and turns.state = 'running'
-                returning stop_requested_at is not null
+                set followers = array_remove(followers, @follower::uuid),
+                    stop_requested_at = case when is_stopping then coalesce(stop_requested_at, now()) end,
+                    lease_until = case when is_stopping then least(lease_until, now() + @Patience) else lease_until end
+                from asked
+                where turns.id = asked.id
+                returning is_stopping
                 """,
-                new { turnId, subject, Patience, isLeaving }, cancellationToken: cancellationToken)),
+                new { turnId, subject, Patience, follower }, cancellationToken: cancellationToken)),
             cancellationToken);
         if (isStopping)
-            runner.Find(turnId)?.Stop();
+            running?.Stop();
         return isStopping;
     }
 

@@ -63,5 +63,5 @@ internal sealed class UnattendedTurns(TurnOpener opener, TurnReader turns, TurnR
     private static bool IsLeft(TurnFailure failure) => failure.Code == TurnFailure.ServerStoppingCode;
 
     // Not the client's token, which is cancelled.
-    private Task<bool> StopAsync(OpenedTurn turn, string? subject) => StopTurn.RequestAsync(turn.TurnId, subject, database, runner, CancellationToken.None, isLeaving: true);
+    private Task<bool> StopAsync(OpenedTurn turn, string? subject) => StopTurn.RequestAsync(turn.TurnId, subject, database, runner, CancellationToken.None, turn.Follower);
 }

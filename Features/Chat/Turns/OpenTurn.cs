@@ -43,9 +43,10 @@ internal static class OpenTurn
     /// <summary>The same key and body find the turn that they opened before. It starts again if it failed or its process died.</summary>
     /// <param name="isFollowed">True if the client cannot come back for the answer: the turn also starts again if it was stopped, because the client of a
     /// stopped turn had left.</param>
+    /// <param name="claimId">A new id of the request.</param>
     public static async Task<TurnOpening> RunAsync(
         NpgsqlDataSource database, TurnOptions options, Guid process, Guid sessionId, string? userId, Question question,
-        IdempotencyKey? key, TokenBudget budget, TokenAccount account, TurnPlace? place, bool isFollowed, CancellationToken cancellationToken)
+        IdempotencyKey? key, TokenBudget budget, TokenAccount account, TurnPlace? place, bool isFollowed, Guid claimId, CancellationToken cancellationToken)
     {
         var request = TurnJson.Write(question);
         var parameters = new
@@ -53,7 +54,7 @@ internal static class OpenTurn
             SessionId = sessionId,
             UserId = userId,
             TurnId = Guid.NewGuid(),
-            ClaimId = Guid.NewGuid(),
+            ClaimId = claimId,
             MessageId = Guid.NewGuid(),
             question.Message,
             Request = request,
@@ -93,7 +94,7 @@ internal static class OpenTurn
         {
             // Null when the session was deleted in between, which frees the key.
             return await RepeatAsync(database, parameters, userId, question, account, cancellationToken)
-                ?? await RunAsync(database, options, process, sessionId, userId, question, key, budget, account, place, isFollowed, cancellationToken);
+                ?? await RunAsync(database, options, process, sessionId, userId, question, key, budget, account, place, isFollowed, claimId, cancellationToken);
         }
         catch (PostgresException e) when (e.ConstraintName == "turns_pkey")
         {
@@ -153,8 +154,8 @@ internal static class OpenTurn
         ),
         turn as (
             insert into turns (id, session_id, number, request, idempotency_scope, idempotency_key, request_hash, lease_owner, lease_until,
-                token_day, token_client, is_offline)
-            select @TurnId, id, turn_count, @Request::json, @Scope, @Key, @Hash, @Process, now() + @Lease, @Day::date, @Client, is_spent
+                followers, token_day, token_client, is_offline)
+            select @TurnId, id, turn_count, @Request::json, @Scope, @Key, @Hash, @Process, now() + @Lease, array[@ClaimId], @Day::date, @Client, is_spent
             from session, budget
             returning id, session_id, number
         ),
@@ -184,7 +185,7 @@ internal static class OpenTurn
                 with earlier as (
                     select t.id, t.session_id, t.number, t.request_hash = @Hash as is_same, t.state, t.claim_id, t.attempt, t.takeovers, t.is_offline,
                            t.superseded_by is null and (t.state = 'failed' or (t.state = 'stopped' and @IsFollowed)) as is_restarted,
-                           t.superseded_by is null and @IsFollowed and t.state in ('running', 'stopped') as is_followed,
+                           t.superseded_by is null and @IsFollowed and t.state <> 'completed' as is_followed,
                            coalesce(s.user_id is null or s.user_id = @UserId, false) as is_own
                     from turns as t
                     join chat_sessions as s on s.id = t.session_id
@@ -199,7 +200,7 @@ internal static class OpenTurn
                 taken as (
                     update turns
                     set state = 'running', ended_at = null, error = null, response = null, grounding = null, partial_sources = null, partial_text = default,
-                        stop_requested_at = null, followers = case turns.state when 'running' then turns.followers + 1 else 1 end,
+                        stop_requested_at = null, followers = case turns.state when 'running' then turns.followers else '{}' end || @ClaimId,
                         attempt = turns.attempt + 1, takeovers = case turns.state when 'running' then turns.takeovers + (turns.lease_owner is not null)::integer else 0 end,
                         claim_id = @ClaimId, lease_owner = @Process, lease_until = now() + @Lease,
                         token_day = @Day::date, token_client = @Client, counted_tokens = 0,
@@ -215,7 +216,7 @@ internal static class OpenTurn
                     where earlier.state = 'stopped' and messages.turn_id = taken.id and messages.role = 'assistant'
                 ),
                 joined as (
-                    update turns set followers = turns.followers + 1
+                    update turns set followers = array_remove(turns.followers, @ClaimId) || @ClaimId
                     from earlier
                     where turns.id = earlier.id and earlier.is_same and earlier.is_own and @IsFollowed
                       and turns.state = 'running' and turns.lease_until >= now() and turns.stop_requested_at is null

@@ -116,8 +116,8 @@ internal sealed class TurnReader(NpgsqlDataSource database, TurnRunner runner, T
 
             switch (snapshot.End)
             {
-                case { ResponseJson: { } response } end:
-                    yield return snapshot.Share(new TurnStep.Ended(StreamCursor.EndOf(snapshot.Attempt), response, end.IsStopped));
+                case { ResponseJson: not null } end:
+                    yield return end.StepOf(snapshot.Attempt);
                     yield break;
                 case { Failure: { } failure }:
                     yield return new TurnStep.Failed(StreamCursor.EndOf(snapshot.Attempt), turnId, failure);

@@ -8,6 +8,11 @@ internal sealed record TurnEnd(string? ResponseJson, TurnFailure? Failure, bool 
 {
     /// <summary>Another process has the turn now, or it was deleted.</summary>
     public static readonly TurnEnd Lost = new(null, null);
+
+    private TurnStep.Ended? _step;
+
+    /// <summary>The last step of a turn with an answer, the same for all its readers: what doors make of it is as large as the answer.</summary>
+    public TurnStep StepOf(int attempt) => _step ??= new(StreamCursor.EndOf(attempt), ResponseJson!, IsStopped);
 }
 
 /// <summary>What a process that died had written of a turn that its reader had stopped.</summary>

@@ -142,7 +142,7 @@ internal sealed class BookIngest(
 
             await patience.RunAsync(Index, token => vectors.ReplaceAsync(document, meanings, token), cancellationToken);
             if (Keys(document).Select(key => refusals.GetValueOrDefault(key)).OfType<string>().ToArray() is [var why, ..] refused)
-                progress.AddWarning(document.Path, $"{refused.Length} of its passages have no vector and are found by their words alone: {why}");
+                progress.AddWarning(document.Path, $"Passages without a vector, which are found by their words alone: {refused.Length}. {why}");
             progress.AddIngested(document.Path, document.Chunks.Count);
         }
     }

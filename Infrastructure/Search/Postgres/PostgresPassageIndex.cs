@@ -208,7 +208,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
         if (await _book.ReadAsync(TrySearchAsync, isAgain: false, cancellationToken) is { } newer)
             return newer;
 
-        log?.LogWarning("Passages were deleted by hand: reading all terms again. If a page is not found whole after this, ingest it again after a change");
+        log?.LogWarning("Passages are missing in the database: all terms are read again. If parts of a page cannot be found after that, change the page and ingest it again");
         return await _book.ReadAsync(TrySearchAsync, isAgain: true, cancellationToken) ?? throw Damaged();
 
         Task<ReadOnlyMemory<float>?> AskAsync(BookIndex book) =>

@@ -36,6 +36,9 @@ internal sealed class Coverage
     /// <summary>Where there are more passages, one has more of a question by chance. A book of more than this many counts this much of a word more
     /// each time that it is e times as large.</summary>
     private const double ManyPassages = 150;
+
+    /// <summary>A larger book counts as one of this size: none was measured, and at some size a question of one word could not be answered.</summary>
+    private const double MostPassages = 15_000;
     private const double MoreWordsOfMany = 0.25;
 
     private readonly Word[] _words;
@@ -50,7 +53,7 @@ internal sealed class Coverage
     {
         _words = [.. Words(question.Text).Where(word => word.Terms.Any(rarity.ContainsKey)).Select(word => new Word(word, question.Discount(word.Terms[0])))];
         _weights = [.. _words.Select(word => Weigh(word, texts, rarity, passageCount))];
-        _certainty = Certainty(_weights, MoreWords + (MoreWordsOfMany * Math.Log(Math.Max(1, passageCount / ManyPassages))));
+        _certainty = Certainty(_weights, MoreWords + (MoreWordsOfMany * Math.Log(Math.Clamp(passageCount, ManyPassages, MostPassages) / ManyPassages)));
     }
 
     /// <summary>The weight of each word that counts.</summary>

@@ -22,6 +22,6 @@ internal static partial class PassageTerms
     public static IReadOnlyList<AnalyzedText> OfSentences(string text) =>
         [.. SentenceEnd().Split(text).Where(sentence => sentence.Any(char.IsLetterOrDigit)).Select(TextAnalyzer.Analyze)];
 
-    [GeneratedRegex(@"(?<=[.!?…؟۔।]["")\]”’*_]*)\s+|(?<=[。！？])|\n\s*\n|\n\s*(?=[-*+|]\s|\d+[.)]\s)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex(@"(?<=[.!?…؟۔।]["")\]”’*_]*)\s+|(?<=[。！？])|\n\s*\n|\n\s*(?=[-*+|]\s|\d+[.)]\s)", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 30_000)]
     private static partial Regex SentenceEnd();
 }

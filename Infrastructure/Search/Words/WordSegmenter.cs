@@ -56,8 +56,10 @@ internal static class WordSegmenter
         }
     }
 
-    /// <summary>True for <c>mathbf</c> in <c>\mathbf{q}</c>, which a reader sees as a letter in bold. <c>\tau</c> is a word.</summary>
-    private static bool IsTypesetting(string text, int start, int end) => start > 0 && text[start - 1] == '\\' && end < text.Length && text[end] == '{';
+    /// <summary>True for <c>mathbf</c> in <c>\mathbf{q}</c>, which a reader sees as a letter in bold. <c>\tau</c> and <c>\section{…}</c> are words.</summary>
+    private static bool IsTypesetting(string text, int start, int end) =>
+        start > 0 && text[start - 1] == '\\' && end < text.Length && text[end] == '{'
+        && text[start..end] is "mathbf" or "mathrm" or "mathcal" or "mathbb" or "mathit" or "mathsf" or "boldsymbol" or "bm" or "operatorname";
 
     private static int SkipRun(string text, int i)
     {

@@ -106,13 +106,42 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
         var gate = _app.Model.AnswerInTwo("Half", "more.");
         var asking = _app.AskAsync(new { message = Question });
         await gate.WhenReached;
-        _relay.LoseAnswerTo("set followers = followers");
+        _relay.LoseAnswerTo("with asked as");
 
         var stopped = await (await _app.Client.PostAsync($"/chat/turns/{await TurnAsync()}/stop", null)).JsonAsync();
 
         Assert.Equal(1, _relay.Lost);
         Assert.Equal("stopped", stopped.GetProperty("state").GetString());
         Assert.Equal(stopped.GetProperty("response").GetRawText(), await (await asking).Content.ReadAsStringAsync());
+    }
+
+    [Fact]
+    public async Task A_client_that_joins_a_turn_or_leaves_it_does_so_once_whichever_reply_was_lost()
+    {
+        var (gate, key) = (_app.Model.AnswerInTwo("Over", " topics."), $"{Guid.NewGuid()}");
+        using var leaving = new CancellationTokenSource();
+        var first = CompleteAsync(leaving.Token);
+        await gate.WhenReached;
+        _relay.LoseAnswerTo("with earlier as");
+        var second = CompleteAsync(default);
+        await Until.TrueAsync(async () => _relay.Lost == 1 && await ScalarAsync("select cardinality(followers)::text from turns") == "2", "The second client does not wait.");
+
+        _relay.LoseAnswerTo("with asked as");
+        await leaving.CancelAsync();
+        await Assert.ThrowsAnyAsync<OperationCanceledException>(() => first);
+        await Until.TrueAsync(async () => _relay.Lost == 2 && await ScalarAsync("select cardinality(followers)::text from turns") == "1", "The first client has not left once.");
+        gate.Open();
+
+        Assert.Contains("Over topics.", await second);
+        Assert.Equal("1 completed", await ScalarAsync("select concat_ws(' ', attempt, state) from turns"));
+
+        async Task<string> CompleteAsync(CancellationToken cancellationToken)
+        {
+            var request = new HttpRequestMessage(HttpMethod.Post, "/v1/chat/completions") { Content = JsonContent.Create(new { messages = new[] { new { role = "user", content = Question } } }) };
+            request.Headers.Add("Idempotency-Key", key);
+            using var response = await _app.Client.SendAsync(request, cancellationToken);
+            return await response.Content.ReadAsStringAsync(cancellationToken);
+        }
     }
 
     [Fact]

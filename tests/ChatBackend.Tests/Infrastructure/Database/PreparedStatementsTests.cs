@@ -105,6 +105,7 @@ public sealed class PreparedStatementsTests : IAsyncLifetime
         var database = app.Services.GetServices<Dependency>().Single(d => d.Name == "database");
         for (var i = 0; i < 20; i++)
             await database.CheckAsync(TestContext.Current.CancellationToken);
+        Assert.True(app.Services.GetRequiredService<PreparedStatements>().AreUsed);
         await app.Services.GetRequiredService<NpgsqlDataSource>().RetryAsync(connection => connection.ExecuteAsync("deallocate all"), TestContext.Current.CancellationToken);
 
         Assert.Equal("migrated", await database.CheckAsync(TestContext.Current.CancellationToken));

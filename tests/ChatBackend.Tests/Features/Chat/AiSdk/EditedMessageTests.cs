@@ -31,14 +31,17 @@ public sealed class EditedMessageTests(ChatApp app) : IClassFixture<ChatApp>
         Assert.Equal([Second, "Four."], await MessagesAsync());
     }
 
-    [Fact]
-    public async Task A_stale_tab_that_sends_its_message_again_gets_its_answer_and_changes_nothing()
+    [Theory]
+    [InlineData("m1")]
+    // As an id of ours, but of the client's own making.
+    [InlineData("0d7c5a52-8f0f-4a7e-9b7b-3c4c9a3f2e11")]
+    public async Task A_stale_tab_that_sends_its_message_again_gets_its_answer_and_changes_nothing(string id)
     {
         app.Model.Answer("One.").Answer("Two.");
-        var first = await SendAsync("m1", First);
-        await SendAsync("m1", Second, "m1");
+        var first = await SendAsync(id, First);
+        await SendAsync(id, Second, id);
 
-        Assert.Equal(first, await SendAsync("m1", First));
+        Assert.Equal(first, await SendAsync(id, First));
 
         Assert.Equal([Second, "Two."], await MessagesAsync());
     }

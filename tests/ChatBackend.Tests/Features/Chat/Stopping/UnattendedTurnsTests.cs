@@ -48,7 +48,7 @@ public sealed class UnattendedTurnsTests(ChatApp app) : IClassFixture<ChatApp>
         await Until.TrueAsync(() => Task.FromResult(app.Model.Requests.Any(r => r.Messages[^1].Content == _question)), "The model was not asked.");
 
         // As when the client of another replica leaves: this process does not know it yet.
-        await app.ScalarAsync<int>("update turns set stop_requested_at = now(), followers = 0 where request ->> 'message' = @_question", new { _question });
+        await app.ScalarAsync<int>("update turns set stop_requested_at = now(), followers = '{}' where request ->> 'message' = @_question", new { _question });
 
         Assert.Contains("Over topics, always.", await AskAsync(door));
         Assert.DoesNotContain("always", await first);
@@ -95,7 +95,7 @@ public sealed class UnattendedTurnsTests(ChatApp app) : IClassFixture<ChatApp>
 
     private Task<string?> StateAsync() => app.ScalarAsync<string>("select state::text from turns where request ->> 'message' = @_question", new { _question });
 
-    private Task<int> FollowersAsync() => app.ScalarAsync<int>("select followers from turns where request ->> 'message' = @_question", new { _question });
+    private Task<int> FollowersAsync() => app.ScalarAsync<int>("select cardinality(followers) from turns where request ->> 'message' = @_question", new { _question });
 
     /// <summary>Asks with the key of the test, and reads the answer to its end.</summary>
     private async Task<string> AskAsync(string door, CancellationToken cancellationToken = default)

@@ -188,7 +188,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
 
         Assert.Equal((2, 0, 2), (report.Ingested, report.FailedCount, report.Embedded));
         Assert.Equal(
-            new FailedDocument("b.md", "1 of its passages have no vector and are found by their words alone: It refuses."), Assert.Single(report.Warnings));
+            new FailedDocument("b.md", "Passages without a vector, which are found by their words alone: 1. It refuses."), Assert.Single(report.Warnings));
         Assert.Contains("bombs", Assert.Single(await index.SearchAsync(new("bombs"), Cancel)).Text);
         Assert.Equal(2, await _database.ScalarAsync<long>("select count(*) from passage_vectors"));
 

@@ -7,7 +7,6 @@ public sealed class TranslatableDocumentTests
 {
     private const string Structure = "Written into its place, the translation changes the structure of the page: it adds or removes Markdown, such as a link, an address or emphasis.";
 
-    /// <summary>Everything that a page may have, and what becomes of it where "word" is translated to "WORD".</summary>
     [Theory]
     [InlineData("# Nodes", "## Knoten")]
     [InlineData("## Nodes {/* #nodes */}", "## Nodes {/* #knoten */}")]
@@ -51,6 +50,7 @@ public sealed class TranslatableDocumentTests
     ];
 
     /// <summary>Each takes minutes if its parts are compared with each other, and else less than a second.</summary>
+    /// <summary>Everything that a page may have, and what becomes of it where "word" is translated to "WORD".</summary>
     [Theory]
     [MemberData(nameof(LongPages))]
     public async Task The_parts_of_a_long_page_are_not_compared_with_each_other(string page) =>

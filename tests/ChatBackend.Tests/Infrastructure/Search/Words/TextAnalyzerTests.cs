@@ -23,6 +23,7 @@ public sealed class TextAnalyzerTests
     [InlineData("_emphasis_ and __bold__", "emphasi bold")]
     [InlineData("topics vs. services", "topic servic")]
     [InlineData(@"$\boldsymbol{\tau} = \mathbf{J}^\top$ in C:\tools", "tau j top c tool")]
+    [InlineData(@"\usepackage{x} \textbf{y}", "usepackag x textbf y")]
     public void English_loses_stop_words_and_endings(string text, string terms) => Assert.Equal(terms.Split(' '), Terms(text));
 
     [Theory]
