@@ -185,7 +185,8 @@ public sealed class PreparedStatementsTests : IAsyncLifetime
 
         await bouncer.SetModeAsync("transaction");
 
-        for (var round = 0; round < 4; round++)
+        // Which server connection a statement gets is the pooler's choice: it may be the one where it is prepared.
+        for (var round = 0; round < 4 || (round < 40 && statements.AreUsed); round++)
         {
             var answers = await Task.WhenAll(Enumerable.Range(0, 12).Select(_ => app.AnswerAsync(new { message = "How do two nodes talk to each other?" })));
             Assert.All(answers, a => Assert.Equal("The stub's answer.", a.GetProperty("response").GetString()));
