@@ -26,7 +26,8 @@ public sealed class SearchPassagesTests(ChatBackendApp app) : IClassFixture<Chat
         Assert.Equal("/docs/find/nodes#topics", best.GetProperty("url").GetString());
         Assert.Contains("zebra", best.GetProperty("text").GetString());
         Assert.True(best.GetProperty("score").GetDouble() > 0);
-        Assert.InRange(best.GetProperty("coverage").GetDouble(), 0.95, 1);
+        // Both words of two: the question counts as half a word longer.
+        Assert.InRange(best.GetProperty("coverage").GetDouble(), 0.75, 0.85);
     }
 
     [Fact]
