@@ -16,6 +16,9 @@ public sealed class HealthTests(ChatBackendApp app) : IClassFixture<ChatBackendA
     [Fact]
     public async Task Ready_reports_the_database_with_its_latency()
     {
+        // The index is loaded when the database is migrated, so a little later.
+        await Until.TrueAsync(async () => (await app.Client.GetAsync("/health/ready")).IsSuccessStatusCode, "The service did not become ready.");
+
         var response = await app.Client.GetAsync("/health/ready");
 
         Assert.Equal(HttpStatusCode.OK, response.StatusCode);
