@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using ChatBackend.Infrastructure.Http.Problems;
-using Microsoft.AspNetCore.Diagnostics;
 
 namespace ChatBackend.Infrastructure.Observability;
 
@@ -19,9 +18,7 @@ internal sealed class RequestLog(RequestDelegate next, ILogger<RequestLog> log)
         finally
         {
             // The route's template, not the path: ids in paths give access, and templates can be counted.
-            // The exception handler clears the endpoint and keeps it in its feature.
-            var endpoint = context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
-            var route = (endpoint as RouteEndpoint)?.RoutePattern.RawText is { } template ? $"/{template.Trim('/')}" : "unmatched";
+            var route = (context.RoutedEndpoint() as RouteEndpoint)?.RoutePattern.RawText is { } template ? $"/{template.Trim('/')}" : "unmatched";
             Telemetry.Describe(context, route);
             var level = context.Response.StatusCode >= 500 ? LogLevel.Error
                 : route.StartsWith("/health", StringComparison.Ordinal) ? LogLevel.Debug

@@ -103,10 +103,11 @@ internal static class PostAiSdkChat
         var asked = request.Asked!;
         var question = Question.Of(asked.Text, request.SelectedText, request.PageUrl);
         var isAgain = request.Trigger == "regenerate-message";
+        var replaces = isAgain || request.MessageId is not null;
         // A new message has an id of its client's. One that the page has loaded from the store has ours.
-        var mayBeKnown = isAgain || request.MessageId is not null || KeyId.TryParse(asked.Id, out _);
+        var again = replaces || KeyId.TryParse(asked.Id, out _) ? await AgainAsync(replaces ? asked.Key : null) : null;
         // What was refused before it was stored can only be asked for the first time.
-        var turn = (mayBeKnown ? await AgainAsync(isAgain || request.MessageId is not null ? asked.Key : null) : null) ?? await opener.AskAsync(question, sessionId, asked.Key, reader, context, cancellationToken);
+        var turn = again ?? await opener.AskAsync(question, sessionId, asked.Key, reader, context, cancellationToken);
         if (turn.Refusal is { StatusCode: StatusCodes.Status422UnprocessableEntity })
             turn = await AgainAsync(asked.Key) ?? turn;
         return turn.Refusal is { } refusal ? refusal : AiSdkStream.Of(turns.FollowAsync(turn.TurnId, after: null, cancellationToken), context.Response);

@@ -3,7 +3,6 @@ using ChatBackend.Infrastructure.Auth;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.OpenApi;
-using ChatBackend.Infrastructure.Http.Problems;
 using Dapper;
 using Microsoft.AspNetCore.Http.HttpResults;
 using Npgsql;
@@ -39,7 +38,7 @@ internal static class StopTurn
             do
             {
                 if (await turns.WaitAsync(turnId, cancellationToken) is { Failure: { Code: TurnFailure.ServerStoppingCode } stopping })
-                    return Problem.Of(stopping.Status, stopping.Code, stopping.Detail, TimeSpan.FromSeconds(1));
+                    return TypedResults.Problem(stopping.ToProblem());
             }
             while (await IsRunningAsync(database, turnId, cancellationToken));
         }

@@ -9,9 +9,8 @@ namespace ChatBackend.Infrastructure.Http.Problems;
 /// <param name="Write">The body of a problem. Its <c>code</c>, and the <c>errors</c> of fields, are among the extensions.</param>
 internal sealed record ProblemShape(string Below, string MediaType, Func<ProblemDetails, string> Write)
 {
-    /// <summary>The shape of the request's route; null for problem+json. While an exception is handled, the request has no endpoint.</summary>
-    public static ProblemShape? Of(HttpContext context) =>
-        (context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint)?.Metadata.GetMetadata<ProblemShape>() ?? OfNeighbours(context);
+    /// <summary>The shape of the request's route; null for problem+json.</summary>
+    public static ProblemShape? Of(HttpContext context) => context.RoutedEndpoint()?.Metadata.GetMetadata<ProblemShape>() ?? OfNeighbours(context);
 
     /// <summary>An unknown path or method has no route: it belongs to the protocol that it is below.</summary>
     private static ProblemShape? OfNeighbours(HttpContext context) => context.RequestServices.GetRequiredService<EndpointDataSource>().Endpoints
@@ -23,4 +22,7 @@ internal static class ProblemShapes
 {
     public static TBuilder WithProblemShape<TBuilder>(this TBuilder routes, ProblemShape shape) where TBuilder : IEndpointConventionBuilder =>
         routes.WithMetadata(shape);
+
+    /// <summary>The endpoint of the request, also while an exception is handled: the request itself has none then.</summary>
+    public static Endpoint? RoutedEndpoint(this HttpContext context) => context.GetEndpoint() ?? context.Features.Get<IExceptionHandlerFeature>()?.Endpoint;
 }

@@ -14,8 +14,8 @@ internal sealed class LoadedBook(NpgsqlDataSource database, string? model = null
     private static readonly TimeSpan LongestWait = TimeSpan.FromSeconds(5);
 
     /// <summary>The beginning of the statement that makes the next version.</summary>
-    internal const string NextVersion =
-        "update index_version set version = version + 1, stamps = left(left(gen_random_uuid()::text, 8) || stamps, 800)";
+    internal static readonly string NextVersion =
+        $"update index_version set version = version + 1, stamps = left(left(gen_random_uuid()::text, {BookVersion.StampLength}) || stamps, {100 * BookVersion.StampLength})";
 
     private readonly SemaphoreSlim _one = new(1, 1);
     private volatile BookIndex _index = BookIndex.None;

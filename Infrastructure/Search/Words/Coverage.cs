@@ -36,10 +36,10 @@ internal sealed class Coverage
     /// <summary>Where there are more passages, one has more of a question by chance. A book of more than this many counts this much of a word more
     /// each time that it is e times as large.</summary>
     private const double ManyPassages = 150;
+    private const double MoreWordsOfMany = 0.25;
 
     /// <summary>A larger book counts as one of this size: none was measured, and at some size a question of one word could not be answered.</summary>
     private const double MostPassages = 15_000;
-    private const double MoreWordsOfMany = 0.25;
 
     private readonly Word[] _words;
     private readonly double[] _weights;
