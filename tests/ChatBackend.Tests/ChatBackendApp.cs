@@ -1,3 +1,4 @@
+using System.Net;
 using System.Text.Json;
 using ChatBackend.Infrastructure.Health;
 using Dapper;
@@ -18,7 +19,8 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
 {
     private readonly Dictionary<string, string?> _settings = [];
 
-    public ChatBackendApp() => UseKestrel(0);
+    // UseKestrel(0) would set the port from this thread while the program's own thread may listen already.
+    public ChatBackendApp() => UseKestrel(options => options.Listen(IPAddress.Loopback, 0));
 
     /// <summary>A setting, by the name of its environment variable.</summary>
     public string? this[string setting]
