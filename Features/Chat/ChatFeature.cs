@@ -25,6 +25,7 @@ internal static class ChatFeature
         builder.Services.AddSingleton<IValidator<ChatRequest>, ChatRequestValidator>();
         builder.Services.AddSingleton<IValidator<AiSdkRequest>, AiSdkRequestValidator>();
         builder.Services.AddSingleton<IValidator<CompletionRequest>, CompletionRequestValidator>();
+        builder.Services.AddSingleton<IValidator<ChatKitRequest>, ChatKitRequestValidator>();
         builder.Services.AddSingleton<IValidator<FeedbackRequest>, FeedbackRequestValidator>();
         builder.Services.AddSingleton<IValidator<ListSessionsRequest>, ListSessionsRequestValidator>();
         builder.Services.AddSingleton<IValidator<SessionPatch>, SessionPatchValidator>();
@@ -42,7 +43,7 @@ internal static class ChatFeature
         builder.Services.AddHostedService(services => services.GetRequiredService<TurnLeases>());
         builder.Services.AddSingleton<OldConversations>();
         builder.Services.AddHostedService(services => services.GetRequiredService<OldConversations>());
-        builder.AddChatKit();
+        builder.Services.AddSingleton<ChatKitThreads>();
         builder.AddMcp();
     }
 
@@ -75,7 +76,8 @@ internal static class ChatFeature
         openAi.MapPostCompletion();
         openAi.MapListModels();
 
-        routes.MapChatKit();
+        routes.MapFeature("/chatkit", "ChatKit").AcceptToken().MapPostChatKit();
+
         routes.MapMcp();
     }
 }

@@ -102,21 +102,21 @@ internal static class RegenerateTurn
         var asked = TurnJson.Read<Question>(before.Request);
         // The selected text and the page are not sent again with a message that is asked again.
         if (isAgain ? asked.Message == question.Message : asked == question)
-            return isAgain || before.HasFailed ? await OpenAsync(before.Id, null, reader, context, database, opener, cancellationToken) : new OpenedTurn(before.Id, sessionId);
+            return isAgain || before.State == "failed" ? await OpenAsync(before.Id, null, reader, context, database, opener, cancellationToken) : new OpenedTurn(before.Id, sessionId);
         // The same for the same text in the same place, so that an edited question that is sent twice is asked once.
         var text = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(TurnJson.Write(question))).AsSpan(0, 16));
         return await OpenAsync(before.Id, $"edit-{before.Id}-{text}", reader, context, database, opener, cancellationToken, question);
     }
 
-    /// <summary>The turn of a question or an answer. If it was asked again or edited since, the turn that stands in its place.</summary>
-    private static Task<FoundRow?> FindAsync(
+    /// <summary>For every door: the turn of a question or an answer. If it was asked again or edited since, the turn that stands in its place.</summary>
+    internal static Task<FoundTurn?> FindAsync(
         Guid sessionId, string? subject, IEnumerable<string?> ids, string? questionKey, NpgsqlDataSource database, CancellationToken cancellationToken)
     {
         var key = IdempotencyKey.InSession(sessionId, questionKey ?? "");
         var known = ids.Select(id => KeyId.TryParse(id, out var parsed) ? parsed : default).ToArray();
         // A turn takes the place of the first of those that it supersedes.
         return database.RetryAsync(
-            connection => connection.QuerySingleOrDefaultAsync<FoundRow>(new(
+            connection => connection.QuerySingleOrDefaultAsync<FoundTurn>(new(
                 """
                 with recursive asked as (
                     select t.id, t.number, t.superseded_by
@@ -134,7 +134,7 @@ internal static class RegenerateTurn
                         where before.session_id = @sessionId and before.superseded_by = t.id and before.number < asked.number
                     )
                 )
-                select t.id, t.request::text as request, t.state = 'failed' as has_failed
+                select t.id, t.request::text as request, t.state::text as state
                 from turns as t
                 where t.id = (select id from asked order by number desc limit 1)
                 """,
@@ -181,7 +181,7 @@ internal static class RegenerateTurn
 
     private sealed record Row(Guid SessionId, string Request);
 
-    private sealed record FoundRow(Guid Id, string Request, bool HasFailed);
+    internal sealed record FoundTurn(Guid Id, string Request, string State);
 
     private sealed record Place(string State, Guid? SupersededBy);
 }

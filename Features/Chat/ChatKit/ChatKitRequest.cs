@@ -1,4 +1,4 @@
-using System.Text.Json.Serialization;
+using System.Linq.Expressions;
 using ChatBackend.Features.Chat.Sessions;
 using FluentValidation;
 
@@ -23,7 +23,10 @@ internal sealed record ChatKitRequest(string Type, ChatKitParams? Params = null)
 /// <example>{"thread_id":"thr_0f8fad5b-d9cb-469f-a165-70867728950e","limit":20,"order":"asc"}</example>
 internal sealed record ChatKitParams(
     ChatKitInput? Input = null, string? ThreadId = null, string? ItemId = null, IReadOnlyList<string>? ItemIds = null, string? Kind = null,
-    string? Title = null, int? Limit = null, string? Order = null, string? After = null);
+    string? Title = null, int? Limit = null, string? Order = null, string? After = null)
+{
+    internal int Size => Limit ?? 20;
+}
 
 /// <summary>A message of the reader's.</summary>
 /// <param name="Content">Texts, and tags that count as their text.</param>
@@ -32,8 +35,7 @@ internal sealed record ChatKitParams(
 /// <example>{"content":[{"type":"input_text","text":"How do two ROS 2 nodes talk to each other?"}],"attachments":[]}</example>
 internal sealed record ChatKitInput(IReadOnlyList<ChatKitInputPart>? Content, IReadOnlyList<string>? Attachments = null, string? QuotedText = null)
 {
-    [JsonIgnore]
-    public string Text => string.Concat((Content ?? []).Select(part => part?.Text)).Trim();
+    internal string Text => string.Concat((Content ?? []).Select(part => part?.Text)).Trim();
 }
 
 /// <summary>A part of a message.</summary>
@@ -48,50 +50,27 @@ internal sealed class ChatKitRequestValidator : AbstractValidator<ChatKitRequest
 
     public ChatKitRequestValidator()
     {
-        RuleFor(r => r.Type).Must(t => t is not null && (ChatKitTypes.Offered.Contains(t) || ChatKitTypes.NotOffered.Contains(t)))
-            .WithMessage("must be a type of ChatKit's requests.");
+        RuleFor(r => r.Type).Must(t => PostChatKit.Types.Keys.Concat(PostChatKit.NotOffered).Contains(t ?? "")).WithMessage("must be a type of ChatKit's requests.");
         RuleFor(r => r.Params).NotNull().WithMessage("is missing.");
-        When(r => r.Params is not null, CheckParameters);
+        When(r => r.Params is not null, () =>
+        {
+            Needed(
+                "input", r => r.Params!.Input, i => i is { Content: not null, Attachments: null or { Count: 0 } },
+                "must have content, and no attachments: they are not offered.");
+            Needed("thread_id", r => r.Params!.ThreadId, id => ChatKitItems.Key(id, ChatKitItems.ThreadId) is not null, "must be a thread's id.");
+            Needed("item_id", r => r.Params!.ItemId, id => ChatKitItems.Key(id, ChatKitItems.QuestionId) is not null, "must be the id of a reader's message.");
+            Needed(
+                "item_ids", r => r.Params!.ItemIds, ids => ids is { Count: > 0 and <= MostRated } && ids.All(id => ChatKitItems.Key(id, ChatKitItems.AnswerId) is not null),
+                $"must be 1 to {MostRated} ids of answers.");
+            Needed("kind", r => r.Params!.Kind, k => k is "positive" or "negative", "must be positive or negative.");
+            Needed("title", r => r.Params!.Title, t => t is not null, "is missing.");
+            RuleFor(r => r.Params!.Limit).InclusiveBetween(1, 100).WithMessage("must be a whole number from 1 to 100.");
+            RuleFor(r => r.Params!.Order).Must((r, o) => o is null or "desc" || (o == "asc" && r.Type is not "threads.list")).WithMessage("must be desc or, for items, asc.");
+            RuleFor(r => r.Params!.After).Must((r, a) => a is null || (r.Type is "threads.list" ? SessionCursor.Parse(a) is not null : int.TryParse(a, out var at) && at > 0))
+                .WithMessage("must be the after of a page of this list.");
+        });
     }
 
-    private void CheckParameters()
-    {
-        RuleFor(r => r.Params!.Input).Must(i => i?.Content is not null).WithMessage("must have content.").When(r => r.Type is ChatKitTypes.Create or ChatKitTypes.AddUserMessage);
-        RuleFor(r => r.Params!.Input).Must(i => i?.Attachments is not { Count: > 0 }).WithMessage("must have no attachments: they are not offered.");
-        RuleFor(r => r.Params!.ThreadId).Must(id => ChatKitIds.ThreadOf(id) is not null).WithMessage("must be a thread's id.").When(r => ChatKitTypes.OfThread.Contains(r.Type));
-        RuleFor(r => r.Params!.ItemId).Must(id => ChatKitIds.TurnOf(id, ChatKitIds.Question) is not null).WithMessage("must be the id of a message of the reader's.")
-            .When(r => r.Type is ChatKitTypes.RetryAfterItem);
-        RuleFor(r => r.Params!.ItemIds).Must(ids => ids is { Count: > 0 and <= MostRated } && ids.All(id => ChatKitIds.TurnOf(id, ChatKitIds.Answer) is not null))
-            .WithMessage($"must be 1 to {MostRated} ids of answers.").When(r => r.Type is ChatKitTypes.Feedback);
-        RuleFor(r => r.Params!.Kind).Must(k => k is "positive" or "negative").WithMessage("must be positive or negative.").When(r => r.Type is ChatKitTypes.Feedback);
-        RuleFor(r => r.Params!.Title).NotNull().WithMessage("is missing.").When(r => r.Type is ChatKitTypes.Update);
-        RuleFor(r => r.Params!.Limit).InclusiveBetween(1, 100).WithMessage("must be a whole number from 1 to 100.");
-        RuleFor(r => r.Params!.Order).Must((r, o) => o is null or "desc" || (o == "asc" && r.Type is not ChatKitTypes.List)).WithMessage("must be desc or, for items, asc.");
-        RuleFor(r => r.Params!.After).Must((r, a) => a is null || (r.Type is ChatKitTypes.List ? SessionCursor.Parse(a) is not null : int.TryParse(a, out var at) && at > 0))
-            .WithMessage("must be the after of a page of this list.");
-    }
-}
-
-internal static class ChatKitTypes
-{
-    public const string Create = "threads.create";
-    public const string AddUserMessage = "threads.add_user_message";
-    public const string RetryAfterItem = "threads.retry_after_item";
-    public const string Get = "threads.get_by_id";
-    public const string List = "threads.list";
-    public const string Update = "threads.update";
-    public const string Delete = "threads.delete";
-    public const string Items = "items.list";
-    public const string Feedback = "items.feedback";
-
-    public static readonly HashSet<string> OfThread = [AddUserMessage, RetryAfterItem, Get, Update, Delete, Items, Feedback];
-
-    public static readonly HashSet<string> Offered = [Create, List, .. OfThread];
-
-    /// <summary>The book has no tools, forms, widgets, files and voice.</summary>
-    public static readonly HashSet<string> NotOffered =
-    [
-        "threads.add_client_tool_output", "threads.add_structured_input", "threads.custom_action", "threads.sync_custom_action",
-        "attachments.create", "attachments.delete", "input.transcribe",
-    ];
+    private void Needed<T>(string name, Expression<Func<ChatKitRequest, T>> parameter, Func<T, bool> isValid, string message) =>
+        RuleFor(parameter).Must(isValid).WithMessage(message).When(r => PostChatKit.Types.GetValueOrDefault(r.Type ?? "").Needs?.Contains(name) is true);
 }

@@ -1,93 +1,122 @@
-using System.Text.Json.Serialization;
+using System.Text.Json;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Sessions;
+using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Http;
+using ChatBackend.Infrastructure.Http.Problems;
+using Dapper;
+using FluentValidation;
+using Microsoft.AspNetCore.Http.HttpResults;
+using Microsoft.Extensions.Options;
+using Npgsql;
+using JsonOptions = Microsoft.AspNetCore.Http.Json.JsonOptions;
 
 namespace ChatBackend.Features.Chat.ChatKit;
 
-/// <summary>Our ids with ChatKit's prefixes. An item is named after its turn, so that its id is known before the answer is written.</summary>
-internal static class ChatKitIds
+/// <summary>What answers each type of request. Its parameters are valid.</summary>
+internal sealed class ChatKitThreads(
+    NpgsqlDataSource database, TurnOpener opener, TurnReader turns, TurnLeases leases, IValidator<ChatRequest> questions, IValidator<SessionPatch> titles,
+    IOptions<JsonOptions> json, TimeProvider time)
 {
-    public const string Question = "_q";
-    public const string Answer = "_a";
-
-    private const string ThreadPrefix = "thr_";
-    private const string MessagePrefix = "msg_";
-
-    public static string OfThread(Guid sessionId) => $"{ThreadPrefix}{sessionId}";
-
-    public static string OfItem(Guid turnId, string side) => $"{MessagePrefix}{turnId}{side}";
-
-    public static Guid? ThreadOf(string? id) => Between(id, ThreadPrefix, "");
-
-    /// <summary>The turn of an item on this side: its question or its answer.</summary>
-    public static Guid? TurnOf(string? id, string side) => Between(id, MessagePrefix, side);
-
-    private static Guid? Between(string? id, string prefix, string end) =>
-        id is not null && id.Length > prefix.Length + end.Length && id.StartsWith(prefix, StringComparison.Ordinal) && id.EndsWith(end, StringComparison.Ordinal)
-            && KeyId.TryParse(id[prefix.Length..^end.Length], out var key) ? key : null;
-}
-
-internal sealed record ChatKitPage<T>(IReadOnlyList<T> Data, bool HasMore = false, string? After = null);
-
-internal sealed record ChatKitThread(string Id, string? Title, DateTime CreatedAt, ChatKitStatus Status, ChatKitPage<ChatKitItem> Items)
-{
-    public static ChatKitThread From(SessionResponse session, ChatKitPage<ChatKitItem>? items = null) =>
-        new(ChatKitIds.OfThread(session.SessionId), session.Title, session.CreatedAt, new("active"), items ?? new([]));
-}
-
-internal sealed record ChatKitStatus(string Type);
-
-[JsonPolymorphic(TypeDiscriminatorPropertyName = "type")]
-[JsonDerivedType(typeof(ChatKitUserMessage), "user_message")]
-[JsonDerivedType(typeof(ChatKitAssistantMessage), "assistant_message")]
-internal abstract record ChatKitItem(string Id, string ThreadId, DateTime CreatedAt)
-{
-    /// <summary>A note in place of a failed answer is shown in the answer's place.</summary>
-    public static ChatKitItem From(MessageResponse message, Guid sessionId)
+    /// <param name="thread">Null for a new one.</param>
+    public async Task<Results<JsonHttpResult<object>, ServerSentEvents, ProblemHttpResult>> AskAsync(ChatKitCall call, Guid? thread)
     {
-        var thread = ChatKitIds.OfThread(sessionId);
-        return message.Role == "user"
-            ? new ChatKitUserMessage(ChatKitIds.OfItem(message.TurnId, ChatKitIds.Question), thread, message.CreatedAt, message.Content, message.SelectedText)
-            : new ChatKitAssistantMessage(
-                ChatKitIds.OfItem(message.TurnId, ChatKitIds.Answer), thread, message.CreatedAt, [ChatKitText.Of(message.Content, message.Citations)]);
+        var input = call.Parameters.Input!;
+        var question = Question.Of(input.Text, input.QuotedText, pageUrl: null);
+        var faults = await questions.ValidateAsync(new(input.Text, SelectedText: input.QuotedText), call.Cancelled);
+        var turn =
+            !faults.IsValid ? ValidationFilter.Invalid(faults)
+            // A thread that was deleted does not begin again.
+            : thread is not null && await FindAsync(call) is null ? NoThread()
+            : await opener.AskAsync(question, thread, call.Key, call.Reader, call.Context, call.Cancelled);
+        return Follow(turn, call, question, isNew: thread is null);
     }
-}
 
-internal sealed record ChatKitUserMessage(
-    string Id, string ThreadId, DateTime CreatedAt, IReadOnlyList<ChatKitInputPart> Content, IReadOnlyList<string> Attachments, string? QuotedText, ChatKitInference InferenceOptions)
-    : ChatKitItem(Id, ThreadId, CreatedAt)
-{
-    public ChatKitUserMessage(string id, string threadId, DateTime createdAt, string text, string? quotedText)
-        : this(id, threadId, createdAt, [new("input_text", text)], [], quotedText, new())
+    /// <summary>Asks the question of an item again. If that is happening already, the stream is of the turn that runs.</summary>
+    public async Task<Results<JsonHttpResult<object>, ServerSentEvents, ProblemHttpResult>> RetryAsync(ChatKitCall call)
     {
+        var asked = $"{ChatKitItems.Key(call.Parameters.ItemId, ChatKitItems.QuestionId)}";
+        var found = await RegenerateTurn.FindAsync(call.Thread, call.Reader.Subject, [asked], questionKey: null, database, call.Cancelled);
+        return Follow(found switch
+        {
+            null => Problem.NotFound("turn_not_found", "There is no such item."),
+            { State: "running" } => new OpenedTurn(found.Id, call.Thread),
+            _ => await RegenerateTurn.OpenAsync(found.Id, idempotencyKey: null, call.Reader, call.Context, database, opener, call.Cancelled),
+        }, call);
     }
-}
 
-/// <summary>Nothing can be chosen.</summary>
-internal sealed record ChatKitInference;
+    public async Task<Results<JsonHttpResult<object>, ServerSentEvents, ProblemHttpResult>> GetAsync(ChatKitCall call) =>
+        await FindAsync(call) is { } session && await ItemsAsync(call, isForward: true) is { } items ? Json(ChatKitItems.Thread(session, items)) : NoThread();
 
-internal sealed record ChatKitAssistantMessage(string Id, string ThreadId, DateTime CreatedAt, IReadOnlyList<ChatKitText> Content)
-    : ChatKitItem(Id, ThreadId, CreatedAt);
+    /// <summary>Conversations without a token belong to nobody, and are in no list.</summary>
+    public async Task<Results<JsonHttpResult<object>, ServerSentEvents, ProblemHttpResult>> ListAsync(ChatKitCall call)
+    {
+        var request = new ListSessionsRequest { Cursor = call.Parameters.After, Limit = $"{call.Parameters.Size}" };
+        var page = (await ListSessions.HandleAsync(request, call.Reader, database, call.Cancelled)).Value!;
+        return Json(ChatKitItems.Page(page.Items.Select(session => ChatKitItems.Thread(session)), page.NextCursor));
+    }
 
-/// <param name="Annotations">The citations, each behind its first marker in the text.</param>
-internal sealed record ChatKitText(string Type, string Text, IReadOnlyList<ChatKitAnnotation> Annotations)
-{
-    public static ChatKitText Of(string text, IReadOnlyList<Citation> citations) =>
-        new("output_text", text, [.. citations.Select(citation => ChatKitAnnotation.Of(citation, text))]);
-}
+    public async Task<Results<JsonHttpResult<object>, ServerSentEvents, ProblemHttpResult>> RenameAsync(ChatKitCall call)
+    {
+        if (call.Reader.Subject is null)
+            return Problem.Of(StatusCodes.Status401Unauthorized, "token_required", "A thread that belongs to nobody cannot be renamed: send a token.");
+        var patch = JsonSerializer.SerializeToElement(new { title = call.Parameters.Title });
+        var renamed = await PatchSession.HandleAsync($"{call.Thread}", patch, call.Reader, database, titles, json, call.Cancelled);
+        return renamed.Result is Ok<SessionResponse> { Value: { } session } ? Json(ChatKitItems.Thread(session)) : (ProblemHttpResult)renamed.Result;
+    }
 
-/// <param name="Index">Where its marker ends in the text, in UTF-16 code units; null if the text was cut before it.</param>
-internal sealed record ChatKitAnnotation(string Type, ChatKitSource Source, int? Index)
-{
-    public static ChatKitAnnotation Of(Citation citation, string text) => new("annotation", ChatKitSource.Of(citation), CitationMarkers.EndOf(text, citation.Number));
-}
+    public async Task<Results<JsonHttpResult<object>, ServerSentEvents, ProblemHttpResult>> DeleteAsync(ChatKitCall call) =>
+        (await DeleteSession.HandleAsync($"{call.Thread}", call.Reader, database, call.Cancelled)).Result is ProblemHttpResult problem ? problem : Json(new { });
 
-/// <summary>A heading of the book: with its address, or its title alone where the book's address is not known.</summary>
-internal sealed record ChatKitSource(
-    string Type, string Title, string Description, string? Url = null, string? Id = null, bool? Interactive = null, IReadOnlyDictionary<string, string>? Data = null)
-{
-    public static ChatKitSource Of(Citation citation) => citation.Link is { } link
-        ? new("url", citation.Label, citation.Snippet, Url: link)
-        : new("entity", citation.Label, citation.Snippet, Id: $"{citation.Number}", Interactive: false, Data: new Dictionary<string, string>());
+    public async Task<Results<JsonHttpResult<object>, ServerSentEvents, ProblemHttpResult>> ListItemsAsync(ChatKitCall call) =>
+        await ItemsAsync(call, isForward: call.Parameters.Order == "asc") is { } items ? Json(items) : NoThread();
+
+    public async Task<Results<JsonHttpResult<object>, ServerSentEvents, ProblemHttpResult>> RateAsync(ChatKitCall call)
+    {
+        var rating = new FeedbackRequest(call.Parameters.Kind == "positive" ? "up" : "down");
+        foreach (var item in call.Parameters.ItemIds!)
+        {
+            var turn = await GetTurn.HandleAsync($"{ChatKitItems.Key(item, ChatKitItems.AnswerId)}", call.Reader, database, leases, call.Cancelled);
+            if (turn.Result is not Ok<TurnResponse> { Value: { Response.MessageId: var answer, SessionId: var session } } || session != call.Thread)
+                return Problem.NotFound("message_not_found", "There is no such answer.");
+            if ((await PutFeedback.HandleAsync($"{answer}", rating, call.Reader, database, call.Cancelled)).Result is ProblemHttpResult problem)
+                return problem;
+        }
+
+        return Json(new { });
+    }
+
+    /// <summary>ChatKit shows the message of an error event, and not that of a status. An unknown thread has no place for one.</summary>
+    private Results<JsonHttpResult<object>, ServerSentEvents, ProblemHttpResult> Follow(OpenedTurn turn, ChatKitCall call, Question? asked = null, bool isNew = false) => turn.Refusal switch
+    {
+        null => ChatKitStream.Of(turn, turns.FollowAsync(turn.TurnId, after: null, call.Cancelled), time.GetUtcNow().UtcDateTime, asked, isNew),
+        { StatusCode: StatusCodes.Status404NotFound } missing => missing,
+        var refusal => ChatKitStream.Refuse(refusal.ProblemDetails.Detail!, refusal.StatusCode is StatusCodes.Status429TooManyRequests or StatusCodes.Status409Conflict),
+    };
+
+    private async Task<SessionResponse?> FindAsync(ChatKitCall call)
+    {
+        var row = await database.RetryAsync(
+            connection => connection.QuerySingleOrDefaultAsync<SessionRow>(new(
+                $"""
+                select {SessionResponse.Columns} from chat_sessions as s {SessionResponse.FirstQuestion}
+                where s.id = @Thread and (s.user_id is null or s.user_id = @Subject)
+                """,
+                new { call.Thread, call.Reader.Subject }, cancellationToken: call.Cancelled)),
+            call.Cancelled);
+        return row is null ? null : SessionResponse.From(row);
+    }
+
+    private async Task<object?> ItemsAsync(ChatKitCall call, bool isForward)
+    {
+        var from = call.Parameters.After is { } after ? int.Parse(after) : isForward ? 0 : int.MaxValue;
+        var page = await ListMessages.ReadAsync(call.Thread, call.Reader.Subject, from, call.Parameters.Size, database, call.Cancelled, isForward);
+        var items = page?.Items.Select(message => ChatKitItems.Of(message, call.Thread));
+        return items is null ? null : ChatKitItems.Page(isForward ? items : items.Reverse(), page!.NextCursor);
+    }
+
+    private static JsonHttpResult<object> Json(object body) => TypedResults.Json(body, ChatKitItems.Json);
+
+    private static ProblemHttpResult NoThread() => Problem.NotFound("session_not_found", "There is no such thread.");
 }

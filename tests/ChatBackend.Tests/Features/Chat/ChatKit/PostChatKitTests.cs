@@ -214,6 +214,22 @@ public sealed class PostChatKitTests(PostChatKitTests.SignedInApp fixture) : ICl
     }
 
     [Fact]
+    public async Task A_message_that_another_retry_replaced_is_not_asked_again()
+    {
+        _app.Model.Answer("One.").Answer("Two.").Answer("One, again.");
+        var first = await StreamAsync("threads.create", new { input = Input("What is a topic?") });
+        var thread = Id(first[0].GetProperty("thread"));
+        var second = await StreamAsync("threads.add_user_message", new { thread_id = thread, input = Input("What is a service?") });
+        await StreamAsync("threads.retry_after_item", new { thread_id = thread, item_id = Id(first[1].GetProperty("item")) });
+
+        var refused = Assert.Single(await StreamAsync("threads.retry_after_item", new { thread_id = thread, item_id = Id(second[0].GetProperty("item")) }));
+
+        Assert.Equal("error", Type(refused));
+        Assert.Equal(["What is a topic?", "One, again."], Texts((await JsonAsync("threads.get_by_id", new { thread_id = thread }, "Thread")).GetProperty("items")));
+        await ValidateAsync();
+    }
+
+    [Fact]
     public async Task Feedback_rates_the_answer()
     {
         _app.Model.Answer("Over topics.");
