@@ -37,6 +37,8 @@ internal sealed class BoundedAnswers(HttpMessageHandler inner, int embeddingByte
         foreach (var (name, values) in response.Content.Headers)
             content.Headers.TryAddWithoutValidation(name, values);
         response.Content = content;
+        // The response keeps its request: the prompt is not kept while the answer streams.
+        response.RequestMessage?.Content = null;
     }
 
     /// <summary>Counts the bytes of an event, which ends with an empty line.</summary>

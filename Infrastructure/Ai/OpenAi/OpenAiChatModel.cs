@@ -1,3 +1,6 @@
+using System.ClientModel;
+using System.ClientModel.Primitives;
+using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
@@ -78,7 +81,7 @@ internal sealed class OpenAiChatModel(
         {
             // A search query gets a few seconds: a model that is slower may still answer in time.
             var isAmple = budget.Total >= limits.Value.FirstPiece || budget.Total.TotalSeconds >= _options.TimeoutSeconds / 2.0;
-            var answer = new OpenAiAnswer(clients.Chat(model), request, call, limits.Value, budget, isAmple, time, token);
+            var answer = new OpenAiAnswer(clients.Chat(model), ChatRequest.Of(model, request), request, call, limits.Value, budget, isAmple, time, token);
             try
             {
                 await answer.BeginAsync();
@@ -96,7 +99,7 @@ internal sealed class OpenAiChatModel(
     }
 }
 
-/// <summary>One attempt at an answer: the SDK's stream, our deadlines, and the check that it is complete.</summary>
+/// <summary>One attempt at an answer: the SDK's request, our reading of the stream, our deadlines, and the check that it is complete.</summary>
 internal sealed class OpenAiAnswer : IAsyncDisposable
 {
     private readonly ModelCall _call;
@@ -108,9 +111,12 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
     private readonly TokenTally? _tally;
     private readonly CancellationTokenSource _silence;
     private readonly CancellationTokenSource _abort;
-    private readonly IAsyncEnumerator<StreamingChatCompletionUpdate> _updates;
+    private readonly ChatClient _client;
+    private BinaryContent? _body;
+    private PipelineResponse? _response;
+    private IAsyncEnumerator<SseItem<ChatChunk?>>? _chunks;
     private ModelPiece? _first;
-    private ChatFinishReason? _finish;
+    private string? _finish;
     private ModelUsage? _usage;
     private string? _model;
     private bool _hasText;
@@ -121,18 +127,14 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
     private long _counted;
 
     public OpenAiAnswer(
-        ChatClient client, ModelRequest request, ModelCall call, ModelLimits limits, ModelBudget budget, bool isAmple, TimeProvider time, CancellationToken cancellationToken)
+        ChatClient client, BinaryContent body, ModelRequest request, ModelCall call, ModelLimits limits, ModelBudget budget, bool isAmple, TimeProvider time, CancellationToken cancellationToken)
     {
-        (_call, _limits, _budget, _isAmple, _time, _caller) = (call, limits, budget, isAmple, time, cancellationToken);
+        (_client, _body, _call, _limits, _budget, _isAmple, _time, _caller) = (client, body, call, limits, budget, isAmple, time, cancellationToken);
         _room = OutputLimit.Characters(request.MaxOutputTokens);
         _tally = request.Tally;
         Count(request.Messages.Sum(m => (long)TokenEstimate.Of(m.Content)));
         _silence = new(limits.FirstPiece, time);
         _abort = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, budget.Token, _silence.Token);
-        // The SDK itself sets stream_options.include_usage.
-        _updates = client
-            .CompleteChatStreamingAsync(request.Messages.Select(ToMessage), OptionsOf(request), _abort.Token)
-            .GetAsyncEnumerator(_abort.Token);
     }
 
     /// <summary>Sends the request and reads up to the first text; until then another attempt may replace this one.</summary>
@@ -179,34 +181,35 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
     public async Task AbortAsync()
     {
         await _abort.CancelAsync();
-        await _updates.DisposeAsync();
+        if (_chunks is not null)
+            await _chunks.DisposeAsync();
+        _response?.Dispose();
         _abort.Dispose();
         _silence.Dispose();
     }
 
     private async Task<ModelPiece> ReadUpstreamAsync()
     {
-        while (!_isCut && await MoveNextAsync())
+        while (!_isCut && await NextAsync() is { } chunk)
         {
-            var update = _updates.Current;
-            _silence.CancelAfter(_finish is null && update.FinishReason is null ? _limits.Gap : _limits.AfterFinish);
-            if (StreamError.Of(update) is { } error)
-                throw error;
+            _silence.CancelAfter(_finish is null && chunk.FinishReason is null ? _limits.Gap : _limits.AfterFinish);
+            if (chunk.Fault is { } fault)
+                throw fault;
 
-            _finish = update.FinishReason ?? _finish;
-            _model = update.Model ?? _model;
-            _isRefused |= update.RefusalUpdate is { Length: > 0 };
-            if (update.Usage is { } usage)
+            _finish = chunk.FinishReason ?? _finish;
+            _model = chunk.Model ?? _model;
+            _isRefused |= chunk.IsRefusal;
+            if (chunk.Usage is { } usage)
             {
-                _usage = new(usage.InputTokenCount, usage.OutputTokenCount);
-                Count((long)usage.InputTokenCount + usage.OutputTokenCount - _counted);
+                _usage = new(usage.PromptTokens, usage.CompletionTokens);
+                Count((long)usage.PromptTokens + usage.CompletionTokens - _counted);
             }
 
-            var text = string.Concat(update.ContentUpdate.Select(part => part.Text));
+            var text = chunk.Text;
             if (text.Length > _room)
             {
                 // The model exceeds its limit: the text so far is kept, and no more is read.
-                (_isCut, _finish) = (true, ChatFinishReason.Length);
+                (_isCut, _finish) = (true, "length");
                 text = OutputLimit.Cut(text, _room);
             }
 
@@ -223,11 +226,12 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         return End();
     }
 
-    private async ValueTask<bool> MoveNextAsync()
+    private async ValueTask<ChatChunk?> NextAsync()
     {
         try
         {
-            return await _updates.MoveNextAsync();
+            _chunks ??= await SendAsync();
+            return await _chunks.MoveNextAsync() ? _chunks.Current.Data : null;
         }
         catch (Exception) when (_caller.IsCancellationRequested)
         {
@@ -236,7 +240,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         catch (Exception) when (_finish is not null)
         {
             // The answer is complete; only its usage is missing.
-            return false;
+            return null;
         }
         catch (OperationCanceledException) when (_budget.Token.IsCancellationRequested)
         {
@@ -246,15 +250,24 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         {
             throw ModelFaults.Silent();
         }
-        catch (JsonException)
+        catch (JsonException e)
         {
-            // A truncated event is not JSON.
-            throw ModelFaults.Truncated();
+            // A truncated event is not JSON; another one has members of other types.
+            throw e.InnerException is JsonException ? ModelFaults.Truncated() : ModelFaults.Malformed();
         }
         catch (Exception e)
         {
             throw ModelFaults.From(e, _time);
         }
+    }
+
+    private async Task<IAsyncEnumerator<SseItem<ChatChunk?>>> SendAsync()
+    {
+        var sent = await _client.CompleteChatAsync(_body!, new() { BufferResponse = false, CancellationToken = _abort.Token });
+        // The prompt is not kept while the answer streams.
+        _body = null;
+        _response = sent.GetRawResponse();
+        return SseParser.Create(_response.ContentStream!, (_, data) => ChatChunk.Read(data)).EnumerateAsync(_abort.Token).GetAsyncEnumerator(_abort.Token);
     }
 
     private void Count(long tokens)
@@ -265,15 +278,15 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
 
     private ModelPiece End()
     {
-        // The SDK ends a truncated stream like a complete one: only the finish reason tells them apart.
+        // A truncated stream ends like a complete one: only the finish reason tells them apart.
         if (_finish is null)
             throw ModelFaults.Truncated();
 
         ModelFinish? finish = _finish switch
         {
-            ChatFinishReason.Stop => ModelFinish.Stop,
-            ChatFinishReason.Length => ModelFinish.Length,
-            ChatFinishReason.ContentFilter => ModelFinish.ContentFilter,
+            "stop" => ModelFinish.Stop,
+            "length" => ModelFinish.Length,
+            "content_filter" => ModelFinish.ContentFilter,
             _ => null,
         };
         if (finish is null)
@@ -282,20 +295,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
             throw _isRefused || finish == ModelFinish.ContentFilter ? ModelFaults.Refused() : ModelFaults.Empty();
 
         _isOver = true;
-        _call.Succeed(finish switch { ModelFinish.Length => "length", ModelFinish.ContentFilter => "content_filter", _ => "stop" }, _usage);
+        _call.Succeed(_finish, _usage);
         return new("") { Finish = finish, Usage = _usage, Model = _model };
     }
-
-    private static ChatCompletionOptions OptionsOf(ModelRequest request) => new()
-    {
-        MaxOutputTokenCount = request.MaxOutputTokens,
-        ResponseFormat = request.JsonSchema is { } schema ? ChatResponseFormat.CreateJsonSchemaFormat("answer", BinaryData.FromString(schema), jsonSchemaIsStrict: true) : null,
-    };
-
-    private static ChatMessage ToMessage(ModelMessage message) => message.Role switch
-    {
-        ModelRole.System => new SystemChatMessage(message.Content),
-        ModelRole.Assistant => new AssistantChatMessage(message.Content),
-        _ => new UserChatMessage(message.Content),
-    };
 }

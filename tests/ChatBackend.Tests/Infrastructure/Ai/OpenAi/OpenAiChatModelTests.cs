@@ -133,6 +133,12 @@ public sealed class OpenAiChatModelTests
         { "content_filter", "", 1, "A whole answer" },
         { "no usage, no DONE", "", 1, "Half" },
         { "null error beside a delta", "", 1, "Half" },
+        { "error in words", "Failed", 1, "Half" },
+        { "error with a number as code", "Failed", 1, "Half" },
+        { "choices that are no list", "Failed", 1, "Half" },
+        { "text in parts", "", 1, "Half" },
+        { "empty finish_reason beside a delta", "", 1, "Half" },
+        { "finish_reason in capitals", "", 1, "Half" },
         { "stall after the finish", "", 1, "Half" },
         { "break after the finish", "", 1, "Half" },
     };
@@ -611,6 +617,12 @@ public sealed class OpenAiChatModelTests
             case "length" or "content_filter": stub.Answer("A whole answer", fault); break;
             case "no usage, no DONE": stub.Stream([Delta, "finish stop"]); break;
             case "null error beside a delta": stub.Stream([$$$"""{{{Chunk}}}[{"index":0,"delta":{"content":"Half"},"finish_reason":null}],"error":null}""", "finish stop", "[DONE]"]); break;
+            case "error in words": stub.Stream([Delta, $$"""!{"error":"{{StubOpenAi.UpstreamText}}"}"""]); break;
+            case "error with a number as code": stub.Stream([Delta, $$$"""!{"error":{"code":500,"message":"{{{StubOpenAi.UpstreamText}}}"}}"""]); break;
+            case "choices that are no list": stub.Stream([Delta, Chunk + "{}}", "finish stop"]); break;
+            case "text in parts": stub.Stream(["""{"content":[{"type":"text","text":"Ha"},{"type":"text","text":"lf"}]}""", "finish stop", "[DONE]"]); break;
+            case "empty finish_reason beside a delta": stub.Stream([$$$"""{{{Chunk}}}[{"index":0,"delta":{"content":"Half"},"finish_reason":""}]}""", "finish stop", "[DONE]"]); break;
+            case "finish_reason in capitals": stub.Stream([Delta, "finish STOP", "[DONE]"]); break;
             case "stall after the finish": stub.Stream([Delta, "finish stop", "hang"]); break;
             case "break after the finish": stub.Stream([Delta, "finish stop", "break"]); break;
             default: stub.Fail(int.Parse(fault), times: 3); break;
