@@ -33,23 +33,34 @@ internal static class PacedText
         await FlushAsync(context);
     }
 
-    /// <inheritdoc cref="WriteAsync(HttpContext, string[])"/>
+    /// <summary>Adds to what the next <see cref="FlushAsync"/> sends, and sends it if it is a whole piece.</summary>
     /// <param name="text">In UTF-8.</param>
-    public static async Task WriteAsync(HttpContext context, ReadOnlyMemory<byte> text)
+    /// <exception cref="OperationCanceledException">The client disconnected or was disconnected.</exception>
+    public static async ValueTask AddAsync(HttpContext context, ReadOnlyMemory<byte> text)
     {
+        var writer = context.Response.BodyWriter;
         for (var rest = text; rest.Length > 0;)
         {
             var piece = rest[..Math.Min(rest.Length, MostInOnePiece)];
-            context.Response.BodyWriter.Write(piece.Span);
-            await FlushAsync(context);
+            writer.Write(piece.Span);
             rest = rest[piece.Length..];
+            if (writer.UnflushedBytes >= MostInOnePiece)
+                await FlushAsync(context);
         }
     }
 
-    private static async Task FlushAsync(HttpContext context)
+    /// <exception cref="OperationCanceledException">The client disconnected or was disconnected.</exception>
+    public static async ValueTask FlushAsync(HttpContext context)
     {
         var gone = context.RequestAborted;
-        var flush = context.Response.BodyWriter.FlushAsync(gone).AsTask();
+        var sent = context.Response.BodyWriter.FlushAsync(gone);
+        if (sent.IsCompletedSuccessfully)
+        {
+            _ = sent.Result;
+            return;
+        }
+
+        var flush = sent.AsTask();
         try
         {
             await flush.WaitAsync(Patience, context.RequestServices.GetRequiredService<TimeProvider>(), CancellationToken.None);

@@ -26,8 +26,12 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
 {
     public const string MediaType = "text/event-stream";
 
-    /// <summary>A comment is sent after this pause: proxies close a stream that is quiet for 30 s or more.</summary>
+    /// <summary>A comment is sent this often: proxies close a stream that is quiet for 30 s or more.</summary>
     private static readonly TimeSpan Quiet = TimeSpan.FromSeconds(15);
+
+    private static readonly byte[] Reconnect = "retry: 1000\n\n"u8.ToArray();
+
+    private static readonly byte[] KeepAlive = ": keep-alive\n\n"u8.ToArray();
 
     /// <summary>Whether the stream begins with how soon to reconnect. False for protocols whose clients expect nothing but data.</summary>
     public bool IsReconnecting { get; init; } = true;
@@ -65,21 +69,43 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
         await using var source = events.GetAsyncEnumerator(gone);
         // Begun before the first write: a source that has something to do when the client is gone learns of it.
         var next = source.MoveNextAsync().AsTask();
+        using var ended = new CancellationTokenSource();
         try
         {
-            // The headers are sent at once. A browser reconnects after one second.
-            await PacedText.WriteAsync(context, IsReconnecting ? "retry: 1000\n\n" : "");
-            while (await WaitAsync(next, context, time, gone))
+            // A browser reconnects after one second.
+            await PacedText.AddAsync(context, IsReconnecting ? Reconnect : default);
+            // One timer for the whole stream: a quiet one has a comment 15 s after the last, or after its start.
+            var tick = Task.Delay(Quiet, time, ended.Token);
+            while (true)
             {
-                var item = source.Current;
-                await PacedText.WriteAsync(context, item.Bytes);
+                if (!next.IsCompleted)
+                {
+                    // What is ready is sent together; at first that is the headers.
+                    await PacedText.FlushAsync(context);
+                    if (await Task.WhenAny(next, tick) == tick)
+                    {
+                        await PacedText.AddAsync(context, KeepAlive);
+                        tick = Task.Delay(Quiet, time, ended.Token);
+                        continue;
+                    }
+                }
+
+                if (!await next)
+                    break;
+                await PacedText.AddAsync(context, source.Current.Bytes);
                 next = source.MoveNextAsync().AsTask();
             }
+
+            await PacedText.FlushAsync(context);
         }
         catch (Exception e) when (e is OperationCanceledException or IOException && gone.IsCancellationRequested)
         {
             // The client disconnected or was disconnected; the turn continues. The source may be disposed only after MoveNextAsync has ended.
             await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        }
+        finally
+        {
+            await ended.CancelAsync();
         }
     }
 
@@ -90,20 +116,5 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
             "id: 1.1.4\nevent: delta\ndata: {\"text\":\"Nodes talk over topics\"}\n\n"));
         if (!builder.Metadata.OfType<IProducesResponseTypeMetadata>().Any(p => p.StatusCode == StatusCodes.Status200OK))
             builder.Metadata.Add(new ProducesResponseTypeMetadata(StatusCodes.Status200OK, typeof(string), [MediaType]));
-    }
-
-    private static async Task<bool> WaitAsync(Task<bool> next, HttpContext context, TimeProvider time, CancellationToken gone)
-    {
-        while (true)
-        {
-            try
-            {
-                return await next.WaitAsync(Quiet, time, gone);
-            }
-            catch (TimeoutException) when (!next.IsCompleted)
-            {
-                await PacedText.WriteAsync(context, ": keep-alive\n\n");
-            }
-        }
     }
 }
