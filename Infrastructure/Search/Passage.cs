@@ -1,3 +1,4 @@
+using System.Collections.Frozen;
 using System.Runtime.InteropServices;
 using ChatBackend.Infrastructure.Search.Words;
 
@@ -69,6 +70,9 @@ internal sealed record Passage
         var coverage = question.OfPassage(Terms, HeadingTerms, Sentences);
         return this with { Coverage = coverage };
     }
+
+    /// <summary>Itself without the terms that only a search asks for: an answer keeps its passages until it is written.</summary>
+    public Passage Chosen() => this with { HeadingTerms = new(FrozenDictionary<string, int>.Empty, 0), Sentences = [] };
 
     /// <summary>What is embedded of it.</summary>
     public string EmbeddedText => $"{Headings}\n\n{Text}";

@@ -47,6 +47,7 @@ internal sealed class AnswerWriter(
         // It runs after the markers, because a dropped marker can join the text around it into new Markdown.
         var safe = new SafeMarkdown();
         var hasText = false;
+        IReadOnlyList<Citation> citations = [];
         ModelPiece? last = null;
         try
         {
@@ -70,7 +71,6 @@ internal sealed class AnswerWriter(
         if (!hasText)
             throw new ModelException(ModelFailure.Failed, "The model gave an empty answer.");
 
-        var citations = Cited();
         var isIncomplete = last?.Finish is not ModelFinish.Stop;
         return new(draft.Text, citations, GroundingOf(), last?.Finish, last?.Model ?? ModelOf(isOffline), UsageOf());
 
@@ -88,10 +88,10 @@ internal sealed class AnswerWriter(
             if (shown.Length == 0)
                 return;
             hasText |= !string.IsNullOrWhiteSpace(shown);
-            draft.Append(shown, Cited());
+            if (markers.Used.Count > citations.Count)
+                citations = [.. markers.Used.Select((given, i) => sources[given - 1].Cite(i + 1))];
+            draft.Append(shown, citations);
         }
-
-        IReadOnlyList<Citation> Cited() => [.. markers.Used.Select((given, i) => sources[given - 1].Cite(i + 1))];
     }
 
     /// <summary>If the prompt is too long, asks again with half the history tokens or, without history, with the better half of the passages.</summary>
@@ -126,6 +126,8 @@ internal sealed class AnswerWriter(
                 continue;
             }
 
+            // The request has been read. Its prompt is as long as the passages: it is not kept while the answer streams.
+            messages.Clear();
             while (any)
             {
                 yield return pieces.Current;

@@ -38,7 +38,7 @@ internal static class ChatPrompt
 
     /// <param name="outline">The answer in the book's own words to a question about the book itself; null for other questions.</param>
     /// <param name="bookTitle">Set by the operator, so it may be part of the instructions.</param>
-    public static IReadOnlyList<ModelMessage> Build(
+    public static List<ModelMessage> Build(
         string fence, Question question, Conversation conversation, IReadOnlyList<Passage> passages, int tokens, string? bookTitle = null, string? outline = null)
     {
         var reader = conversation.Profile?.Describe() ?? "";

@@ -118,7 +118,7 @@ internal sealed class BookSearch
         // Only a word that the book does not have is compared with all candidates.
         var coverage = new Coverage(
             _question, _rarities.ContainsValue(null) ? [.. found.Select(p => WithTerms(p).Terms)] : [], _rarities, _index.PassageCount);
-        return NearDuplicates.Cut(ranked.Select(p => WithTerms(p).CoveredBy(coverage)).Where(p => p.IsRelated), _query.Limit);
+        return [.. NearDuplicates.Cut(ranked.Select(p => WithTerms(p).CoveredBy(coverage)).Where(p => p.IsRelated), _query.Limit).Select(p => p.Chosen())];
     }
 
     private bool IsOnPage(int ordinal) => ordinal >= _page.First && ordinal < _page.End;
