@@ -10,7 +10,11 @@ internal sealed record HealthResponse(string Status);
 
 internal static class HealthFeature
 {
-    public static void AddHealth(this WebApplicationBuilder builder) => builder.Services.AddSingleton<Readiness>();
+    public static void AddHealth(this WebApplicationBuilder builder)
+    {
+        builder.Services.AddSingleton<Readiness>();
+        builder.Services.AddHostedService<IdleMemory>();
+    }
 
     public static void MapHealth(this IEndpointRouteBuilder routes)
     {

@@ -45,6 +45,16 @@ internal sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
+    /// <summary>The memory (working set) now, in bytes.</summary>
+    public long Memory
+    {
+        get
+        {
+            _process.Refresh();
+            return _process.WorkingSet64;
+        }
+    }
+
     /// <summary>Starts the program with these settings.</summary>
     /// <param name="arguments">A command such as <c>check</c>; without one the service runs.</param>
     public static ServiceProcess Start(Dictionary<string, string> settings, params string[] arguments)

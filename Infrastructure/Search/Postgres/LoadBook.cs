@@ -11,9 +11,6 @@ internal sealed class LoadBook(PostgresPassageIndex index, DatabaseStart databas
     /// <summary>Between looks, in memory alone, whether a search met terms of a later version.</summary>
     private static readonly TimeSpan LaterPause = TimeSpan.FromSeconds(5);
 
-    /// <summary>From this number of passages on, what is left of loading them is given back to the system: it is more than the book itself.</summary>
-    private const int ManyPassages = 1_000;
-
     private string? _logged;
 
     protected override async Task ExecuteAsync(CancellationToken stoppingToken)
@@ -31,11 +28,8 @@ internal sealed class LoadBook(PostgresPassageIndex index, DatabaseStart databas
     {
         try
         {
-            var book = await index.Book.ReadAsync((_, newest) => Task.FromResult(newest), isAgain: false, cancellationToken);
+            await index.Book.ReadAsync((_, newest) => Task.FromResult(newest), isAgain: false, cancellationToken);
             _logged = null;
-            // An idle service would keep it, as nothing else causes a full collection.
-            if (book.PassageCount >= ManyPassages)
-                GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         }
         catch (Exception e) when (!cancellationToken.IsCancellationRequested)
         {
