@@ -5,8 +5,9 @@ namespace ChatBackend.Bench;
 /// <summary>Clients that each send one request after the other, without a pause.</summary>
 internal static class Load
 {
+    /// <param name="spread">The clients begin at random moments within it; otherwise all at once.</param>
     /// <param name="request">Takes the client's random numbers, which are the same in every run. False when the answer was not the right one.</param>
-    public static async Task<Result> RunAsync(int clients, TimeSpan time, Func<Random, Task<bool>> request)
+    public static async Task<Result> RunAsync(int clients, TimeSpan time, Func<Random, Task<bool>> request, TimeSpan spread = default)
     {
         var started = Stopwatch.GetTimestamp();
         var all = await Task.WhenAll(Enumerable.Range(0, clients).Select(i => Task.Run(async () =>
@@ -14,6 +15,7 @@ internal static class Load
             var random = new Random(i);
             var times = new List<double>();
             var errors = 0;
+            await Task.Delay(spread * random.NextDouble());
             do
             {
                 var sent = Stopwatch.GetTimestamp();

@@ -54,6 +54,8 @@ internal static class CostCurves
             var passages = await connection.ExecuteScalarAsync<int>("select count(*) from passages");
             await runner.ExecuteAsync("vacuum analyze");
             var rows = new CostRows(options, service, meter, stub, book, statements: null);
+            if (byPassages.Count == 0)
+                await rows.FirstTurnsAsync();
             byPassages.Add(new(passages, await rows.TurnCostAsync()));
             // Measured with the book in the middle.
             if (pages != books[1])

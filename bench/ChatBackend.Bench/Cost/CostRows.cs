@@ -9,7 +9,7 @@ namespace ChatBackend.Bench.Cost;
 /// <summary>The rows of the table, each on one running service.</summary>
 internal sealed class CostRows(BenchOptions options, Service service, ProcessMeter meter, ModelStub stub, GeneratedBook book, StatementList? statements)
 {
-    /// <summary>For the first turns, which compile the code.</summary>
+    /// <summary>Before each row, for what it alone compiles.</summary>
     private static readonly TimeSpan WarmUp = TimeSpan.FromSeconds(3);
 
     private static readonly TimeSpan SlowModel = TimeSpan.FromSeconds(1);
@@ -19,14 +19,29 @@ internal sealed class CostRows(BenchOptions options, Service service, ProcessMet
 
     private HttpClient Client => service.Client;
 
-    /// <summary>Some seconds after the start, when what runs in the background has ended.</summary>
+    /// <summary>After a pause in which an idle service gives memory back.</summary>
     public async Task<double?> IdleMemoryAsync()
     {
-        await Task.Delay(TimeSpan.FromSeconds(Math.Min(options.Seconds, 5)));
+        await Task.Delay(TimeSpan.FromSeconds(options.IsBrief ? 1 : 15));
         return meter.Memory();
     }
 
-    public IEnumerable<Figure> Memory(double? idle) => Present(("memory (Pss)", "idle", idle, "MB", 70), ("memory (Pss)", "after the rows above", meter.Memory(), "MB", 120));
+    /// <param name="idle">What <see cref="IdleMemoryAsync"/> was before the rows.</param>
+    public async Task<IEnumerable<Figure>> MemoryAsync(double? idle)
+    {
+        var after = meter.Memory();
+        return Present(
+            ("memory (Pss)", "idle", idle, "MB", 70),
+            ("memory (Pss)", "right after the rows above", after, "MB", 120),
+            ("memory (Pss)", "idle again", await IdleMemoryAsync(), "MB", null));
+    }
+
+    /// <summary>What a process compiles under its first load is in no other row.</summary>
+    public async Task<IEnumerable<Figure>> FirstTurnsAsync()
+    {
+        var (_, cost) = await MeasureAsync("The first questions", options.Clients, AskAsync, isFirst: true);
+        return Present(("POST /chat", $"CPU a turn in the first {options.Seconds:0.#} s, service", cost.Service, "ms", null));
+    }
 
     /// <summary>Questions in new sessions, with a model that answers at once.</summary>
     public async Task<IEnumerable<Figure>> TurnAsync()
@@ -146,21 +161,24 @@ internal sealed class CostRows(BenchOptions options, Service service, ProcessMet
     private async Task<(Result Result, ProcessorTime Cost)> SlowAsync(int readers)
     {
         stub.Duration = SlowModel;
-        var measured = await MeasureAsync($"1 s model, {readers:#,0} readers", readers, random => StreamAsync(Client, random));
+        // They begin at different moments, as readers do: those that begin together would also end together, second after second.
+        var measured = await MeasureAsync($"1 s model, {readers:#,0} readers", readers, random => StreamAsync(Client, random), spread: SlowModel);
         stub.Duration = TimeSpan.Zero;
         return measured;
     }
 
     /// <summary>Processor time is that of a request.</summary>
-    private async Task<(Result Result, ProcessorTime Cost)> MeasureAsync(string name, int clients, Func<Random, Task<bool>> request)
+    private async Task<(Result Result, ProcessorTime Cost)> MeasureAsync(
+        string name, int clients, Func<Random, Task<bool>> request, TimeSpan spread = default, bool isFirst = false)
     {
         AnsiConsole.MarkupLineInterpolated($"[grey]{name}[/]");
         var time = TimeSpan.FromSeconds(options.Seconds);
-        await Load.RunAsync(clients, time < WarmUp ? time : WarmUp, request);
+        if (!isFirst)
+            await Load.RunAsync(clients, time < WarmUp ? time : WarmUp, request, spread);
         if (statements is not null)
             await statements.ResetAsync();
         var before = meter.Time();
-        var result = await Load.RunAsync(clients, time, request);
+        var result = await Load.RunAsync(clients, time, request, spread);
         var cost = meter.Time() - before;
         Check(name, result.Errors, result.Requests);
         if (statements is not null)

@@ -36,11 +36,12 @@ internal static class CostTable
                 options, service, await ProcessMeter.OfAsync(service, connection), stub, book,
                 options.IsExplained ? await StatementList.TryOpenAsync(connection) : null);
             var idle = await rows.IdleMemoryAsync();
+            figures.AddRange(await rows.FirstTurnsAsync());
             figures.AddRange(await rows.TurnAsync());
             figures.AddRange(await rows.SlowModelAsync());
             figures.AddRange(await rows.SearchAsync());
             figures.AddRange(await rows.AuditsAsync());
-            figures.AddRange(rows.Memory(idle));
+            figures.AddRange(await rows.MemoryAsync(idle));
         }
 
         await using (var service = await Service.StartAsync(options, settings))
