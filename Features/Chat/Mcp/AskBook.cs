@@ -1,9 +1,10 @@
 using System.ComponentModel;
-using System.Text.Json;
+using System.ComponentModel.DataAnnotations;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Stopping;
 using ChatBackend.Features.Chat.Turns;
-using ChatBackend.Infrastructure.Auth;
+using ChatBackend.Infrastructure.Search;
+using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 using ModelContextProtocol.Server;
 
@@ -12,56 +13,41 @@ namespace ChatBackend.Features.Chat.Mcp;
 /// <summary>The tool that asks the book's own voice. Each call is a turn in a conversation of its own.</summary>
 internal sealed class AskBook(UnattendedTurns turns)
 {
-    public static readonly Tool Tool = new()
-    {
-        Name = "ask_book",
-        Title = "Ask the book",
-        Description = "Answers a question from the book, with numbered citations of its pages. Each question is answered by itself: name what it is about.",
-        Annotations = new() { ReadOnlyHint = false, DestructiveHint = false, OpenWorldHint = false },
-        InputSchema = JsonElement.Parse(
-            $$$"""
-            {"type": "object", "required": ["question"], "properties": {
-              "question": {"type": "string", "minLength": 1, "maxLength": {{{ChatRequest.MaxMessageLength}}}, "description": "The question, in any language; it is answered in the same."}
-            }}
-            """),
-        OutputSchema = ToolResults.SchemaOf<Result>(),
-    };
+    private const string Name = "ask_book";
 
-    /// <param name="conversation">The conversation that this request opens; null if its client has no session, so that a repeat cannot be known.</param>
+    /// <summary>The conversation of a question; null if its client has no session, so that a repeat cannot be known. The id is made of the request's, so
+    /// that a repeat, or its cancellation, finds the turn on any replica.</summary>
+    public static Guid? ConversationOf(Guid? session, RequestId request) =>
+        session is { } id ? UuidVersion5.Create(id, $"{request.Id?.GetType().Name} {request}") : null;
+
+    [McpServerTool(Name = Name, Title = "Ask the book", ReadOnly = false, Destructive = false, OpenWorld = false, UseStructuredContent = true, OutputSchemaType = typeof(Result))]
+    [Description("Answers a question from the book, with numbered citations of its pages. Each question is answered by itself: name what it is about.")]
     public async Task<CallToolResult> CallAsync(
-        RequestContext<CallToolRequestParams> request, Guid? conversation, CurrentReader reader, HttpContext context, CancellationToken cancellationToken)
+        [Description("The question, in any language; it is answered in the same."), StringLength(ChatRequest.MaxMessageLength, MinimumLength = 1)] string question,
+        RequestContext<CallToolRequestParams> call, CancellationToken cancellationToken)
     {
-        var arguments = new ToolArguments(request.Params.Arguments);
-        var text = arguments.Text("question", ChatRequest.MaxMessageLength);
-        if (arguments.Fault is { } fault)
-            return ToolResults.Invalid(fault);
-
-        var question = new Question(text, SelectedText: null, PageUrl: null);
-        var opened = await turns.AskAsync(question, conversation, conversation is null ? null : Tool.Name, reader, context, cancellationToken);
+        var (exchange, asked) = (McpExchange.Of(call), Question.Of(question, selectedText: null, pageUrl: null));
+        var conversation = ConversationOf(exchange.Session, call.JsonRpcRequest.Id);
+        var turn = await turns.AskAsync(asked, conversation, conversation is null ? null : Name, exchange.Reader, exchange.Context, cancellationToken);
         // A client that starts to number its requests again uses an id for another question.
-        if (opened.Refusal?.ProblemDetails.Extensions["code"] is "idempotency_key_reused")
-            opened = await turns.AskAsync(question, sessionId: null, key: null, reader, context, cancellationToken);
-        if (opened.Refusal is { ProblemDetails: var refusal })
+        if (turn.Refusal?.ProblemDetails.Extensions["code"] is "idempotency_key_reused")
+            turn = await turns.AskAsync(asked, sessionId: null, key: null, exchange.Reader, exchange.Context, cancellationToken);
+        if (turn.Refusal is { ProblemDetails: var refusal })
             return ToolResults.Of(refusal);
 
-        return await AnswerAsync(opened, reader, request, cancellationToken);
-    }
-
-    /// <summary>Tells a client that asks for progress about every step: it may wait longer for an answer that makes progress.</summary>
-    private async Task<CallToolResult> AnswerAsync(OpenedTurn opened, CurrentReader reader, RequestContext<CallToolRequestParams> request, CancellationToken cancellationToken)
-    {
+        exchange.BeginStream();
         var steps = 0;
-        await foreach (var step in turns.FollowAsync(opened, reader.Subject, cancellationToken))
+        await foreach (var step in turns.FollowAsync(turn, exchange.Reader.Subject, cancellationToken))
         {
             switch (step)
             {
                 case TurnStep.Ended { ResponseJson: var response }:
                     return Answer(TurnJson.Read<ChatResponse>(response));
                 case TurnStep.Failed { Failure: var failure }:
-                    return ToolResults.Refused(failure.Detail, failure.Code, failure.RetryAfterSeconds);
-                default:
-                    if (request.Params.ProgressToken is { } token)
-                        await request.Server.NotifyProgressAsync(token, new() { Progress = ++steps, Message = step is TurnStep.Delta ? "Writing the answer" : "Searching the book" }, cancellationToken: cancellationToken);
+                    return ToolResults.Of(failure.ToProblem());
+                // A client that asks for progress may wait longer for an answer that makes some.
+                case var _ when call.Params.ProgressToken is { } token:
+                    await call.Server.NotifyProgressAsync(token, new() { Progress = ++steps, Message = step is TurnStep.Delta ? "Writing the answer" : "Searching the book" }, cancellationToken: cancellationToken);
                     break;
             }
         }

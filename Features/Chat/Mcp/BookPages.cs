@@ -5,6 +5,7 @@ using ChatBackend.Infrastructure.Limits;
 using ChatBackend.Infrastructure.Search;
 using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
+using ModelContextProtocol.Server;
 
 namespace ChatBackend.Features.Chat.Mcp;
 
@@ -20,13 +21,13 @@ internal sealed class BookPages(IPassageIndex index, [FromKeyedServices(RateLimi
     /// <summary>The page's resource, whether or not the site's address is known.</summary>
     public static string UriOf(string path) => Scheme + PageUrl.Encode(path);
 
-    /// <param name="cursor">How many pages come before this one; null for the first.</param>
-    public async Task<ListResourcesResult> ListAsync(string? cursor, HttpContext context, CancellationToken cancellationToken)
+    public async ValueTask<ListResourcesResult> ListAsync(RequestContext<ListResourcesRequestParams> request, CancellationToken cancellationToken)
     {
+        // A cursor is how many pages come before it.
         var start = 0;
-        if (cursor is not null && !(int.TryParse(cursor, out start) && start > 0))
+        if (request.Params?.Cursor is { } cursor && !(int.TryParse(cursor, out start) && start > 0))
             throw new McpProtocolException("cursor must be a nextCursor of this list.", McpErrorCode.InvalidParams);
-        Take(context);
+        Take(request);
 
         var pages = Sidebar.Of([.. await index.GetOutlineAsync(cancellationToken)]).SelectMany(item => item.Pages).ToArray();
         return new()
@@ -43,13 +44,14 @@ internal sealed class BookPages(IPassageIndex index, [FromKeyedServices(RateLimi
         };
     }
 
-    public async Task<ReadResourceResult> ReadAsync(string uri, HttpContext context, CancellationToken cancellationToken)
+    public async ValueTask<ReadResourceResult> ReadAsync(RequestContext<ReadResourceRequestParams> request, CancellationToken cancellationToken)
     {
-        Take(context);
+        Take(request);
+        var uri = request.Params.Uri;
         var path = uri.StartsWith(Scheme, StringComparison.Ordinal) ? Uri.UnescapeDataString(uri[Scheme.Length..]) : null;
         var passages = path is null || path.Contains('\0') ? [] : await index.GetFirstAsync([path], MostPassages + 1, cancellationToken);
         if (passages.Count == 0)
-            throw new McpProtocolException("There is no such page.", McpHeaders.HasStatuses(context.Request) ? McpErrorCode.InvalidParams : McpErrorCode.ResourceNotFound);
+            throw new McpProtocolException("There is no such page.", McpHeaders.StandsAlone(McpExchange.Of(request).Context.Request) ? McpErrorCode.InvalidParams : McpErrorCode.ResourceNotFound);
 
         return new() { Contents = [new TextResourceContents { Uri = uri, MimeType = "text/markdown", Text = Compose(passages) }] };
     }
@@ -73,9 +75,9 @@ internal sealed class BookPages(IPassageIndex index, [FromKeyedServices(RateLimi
         return text.ToString();
     }
 
-    private void Take(HttpContext context)
+    private void Take(MessageContext request)
     {
-        if (limit.Take(context) is { ProblemDetails: var refusal })
+        if (limit.Take(McpExchange.Of(request).Context) is { ProblemDetails: var refusal })
             throw new McpProtocolException($"{refusal.Detail} (rate_limited)", McpErrorCode.InternalError);
     }
 }

@@ -13,7 +13,7 @@ internal static class McpFeature
         builder.Services.AddSingleton<SearchBook>();
         builder.Services.AddSingleton<AskBook>();
         builder.Services.AddSingleton<BookPages>();
-        builder.Services.AddSingleton<McpServers>();
+        builder.Services.AddSingleton<BookServer>();
     }
 
     public static void MapMcp(this IEndpointRouteBuilder routes) =>

@@ -3,6 +3,7 @@ using ChatBackend.Infrastructure.Http.Json;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using FluentValidation;
 using Microsoft.OpenApi;
+using ModelContextProtocol.Protocol;
 
 namespace ChatBackend.Features.Chat.Mcp;
 
@@ -18,6 +19,14 @@ internal sealed record McpMessage(string Jsonrpc, string? Method = null)
 
     /// <summary>What the method takes.</summary>
     public JsonElement Params { get; init; }
+
+    /// <summary>Null if it is none.</summary>
+    public static RequestId? IdOf(JsonElement json) => json.ValueKind switch
+    {
+        JsonValueKind.String => new(json.GetString()!),
+        JsonValueKind.Number when json.TryGetInt64(out var number) => new(number),
+        _ => null,
+    };
 }
 
 internal sealed class McpMessageValidator : AbstractValidator<McpMessage>
@@ -25,16 +34,12 @@ internal sealed class McpMessageValidator : AbstractValidator<McpMessage>
     public McpMessageValidator()
     {
         RuleFor(m => m.Jsonrpc).Equal("2.0").WithMessage("must be 2.0.");
-        RuleFor(m => m.Id).Must(id => id.ValueKind is JsonValueKind.Undefined or JsonValueKind.String || IsWhole(id)).WithMessage("must be text or a whole number.");
+        RuleFor(m => m.Id).Must(id => McpMessage.IdOf(id) is not null).When(m => m.Id.ValueKind is not JsonValueKind.Undefined).WithMessage("must be text or a whole number.");
         RuleFor(m => m.Method).Must(m => m?.Length != 0).WithMessage("must not be empty.");
         RuleFor(m => m.Params).Custom((parameters, rule) =>
         {
-            if (parameters.ValueKind is not (JsonValueKind.Undefined or JsonValueKind.Object))
-                rule.AddFailure("must be an object.");
-            else if (parameters.ValueKind is JsonValueKind.Object && JsonText.Fault(parameters) is { } fault)
+            if ((parameters.ValueKind is JsonValueKind.Object ? JsonText.Fault(parameters) : "must be an object.") is { } fault)
                 rule.AddFailure(fault);
-        });
+        }).When(m => m.Params.ValueKind is not JsonValueKind.Undefined);
     }
-
-    public static bool IsWhole(JsonElement id) => id.ValueKind is JsonValueKind.Number && id.TryGetInt64(out _);
 }

@@ -21,88 +21,66 @@ namespace ChatBackend.Features.Chat.Mcp;
 internal static class PostMcp
 {
     /// <summary>How problems are written that are found before a message is understood.</summary>
-    public static readonly ProblemShape Shape = new("/mcp", "application/json", problem => new JsonObject
+    public static readonly ProblemShape Shape = new("/mcp", "application/json", problem => TurnJson.Write(new
     {
-        ["jsonrpc"] = "2.0",
-        ["id"] = problem.Extensions.Remove(RequestId, out var id) ? JsonSerializer.SerializeToNode(id, McpJsonUtilities.DefaultOptions) : null,
-        ["error"] = new JsonObject
+        Jsonrpc = "2.0",
+        Id = default(string),
+        Error = new
         {
-            ["code"] = (string?)problem.Extensions["code"] switch
-            {
-                "malformed_json" => -32700,
-                "invalid_request" => -32600,
-                McpHeaders.UnsupportedVersion => -32022,
-                McpHeaders.Mismatch => -32020,
-                McpHeaders.UnknownMethod => -32601,
-                _ => -32000,
-            },
-            ["message"] = problem.Detail,
-            ["data"] = JsonSerializer.SerializeToNode(problem.Extensions),
+            Code = (string?)problem.Extensions["code"] switch { "malformed_json" => -32700, "invalid_request" => -32600, _ => -32000 },
+            Message = problem.Detail,
+            Data = problem.Extensions,
         },
-    }.ToJsonString());
-
-    private const string RequestId = "request_id";
-
-    /// <summary>A problem of a request whose id is known.</summary>
-    public static ProblemHttpResult Of(ProblemHttpResult problem, RequestId id)
-    {
-        problem.ProblemDetails.Extensions[RequestId] = id;
-        return problem;
-    }
+    }));
 
     public static void MapPostMcp(this IEndpointRouteBuilder mcp) => mcp
         .MapPost("", HandleAsync)
         .WithName(nameof(PostMcp))
+        .WithMetadata(new AnswerContent(
+            ServerSentEvents.MediaType, "Events (WHATWG HTML, 9.2), the data of each one message: progress, then the response.",
+            "data: {\"jsonrpc\":\"2.0\",\"id\":1,\"result\":{\"content\":[{\"type\":\"text\",\"text\":\"Two nodes talk over a topic.\"}]}}\n\n"))
         .Validate<McpMessage>()
-        .FailsWith(StatusCodes.Status400BadRequest, McpHeaders.UnsupportedVersion)
-        .FailsWith(StatusCodes.Status400BadRequest, McpHeaders.Mismatch)
-        .FailsWith(StatusCodes.Status403Forbidden, McpHeaders.ForeignOrigin)
-        .FailsWith(StatusCodes.Status404NotFound, McpHeaders.UnknownMethod)
+        .FailsWith(StatusCodes.Status403Forbidden, "origin_not_allowed")
         .FailsWhenLimited();
 
     /// <summary>Model Context Protocol: search the book, ask it, read its pages.</summary>
     /// <remarks>
     /// Streamable HTTP, for any MCP client: tools `search_book` and `ask_book`, and the pages as resources. A tool's failure (also a limit) is a result
-    /// with `isError`; other errors are JSON-RPC errors. A client that disconnects while `ask_book` runs, or sends `notifications/cancelled`, stops the model.
+    /// with `isError`; other errors are JSON-RPC errors. An unknown version is status 400. From version 2026-07-28 on an unknown method is 404, and headers that
+    /// do not say the same as the message are 400. A client that disconnects while `ask_book` runs, or sends `notifications/cancelled`, stops the model.
     /// </remarks>
     /// <response code="200">The response, as a stream; 202 without a body for a notification.</response>
     /// <response code="400">The message or one of its headers is not valid.</response>
     /// <response code="403">A page of another origin than the allowed ones asks.</response>
-    /// <response code="404">There is no such method. Before version 2026-07-28 that is a JSON-RPC error with status 200.</response>
-    internal static async Task<Results<McpReply, ProblemHttpResult>> HandleAsync(
+    internal static async Task<Results<ServerSentEvents, JsonHttpResult<JsonRpcError>, EmptyHttpResult, ProblemHttpResult>> HandleAsync(
         McpMessage message, [FromHeader(Name = McpHeaders.Session), System.ComponentModel.Description("The id that the response to initialize had. With it a repeated question is answered once, and can be cancelled.")] string? sessionId,
-        HttpContext context, CurrentReader reader, McpServers servers, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken)
+        HttpContext context, CurrentReader reader, BookServer server, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken)
     {
-        if (await McpHeaders.FaultAsync(context, message) is { } fault)
-            return message.Id.ValueKind is JsonValueKind.Undefined ? fault : Of(fault, IdOf(message.Id));
+        if (!await McpHeaders.IsOriginAllowedAsync(context))
+            return Problem.Of(StatusCodes.Status403Forbidden, "origin_not_allowed", "This origin may not call the server: FRONTEND_URL names those that may.");
         Guid? session = KeyId.TryParse(sessionId, out var known) ? known : null;
-        if (message is not { Method: { } method, Id.ValueKind: not JsonValueKind.Undefined })
+        if (message.Method is not { } method || McpMessage.IdOf(message.Id) is not { } id)
         {
-            if (message is { Method: NotificationMethods.CancelledNotification, Params: var cancelled } && session is not null)
-                await CancelAsync(session.Value, cancelled, reader, database, runner, cancellationToken);
-            return McpReply.None;
+            if (message is { Method: NotificationMethods.CancelledNotification, Params.ValueKind: JsonValueKind.Object } && session is not null)
+                await CancelAsync(session.Value, message.Params, reader, database, runner, cancellationToken);
+            context.Response.StatusCode = StatusCodes.Status202Accepted;
+            return TypedResults.Empty;
         }
 
         if (method == RequestMethods.Initialize)
             context.Response.Headers[McpHeaders.Session] = $"{Guid.NewGuid()}";
-        var request = new JsonRpcRequest
-        {
-            Id = IdOf(message.Id),
-            Method = method,
-            Params = message.Params.ValueKind is JsonValueKind.Object ? JsonObject.Create(message.Params) : null,
-            Context = new() { ProtocolVersion = McpHeaders.VersionOf(context.Request), User = context.User },
-        };
-        return new McpReply(request, servers.OptionsFor(context, reader, session));
+        var request = new JsonRpcRequest { Id = id, Method = method, Params = message.Params.ValueKind is JsonValueKind.Object ? JsonObject.Create(message.Params) : null };
+        var exchange = new McpExchange(context, reader, session);
+        return await exchange.AnswerAsync(request, server.Options) is { } error ? error : new ServerSentEvents(exchange.EventsAsync()) { IsReconnecting = false };
     }
 
     /// <summary>The request that is cancelled may run on another replica, and its connection stays open: its turn is found by its conversation.</summary>
     private static async Task CancelAsync(
         Guid session, JsonElement cancelled, CurrentReader reader, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken)
     {
-        var id = McpHeaders.Member(cancelled, "requestId");
-        if (id.ValueKind is not JsonValueKind.String && !McpMessageValidator.IsWhole(id))
+        if (!cancelled.TryGetProperty("requestId", out var json) || McpMessage.IdOf(json) is not { } id)
             return;
-        var conversation = McpServers.ConversationOf(session, IdOf(id));
+        var conversation = AskBook.ConversationOf(session, id);
         var running = await database.RetryAsync(
             connection => connection.QueryAsync<Guid>(new(
                 "select id from turns where session_id = @conversation and state = 'running'", new { conversation }, cancellationToken: cancellationToken)),
@@ -110,6 +88,4 @@ internal static class PostMcp
         foreach (var turn in running)
             await StopTurn.RequestAsync(turn, reader.Subject, database, runner, cancellationToken);
     }
-
-    private static RequestId IdOf(JsonElement id) => id.ValueKind is JsonValueKind.String ? new(id.GetString()!) : new(id.GetInt64());
 }

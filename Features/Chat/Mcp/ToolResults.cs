@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Text.Json.Nodes;
-using System.Text.Json.Serialization.Metadata;
+using System.Text.Json.Serialization;
 using ChatBackend.Infrastructure.Http.Problems;
 using Microsoft.AspNetCore.Mvc;
-using Microsoft.Extensions.AI;
+using ModelContextProtocol;
 using ModelContextProtocol.Protocol;
 
 namespace ChatBackend.Features.Chat.Mcp;
@@ -11,17 +11,12 @@ namespace ChatBackend.Features.Chat.Mcp;
 /// <summary>What a tool answers. A failure is a result too, so that the model which called the tool reads why.</summary>
 internal static class ToolResults
 {
-    /// <summary>Under this name in <c>_meta</c>: a result may hold only what its schema describes.</summary>
-    private const string ProblemKey = "chatbackend/problem";
-
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web)
+    /// <summary>The schemas require members that are null, too.</summary>
+    public static readonly JsonSerializerOptions Json = new(McpJsonUtilities.DefaultOptions)
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        RespectNullableAnnotations = true,
-        TypeInfoResolver = new DefaultJsonTypeInfoResolver(),
+        DefaultIgnoreCondition = JsonIgnoreCondition.Never,
     };
-
-    public static JsonElement SchemaOf<T>() => AIJsonUtilities.CreateJsonSchema(typeof(T), serializerOptions: Json);
 
     public static CallToolResult Of<T>(string text, T structure) => new()
     {
@@ -29,19 +24,13 @@ internal static class ToolResults
         StructuredContent = JsonSerializer.SerializeToElement(structure, Json),
     };
 
-    public static CallToolResult Of(ProblemDetails problem) => Refused(
-        problem.Detail!, (string)problem.Extensions["code"]!, problem is RetryableProblem { RetryAfter: { } wait } ? Problem.RetryAfterSeconds(wait) : null);
-
-    public static CallToolResult Of(Failure failure) => Refused(failure.Detail, failure.Code, failure.RetryAfterSeconds);
-
-    /// <param name="fault">Which argument is not valid, and why.</param>
-    public static CallToolResult Invalid(string fault) => Refused(fault, "invalid_request", retryAfterSeconds: null);
-
-    public static CallToolResult Refused(string detail, string code, int? retryAfterSeconds)
+    /// <summary>The code is in <c>_meta</c>: a result may hold only what its schema describes.</summary>
+    public static CallToolResult Of(ProblemDetails problem)
     {
-        var problem = new JsonObject { ["code"] = code };
-        if (retryAfterSeconds is { } seconds)
-            problem["retry_after_seconds"] = seconds;
-        return new() { IsError = true, Content = [new TextContentBlock { Text = $"{detail} ({code})" }], Meta = new() { [ProblemKey] = problem } };
+        var (code, data) = ((string)problem.Extensions["code"]!, new JsonObject());
+        data["code"] = code;
+        if (problem is RetryableProblem { RetryAfter: { } wait })
+            data["retry_after_seconds"] = Problem.RetryAfterSeconds(wait);
+        return new() { IsError = true, Content = [new TextContentBlock { Text = $"{problem.Detail} ({code})" }], Meta = new() { ["chatbackend/problem"] = data } };
     }
 }

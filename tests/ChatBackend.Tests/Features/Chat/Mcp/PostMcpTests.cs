@@ -26,14 +26,18 @@ public sealed class PostMcpTests(ChatApp app) : IClassFixture<ChatApp>
         var tools = list.GetProperty("tools").EnumerateArray().ToDictionary(t => t.GetProperty("name").GetString()!);
         Assert.Equal(["ask_book", "search_book"], tools.Keys.Order());
         Assert.All(tools.Values, t => Assert.Equal("object", t.GetProperty("outputSchema").GetProperty("type").GetString()));
-        Assert.Equal(20, tools["search_book"].GetProperty("inputSchema").GetProperty("properties").GetProperty("limit").GetProperty("maximum").GetInt32());
+        var input = tools["search_book"].GetProperty("inputSchema");
+        Assert.Equal(["query"], input.GetProperty("required").EnumerateArray().Select(r => r.GetString()));
+        Assert.Equal(["query", "limit"], input.GetProperty("properties").EnumerateObject().Select(p => p.Name));
+        Assert.Equal(20, input.GetProperty("properties").GetProperty("limit").GetProperty("maximum").GetInt32());
+        Assert.Equal(["question"], tools["ask_book"].GetProperty("inputSchema").GetProperty("properties").EnumerateObject().Select(p => p.Name));
     }
 
     [Fact]
     public async Task Search_book_gives_the_passages_and_nothing_that_the_book_lacks()
     {
         var (found, _) = await CallAsync("search_book", new { query = "how do nodes talk", limit = 1 });
-        var (nothing, _) = await CallAsync("search_book", new { query = "zzyzx" });
+        var (nothing, _) = await CallAsync("search_book", new { query = " zzyzx ", limit = default(int?) });
 
         var passage = Assert.Single(found.GetProperty("structuredContent").GetProperty("passages").EnumerateArray());
         Assert.Equal("How nodes talk", passage.GetProperty("heading").GetString());
@@ -46,13 +50,14 @@ public sealed class PostMcpTests(ChatApp app) : IClassFixture<ChatApp>
     }
 
     [Theory]
-    [InlineData("search_book", """{}""", "query must be text.")]
-    [InlineData("search_book", """{"query":7}""", "query must be text.")]
-    [InlineData("search_book", """{"query":"  "}""", "query must hold 1 to 1000 characters")]
+    [InlineData("search_book", """{}""", "query must be text of 1 to 1000 characters after trimming.")]
+    [InlineData("search_book", """{"query":7}""", "query must be text of 1 to 1000 characters after trimming.")]
+    [InlineData("search_book", """{"query":"  "}""", "query must be text of 1 to 1000 characters")]
     [InlineData("search_book", """{"query":"nodes","limit":21}""", "limit must be a whole number from 1 to 20.")]
+    [InlineData("search_book", """{"query":"nodes","limit":0}""", "limit must be a whole number from 1 to 20.")]
     [InlineData("search_book", """{"query":"nodes","limit":"6"}""", "limit must be a whole number from 1 to 20.")]
-    [InlineData("ask_book", """{"question":""}""", "question must hold 1 to 4000 characters")]
-    [InlineData("ask_book", """{}""", "question must be text.")]
+    [InlineData("ask_book", """{"question":""}""", "question must be text of 1 to 4000 characters after trimming.")]
+    [InlineData("ask_book", """{}""", "question must be text of 1 to 4000 characters")]
     public async Task A_call_with_a_bad_argument_is_told_which(string tool, string arguments, string fault)
     {
         var (result, _) = await CallAsync(tool, JsonElement.Parse(arguments));
@@ -245,12 +250,17 @@ public sealed class PostMcpTests(ChatApp app) : IClassFixture<ChatApp>
     {
         var (_, method) = await PostForErrorAsync("nothing/here", new { });
         var (_, tool) = await PostForErrorAsync("tools/call", new { name = "delete_book" });
-        var version = await PostAsync(new { jsonrpc = "2.0", id = 1, method = "ping" }, version: "1999-01-01");
 
         Assert.Equal(-32601, method.GetProperty("code").GetInt32());
         Assert.Equal(-32602, tool.GetProperty("code").GetInt32());
-        Assert.Equal(HttpStatusCode.BadRequest, version.StatusCode);
-        Assert.Contains("2025-06-18", (await version.JsonAsync()).GetProperty("error").GetProperty("data").GetProperty("supported").EnumerateArray().Select(v => v.GetString()));
+        foreach (var message in (object[])[new { jsonrpc = "2.0", id = 1, method = "ping" }, new { jsonrpc = "2.0", id = 1, method = "tools/call", @params = new { name = "ask_book", arguments = new { question = "What?" } } }])
+        {
+            var version = await PostAsync(message, version: "1999-01-01");
+            Assert.Equal(HttpStatusCode.BadRequest, version.StatusCode);
+            var error = await version.JsonAsync();
+            Assert.Equal((1, -32022), (error.GetProperty("id").GetInt32(), error.GetProperty("error").GetProperty("code").GetInt32()));
+            Assert.Contains("2025-06-18", error.GetProperty("error").GetProperty("data").GetProperty("supported").EnumerateArray().Select(v => v.GetString()));
+        }
     }
 
     [Fact]
