@@ -11,7 +11,7 @@ using ModelContextProtocol.Server;
 namespace ChatBackend.Features.Chat.Mcp;
 
 /// <summary>The tool that asks the book's own voice. Each call is a turn in a conversation of its own.</summary>
-internal sealed class AskBook(UnattendedTurns turns)
+internal static class AskBook
 {
     private const string Name = "ask_book";
 
@@ -22,9 +22,9 @@ internal sealed class AskBook(UnattendedTurns turns)
 
     [McpServerTool(Name = Name, Title = "Ask the book", ReadOnly = false, Destructive = false, OpenWorld = false, UseStructuredContent = true, OutputSchemaType = typeof(Result))]
     [Description("Answers a question from the book, with numbered citations of its pages. Each question is answered by itself: name what it is about.")]
-    public async Task<CallToolResult> CallAsync(
+    public static async Task<CallToolResult> CallAsync(
         [Description("The question, in any language; it is answered in the same."), StringLength(ChatRequest.MaxMessageLength, MinimumLength = 1)] string question,
-        RequestContext<CallToolRequestParams> call, CancellationToken cancellationToken)
+        RequestContext<CallToolRequestParams> call, UnattendedTurns turns, IProgress<ProgressNotificationValue> progress, CancellationToken cancellationToken)
     {
         var (exchange, asked) = (McpExchange.Of(call), Question.Of(question, selectedText: null, pageUrl: null));
         var conversation = ConversationOf(exchange.Session, call.JsonRpcRequest.Id);
@@ -45,9 +45,9 @@ internal sealed class AskBook(UnattendedTurns turns)
                     return Answer(TurnJson.Read<ChatResponse>(response));
                 case TurnStep.Failed { Failure: var failure }:
                     return ToolResults.Of(failure.ToProblem());
-                // A client that asks for progress may wait longer for an answer that makes some.
-                case var _ when call.Params.ProgressToken is { } token:
-                    await call.Server.NotifyProgressAsync(token, new() { Progress = ++steps, Message = step is TurnStep.Delta ? "Writing the answer" : "Searching the book" }, cancellationToken: cancellationToken);
+                default:
+                    // For a client that asks for it: it may wait longer for an answer that makes progress.
+                    progress.Report(new() { Progress = ++steps, Message = step is TurnStep.Delta ? "Writing the answer" : "Searching the book" });
                     break;
             }
         }

@@ -10,10 +10,10 @@ using ModelContextProtocol.Server;
 namespace ChatBackend.Features.Chat.Mcp;
 
 /// <summary>What the book's server offers.</summary>
-internal sealed class BookServer(SearchBook search, AskBook ask, BookPages pages, IOptions<SiteOptions> site, ILogger<BookServer> log)
+internal sealed class BookServer(IServiceProvider services, BookPages pages, IOptions<SiteOptions> site, ILogger<BookServer> log)
 {
     private readonly McpServerTool[] _tools =
-        [McpServerTool.Create(search.CallAsync, new() { SerializerOptions = ToolResults.Json }), McpServerTool.Create(ask.CallAsync, new() { SerializerOptions = ToolResults.Json })];
+        [.. ((Delegate[])[SearchBook.CallAsync, AskBook.CallAsync]).Select(tool => McpServerTool.Create(tool, new() { Services = services, SerializerOptions = ToolResults.Json }))];
 
     public McpServerOptions Options => field ??= new()
     {

@@ -11,18 +11,11 @@ namespace ChatBackend.Features.Chat.Mcp;
 
 /// <summary>The transport of one request and of the messages that answer it. The server lives as long as the request: nothing is kept between two of them,
 /// so each may reach another replica.</summary>
-/// <param name="session">The id that the client got when it began; null if it has none.</param>
-internal sealed class McpExchange(HttpContext context, CurrentReader reader, Guid? session) : ITransport
+/// <param name="Session">The id that the client got when it began; null if it has none.</param>
+internal sealed record McpExchange(HttpContext Context, CurrentReader Reader, Guid? Session) : ITransport
 {
     private readonly Channel<JsonRpcMessage> _received = Channel.CreateBounded<JsonRpcMessage>(1);
     private readonly Channel<JsonRpcMessage?> _sent = Channel.CreateUnbounded<JsonRpcMessage?>();
-    private Task _answering = Task.CompletedTask;
-
-    public HttpContext Context => context;
-
-    public CurrentReader Reader => reader;
-
-    public Guid? Session => session;
 
     string? ITransport.SessionId => null;
 
@@ -34,18 +27,18 @@ internal sealed class McpExchange(HttpContext context, CurrentReader reader, Gui
     /// <returns>The error, where the protocol gives it a status of its own; null if the messages are a stream.</returns>
     public async Task<JsonHttpResult<JsonRpcError>?> AnswerAsync(JsonRpcRequest request, McpServerOptions options)
     {
-        _answering = RunAsync(request, options);
+        var answering = RunAsync(request, options);
         if (!await _sent.Reader.WaitToReadAsync() || !_sent.Reader.TryPeek(out var first) || first is not JsonRpcError error)
             return null;
         int? status = (McpErrorCode)error.Error.Code switch
         {
             McpErrorCode.UnsupportedProtocolVersion or McpErrorCode.HeaderMismatch => StatusCodes.Status400BadRequest,
-            McpErrorCode.MethodNotFound when McpHeaders.StandsAlone(context.Request) => StatusCodes.Status404NotFound,
+            McpErrorCode.MethodNotFound when McpHeaders.StandsAlone(Context.Request) => StatusCodes.Status404NotFound,
             _ => null,
         };
         if (status is null)
             return null;
-        await _answering;
+        await answering;
         return TypedResults.Json(error, McpJsonUtilities.DefaultOptions, statusCode: status);
     }
 
@@ -60,8 +53,6 @@ internal sealed class McpExchange(HttpContext context, CurrentReader reader, Gui
             if (message is not null)
                 yield return new(JsonSerializer.Serialize(message, McpJsonUtilities.DefaultOptions));
         }
-
-        await _answering;
     }
 
     public Task SendMessageAsync(JsonRpcMessage message, CancellationToken cancellationToken = default) => _sent.Writer.WriteAsync(message, cancellationToken).AsTask();
@@ -72,23 +63,19 @@ internal sealed class McpExchange(HttpContext context, CurrentReader reader, Gui
     {
         try
         {
-            if (McpHeaders.Mismatch(context.Request, request) is { } header)
-            {
-                var fault = new JsonRpcErrorDetail { Code = (int)McpErrorCode.HeaderMismatch, Message = $"{header} must be the same as in the message." };
-                await SendMessageAsync(new JsonRpcError { Id = request.Id, Error = fault });
-                return;
-            }
-
-            request.Context = new() { ProtocolVersion = McpHeaders.VersionOf(context.Request), RelatedTransport = this };
+            request.Context = new() { ProtocolVersion = McpHeaders.VersionOf(Context.Request), RelatedTransport = this };
             await _received.Writer.WriteAsync(request);
             _received.Writer.Complete();
-            await using var server = McpServer.Create(this, options, context.RequestServices.GetRequiredService<ILoggerFactory>(), context.RequestServices);
+            await using var server = McpServer.Create(this, options, Context.RequestServices.GetRequiredService<ILoggerFactory>(), Context.RequestServices);
             // Ends with the request, as no other one comes.
-            await server.RunAsync(context.RequestAborted);
+            await server.RunAsync(Context.RequestAborted);
         }
-        finally
+        catch (Exception e)
         {
-            _sent.Writer.Complete();
+            // Thrown to whoever reads the messages.
+            _sent.Writer.Complete(e);
         }
+
+        _sent.Writer.TryComplete();
     }
 }

@@ -10,8 +10,6 @@ internal static class McpFeature
     public static void AddMcp(this WebApplicationBuilder builder)
     {
         builder.Services.AddSingleton<IValidator<McpMessage>, McpMessageValidator>();
-        builder.Services.AddSingleton<SearchBook>();
-        builder.Services.AddSingleton<AskBook>();
         builder.Services.AddSingleton<BookPages>();
         builder.Services.AddSingleton<BookServer>();
     }

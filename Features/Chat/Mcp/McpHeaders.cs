@@ -1,4 +1,4 @@
-using System.Text.Json.Nodes;
+using System.Text.Json;
 using Microsoft.AspNetCore.Cors.Infrastructure;
 using ModelContextProtocol.Protocol;
 
@@ -17,16 +17,18 @@ internal static class McpHeaders
     public static bool StandsAlone(HttpRequest http) => VersionOf(http) == "2026-07-28";
 
     /// <summary>The header that does not say the same as the message, or null.</summary>
-    public static string? Mismatch(HttpRequest http, JsonRpcRequest request)
+    public static string? Mismatch(HttpRequest http, McpMessage message)
     {
         if (!StandsAlone(http))
             return null;
-        var name = request.Method switch { RequestMethods.ToolsCall => "name", RequestMethods.ResourcesRead => "uri", _ => null };
-        return Differs("Mcp-Method", request.Method)
-            ?? (name is null ? null : Differs("Mcp-Name", Text(request.Params, name)))
-            ?? Differs(Version, Text(request.Params?["_meta"], MetaKeys.ProtocolVersion));
+        var name = message.Method switch { RequestMethods.ToolsCall => "name", RequestMethods.ResourcesRead => "uri", _ => null };
+        return Differs("Mcp-Method", message.Method)
+            ?? (name is null ? null : Differs("Mcp-Name", Text(message.Params, name)))
+            ?? Differs(Version, Text(McpMessage.Member(message.Params, "_meta"), MetaKeys.ProtocolVersion));
 
         string? Differs(string header, string? expected) => McpHeaderEncoder.DecodeValue(http.Headers[header].FirstOrDefault()) == expected ? null : header;
+
+        static string? Text(JsonElement json, string name) => McpMessage.Member(json, name) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
     }
 
     /// <summary>A browser tells the page's origin; other clients send none. A page elsewhere must not reach a server in its reader's network (DNS rebinding):
@@ -38,6 +40,4 @@ internal static class McpHeaders
         var policy = await context.RequestServices.GetRequiredService<ICorsPolicyProvider>().GetPolicyAsync(context, policyName: null);
         return policy!.AllowAnyOrigin || policy.IsOriginAllowed(origin);
     }
-
-    private static string? Text(JsonNode? json, string name) => (json as JsonObject)?[name] is JsonValue value && value.TryGetValue<string>(out var text) ? text : null;
 }

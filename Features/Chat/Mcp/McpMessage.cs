@@ -20,7 +20,9 @@ internal sealed record McpMessage(string Jsonrpc, string? Method = null)
     /// <summary>What the method takes.</summary>
     public JsonElement Params { get; init; }
 
-    /// <summary>Null if it is none.</summary>
+    public static JsonElement Member(JsonElement json, string name) => json.ValueKind is JsonValueKind.Object && json.TryGetProperty(name, out var value) ? value : default;
+
+    /// <summary>Null if it is no id.</summary>
     public static RequestId? IdOf(JsonElement json) => json.ValueKind switch
     {
         JsonValueKind.String => new(json.GetString()!),
@@ -35,7 +37,6 @@ internal sealed class McpMessageValidator : AbstractValidator<McpMessage>
     {
         RuleFor(m => m.Jsonrpc).Equal("2.0").WithMessage("must be 2.0.");
         RuleFor(m => m.Id).Must(id => McpMessage.IdOf(id) is not null).When(m => m.Id.ValueKind is not JsonValueKind.Undefined).WithMessage("must be text or a whole number.");
-        RuleFor(m => m.Method).Must(m => m?.Length != 0).WithMessage("must not be empty.");
         RuleFor(m => m.Params).Custom((parameters, rule) =>
         {
             if ((parameters.ValueKind is JsonValueKind.Object ? JsonText.Fault(parameters) : "must be an object.") is { } fault)

@@ -61,10 +61,16 @@ internal static class PostMcp
         Guid? session = KeyId.TryParse(sessionId, out var known) ? known : null;
         if (message.Method is not { } method || McpMessage.IdOf(message.Id) is not { } id)
         {
-            if (message is { Method: NotificationMethods.CancelledNotification, Params.ValueKind: JsonValueKind.Object } && session is not null)
-                await CancelAsync(session.Value, message.Params, reader, database, runner, cancellationToken);
+            if (message.Method == NotificationMethods.CancelledNotification && McpMessage.IdOf(McpMessage.Member(message.Params, "requestId")) is { } cancelled)
+                await CancelAsync(AskBook.ConversationOf(session, cancelled), reader, database, runner, cancellationToken);
             context.Response.StatusCode = StatusCodes.Status202Accepted;
             return TypedResults.Empty;
+        }
+
+        if (McpHeaders.Mismatch(context.Request, message) is { } header)
+        {
+            var fault = new JsonRpcErrorDetail { Code = (int)McpErrorCode.HeaderMismatch, Message = $"{header} must be the same as in the message." };
+            return TypedResults.Json(new JsonRpcError { Id = id, Error = fault }, McpJsonUtilities.DefaultOptions, statusCode: StatusCodes.Status400BadRequest);
         }
 
         if (method == RequestMethods.Initialize)
@@ -75,12 +81,8 @@ internal static class PostMcp
     }
 
     /// <summary>The request that is cancelled may run on another replica, and its connection stays open: its turn is found by its conversation.</summary>
-    private static async Task CancelAsync(
-        Guid session, JsonElement cancelled, CurrentReader reader, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken)
+    private static async Task CancelAsync(Guid? conversation, CurrentReader reader, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken)
     {
-        if (!cancelled.TryGetProperty("requestId", out var json) || McpMessage.IdOf(json) is not { } id)
-            return;
-        var conversation = AskBook.ConversationOf(session, id);
         var running = await database.RetryAsync(
             connection => connection.QueryAsync<Guid>(new(
                 "select id from turns where session_id = @conversation and state = 'running'", new { conversation }, cancellationToken: cancellationToken)),

@@ -9,13 +9,13 @@ using ModelContextProtocol.Server;
 namespace ChatBackend.Features.Chat.Mcp;
 
 /// <summary>The tool that searches the book, for a model that reads the passages itself.</summary>
-internal sealed class SearchBook(IPassageIndex index, [FromKeyedServices(RateLimit.Search)] RateLimit rate)
+internal static class SearchBook
 {
     [McpServerTool(Name = "search_book", Title = "Search the book", ReadOnly = true, OpenWorld = false, UseStructuredContent = true, OutputSchemaType = typeof(Results))]
     [Description("Finds the passages of the book that fit a question best, with their text. Use it to read what the book says. If nothing fits, the list is empty.")]
-    public async Task<CallToolResult> CallAsync(
+    public static async Task<CallToolResult> CallAsync(
         [Description("What to look for: a question or its words, in any language."), StringLength(PassageQuery.MaxLength, MinimumLength = 1)] string query,
-        RequestContext<CallToolRequestParams> call, CancellationToken cancellationToken,
+        RequestContext<CallToolRequestParams> call, IPassageIndex index, [FromKeyedServices(RateLimit.Search)] RateLimit rate, CancellationToken cancellationToken,
         [Description("How many passages at most."), Range(1, PassageQuery.MaxLimit)] int limit = PassageQuery.DefaultLimit)
     {
         if (rate.Take(McpExchange.Of(call).Context) is { ProblemDetails: var refusal })

@@ -27,10 +27,9 @@ internal static class ToolResults
     /// <summary>The code is in <c>_meta</c>: a result may hold only what its schema describes.</summary>
     public static CallToolResult Of(ProblemDetails problem)
     {
-        var (code, data) = ((string)problem.Extensions["code"]!, new JsonObject());
-        data["code"] = code;
+        var data = new JsonObject { ["code"] = (string?)problem.Extensions["code"] };
         if (problem is RetryableProblem { RetryAfter: { } wait })
             data["retry_after_seconds"] = Problem.RetryAfterSeconds(wait);
-        return new() { IsError = true, Content = [new TextContentBlock { Text = $"{problem.Detail} ({code})" }], Meta = new() { ["chatbackend/problem"] = data } };
+        return new() { IsError = true, Content = [new TextContentBlock { Text = $"{problem.Detail} ({data["code"]})" }], Meta = new() { ["chatbackend/problem"] = data } };
     }
 }

@@ -234,6 +234,7 @@ public sealed class PostMcpTests(ChatApp app) : IClassFixture<ChatApp>
     [InlineData("""{"jsonrpc":"2.0","id":null,"method":"ping"}""", -32600)]
     [InlineData("""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":[]}""", -32600)]
     [InlineData("""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask_book","arguments":{"question":"a\u0000b"}}}""", -32600)]
+    [InlineData("""{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"ask_book","arguments":{"question":"a\ud800"}}}""", -32600)]
     public async Task What_is_no_message_is_refused_with_a_JSON_RPC_error(string body, int code)
     {
         var response = await app.Client.PostAsync("/mcp", new StringContent(body, null, "application/json"));
