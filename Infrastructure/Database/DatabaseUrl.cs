@@ -178,7 +178,7 @@ internal static partial class DatabaseUrl
     }
 
     // libpq also rejects a stray %. If it were taken literally, the password would be a different one.
-    [GeneratedRegex("%(?![0-9A-Fa-f]{2})", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("%(?![0-9A-Fa-f]{2})", RegexOptions.None, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex StrayPercent();
 
     private static string Decode(string text, string part)

@@ -129,12 +129,12 @@ internal sealed partial class MdxPartials
     private static string Indented(string text, string indentation) =>
         indentation.Length == 0 ? text : string.Join('\n', text.Split('\n').Select(line => line.Length == 0 ? line : indentation + line));
 
-    [GeneratedRegex("""import\s+(?<name>[A-Z][A-Za-z0-9_]*)\s+from\s+["'](?<file>[^"'\n]+\.mdx?)["']""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("""import\s+(?<name>[A-Z][A-Za-z0-9_]*)\s+from\s+["'](?<file>[^"'\n]+\.mdx?)["']""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Import();
 
-    [GeneratedRegex(@"^<(?<name>[A-Z][A-Za-z0-9_]*)[\s/>]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^<(?<name>[A-Z][A-Za-z0-9_]*)[\s/>]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex TagName();
 
-    [GeneratedRegex(@"[ \t]+#+$", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"[ \t]+#+$", RegexOptions.None, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex ClosingHashes();
 }

@@ -285,20 +285,20 @@ internal sealed partial class MdxText
         return match.Success ? match.Groups["text"].Value.Trim() : null;
     }
 
-    [GeneratedRegex("""\slabel\s*=\s*\{?\s*["'`](?<text>[^"'`{}<>]*)["'`]""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("""\slabel\s*=\s*\{?\s*["'`](?<text>[^"'`{}<>]*)["'`]""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex LabelAttribute();
 
-    [GeneratedRegex("""\svalue\s*=\s*\{?\s*["'`](?<text>[^"'`{}<>]*)["'`]""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("""\svalue\s*=\s*\{?\s*["'`](?<text>[^"'`{}<>]*)["'`]""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex ValueAttribute();
 
-    [GeneratedRegex(@"^[^\n]*mdx-code-block[ \t]*\n(?<content>[\s\S]*?)(\n[ \t>]*(`{3,}|~{3,})[ \t]*)?\n?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^[^\n]*mdx-code-block[ \t]*\n(?<content>[\s\S]*?)(\n[ \t>]*(`{3,}|~{3,})[ \t]*)?\n?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex MdxBlock();
 
     /// <summary>A line of code that only tells Docusaurus which lines to highlight, in the comments of any language.</summary>
-    [GeneratedRegex(@"^[\s>]*(//|/\*|\{\s*/\*|#|<!--|--|;+|%|'|!|\(\*|\*>|rem\b|_)\s*highlight-(next-line|start|end)\s*(\*/\s*\}?|-->|\*\))?\s*$", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^[\s>]*(//|/\*|\{\s*/\*|#|<!--|--|;+|%|'|!|\(\*|\*>|rem\b|_)\s*highlight-(next-line|start|end)\s*(\*/\s*\}?|-->|\*\))?\s*$", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex MagicComment();
 
-    [GeneratedRegex(@"\{[\d,-]+\}", RegexOptions.None, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\{[\d,-]+\}", RegexOptions.None, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex HighlightedLines();
 
     private static int Indent(ReadOnlySpan<char> line) => line.Length - line.TrimStart(" \t").Length;

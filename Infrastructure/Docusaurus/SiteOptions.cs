@@ -40,6 +40,6 @@ internal sealed partial class SiteOptions
     /// <summary>The book's title in italics, for a sentence of Markdown; <paramref name="otherwise"/> without a title.</summary>
     public string NameBook(string otherwise) => BookTitle is null ? otherwise : $"*{Markup().Replace(BookTitle, @"\$0")}*";
 
-    [GeneratedRegex(@"[\\`*_\[\]<>]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"[\\`*_\[\]<>]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Markup();
 }

@@ -118,7 +118,7 @@ public sealed class ServiceProcessTests : IAsyncLifetime
     {
         var rows = Regex.Matches(
             Repository.Text("README.md"), @"^\| `(?<name>[A-Z_]+)` \| (?<meaning>[^|]+) \| (?<default>[^|]+) \|$",
-            RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5));
+            RegexOptions.Multiline | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(60));
 
         Assert.Equal(
             SettingsTable.All.Select(s => (s.Name, s.Meaning, s.Default)),

@@ -195,10 +195,10 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
 
     private static string Plain(string text) => Markup().Replace(text, @"\$0");
 
-    [GeneratedRegex(@"[\\`*_\[\]<>]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"[\\`*_\[\]<>]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Markup();
 
-    [GeneratedRegex(@"^(?:index|readme|intro|introduction|preface|welcome|start)\.", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^(?:index|readme|intro|introduction|preface|welcome|start)\.", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Opening();
 
     /// <summary>The list as it grows, and the passages that its numbers name.</summary>

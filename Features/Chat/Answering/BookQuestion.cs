@@ -47,7 +47,7 @@ internal sealed partial record BookQuestion(BookQuestionKind Kind, int Chapter, 
     }
 
     /// <summary>Folding drops repeated letters: chapter II would be chapter I.</summary>
-    [GeneratedRegex(@"\b(?<five>v)?(?<ones>i{2,3})\b", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\b(?<five>v)?(?<ones>i{2,3})\b", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex RomanNumeral();
 
     private sealed class Language
@@ -135,7 +135,7 @@ internal sealed partial record BookQuestion(BookQuestionKind Kind, int Chapter, 
         /// <summary>Finds a whole name, the longest that begins at a place.</summary>
         private Regex AnyOf(IEnumerable<string> names) => new(
             $"(?<![\\p{{L}}-[\u2E80-\uFFFF]])(?:{string.Join('|', names.Select(Pattern).OrderByDescending(name => name.Length))})(?![\\p{{L}}\\p{{N}}-[\u2E80-\uFFFF]])",
-            RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+            RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(10));
 
         private string Pattern(string name) => name.Split("{number}") switch
         {

@@ -93,15 +93,15 @@ internal sealed partial class CitationCheck(string question, IReadOnlyList<Passa
         return LatinWord().Matches(text).Select(m => m.Value).Where(w => !isLatin || w.Skip(1).Any(c => !char.IsAsciiLetterLower(c)));
     }
 
-    [GeneratedRegex(@"\n+(?:\s*\d+[.)]\s+)?|(?<=[.!?…؟۔।]["")\]”’*_]*)\s+(?=\P{Ll})|(?<=[。！？])", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex(@"\n+(?:\s*\d+[.)]\s+)?|(?<=[.!?…؟۔।]["")\]”’*_]*)\s+(?=\P{Ll})|(?<=[。！？])", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex StatementEnd();
 
-    [GeneratedRegex(@"(?<![A-Za-z_\d])\d+(?:[.,'’٫٬\u00A0\u202F]\d+)*", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex(@"(?<![A-Za-z_\d])\d+(?:[.,'’٫٬\u00A0\u202F]\d+)*", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Number();
 
-    [GeneratedRegex("`(?<code>[^`\n]+)`", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("`(?<code>[^`\n]+)`", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex CodeSpan();
 
-    [GeneratedRegex(@"(?<![\p{L}\p{N}_])[A-Za-z][A-Za-z0-9_]+", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex(@"(?<![\p{L}\p{N}_])[A-Za-z][A-Za-z0-9_]+", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex LatinWord();
 }

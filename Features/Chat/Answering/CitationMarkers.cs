@@ -141,7 +141,7 @@ internal sealed partial class CitationMarkers(int passages, Func<string, int, bo
         static int Number(ReadOnlySpan<char> digits) => int.TryParse(digits, out var number) ? number : int.MaxValue;
     }
 
-    [GeneratedRegex("(?<first>[0-9]+)(?: *[-–] *(?<last>[0-9]+))?", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("(?<first>[0-9]+)(?: *[-–] *(?<last>[0-9]+))?", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Numbers();
 
     // A run of backticks is closed by a run of the same length. Inline code also ends with its paragraph.

@@ -116,10 +116,10 @@ internal static partial class SmallTalk
         select new Phrase(part.Kind, said, Fold(said), block.Key);
 
     // Hindi's vowel signs are marks too. They stay, as do its double letters: without them, other words would match.
-    [GeneratedRegex(@"[\p{Mn}'-[\u0941-\u094D\u0962\u0963]]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"[\p{Mn}'-[\u0941-\u094D\u0962\u0963]]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Marks();
 
-    [GeneratedRegex(@"(?<letter>[\p{L}-[\u0900-\u097F]])\k<letter>+", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(?<letter>[\p{L}-[\u0900-\u097F]])\k<letter>+", RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Repeated();
 
     private sealed record Phrase(Kind Kind, string Said, string Folded, string Language)

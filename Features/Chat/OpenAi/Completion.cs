@@ -102,7 +102,7 @@ internal sealed partial record Completion(
         Code = problem.Extensions["code"],
     };
 
-    [GeneratedRegex(@"[\\`*_\[\]<>]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"[\\`*_\[\]<>]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Markup();
 }
 

@@ -111,6 +111,6 @@ internal sealed partial record BookLayout(string Docs, string Output, string Roo
 
     private static bool IsWithin(string path, string folder) => path == folder || path.StartsWith(folder + Path.DirectorySeparatorChar, StringComparison.Ordinal);
 
-    [GeneratedRegex("""\bfrom\s+["'](?<file>\.[^"'\n]+\.mdx?)["']""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex("""\bfrom\s+["'](?<file>\.[^"'\n]+\.mdx?)["']""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Import();
 }

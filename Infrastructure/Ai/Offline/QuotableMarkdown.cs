@@ -215,7 +215,7 @@ internal static partial class QuotableMarkdown
     }
 
     /// <summary>The fences of Docusaurus' admonitions; the content between them stays.</summary>
-    [GeneratedRegex(@"^[ \t]*:::.*$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"^[ \t]*:::.*$", RegexOptions.Multiline | RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Admonition();
 
     /// <summary>Cleans the prose between code and formulas, after its literals are joined.</summary>
@@ -245,13 +245,13 @@ internal static partial class QuotableMarkdown
     /// <summary>The text of links, which depend on their page, and nothing of images.</summary>
     private static string WithoutLinks(string row) => Link().Replace(row, match => match.Groups["text"].Value + match.Groups["code"].Value);
 
-    [GeneratedRegex(@"(?<code>`[^`]*`)|!\[[^\[\]]*\]\([^()]*\)|\[(?<text>[^\[\]]+)\]\([^()]*\)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"(?<code>`[^`]*`)|!\[[^\[\]]*\]\([^()]*\)|\[(?<text>[^\[\]]+)\]\([^()]*\)", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Link();
 
     /// <summary>Removes what looks like a citation: brackets around numbers, and footnote references.</summary>
     private static string Clean(string text) =>
         Brackets().Replace(text, match => match.Groups["number"].Success ? $"({match.Groups["number"].Value})" : "");
 
-    [GeneratedRegex(@"\[\^[^\[\]\s]+\]|\[(?<number>[\d ,;]+)\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1000)]
+    [GeneratedRegex(@"\[\^[^\[\]\s]+\]|\[(?<number>[\d ,;]+)\]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Brackets();
 }

@@ -79,21 +79,21 @@ internal sealed partial class CodeFence
         return columns.ToString();
     }
 
-    [GeneratedRegex("^(?<prefix>(?:[ \t>]|(?:[-+*]|[0-9]{1,9}[.)])(?=[ \t]))*)(?<run>`{3,}(?=[^`]*$)|~{3,})(?<info>.*)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("^(?<prefix>(?:[ \t>]|(?:[-+*]|[0-9]{1,9}[.)])(?=[ \t]))*)(?<run>`{3,}(?=[^`]*$)|~{3,})(?<info>.*)$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex OpeningLine();
 
-    [GeneratedRegex("^[-+*0-9.) \t>]*(?:`+[^`]*|~+.*)?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("^[-+*0-9.) \t>]*(?:`+[^`]*|~+.*)?$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex OpeningBeginning();
 
-    [GeneratedRegex("^[ \t>]*[`~]*[`~ \t]*$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("^[ \t>]*[`~]*[`~ \t]*$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex ClosingBeginning();
 
-    [GeneratedRegex("^ {0,3}(?:> {0,4})*$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("^ {0,3}(?:> {0,4})*$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex PlainPrefix();
 
-    [GeneratedRegex("[^>]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("[^>]", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex NotQuoteMarks();
 
-    [GeneratedRegex("""[^\w+#.,:=/{}"' -]""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("""[^\w+#.,:=/{}"' -]""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex UnsafeInfo();
 }

@@ -70,16 +70,16 @@ internal sealed partial record LinkTarget(int Length, bool IsSafe, string Markdo
         (?: [ \t\n]+ (?: "(?<title> (?: [^"\\\n] | \\. )* )" | '(?<title> (?: [^'\\\n] | \\. )* )' | \( (?<title> (?: [^()\\\n] | \\. )* ) \) ) )?
         [ \t\n]* \)
         """,
-        RegexOptions.ExplicitCapture | RegexOptions.IgnorePatternWhitespace, matchTimeoutMilliseconds: 1_000)]
+        RegexOptions.ExplicitCapture | RegexOptions.IgnorePatternWhitespace, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Parentheses();
 
-    [GeneratedRegex("""^[^"<>\[\]`\\&|$\{}:^~]*$""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("""^[^"<>\[\]`\\&|$\{}:^~]*$""", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex PlainTitle();
 
     // Browsers decode these without a semicolon.
-    [GeneratedRegex("&#(?:[0-9]+(?![0-9;])|x[0-9a-f]+(?![0-9a-f;]))", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("&#(?:[0-9]+(?![0-9;])|x[0-9a-f]+(?![0-9a-f;]))", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex OpenEntity();
 
-    [GeneratedRegex("&(?=[a-z0-9]+;)", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("&(?=[a-z0-9]+;)", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Entity();
 }

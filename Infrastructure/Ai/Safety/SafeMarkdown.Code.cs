@@ -129,10 +129,10 @@ internal sealed partial class SafeMarkdown
     }
 
     /// <summary>What is Markdown or HTML to parsers that do not take this for code.</summary>
-    [GeneratedRegex(@"<[a-z/!?]|!\[|\]\(|\]:|:::|\^{3}|~{3}|\${2}|(?:ftp|tel|xmpp):", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex(@"<[a-z/!?]|!\[|\]\(|\]:|:::|\^{3}|~{3}|\${2}|(?:ftp|tel|xmpp):", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Active();
 
     // Any line may be a table's row: only the table's second line tells.
-    [GeneratedRegex(@"(?:^|[^\\]|\\\\)\|", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex(@"(?:^|[^\\]|\\\\)\|", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex CellEnd();
 }

@@ -199,15 +199,15 @@ internal sealed partial class SafeMarkdown
         return _isLast || window == start + LongestText ? Never : NotYet;
     }
 
-    [GeneratedRegex("""^<(?:https?://|mailto:|[\w.+-]+@)[^\s<>"'`\\|$\{}\[\]^]*>$""", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("""^<(?:https?://|mailto:|[\w.+-]+@)[^\s<>"'`\\|$\{}\[\]^]*>$""", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Address();
 
     [GeneratedRegex(
         """\A:[ \t]*(?<destination>[^ \t\n]*)(?:[ \t]+"[^"\\\[\]\n]*"(?=[ \t]*(?:\n|\z)))?[ \t]*(?<next>\n[ \t>]*(?<below>[^ \t>])?|[^ \t\n])?""",
-        RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+        RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Definition();
 
     /// <summary>The label of a citation or a footnote.</summary>
-    [GeneratedRegex(@"^\^?[0-9]+$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex(@"^\^?[0-9]+$", RegexOptions.ExplicitCapture, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Marker();
 }

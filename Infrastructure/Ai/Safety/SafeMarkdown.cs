@@ -275,9 +275,9 @@ internal sealed partial class SafeMarkdown
         }
     }
 
-    [GeneratedRegex("(?:://|www\\.|@)$", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("(?:://|www\\.|@)$", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex AddressBeginning();
 
-    [GeneratedRegex("(?:ftp|(?<![a-z])(?:tel|xmpp))$", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex("(?:ftp|(?<![a-z])(?:tel|xmpp))$", RegexOptions.ExplicitCapture | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex BareScheme();
 }

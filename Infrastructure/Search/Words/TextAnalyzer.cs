@@ -199,7 +199,7 @@ internal static partial class TextAnalyzer
     };
 
     // Not inside a word (no-cache) and not a line of dashes.
-    [GeneratedRegex(@"(?<![\p{L}\p{N}_-])--?[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*", RegexOptions.None, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex(@"(?<![\p{L}\p{N}_-])--?[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*", RegexOptions.None, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex CommandOption();
 
     // An alphabet has too few letters for bigrams to tell one text from another: Thai, Lao, Myanmar and Khmer.

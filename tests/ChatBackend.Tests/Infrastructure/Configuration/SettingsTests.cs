@@ -15,7 +15,7 @@ public sealed class SettingsTests
             where type.Name.EndsWith("Options", StringComparison.Ordinal) && type.GetConstructor([]) is not null
             from property in type.GetProperties()
             let name = property.GetCustomAttribute<ConfigurationKeyNameAttribute>()?.Name
-            where name is not null && Regex.IsMatch(name, "^[A-Z_]+$", default, TimeSpan.FromSeconds(1))
+            where name is not null && Regex.IsMatch(name, "^[A-Z_]+$", default, TimeSpan.FromSeconds(60))
             select (Name: name, Value: property.GetValue(Activator.CreateInstance(type))?.ToString())).ToArray();
         var table = SettingsTable.All.ToDictionary(s => s.Name);
         var examples = EnvironmentFile.Parse(File.ReadLines(Path.Combine(Repository.Root, ".env.example")).Select(l => l.TrimStart('#'))).ToArray();
@@ -104,9 +104,9 @@ public sealed class SettingsTests
         var lines = output.ToString().Split('\n');
 
         Assert.Equal(0, code);
-        Assert.All(SettingsTable.All, s => Assert.Contains(lines, l => Regex.IsMatch(l, $"^{s.Name} +(set|defaulted) ", default, TimeSpan.FromSeconds(1))));
-        Assert.Contains(lines, l => Regex.IsMatch(l, "^PORT +set +9000", default, TimeSpan.FromSeconds(1)));
-        Assert.Contains(lines, l => Regex.IsMatch(l, @"^OPENAI_API_KEY +set +\*\*\*wxyz", default, TimeSpan.FromSeconds(1)));
+        Assert.All(SettingsTable.All, s => Assert.Contains(lines, l => Regex.IsMatch(l, $"^{s.Name} +(set|defaulted) ", default, TimeSpan.FromSeconds(60))));
+        Assert.Contains(lines, l => Regex.IsMatch(l, "^PORT +set +9000", default, TimeSpan.FromSeconds(60)));
+        Assert.Contains(lines, l => Regex.IsMatch(l, @"^OPENAI_API_KEY +set +\*\*\*wxyz", default, TimeSpan.FromSeconds(60)));
         Assert.DoesNotContain("hunter2", output.ToString());
         Assert.DoesNotContain("sk-0123", output.ToString());
     }
@@ -119,7 +119,7 @@ public sealed class SettingsTests
         var output = new StringWriter();
         CheckCommand.Run(Configuration(("INGEST_API_KEY", "wxyz".PadLeft(length, '0'))), isDevelopment: true, output);
 
-        Assert.Contains(output.ToString().Split('\n'), l => Regex.IsMatch(l, $@"^INGEST_API_KEY +set +{Regex.Escape(shown)}\r?$", default, TimeSpan.FromSeconds(1)));
+        Assert.Contains(output.ToString().Split('\n'), l => Regex.IsMatch(l, $@"^INGEST_API_KEY +set +{Regex.Escape(shown)}\r?$", default, TimeSpan.FromSeconds(60)));
     }
 
     [Fact]

@@ -104,7 +104,7 @@ internal sealed class PgBouncer : IAsyncDisposable
     {
         var file = Path.Combine(_folder, "pgbouncer.ini");
         var settings = await File.ReadAllTextAsync(file);
-        await File.WriteAllTextAsync(file, Regex.Replace(settings, "(?<=pool_mode = )[a-z]+", mode, RegexOptions.None, TimeSpan.FromSeconds(1)));
+        await File.WriteAllTextAsync(file, Regex.Replace(settings, "(?<=pool_mode = )[a-z]+", mode, RegexOptions.None, TimeSpan.FromSeconds(60)));
         using var reload = Process.Start("kill", ["-HUP", $"{_process.Id}"]);
         await reload.WaitForExitAsync();
     }

@@ -136,7 +136,7 @@ public sealed class PersonalAnswersTests : IAsyncLifetime
         if (profile is not null)
             Assert.True((await SendAsync(_app, reader, HttpMethod.Put, "/profile", profile)).IsSuccessStatusCode);
         await AnswerAsync(_app, reader, question);
-        return [.. _app.Model.Requests[^1].Messages.Select(m => Regex.Replace(m.Content, "data-[0-9a-f]{16}", "data-f", RegexOptions.None, TimeSpan.FromSeconds(1)))];
+        return [.. _app.Model.Requests[^1].Messages.Select(m => Regex.Replace(m.Content, "data-[0-9a-f]{16}", "data-f", RegexOptions.None, TimeSpan.FromSeconds(60)))];
     }
 
     private static async Task<string> AnswerAsync(ChatApp app, string? reader, string question)

@@ -27,7 +27,7 @@ public sealed class OpenApiTests(ChatBackendApp app) : IClassFixture<ChatBackend
         Assert.Equal(routes, described);
 
         static string Path(RouteEndpoint endpoint) => Regex.Replace(
-            "/" + endpoint.RoutePattern.RawText!.Trim('/'), @"\{(?<name>\w+)[^}]*\}", "{${name}}", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1));
+            "/" + endpoint.RoutePattern.RawText!.Trim('/'), @"\{(?<name>\w+)[^}]*\}", "{${name}}", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(60));
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed class OpenApiTests(ChatBackendApp app) : IClassFixture<ChatBackend
             .ToDictionary(o => o.Operation.GetProperty("operationId").GetString()!, o => o.Operation.GetProperty("responses"));
         var comments = XDocument.Load(System.IO.Path.Combine(AppContext.BaseDirectory, "ChatBackend.xml")).Descendants("member")
             .SelectMany(m => m.Elements("response").Select(r => (
-                Handler: Regex.Match(m.Attribute("name")!.Value, @"\.(?<type>\w+)\.HandleAsync\(", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(1)).Groups["type"].Value,
+                Handler: Regex.Match(m.Attribute("name")!.Value, @"\.(?<type>\w+)\.HandleAsync\(", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(60)).Groups["type"].Value,
                 Code: r.Attribute("code")!.Value)))
             .Where(c => c.Handler.Length > 0).ToArray();
 
@@ -160,9 +160,9 @@ public sealed class OpenApiTests(ChatBackendApp app) : IClassFixture<ChatBackend
         Assert.All(
             schemas.EnumerateObject().SelectMany(s => s.Value.TryGetProperty("properties", out var properties) ? properties.EnumerateObject().ToArray() : []),
             // The AI SDK's own name.
-            p => Assert.True(p.Name == "messageId" || Regex.IsMatch(p.Name, "^[a-z][a-z0-9_]*$", RegexOptions.None, TimeSpan.FromSeconds(1)), p.Name));
+            p => Assert.True(p.Name == "messageId" || Regex.IsMatch(p.Name, "^[a-z][a-z0-9_]*$", RegexOptions.None, TimeSpan.FromSeconds(60)), p.Name));
         Assert.All(
-            Regex.Matches(document.GetRawText(), "#/components/schemas/(?<name>[A-Za-z0-9_]+)", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(5)).Select(m => m.Groups["name"].Value),
+            Regex.Matches(document.GetRawText(), "#/components/schemas/(?<name>[A-Za-z0-9_]+)", RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(60)).Select(m => m.Groups["name"].Value),
             name => Assert.True(schemas.TryGetProperty(name, out _), name));
 
         var parameters = document.GetProperty("paths").GetProperty("/audits").GetProperty("get").GetProperty("parameters").EnumerateArray()
