@@ -6,19 +6,34 @@ using Microsoft.Extensions.Options;
 
 namespace ChatBackend.Tests.Infrastructure.Ai;
 
-/// <summary>The real model and embedder over a stub server, with waits between attempts of a few milliseconds.</summary>
+/// <summary>The real model and embedder over a stub server, with waits between attempts of a few milliseconds. A test sets the time limit that it is
+/// about; the others are long, because a busy machine may take its time.</summary>
 internal sealed class ModelUnderTest : IDisposable
 {
     public const string Key = "sk-secret-of-the-test";
+
+    private static readonly TimeSpan RetryMin = TimeSpan.FromMilliseconds(1);
+    private static readonly TimeSpan RetryMax = TimeSpan.FromMilliseconds(5);
 
     private readonly OpenAiClients _clients;
 
     public ModelUnderTest(string baseUrl, Action<ModelLimits>? limits = null, Action<AiOptions>? options = null, TimeProvider? clock = null)
     {
         var time = clock ?? TimeProvider.System;
-        var ai = new AiOptions { BaseUrl = new(baseUrl), ApiKey = Key, TimeoutSeconds = 30 };
+        var ai = new AiOptions { BaseUrl = new(baseUrl), ApiKey = Key, TimeoutSeconds = 300 };
         options?.Invoke(ai);
-        var times = new ModelLimits { RetryMin = TimeSpan.FromMilliseconds(1), RetryMax = TimeSpan.FromMilliseconds(5), BreakerMinimum = 1000 };
+        var busy = TimeSpan.FromMinutes(5);
+        var times = new ModelLimits
+        {
+            RetryMin = RetryMin,
+            RetryMax = RetryMax,
+            BreakerMinimum = 1000,
+            Connect = busy,
+            FirstPiece = busy,
+            Gap = busy,
+            Embed = busy,
+            EmbedBudget = busy,
+        };
         limits?.Invoke(times);
         var wrapped = Options.Create(times);
         _clients = new(Options.Create(ai), wrapped);
@@ -53,6 +68,20 @@ internal sealed class ModelUnderTest : IDisposable
         catch (ModelException e)
         {
             return (text, end, e);
+        }
+    }
+
+    /// <summary>Lets the clock pass the silence of each attempt, once its request has arrived, and the wait for the next attempt.</summary>
+    public static async Task EndSilenceAsync(FakeClock clock, TimeSpan silence, Func<int> requests, int attempts)
+    {
+        for (var attempt = 1; attempt <= attempts; attempt++)
+        {
+            await Until.TrueAsync(() => requests() == attempt && clock.IsAwaitedWithin(silence), $"attempt {attempt} was not made");
+            clock.Advance(silence);
+            if (attempt == attempts)
+                return;
+            await Until.TrueAsync(() => clock.IsAwaitedWithin(RetryMax), $"attempt {attempt + 1} is not waited for");
+            clock.Advance(RetryMax);
         }
     }
 

@@ -2,12 +2,13 @@ using System.Diagnostics;
 using System.Diagnostics.Metrics;
 using System.Text;
 using ChatBackend.Infrastructure.Ai;
+using ChatBackend.Tests.Infrastructure.Auth;
 
 namespace ChatBackend.Tests.Infrastructure.Ai.OpenAi;
 
 public sealed class OpenAiChatModelTests
 {
-    private static readonly TimeSpan Short = TimeSpan.FromMilliseconds(150);
+    private static readonly TimeSpan Silence = TimeSpan.FromSeconds(20);
 
     [Fact]
     public async Task An_answer_comes_in_pieces_and_ends_with_its_finish_usage_and_model()
@@ -149,18 +150,23 @@ public sealed class OpenAiChatModelTests
     {
         await using var stub = await StubOpenAi.StartAsync();
         Script(stub, fault);
-        using var tested = new ModelUnderTest(stub.BaseUrl, limits =>
-        {
-            // Only the wait that is tested is short: a busy machine may take its time for the others.
-            if (fault == "hang")
-                limits.FirstPiece = TimeSpan.FromMilliseconds(400);
-            else if (fault == "stall")
-                limits.Gap = Short;
-            else if (fault == "stall after the finish")
-                limits.AfterFinish = Short;
-        });
+        var clock = fault == "hang" ? new FakeClock() : null;
+        using var tested = new ModelUnderTest(
+            stub.BaseUrl,
+            limits =>
+            {
+                if (fault == "hang")
+                    limits.FirstPiece = Silence;
+                // Longer than the pieces before it are apart, also on a busy machine.
+                else if (fault == "stall")
+                    limits.Gap = TimeSpan.FromSeconds(4);
+            },
+            clock: clock);
 
-        var (shown, end, exception) = await tested.RunAsync();
+        var asking = tested.RunAsync();
+        if (clock is not null)
+            await ModelUnderTest.EndSilenceAsync(clock, Silence, () => stub.Requests.Count, calls);
+        var (shown, end, exception) = await asking;
 
         Assert.Equal(failure, exception?.Failure.ToString() ?? "");
         Assert.Equal(text, shown);
@@ -266,7 +272,7 @@ public sealed class OpenAiChatModelTests
             waits.Add(Stopwatch.GetElapsedTime(started));
         }
 
-        Assert.All(waits, wait => Assert.True(wait >= TimeSpan.FromMilliseconds(119), $"{wait} for two waits"));
+        Assert.All(waits, wait => Assert.True(wait >= TimeSpan.FromMilliseconds(100), $"{wait} for two waits"));
     }
 
     [Theory]
@@ -276,8 +282,8 @@ public sealed class OpenAiChatModelTests
     public async Task Retry_After_is_honoured(string header, string value, int milliseconds)
     {
         await using var stub = await StubOpenAi.StartAsync();
-        // A date has whole seconds: two from now is at least one.
-        stub.Fail(429, headers: (header, value == "date" ? DateTimeOffset.UtcNow.AddSeconds(2).ToString("R") : value));
+        // A date has whole seconds, and some time goes by before the request: three from now is at least one.
+        stub.Fail(429, headers: (header, value == "date" ? DateTimeOffset.UtcNow.AddSeconds(3).ToString("R") : value));
         using var tested = new ModelUnderTest(stub.BaseUrl);
 
         var started = Stopwatch.GetTimestamp();
@@ -308,13 +314,22 @@ public sealed class OpenAiChatModelTests
     {
         await using var stub = await StubOpenAi.StartAsync();
         stub.StallAfter("Half an answer");
-        using var tested = new ModelUnderTest(stub.BaseUrl);
+        var (clock, budget, text) = (new FakeClock(), TimeSpan.FromSeconds(7), "");
+        using var tested = new ModelUnderTest(stub.BaseUrl, clock: clock);
 
-        var (text, _, failure) = await tested.RunAsync(ModelUnderTest.Ask("Why?") with { Budget = TimeSpan.FromMilliseconds(700) });
+        var failure = await Assert.ThrowsAsync<ModelException>(async () =>
+        {
+            await foreach (var piece in tested.Model.StreamAsync(ModelUnderTest.Ask("Why?") with { Budget = budget }, CancellationToken.None))
+            {
+                text += piece.Text;
+                if (text == "Half an answer")
+                    clock.Advance(budget);
+            }
+        });
 
         Assert.Equal("Half an answer", text);
-        Assert.Equal(ModelFailure.Timeout, failure?.Failure);
-        await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(30));
+        Assert.Equal(ModelFailure.Timeout, failure.Failure);
+        await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromMinutes(2));
     }
 
     [Fact]
@@ -333,7 +348,7 @@ public sealed class OpenAiChatModelTests
         Assert.False(asking.IsCompleted);
         clock.Advance(TimeSpan.FromSeconds(0.1));
 
-        var failure = (await asking.WaitAsync(TimeSpan.FromSeconds(30))).Failure;
+        var failure = (await asking.WaitAsync(TimeSpan.FromMinutes(2))).Failure;
         Assert.Equal(ModelFailure.Timeout, failure?.Failure);
         Assert.Equal(2, stub.Requests.Count);
     }
@@ -354,7 +369,7 @@ public sealed class OpenAiChatModelTests
             await cancelled.CancelAsync();
 
             await Assert.ThrowsAnyAsync<OperationCanceledException>(() => reading);
-            await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(30));
+            await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromMinutes(2));
             Assert.Contains("cancelled", Assert.Single(tested.Log), StringComparison.Ordinal);
             return Stopwatch.GetElapsedTime(started);
         });
@@ -378,7 +393,7 @@ public sealed class OpenAiChatModelTests
                 break;
             }
 
-            await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(30));
+            await stub.Requests[0].Aborted.WaitAsync(TimeSpan.FromMinutes(2));
             return Stopwatch.GetElapsedTime(started);
         });
     }
@@ -451,16 +466,19 @@ public sealed class OpenAiChatModelTests
     {
         await using var stub = await StubOpenAi.StartAsync();
         stub.Fail(500, times: 6);
-        using var tested = new ModelUnderTest(stub.BaseUrl, limits => (limits.BreakerMinimum, limits.BreakerOpen) = (6, TimeSpan.FromMilliseconds(600)));
+        var (clock, open) = (new MovedClock(), TimeSpan.FromMinutes(10));
+        using var tested = new ModelUnderTest(
+            stub.BaseUrl, limits => (limits.BreakerMinimum, limits.BreakerWindow, limits.BreakerOpen) = (6, TimeSpan.FromMinutes(10), open), clock: clock);
         for (var i = 0; i < 2; i++)
             Assert.Equal(ModelFailure.Failed, (await tested.RunAsync()).Failure?.Failure);
 
         var refused = (await tested.RunAsync()).Failure;
         Assert.Equal(ModelFailure.Unavailable, refused?.Failure);
-        Assert.InRange(refused!.RetryAfter!.Value, TimeSpan.FromMilliseconds(1), TimeSpan.FromMilliseconds(600));
+        Assert.InRange(refused!.RetryAfter!.Value, TimeSpan.FromMilliseconds(1), open);
         Assert.Equal(6, stub.Requests.Count);
 
-        await Until.TrueAsync(async () => (await tested.RunAsync()).Failure is null, "the breaker did not close again");
+        clock.Move(open);
+        Assert.Null((await tested.RunAsync()).Failure);
     }
 
     [Fact]
@@ -505,13 +523,15 @@ public sealed class OpenAiChatModelTests
     {
         await using var stub = await StubOpenAi.StartAsync();
         stub.Hang().Answer("From the second.").Fail(429, headers: ("retry-after", "20")).Answer("Again from the second.");
-        using var tested = new ModelUnderTest(stub.BaseUrl, limits => limits.FirstPiece = TimeSpan.FromMilliseconds(500), o => o.FallbackModel = "second");
+        // Whoever waited for anything but the first piece would wait for ever: nobody advances the clock.
+        var clock = new FakeClock();
+        using var tested = new ModelUnderTest(stub.BaseUrl, limits => limits.FirstPiece = Silence, o => o.FallbackModel = "second", clock);
 
-        var started = Stopwatch.GetTimestamp();
-        Assert.Equal("From the second.", (await tested.RunAsync()).Text);
-        Assert.Equal("Again from the second.", (await tested.RunAsync()).Text);
+        var asking = tested.RunAsync();
+        await ModelUnderTest.EndSilenceAsync(clock, Silence, () => stub.Requests.Count, attempts: 1);
+        Assert.Equal("From the second.", (await asking.WaitAsync(TimeSpan.FromMinutes(2))).Text);
+        Assert.Equal("Again from the second.", (await tested.RunAsync().WaitAsync(TimeSpan.FromMinutes(2))).Text);
 
-        Assert.True(Stopwatch.GetElapsedTime(started) < TimeSpan.FromSeconds(15));
         Assert.Equal(["gpt-4o-mini", "second", "gpt-4o-mini", "second"], stub.Requests.Select(r => r.Model));
     }
 

@@ -45,6 +45,9 @@ internal sealed class StubOpenAi : IAsyncDisposable
     /// <summary>The vector of a text, by its number of dimensions.</summary>
     public Func<string, int, float[]> Vector { get; set; } = VectorOf;
 
+    /// <summary>Awaited before vectors are sent, unless an answer is scripted.</summary>
+    public Func<CancellationToken, Task> BeforeVectors { get; set; } = _ => Task.CompletedTask;
+
     /// <summary>Whether vectors are sent as base64 when requested; some compatible servers always send numbers.</summary>
     public bool SendsBase64 { get; set; } = true;
 
@@ -362,11 +365,12 @@ internal sealed class StubOpenAi : IAsyncDisposable
         }), aborted);
     }
 
-    private Task EmbedAsync(StubRequest request, HttpContext context, CancellationToken aborted)
+    private async Task EmbedAsync(StubRequest request, HttpContext context, CancellationToken aborted)
     {
+        await BeforeVectors(aborted);
         var dimensions = request.Body.TryGetProperty("dimensions", out var asked) ? asked.GetInt32() : Dimensions;
         var isBase64 = SendsBase64 && request.Body.TryGetProperty("encoding_format", out var format) && format.GetString() == "base64";
-        return WriteJsonAsync(context, JsonSerializer.Serialize(new
+        await WriteJsonAsync(context, JsonSerializer.Serialize(new
         {
             @object = "list",
             model = request.Model,
