@@ -18,7 +18,7 @@ public sealed class PostgresServer : IAsyncLifetime
     private static readonly SemaphoreSlim Starting = new(1, 1);
     private static string? _connectionString;
 
-    private readonly string _folder = Path.Combine(Path.GetTempPath(), $"chatbackend-tests-{Environment.ProcessId}");
+    private readonly string _folder = Path.Combine(Path.GetTempPath(), $"chatbackend-tests-{Guid.NewGuid():N}");
     private LocalPostgres? _local;
     private string? _container;
 
@@ -33,8 +33,10 @@ public sealed class PostgresServer : IAsyncLifetime
             }
             else if (LocalPostgres.FindBinaries() is not null)
             {
-                // The rows need not survive a crash, and without fsync the tests take half the time.
-                _local = new(_folder, NullLogger.Instance, "fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=400");
+                // The rows need not survive a crash, and without fsync the tests take half the time. Workers that share a query would need /dev/shm.
+                _local = new(
+                    _folder, NullLogger.Instance,
+                    "fsync=off", "synchronous_commit=off", "full_page_writes=off", "max_connections=400", "max_parallel_workers_per_gather=0");
                 await _local.StartAsync(CancellationToken.None);
                 _connectionString = _local.ConnectionString;
             }
@@ -49,10 +51,10 @@ public sealed class PostgresServer : IAsyncLifetime
         }
     }
 
-    /// <summary>A new, empty database on the server; the caller drops it.</summary>
+    /// <summary>A new, empty database on the server; the caller drops it. A busy machine is not an outage: its time limits are longer than the service's own.</summary>
     public static async Task<string> CreateDatabaseAsync()
     {
-        var settings = new NpgsqlConnectionStringBuilder(_connectionString);
+        var settings = new NpgsqlConnectionStringBuilder(_connectionString) { Timeout = 60, CommandTimeout = 60 };
         await using var connection = new NpgsqlConnection(settings.ConnectionString);
         await connection.OpenAsync();
         settings.Database = $"test_{Guid.NewGuid():N}";
@@ -64,7 +66,7 @@ public sealed class PostgresServer : IAsyncLifetime
     public static async Task DropDatabaseAsync(string connectionString)
     {
         var name = new NpgsqlConnectionStringBuilder(connectionString).Database;
-        await using var connection = new NpgsqlConnection(_connectionString);
+        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_connectionString) { Timeout = 60, CommandTimeout = 60 }.ConnectionString);
         await connection.OpenAsync();
         await connection.ExecuteAsync($"drop database if exists {name} with (force)");
     }

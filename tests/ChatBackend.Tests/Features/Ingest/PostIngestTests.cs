@@ -389,9 +389,10 @@ public sealed class PostIngestTests(ChatBackendApp app) : IClassFixture<ChatBack
 
     private async Task<JsonElement> RefusedAsync(HttpContent body, int status, string code, string query = "")
     {
-        // Otherwise the server may close the connection while the client is sending.
+        // Otherwise the server may close the connection while the client is sending. By default a client waits for a second only.
+        using var client = new HttpClient(new SocketsHttpHandler { Expect100ContinueTimeout = TimeSpan.FromMinutes(2) }) { BaseAddress = app.Address };
         using var request = new HttpRequestMessage(HttpMethod.Post, "/ingest" + query) { Content = body, Headers = { ExpectContinue = body.Headers.ContentLength > PostIngest.MaxBytes } };
-        using var response = await app.Client.SendAsync(request);
+        using var response = await client.SendAsync(request);
         return await response.ProblemAsync(status, code);
     }
 

@@ -204,8 +204,9 @@ public sealed class TokenBudgetTests
     {
         await using var app = await StartAsync(clock: null);
 
-        await Task.WhenAll(Enumerable.Range(0, 100).Select(i => AskAsync(app, $"203.0.113.{i % 7}")));
+        var answers = await Task.WhenAll(Enumerable.Range(0, 100).Select(i => AskAsync(app, $"203.0.113.{i % 7}")));
 
+        Assert.All(answers, a => Assert.Equal(HttpStatusCode.OK, a.StatusCode));
         Assert.Equal(100 * OfOneCall, await UsedAsync(app));
         Assert.Equal(7, await app.ScalarAsync<int>("select count(distinct client) from token_usage where client <> ''"));
     }

@@ -53,7 +53,7 @@ public sealed class LoadedBookKillTests : IAsyncLifetime
         await using var relay = new DatabaseRelay(_database.ConnectionString);
         relay.Drop("insert into document_terms");
         await using var command = Ingest(relay.ConnectionString);
-        await Until.TrueAsync(() => relay.Dropped > 0, "Nothing was replaced.", TimeSpan.FromSeconds(60));
+        await Until.TrueAsync(() => relay.Dropped > 0, "Nothing was replaced.");
         command.Kill();
         await command.WaitForExitAsync();
     }
@@ -89,7 +89,7 @@ public sealed class LoadedBookKillTests : IAsyncLifetime
         await service.WaitUntilReadyAsync();
         await Until.TrueAsync(
             async () => await _database.ScalarAsync<bool>("select not exists (select from ingest_jobs where state in ('waiting', 'running'))"),
-            () => $"Nobody ended the jobs:\n{service.Output}", TimeSpan.FromSeconds(60));
+            () => $"Nobody ended the jobs:\n{service.Output}");
         await AssertVersionsAsync(_database.Another(), 1, 1, 1, 1, 1);
         await service.Client.GetStringAsync($"/search?q={VersionedBook.Word}", None);
         await _database.Another().ReplaceAsync(VersionedBook.Page(0, 2), None);
@@ -113,7 +113,7 @@ public sealed class LoadedBookKillTests : IAsyncLifetime
     private Task WaitingAsync(string statement, ServiceProcess process) => Until.TrueAsync(
         async () => await _database.ScalarAsync<bool>(
             $"select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock' and position('{statement}' in query) > 0)"),
-        () => $"No process waits in its statement:\n{process.Output}", TimeSpan.FromSeconds(60));
+        () => $"No process waits in its statement:\n{process.Output}");
 
     private static Dictionary<string, string> Settings(string database) => new()
     {

@@ -131,7 +131,7 @@ public sealed class PostgresVectorsTests : IAsyncLifetime
     public async Task No_connection_is_held_while_the_model_embeds_a_question()
     {
         await PutAsync(_index, "a.md", "The gripper closes.");
-        await using var one = NpgsqlDataSource.Create($"{_database.ConnectionString};Maximum Pool Size=1;Timeout=5");
+        await using var one = NpgsqlDataSource.Create($"{_database.ConnectionString};Maximum Pool Size=1;Timeout=30");
         var embedder = new WaitingForDatabase(_embedder, one);
         var index = new PostgresPassageIndex(one, new(one, embedder, "en", NullLogger<PostgresVectors>.Instance));
 
