@@ -180,7 +180,7 @@ public sealed class TranslateBookTests : IAsyncLifetime
         var settings = new Dictionary<string, string>
         {
             ["ASPNETCORE_ENVIRONMENT"] = "Production",
-            ["DATABASE_URL"] = _app.Database,
+            ["DATABASE_URL"] = $"{_app.Database};Application Name=translate",
             ["OPENAI_API_KEY"] = "sk-test",
             ["OPENAI_BASE_URL"] = _model.BaseUrl,
             ["SAMPLE_BOOK"] = "off",
@@ -192,19 +192,26 @@ public sealed class TranslateBookTests : IAsyncLifetime
         {
             var before = _model.Requests.Count;
             await using var process = ServiceProcess.Start(settings, "translate", Docs, "--to", "ur");
-            await Until.TrueAsync(() => process.HasExited || _model.Requests.Count >= before + calls, "The model is not asked.", TimeSpan.FromSeconds(60));
+            await Until.TrueAsync(() => process.HasExited || _model.Requests.Count >= before + calls, "The model is not asked.");
             process.Kill();
             await process.WaitForExitAsync();
             Assert.All(Translated(), path => Assert.Matches(@"#heading-9-of-page-[0-9]+ \*/\}\n\n\p{IsArabic}", Read(path)));
         }
 
+        // The server may still run the last statement of a process that is dead.
+        await Until.TrueAsync(
+            async () => !await _app.ScalarAsync<bool>("select exists (select from pg_stat_activity where datname = current_database() and application_name = 'translate')"),
+            "A connection of a killed process stays.");
         var paid = await _app.ScalarAsync<int>("select count(*)::int from translations where translation is not null");
         Assert.InRange(paid, 1, 599);
-        var asked = Asked.Count();
+        // A request that a killed process has sent may still arrive at the other model.
+        await using var model = await StubOpenAi.StartAsync();
+        model.Default = UrduModel.Answer;
+        settings["OPENAI_BASE_URL"] = model.BaseUrl;
         await using var last = ServiceProcess.Start(settings, "translate", Docs, "--to", "ur");
         Assert.Equal(0, await last.WaitForExitAsync());
 
-        Assert.Equal(600 - paid, Asked.Count() - asked);
+        Assert.Equal(600 - paid, model.Requests.SelectMany(UrduModel.TextsOf).Count());
         Assert.Contains($"600 segments: {paid} stored already", last.Output, StringComparison.Ordinal);
         Assert.Equal(30, Translated().Length);
         Assert.Empty(Directory.GetFiles(Path.Combine(_site, "i18n"), "*.tmp", new EnumerationOptions { RecurseSubdirectories = true, AttributesToSkip = FileAttributes.None }));
@@ -218,7 +225,7 @@ public sealed class TranslateBookTests : IAsyncLifetime
         await using var process = ServiceProcess.Start(
             new() { ["DATABASE_URL"] = _app.Database, ["OPENAI_API_KEY"] = "sk-test", ["OPENAI_BASE_URL"] = _model.BaseUrl, ["MODEL_TIMEOUT_SECONDS"] = "5", ["SAMPLE_BOOK"] = "off" },
             "translate", Docs, "--to", "ur");
-        await Until.TrueAsync(() => process.HasExited || _model.Requests.Count > 0, "The model is not asked.", TimeSpan.FromSeconds(60));
+        await Until.TrueAsync(() => process.HasExited || _model.Requests.Count > 0, "The model is not asked.");
         process.Stop();
 
         Assert.Equal(1, await process.WaitForExitAsync());
