@@ -21,7 +21,7 @@ public sealed class DatabaseFaultTests : IAsyncLifetime
     {
         _database = await PostgresServer.CreateDatabaseAsync();
         _relay = new(_database);
-        _app = new ChatApp { ["DATABASE_URL"] = _relay.ConnectionString, ["Turns:Lease"] = "00:00:03", ["Turns:Beat"] = "00:00:00.200", ["DAILY_TOKEN_BUDGET"] = "1000000" };
+        _app = new ChatApp { ["DATABASE_URL"] = _relay.ConnectionString, ["Turns:Beat"] = "00:00:00.200", ["DAILY_TOKEN_BUDGET"] = "1000000" };
         await _app.InitializeAsync();
     }
 

@@ -36,8 +36,9 @@ public sealed class WidgetAnswerTests(WidgetSite site)
         await reader.AskAsync(WidgetSite.Question);
         await Expect(reader.LastAnswer).ToHaveTextAsync("Nodes talk over topics 1. One node");
 
+        var resuming = reader.Page.WaitForRequestAsync(r => r.Url.EndsWith("/events", StringComparison.Ordinal));
         site.Relay.Cut();
-        var resumed = await reader.Page.WaitForRequestAsync(r => r.Url.EndsWith("/events", StringComparison.Ordinal));
+        var resumed = await resuming;
         gate.Open();
 
         await Expect(reader.LastAnswer).ToHaveTextAsync(Whole);
@@ -109,7 +110,7 @@ public sealed class WidgetAnswerTests(WidgetSite site)
     [Fact]
     public async Task An_answer_is_written_again_when_the_service_was_killed_and_has_started_again()
     {
-        var doomed = await site.StartAsync();
+        var doomed = await site.StartAsync(("Turns__Lease", "00:00:05"));
         site.Relay.Service = doomed.Client.BaseAddress;
         try
         {
@@ -124,7 +125,7 @@ public sealed class WidgetAnswerTests(WidgetSite site)
             await Expect(reader.State).ToHaveTextAsync("Connecting again…");
             site.Relay.Service = site.Process.Client.BaseAddress;
 
-            await Expect(reader.LastAnswer).ToHaveTextAsync("The second process says: over topics 1.", new() { Timeout = 60_000 });
+            await Expect(reader.LastAnswer).ToHaveTextAsync("The second process says: over topics 1.");
             await Expect(reader.Turns).ToHaveCountAsync(1);
         }
         finally

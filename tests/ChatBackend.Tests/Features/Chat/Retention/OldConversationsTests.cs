@@ -102,7 +102,7 @@ public sealed class OldConversationsTests
         Assert.Equal(9_999, await first.ScalarAsync<int>("select sum(completed) from deleted_turns"));
         Assert.Equal([known], [await first.ScalarAsync<Guid>("select id from chat_sessions")]);
         TestContext.Current.SendDiagnosticMessage($"The slowest answer meanwhile took {slowest.TotalMilliseconds:0} ms");
-        Assert.True(slowest < TimeSpan.FromSeconds(10), $"An answer took {slowest}");
+        Assert.True(slowest < TimeSpan.FromSeconds(30), $"An answer took {slowest}");
     }
 
     [Fact]

@@ -38,7 +38,7 @@ public sealed class StopOnReplicaTests : IAsyncLifetime
 
             var started = Stopwatch.GetTimestamp();
             var stopping = two.Client.PostAsync($"/chat/turns/{turn}/stop", null);
-            await _service.Model.Requests[^1].Aborted.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+            await _service.Model.Requests[^1].Aborted.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
             var waited = Stopwatch.GetElapsedTime(started);
 
             TestContext.Current.TestOutputHelper?.WriteLine($"cancelled after {waited.TotalMilliseconds:F0} ms");
@@ -49,8 +49,8 @@ public sealed class StopOnReplicaTests : IAsyncLifetime
                 Assert.Equal(("stopped", stopped.GetProperty("response").GetRawText()), (events[^1].Name, events[^1].Data.GetRawText()));
         }
 
-        // One of five: a busy machine may delay any of them.
-        Assert.True(quickest < TimeSpan.FromSeconds(1), $"The model was cancelled after {quickest}.");
+        // One of five: a busy machine may delay any of them. A process that did not look for stops would lose its lease after two seconds.
+        Assert.True(quickest < TimeSpan.FromSeconds(1.9), $"The model was cancelled after {quickest}.");
         Assert.Equal(5, _service.Model.Requests.Count);
         _service.Model.Answer("The next answer.");
         Assert.Equal("The next answer.", (await (await AskAsync(two, session)).JsonAsync()).GetProperty("response").GetString());
@@ -123,7 +123,7 @@ public sealed class StopOnReplicaTests : IAsyncLifetime
         // Another replica has taken the request.
         await _service.ScalarAsync<int>("update turns set stop_requested_at = now()");
 
-        await Until.TrueAsync(async () => await _service.ScalarAsync<string>("select state::text from turns") == "stopped", () => $"The turn was not stopped:\n{service.Output}", TimeSpan.FromSeconds(20));
+        await Until.TrueAsync(async () => await _service.ScalarAsync<string>("select state::text from turns") == "stopped", () => $"The turn was not stopped:\n{service.Output}");
         Assert.Equal(0, await service.WaitForExitAsync());
     }
 

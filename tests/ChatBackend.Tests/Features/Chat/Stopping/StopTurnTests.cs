@@ -25,7 +25,7 @@ public sealed class StopTurnTests(ChatApp app) : IClassFixture<ChatApp>
 
         var stopped = await StopAsync(turn);
 
-        await app.Model.Requests[^1].Aborted.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        await app.Model.Requests[^1].Aborted.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         Assert.Equal("stopped", stopped.GetProperty("state").GetString());
         var answer = stopped.GetProperty("response");
         Assert.Equal("Over topics [1]. One pub", answer.GetProperty("response").GetString());
@@ -259,7 +259,7 @@ public sealed class StopTurnTests(ChatApp app) : IClassFixture<ChatApp>
 
         await (await app.Client.PostAsync($"/chat/turns/{turn}/stop", null)).ProblemAsync(404, "turn_not_found");
         Assert.Contains((await asking).StatusCode, (HttpStatusCode[])[HttpStatusCode.OK, HttpStatusCode.NotFound]);
-        await app.Model.Requests[^1].Aborted.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        await app.Model.Requests[^1].Aborted.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
     }
 
     private async Task<Task<HttpResponseMessage>> BeginAsync(Guid session, string text)

@@ -167,7 +167,8 @@ public sealed class JobRunnerTests : IAsyncLifetime
 
         Assert.Equal("completed", (await FindAsync(id)).State);
         Assert.Contains("the embedding model: 429.", waits);
-        Assert.True(TimeProvider.System.GetElapsedTime(started) >= TimeSpan.FromSeconds(1.5));
+        // Timers may fire some milliseconds early.
+        Assert.True(TimeProvider.System.GetElapsedTime(started) >= TimeSpan.FromSeconds(1.4));
     }
 
     [Fact]
@@ -258,7 +259,7 @@ public sealed class JobRunnerTests : IAsyncLifetime
                 await Until.TrueAsync(
                     async () => (taken = (await ClaimAsync(Guid.NewGuid(), TimeSpan.FromMinutes(1))).Job) is not null, "Nobody can take the job over.");
             },
-            lease: TimeSpan.FromSeconds(1), connections: connections, index: qdrant.Index);
+            lease: TimeSpan.FromSeconds(5), connections: connections, index: qdrant.Index);
 
         Assert.Equal(Claim.Claimed, await cut.Runner.RunNextAsync(Cancel));
 
