@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using System.Text;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Docusaurus;
@@ -343,7 +342,7 @@ public sealed class MarkdownChunkerTests
     public void A_megabyte_of_anything_ends_soon(string pattern)
     {
         var content = new StringBuilder().Insert(0, pattern, 1_000_000 / pattern.Length).ToString();
-        var clock = Stopwatch.StartNew();
+        var clock = new ThreadTime();
 
         try
         {
@@ -354,7 +353,7 @@ public sealed class MarkdownChunkerTests
             Assert.NotEmpty(exception.Message);
         }
 
-        Assert.True(clock.Elapsed < TimeSpan.FromSeconds(60), $"took {clock.Elapsed}");
+        Assert.True(clock.Elapsed < TimeSpan.FromMinutes(1), $"took {clock.Elapsed}");
     }
 
     [Theory]

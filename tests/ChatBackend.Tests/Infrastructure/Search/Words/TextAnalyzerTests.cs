@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Search;
 using ChatBackend.Infrastructure.Search.Words;
@@ -197,7 +196,7 @@ public sealed class TextAnalyzerTests
     [InlineData('.')]
     public void A_megabyte_of_one_character_is_fast_and_its_terms_are_short(char character)
     {
-        var watch = Stopwatch.StartNew();
+        var watch = new ThreadTime();
         var analyzed = TextAnalyzer.Analyze(new(character, 1_000_000));
 
         Assert.True(watch.Elapsed < Unbearable, $"{watch.Elapsed}");
@@ -207,7 +206,7 @@ public sealed class TextAnalyzerTests
     [Fact]
     public void A_megabyte_of_marks_out_of_order_is_fast()
     {
-        var watch = Stopwatch.StartNew();
+        var watch = new ThreadTime();
         TextAnalyzer.Analyze("a" + string.Concat(Enumerable.Repeat("\u0301\u0323", 500_000)));
 
         Assert.True(watch.Elapsed < Unbearable, $"{watch.Elapsed}");
@@ -217,7 +216,7 @@ public sealed class TextAnalyzerTests
     public void A_megabyte_of_prose_is_fast()
     {
         var prose = string.Concat(Enumerable.Range(0, 30_000).Select(i => $"The humanoid walked over obstacle_{i} carefully. "));
-        var watch = Stopwatch.StartNew();
+        var watch = new ThreadTime();
 
         Assert.True(TextAnalyzer.Analyze(prose).Frequencies.ContainsKey("obstacle_29999"));
         Assert.True(watch.Elapsed < Unbearable, $"{watch.Elapsed}");
