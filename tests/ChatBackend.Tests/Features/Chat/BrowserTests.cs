@@ -34,7 +34,7 @@ public sealed class BrowserTests
                         names.push(name);
                         if (name === 'delta') text += JSON.parse(event.data).text;
                     });
-                setTimeout(() => reject(new Error(`The EventSource did not end after ${names}`)), 20000);
+                setTimeout(() => reject(new Error(`The EventSource did not end after ${names}`)), 120000);
             });
             const problem = await (await fetch(`${address}chat`, { method: 'POST', body: '{', headers: { 'content-type': 'application/json' } })).json();
             return [json.response, json.citations[0].url, streamed, names.join(' '), text, String(opened), problem.code];
@@ -56,7 +56,7 @@ public sealed class BrowserTests
         using var playwright = await Playwright.CreateAsync();
         // The page's address is Docusaurus' own, whatever port was free.
         await using var browser = await Chromium.LaunchAsync(playwright, $"--host-resolver-rules=MAP localhost:3000 {new Uri(book.Urls.Single()).Authority}");
-        var page = await browser.NewPageAsync();
+        var page = await browser.NewPageAsync().PatientAsync();
         page.Console += (_, message) => TestContext.Current.TestOutputHelper!.WriteLine($"The browser's console: {message.Text}");
         await page.GotoAsync("http://localhost:3000/docs/ros2/topics");
 

@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Text.Json;
 using ChatBackend.Features.Widget;
 using ChatBackend.Infrastructure.Docusaurus;
@@ -14,8 +15,8 @@ internal sealed class StubPage : IAsyncDisposable
 {
     private static readonly FileExtensionContentTypeProvider Types = new();
 
-    private readonly List<string> _requests = [];
-    private readonly List<string> _errors = [];
+    private readonly ConcurrentQueue<string> _requests = new();
+    private readonly ConcurrentQueue<string> _errors = new();
     private WebApplication _site = null!;
     private IPlaywright _playwright = null!;
     private IBrowser _browser = null!;
@@ -62,7 +63,7 @@ internal sealed class StubPage : IAsyncDisposable
     public IReadOnlyList<string> Requests => [.. _requests.Where(url => url != $"{Origin}/" && url != $"{Origin}/widget.js")];
 
     /// <summary>What went wrong on the page.</summary>
-    public IReadOnlyList<string> Errors => _errors;
+    public IReadOnlyList<string> Errors => [.. _errors];
 
     public static async Task<StubPage> StartAsync(BrowserNewPageOptions? options = null, params string[] arguments)
     {
@@ -86,13 +87,13 @@ internal sealed class StubPage : IAsyncDisposable
         await page._site.StartAsync(TestContext.Current.CancellationToken);
         page._playwright = await Playwright.CreateAsync();
         page._browser = await Chromium.LaunchAsync(page._playwright, arguments);
-        page.Page = await page._browser.NewPageAsync(options);
-        page.Page.Request += (_, request) => page._requests.Add(request.Url);
-        page.Page.PageError += (_, error) => page._errors.Add(error);
+        page.Page = await page._browser.NewPageAsync(options).PatientAsync();
+        page.Page.Request += (_, request) => page._requests.Enqueue(request.Url);
+        page.Page.PageError += (_, error) => page._errors.Enqueue(error);
         page.Page.Console += (_, message) =>
         {
             if (message.Type == "error" && !message.Location.Contains("favicon", StringComparison.Ordinal))
-                page._errors.Add(message.Text);
+                page._errors.Enqueue(message.Text);
         };
         return page;
     }

@@ -9,7 +9,7 @@ public sealed partial class WidgetMarkdownTests
     private static readonly string Folder = Path.Combine(Repository.Root, "tests/ChatBackend.Tests/Features/Widget");
 
     /// <summary>The slowest one takes 2.3 s on two busy cores; without the bounds in the renderer some would take minutes.</summary>
-    private static readonly TimeSpan LongestDrawing = TimeSpan.FromSeconds(15);
+    private static readonly TimeSpan LongestDrawing = TimeSpan.FromSeconds(45);
 
     [Fact]
     public async Task A_hostile_answer_runs_nothing_loads_nothing_and_is_drawn()

@@ -35,8 +35,7 @@ internal sealed class WidgetPage : IAsyncDisposable
 
     public static async Task<WidgetPage> OpenAsync(IBrowserContext context, string address)
     {
-        var opened = new WidgetPage(await context.NewPageAsync());
-        opened.Page.SetDefaultTimeout(30_000);
+        var opened = new WidgetPage(await context.NewPageAsync().PatientAsync());
         opened.Page.Console += (_, message) =>
         {
             // The built site has no icon; a browser asks for it once.

@@ -39,7 +39,7 @@ public sealed class BuiltSite : IAsyncLifetime
     // Classes of tests that run at once build it once.
     private static readonly SemaphoreSlim Building = new(1);
 
-    private static readonly TimeSpan LongestBuild = TimeSpan.FromMinutes(5);
+    private static readonly TimeSpan LongestBuild = TimeSpan.FromMinutes(20);
 
     private string _folder = "";
 

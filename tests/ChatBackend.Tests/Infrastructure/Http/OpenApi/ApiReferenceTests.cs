@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Net;
 using System.Reflection;
 using ChatBackend.Infrastructure.Http.OpenApi;
@@ -18,12 +19,12 @@ public sealed class ApiReferenceTests(ChatBackendApp app) : IClassFixture<ChatBa
 
         using var playwright = await Playwright.CreateAsync();
         await using var browser = await Chromium.LaunchAsync(playwright);
-        var page = await browser.NewPageAsync(new() { ViewportSize = new() { Width = 1400, Height = 1000 } });
+        var page = await browser.NewPageAsync(new() { ViewportSize = new() { Width = 1400, Height = 1000 } }).PatientAsync();
         var complaints = ComplaintsOf(page);
         page.Request += (_, request) =>
         {
             if (!request.Url.StartsWith(app.Address.AbsoluteUri, StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal) && !request.Url.StartsWith("blob:", StringComparison.Ordinal))
-                complaints.Add($"asked {request.Url}");
+                complaints.Enqueue($"asked {request.Url}");
         };
 
         await page.GotoAsync(new Uri(app.Address, "/docs").AbsoluteUri);
@@ -50,7 +51,7 @@ public sealed class ApiReferenceTests(ChatBackendApp app) : IClassFixture<ChatBa
 
         using var playwright = await Playwright.CreateAsync();
         await using var browser = await Chromium.LaunchAsync(playwright);
-        var page = await browser.NewPageAsync(new() { ViewportSize = new() { Width = 1400, Height = 1000 } });
+        var page = await browser.NewPageAsync(new() { ViewportSize = new() { Width = 1400, Height = 1000 } }).PatientAsync();
         await page.GotoAsync(new Uri(app.Address, $"/docs#tag/{route}").AbsoluteUri);
         await page.GetByRole(AriaRole.Button, new() { Name = button }).ClickAsync();
         var response = await page.RunAndWaitForResponseAsync(
@@ -73,7 +74,7 @@ public sealed class ApiReferenceTests(ChatBackendApp app) : IClassFixture<ChatBa
 
         using var playwright = await Playwright.CreateAsync();
         await using var browser = await Chromium.LaunchAsync(playwright);
-        var page = await browser.NewPageAsync();
+        var page = await browser.NewPageAsync().PatientAsync();
         var complaints = ComplaintsOf(page);
         var address = new Uri(app.Address, "/docs").AbsoluteUri;
         await page.RouteAsync(address, route => route.FulfillAsync(new()
@@ -97,7 +98,7 @@ public sealed class ApiReferenceTests(ChatBackendApp app) : IClassFixture<ChatBa
         }
         else
         {
-            await Assertions.Expect(page.GetByText("could not be loaded")).ToBeVisibleAsync(new() { Timeout = 30_000 });
+            await Assertions.Expect(page.GetByText("could not be loaded")).ToBeVisibleAsync();
             Assert.Contains(complaints, c => c.Contains("integrity", StringComparison.Ordinal));
         }
     }
@@ -127,17 +128,17 @@ public sealed class ApiReferenceTests(ChatBackendApp app) : IClassFixture<ChatBa
     }
 
     private static Task ExpectHeadingAsync(IPage page, string name) =>
-        Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = name, Exact = true })).ToBeVisibleAsync(new() { Timeout = 30_000 });
+        Assertions.Expect(page.GetByRole(AriaRole.Heading, new() { Name = name, Exact = true })).ToBeVisibleAsync();
 
-    private static List<string> ComplaintsOf(IPage page)
+    private static ConcurrentQueue<string> ComplaintsOf(IPage page)
     {
-        var complaints = new List<string>();
+        var complaints = new ConcurrentQueue<string>();
         page.Console += (_, message) =>
         {
             if (message.Type is "error")
-                complaints.Add(message.Text);
+                complaints.Enqueue(message.Text);
         };
-        page.PageError += (_, error) => complaints.Add(error);
+        page.PageError += (_, error) => complaints.Enqueue(error);
         return complaints;
     }
 }
