@@ -7,11 +7,20 @@ internal sealed class FakeClock : TimeProvider
     private readonly List<Timer> _timers = [];
     private TimeSpan _now;
 
+    private TimeSpan Now
+    {
+        get
+        {
+            lock (_gate)
+                return _now;
+        }
+    }
+
     public override long TimestampFrequency => TimeSpan.TicksPerSecond;
 
-    public override long GetTimestamp() => _now.Ticks;
+    public override long GetTimestamp() => Now.Ticks;
 
-    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + _now;
+    public override DateTimeOffset GetUtcNow() => DateTimeOffset.UnixEpoch + Now;
 
     public override ITimer CreateTimer(TimerCallback callback, object? state, TimeSpan dueTime, TimeSpan period)
     {
@@ -49,13 +58,15 @@ internal sealed class FakeClock : TimeProvider
 
         public bool Change(TimeSpan dueTime, TimeSpan period)
         {
-            Due = dueTime == Timeout.InfiniteTimeSpan ? null : clock._now + dueTime;
+            lock (clock._gate)
+                Due = dueTime == Timeout.InfiniteTimeSpan ? null : clock._now + dueTime;
             return true;
         }
 
         public void Ring()
         {
-            Due = null;
+            lock (clock._gate)
+                Due = null;
             ring();
         }
 

@@ -140,7 +140,7 @@ public sealed class DeleteProfileTests
         await connection.ExecuteAsync("delete from profiles where user_id = @_reader", new { _reader }, deletion);
 
         var change = app.SendAsync(_reader, new(method), "/profile", """{"display_name":"Back again"}""", ifMatch: "*");
-        await Until.TrueAsync(async () => await app.ScalarAsync<bool>("select exists (select from pg_locks where not granted)"), "The change does not wait.");
+        await Until.TrueAsync(async () => await app.ScalarAsync<bool>("select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"), "The change does not wait.");
         await deletion.CommitAsync();
 
         await (await change).ProblemAsync(status, code);
@@ -162,7 +162,7 @@ public sealed class DeleteProfileTests
         await connection.ExecuteAsync("select from chat_sessions for no key update", transaction: opening);
 
         var deletion = app.SendAsync(_reader, HttpMethod.Delete, path.Replace("{id}", $"{id}"));
-        await Until.TrueAsync(async () => await app.ScalarAsync<bool>("select exists (select from pg_locks where not granted)"), "The deletion does not wait.");
+        await Until.TrueAsync(async () => await app.ScalarAsync<bool>("select exists (select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')"), "The deletion does not wait.");
         // If the deletion held it, the two would wait for each other.
         await connection.ExecuteAsync("select from turns for no key update nowait", transaction: opening);
         await connection.ExecuteAsync(
