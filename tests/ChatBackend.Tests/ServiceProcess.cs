@@ -10,7 +10,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
 {
     private const int Terminate = 15;
 
-    private static int _lastPort = Random.Shared.Next(20_000);
+    private static int _lastPort = Random.Shared.Next(6_000);
 
     private readonly Process _process;
     private readonly List<string> _output = [];
@@ -86,7 +86,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
     public Task WaitUntilReadyAsync() => WaitUntilAsync("/health/ready", body: "\"status\":\"ready\"");
 
     /// <summary>Waits until <c>/health</c> returns 200.</summary>
-    public Task WaitUntilAliveAsync(TimeSpan? within = null) => WaitUntilAsync("/health", within: within);
+    public Task WaitUntilAliveAsync() => WaitUntilAsync("/health");
 
     /// <summary>Sends SIGKILL: the program cannot clean up.</summary>
     public void Kill() => _process.Kill();
@@ -129,13 +129,13 @@ internal sealed class ServiceProcess : IAsyncDisposable
     [DefaultDllImportSearchPaths(DllImportSearchPath.SafeDirectories)]
     private static extern int SendSignal(int process, int signal);
 
-    /// <summary>A port below those that the system gives to sockets that ask for any (from 32768 on Linux): one of these may go to another test's
-    /// socket before the program listens on it.</summary>
+    /// <summary>A port below those that the system gives to sockets that ask for any (from 32768 on Linux, from 16000 in gVisor): one of these may go
+    /// to another test's socket before the program listens on it.</summary>
     internal static int FreePort()
     {
         while (true)
         {
-            var port = 10_000 + (int)((uint)Interlocked.Increment(ref _lastPort) % 20_000);
+            var port = 10_000 + (int)((uint)Interlocked.Increment(ref _lastPort) % 6_000);
             try
             {
                 using var listener = TcpListener.Create(port);
@@ -149,7 +149,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
         }
     }
 
-    private Task WaitUntilAsync(string path, string body = "", TimeSpan? within = null) => Until.TrueAsync(
+    private Task WaitUntilAsync(string path, string body = "") => Until.TrueAsync(
         async () =>
         {
             Assert.False(_process.HasExited, $"The service has exited:\n{Output}");
@@ -163,8 +163,8 @@ internal sealed class ServiceProcess : IAsyncDisposable
                 return false;
             }
         },
-        $"The service did not start:\n{Output}",
-        within ?? TimeSpan.FromSeconds(60));
+        () => $"The service did not start:\n{Output}",
+        TimeSpan.FromMinutes(3));
 
     private void Keep(object sender, DataReceivedEventArgs line)
     {

@@ -82,14 +82,16 @@ public sealed class ServiceProcessTests : IAsyncLifetime
     [Fact]
     public async Task The_service_does_not_start_on_a_port_that_is_in_use()
     {
-        using var other = new TcpListener(IPAddress.IPv6Any, 0);
+        // Of both address families, if the machine has both.
+        using var other = TcpListener.Create(0);
         other.Start();
         var port = ((IPEndPoint)other.LocalEndpoint).Port;
 
         await using var service = Start("Production", ("AI_PROVIDER", "offline"), ("PORT", $"{port}"));
 
         Assert.Equal(1, await service.WaitForExitAsync());
-        Assert.Contains($"Failed to bind to address http://[::]:{port}: address already in use.", service.Output);
+        var any = Socket.OSSupportsIPv6 ? "[::]" : "0.0.0.0";
+        Assert.Contains($"Failed to bind to address http://{any}:{port}: address already in use.", service.Output);
         Assert.DoesNotContain("Unhandled exception", service.Output);
     }
 
