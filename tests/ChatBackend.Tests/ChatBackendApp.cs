@@ -102,7 +102,7 @@ public class ChatBackendApp : WebApplicationFactory<Program>, IAsyncLifetime
             Services.GetRequiredService<IHostApplicationLifetime>().ApplicationStarted.IsCancellationRequested,
             "The program ended before it listened; its standard error may say why.");
         if (WaitsUntilStarted)
-            Assert.True(Task.WaitAll([.. Services.GetServices<Dependency>().Select(d => d.Started)], TimeSpan.FromSeconds(60)), "The service did not become ready.");
+            Assert.True(Task.WaitAll([.. Services.GetServices<Dependency>().Select(d => d.Started)], TimeSpan.FromMinutes(3)), "The service did not become ready.");
         return new HttpClient { BaseAddress = ClientOptions.BaseAddress };
     }
 }

@@ -52,11 +52,11 @@ public sealed class IngestProcessTests : IAsyncLifetime
         await using var ingest = Start(relay.ConnectionString, "off", "ingest", Path.Combine(Repository.Root, "sample-book"));
         await Until.TrueAsync(
             async () => await locked.ExecuteScalarAsync<bool>("select exists (select from pg_locks where not granted and relation = 'documents'::regclass)"),
-            "The job does not begin.", TimeSpan.FromSeconds(60));
+            "The job does not begin.");
 
         relay.Refuse();
         // More often than a statement is tried again by itself.
-        await Until.TrueAsync(() => relay.Refused >= 12, "The command does not try again.", TimeSpan.FromSeconds(60));
+        await Until.TrueAsync(() => relay.Refused >= 12, "The command does not try again.");
         await transaction.RollbackAsync(TestContext.Current.CancellationToken);
         relay.Allow();
 
@@ -85,7 +85,7 @@ public sealed class IngestProcessTests : IAsyncLifetime
         await MigrateAsync();
         await SetReadOnlyAsync("on");
         await using var service = Start(_database, "on");
-        await Until.TrueAsync(() => service.Output.Contains("Could not ingest the sample book yet"), "Nothing is logged.", TimeSpan.FromSeconds(60));
+        await Until.TrueAsync(() => service.Output.Contains("Could not ingest the sample book yet"), "Nothing is logged.");
 
         await SetReadOnlyAsync("off");
 

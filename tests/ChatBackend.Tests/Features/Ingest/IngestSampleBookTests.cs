@@ -34,6 +34,6 @@ public sealed class IngestSampleBookTests : IDisposable
         using (var mkfifo = Process.Start("mkfifo", [Intro]))
             await mkfifo.WaitForExitAsync(TestContext.Current.CancellationToken);
 
-        Assert.Null(await Task.Run(() => IngestSampleBook.FindTitle(_environment)).WaitAsync(TimeSpan.FromSeconds(10), TestContext.Current.CancellationToken));
+        Assert.Null(await Task.Run(() => IngestSampleBook.FindTitle(_environment)).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken));
     }
 }

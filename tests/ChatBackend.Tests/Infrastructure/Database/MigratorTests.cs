@@ -53,7 +53,7 @@ public sealed class MigratorTests : IAsyncLifetime
         await freezing.Task;
         try
         {
-            Assert.Equal(Names, await _migrator.UpAsync(_database, null, default).WaitAsync(TimeSpan.FromSeconds(60), TestContext.Current.CancellationToken));
+            Assert.Equal(Names, await _migrator.UpAsync(_database, null, default).WaitAsync(TimeSpan.FromMinutes(3), TestContext.Current.CancellationToken));
         }
         finally
         {

@@ -112,7 +112,7 @@ public sealed class ReadOnlyDatabaseTests : IAsyncLifetime
 
         settings.TargetSessionAttributes = null;
 
-        await start.WaitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        await start.WaitAsync(TestContext.Current.CancellationToken).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         await start.StopAsync(CancellationToken.None);
     }
 

@@ -59,7 +59,7 @@ public sealed class HttpFeatureTests(ChatBackendApp app) : IClassFixture<ChatBac
             """,
             new { session, turn });
 
-        using var oneConnection = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1 }) { BaseAddress = app.Address, Timeout = TimeSpan.FromSeconds(10) };
+        using var oneConnection = new HttpClient(new SocketsHttpHandler { MaxConnectionsPerServer = 1 }) { BaseAddress = app.Address, Timeout = TimeSpan.FromMinutes(1) };
         using var head = await oneConnection.SendAsync(new(HttpMethod.Head, $"/chat/turns/{turn}/events"));
 
         Assert.Equal(HttpStatusCode.OK, head.StatusCode);

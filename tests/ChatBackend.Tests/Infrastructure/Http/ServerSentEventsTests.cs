@@ -60,7 +60,7 @@ public sealed class ServerSentEventsTests
 
         await reader.GetStream().WriteAsync("GET / HTTP/1.1\r\nHost: book\r\n\r\n"u8.ToArray(), TestContext.Current.CancellationToken);
 
-        await left.Task.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        await left.Task.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         await app.StopAsync(TestContext.Current.CancellationToken);
 
         async IAsyncEnumerable<ServerSentEvent> EventsAsync()

@@ -29,7 +29,7 @@ public sealed class TurnRunnerTests
         var turn = await app.ScalarAsync<Guid>("select id from turns");
         var runner = app.Services.GetRequiredService<TurnRunner>();
         // Long before the silence of the model (20 s) would end it.
-        await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         await Until.TrueAsync(() => runner.Attempts.Count == 1, "The first attempt does not end.");
         Assert.Equal(2, runner.Find(turn)?.Turn.Attempt);
         next.Open();
@@ -105,7 +105,7 @@ public sealed class TurnRunnerTests
         await (await asking).ProblemAsync(500, "turn_abandoned");
         gate = app.Model.AnswerInTwo("Never", "told.");
         asking = AskAsync();
-        await gate.WhenReached.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        await gate.WhenReached.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
 
         await LoseProcessAsync(app);
 
@@ -216,7 +216,7 @@ public sealed class TurnRunnerTests
 
         await app.Services.GetRequiredService<TurnLeases>().StopAsync(new(canceled: true));
 
-        await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         Assert.True(await app.ScalarAsync<bool>("select state = 'running' and attempt = 1 and lease_until < now() from turns"));
         await using var next = new ChatApp { ["DATABASE_URL"] = app.Database };
         await next.InitializeAsync();
@@ -283,7 +283,7 @@ public sealed class TurnRunnerTests
         var gates = Enumerable.Range(0, 8).Select(_ => app.Model.AnswerInTwo("Half", "more.")).ToArray();
 
         var asking = gates.Select(_ => app.AskAsync(new { message = Question })).ToArray();
-        await Task.WhenAll(gates.Select(g => g.WhenReached)).WaitAsync(TimeSpan.FromSeconds(30), TestContext.Current.CancellationToken);
+        await Task.WhenAll(gates.Select(g => g.WhenReached)).WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
 
         Assert.Equal(HttpStatusCode.OK, (await app.Client.GetAsync("/health/ready")).StatusCode);
         Array.ForEach(gates, g => g.Open());
