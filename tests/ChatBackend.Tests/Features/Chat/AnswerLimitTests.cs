@@ -21,6 +21,7 @@ public sealed class AnswerLimitTests : IAsyncLifetime
     {
         await using var service = _service.Start();
         await service.WaitUntilReadyAsync();
+        var idle = service.PeakMemory;
         _service.Model.Flood(StubOpenAi.TextEvent(new string('x', 64 * 1024)), times: 1600);
 
         var response = await service.Client.PostAsJsonAsync("/chat", new { message = "What is a node?" }, TestContext.Current.CancellationToken);
@@ -32,16 +33,17 @@ public sealed class AnswerLimitTests : IAsyncLifetime
         Assert.Equal(2000, _service.Model.Requests[0].Body.GetProperty("max_completion_tokens").GetInt32());
         Assert.Equal(16_000, await _service.ScalarAsync<int>("select octet_length(content) from messages where role = 'assistant'"));
         Assert.InRange(await _service.ScalarAsync<int>("select octet_length(response::text) from turns"), 16_000, 17_000);
-        Assert.InRange(service.PeakMemory, 1, 200 * MiB);
+        AssertGrowth(service, idle, 100);
     }
 
     [Theory]
-    [InlineData(2_000, 200)]
-    [InlineData(100_000, 300)]
+    [InlineData(2_000, 150)]
+    [InlineData(100_000, 250)]
     public async Task Two_hundred_readers_who_do_not_read_share_one_answer(int tokens, int most)
     {
         await using var service = _service.Start(("MODEL_MAX_OUTPUT_TOKENS", tokens.ToString()));
         await service.WaitUntilReadyAsync();
+        var idle = service.PeakMemory;
         var words = string.Join(' ', Enumerable.Repeat(new string('x', 1_000), 8_000));
         var gate = _service.Model.AnswerInTwo("Half", words);
         using var asking = await AskAsync(service);
@@ -56,9 +58,17 @@ public sealed class AnswerLimitTests : IAsyncLifetime
         var completed = events[^1].Data;
         Assert.Equal(("length", tokens * 8), (completed.GetProperty("finish_reason").GetString(), completed.GetProperty("response").GetString()!.Length));
         Assert.Equal(completed.GetProperty("response").GetString(), EventStream.Text(events));
-        Assert.InRange(service.PeakMemory, 1, most * MiB);
+        AssertGrowth(service, idle, most);
         foreach (var reader in readers)
             reader.Dispose();
+    }
+
+    /// <summary>The growth alone: what a process takes at its start depends on the machine, on its page size for one.</summary>
+    private static void AssertGrowth(ServiceProcess service, long idle, int most)
+    {
+        var grown = service.PeakMemory - idle;
+        TestContext.Current.TestOutputHelper?.WriteLine($"{idle / MiB} MiB at the start, {grown / MiB} MiB more");
+        Assert.InRange(grown, 0, most * MiB);
     }
 
     private static Task<HttpResponseMessage> AskAsync(ServiceProcess service)
