@@ -17,8 +17,8 @@ internal static class AskBook
 
     /// <summary>The conversation of a question; null if its client has no session, so that a repeat cannot be known. The id is made of the request's, so
     /// that a repeat, or its cancellation, finds the turn on any replica.</summary>
-    public static Guid? ConversationOf(Guid? session, RequestId request) =>
-        session is { } id ? UuidVersion5.Create(id, $"{request.Id?.GetType().Name} {request}") : null;
+    public static Guid? ConversationOf(Guid? session, RequestId? request) =>
+        (session, request) is ({ } id, { } asked) ? UuidVersion5.Create(id, $"{asked.Id?.GetType().Name} {asked}") : null;
 
     [McpServerTool(Name = Name, Title = "Ask the book", ReadOnly = false, Destructive = false, OpenWorld = false, UseStructuredContent = true, OutputSchemaType = typeof(Result))]
     [Description("Answers a question from the book, with numbered citations of its pages. Each question is answered by itself: name what it is about.")]

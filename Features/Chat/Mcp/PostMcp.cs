@@ -61,8 +61,9 @@ internal static class PostMcp
         Guid? session = KeyId.TryParse(sessionId, out var known) ? known : null;
         if (message.Method is not { } method || McpMessage.IdOf(message.Id) is not { } id)
         {
-            if (message.Method == NotificationMethods.CancelledNotification && McpMessage.IdOf(McpMessage.Member(message.Params, "requestId")) is { } cancelled)
-                await CancelAsync(AskBook.ConversationOf(session, cancelled), reader, database, runner, cancellationToken);
+            var cancelled = message.Method == NotificationMethods.CancelledNotification ? McpMessage.IdOf(McpMessage.Member(message.Params, "requestId")) : null;
+            if (AskBook.ConversationOf(session, cancelled) is { } conversation)
+                await CancelAsync(conversation, reader, database, runner, cancellationToken);
             context.Response.StatusCode = StatusCodes.Status202Accepted;
             return TypedResults.Empty;
         }
@@ -81,7 +82,7 @@ internal static class PostMcp
     }
 
     /// <summary>The request that is cancelled may run on another replica, and its connection stays open: its turn is found by its conversation.</summary>
-    private static async Task CancelAsync(Guid? conversation, CurrentReader reader, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken)
+    private static async Task CancelAsync(Guid conversation, CurrentReader reader, NpgsqlDataSource database, TurnRunner runner, CancellationToken cancellationToken)
     {
         var running = await database.RetryAsync(
             connection => connection.QueryAsync<Guid>(new(
