@@ -32,11 +32,18 @@ internal static class Spelling
     private const int ShortestWord = 5;
     private const int ShortestSpelling = 4;
 
+    /// <summary>Words of this length up to <see cref="ShortestWord"/> are only read as stop words. With three letters, one replaced makes another
+    /// word too often: <c>hot</c>, <c>how</c>.</summary>
+    private const int ShortestStopWord = 3;
+
     /// <summary>Arabic script leaves out short vowels.</summary>
     private const int ShortestArabicWord = 4;
 
     /// <summary>A question with more unknown words has another subject, or another language, rather than so many errors.</summary>
     private const int MostWords = 3;
+
+    /// <summary>Words that only look like stop words with two letters swapped.</summary>
+    private static readonly string[] LikeStopWords = ["form", "dose"];
 
     private static readonly string[] Alphabets =
     [
@@ -58,16 +65,25 @@ internal static class Spelling
     {
         var language = Languages.Of(question);
         var words = new HashSet<string>(StringComparer.Ordinal);
+        var shortWords = new Dictionary<string, string[]>(StringComparer.Ordinal);
+        var isBeginning = true;
         TextAnalyzer.ReplaceWords(question, word =>
         {
-            if (word.Length >= (LightStemmer.IsArabicScript(word) ? ShortestArabicWord : ShortestWord) && AlphabetOf.ContainsKey(word[0])
-                && TermsOf(word, language).All(term => isUnknown(term)) && !IsCommon(word, language))
+            var isFirst = isBeginning;
+            isBeginning = false;
+            if (!AlphabetOf.ContainsKey(word[0]) || !TermsOf(word, language).All(term => isUnknown(term)) || IsCommon(word, language))
+                return null;
+            if (word.Length >= (LightStemmer.IsArabicScript(word) ? ShortestArabicWord : ShortestWord))
                 words.Add(word);
+            else if (StopWordsLike(word, isFirst, language) is { Length: > 0 } stops)
+                shortWords[word] = stops;
             return null;
         });
-        return words.Count <= most
-            ? [.. words.Select(word => new UnknownWord(word, [.. Spellings(word).Distinct().Select(s => (s, TextAnalyzer.TermOf(s)))]))]
-            : [];
+        return
+        [
+            .. shortWords.Select(word => new UnknownWord(word.Key, WithTerms(word.Value))),
+            .. words.Count <= most ? words.Select(word => new UnknownWord(word, WithTerms(Spellings(word).Distinct()))) : [],
+        ];
     }
 
     /// <summary>The question with each unknown word in the first spelling that is known; null if none is.</summary>
@@ -87,7 +103,8 @@ internal static class Spelling
     /// <summary>The question with its errors corrected to words of these passages, which a search found for it.</summary>
     public static string CorrectBy(IReadOnlyList<AnalyzedText> passages, string question)
     {
-        return Correct(question, Find(question, term => !IsKnown(term), most: int.MaxValue), IsKnown)?.Text ?? question;
+        var asked = TextAnalyzer.AnalyzeQuery(question).Frequencies;
+        return Correct(question, Find(question, term => asked.ContainsKey(term) && !IsKnown(term), most: int.MaxValue), IsKnown)?.Text ?? question;
 
         bool IsKnown(string term) => passages.Any(p => p.Frequencies.ContainsKey(term));
     }
@@ -100,6 +117,18 @@ internal static class Spelling
             yield return stem;
     }
 
+    private static (string Word, string Term)[] WithTerms(IEnumerable<string> spellings) => [.. spellings.Select(s => (s, TextAnalyzer.TermOf(s)))];
+
+    /// <summary>The stop words that a short word may stand for: <c>hwo</c>, <c>teh</c>, and <c>Wat</c> at the beginning. Many short words differ from
+    /// a stop word in one letter, so elsewhere only two letters swapped count.</summary>
+    private static string[] StopWordsLike(string word, bool isFirst, string? language)
+    {
+        if (word.Length < ShortestStopWord || LightStemmer.IsArabicScript(word) || LikeStopWords.Contains(word))
+            return [];
+        var swapped = Swapped(word).Where(s => StopWords.Contain(s) || Languages.StopWordsOf(language).Contains(s));
+        return [.. (isFirst ? swapped.Concat(Spellings(word).Where(s => StopWords.IsQuestionWord(s) && (word.Length > ShortestStopWord || s.Length > word.Length))) : swapped).Distinct()];
+    }
+
     /// <summary>Words that are no error although the book may not have them.</summary>
     private static bool IsCommon(string word, string? language) =>
         StopWords.Contain(word) || EverydayWords.Contain(TextAnalyzer.TermOf(word)) || Languages.IsStopWord(word, language);
@@ -108,9 +137,8 @@ internal static class Spelling
     private static IEnumerable<string> Spellings(string word)
     {
         var alphabet = AlphabetOf[word[0]];
-        for (var i = 1; i + 1 < word.Length; i++)
-            if (word[i] != word[i + 1])
-                yield return $"{word[..i]}{word[i + 1]}{word[i]}{word[(i + 2)..]}";
+        foreach (var swapped in Swapped(word))
+            yield return swapped;
         for (var i = 1; word.Length > ShortestSpelling && i < word.Length; i++)
             yield return word.Remove(i, 1);
         for (var i = 1; i <= word.Length; i++)
@@ -120,5 +148,12 @@ internal static class Spelling
             foreach (var letter in alphabet)
                 if (letter != word[i])
                     yield return $"{word[..i]}{letter}{word[(i + 1)..]}";
+    }
+
+    private static IEnumerable<string> Swapped(string word)
+    {
+        for (var i = 1; i + 1 < word.Length; i++)
+            if (word[i] != word[i + 1])
+                yield return $"{word[..i]}{word[i + 1]}{word[i]}{word[(i + 2)..]}";
     }
 }

@@ -25,7 +25,13 @@ internal static class StopWords
         isn't aren't wasn't weren't don't doesn't didn't hasn't haven't hadn't can't cannot couldn't won't wouldn't shouldn't mustn't mightn't shan't needn't
         """).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).ToFrozenSet(StringComparer.Ordinal);
 
+    private static readonly FrozenSet<string> QuestionWords =
+        new[] { "who", "whom", "whose", "which", "what", "when", "where", "why", "how" }.ToFrozenSet(StringComparer.Ordinal);
+
     public static IEnumerable<string> All => English;
+
+    /// <summary>The word must be in lower case.</summary>
+    public static bool IsQuestionWord(string word) => QuestionWords.Contains(word);
 
     /// <summary>The word must be in lower case, with straight apostrophes.</summary>
     public static bool Contain(string word) => English.Contains(word);

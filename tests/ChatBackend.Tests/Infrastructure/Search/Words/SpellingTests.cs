@@ -55,6 +55,25 @@ public sealed class SpellingTests
         Assert.Equal("الروبوت لماذا", Correct("الروبوت لملذا"));
     }
 
+    [Theory]
+    [InlineData("Wat is a robot?", "what is a robot?")]
+    [InlineData("hwo does it walk", "how does it walk")]
+    [InlineData("Wich robot and hwo", "which robot and how")]
+    [InlineData("tell me waht a robot is", "tell me what a robot is")]
+    [InlineData("Wer ist dre Robot", "Wer ist der Robot")]
+    [InlineData("whst is a robot", "what is a robot")]
+    public void A_short_word_is_read_as_the_stop_word_that_it_may_stand_for(string question, string corrected) => Assert.Equal(corrected, Correct(question));
+
+    [Theory]
+    [InlineData("Is a bot a robot?")]
+    [InlineData("Bot robot")]
+    [InlineData("Hot robot")]
+    [InlineData("robot wat")]
+    [InlineData("robot form")]
+    [InlineData("NATO robot")]
+    [InlineData("The wok")]
+    public void Other_short_words_that_are_like_a_stop_word_stay(string question) => Assert.Equal(question, Correct(question));
+
     [Fact]
     public void A_question_with_many_unknown_words_has_another_subject()
     {
