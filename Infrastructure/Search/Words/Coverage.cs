@@ -7,9 +7,8 @@ namespace ChatBackend.Infrastructure.Search.Words;
 /// </summary>
 internal sealed class Coverage
 {
-    /// <summary>The weight of an everyday word, and of characters of a script without spaces that never occur beside each other in the book:
-    /// most are the end of one word and the beginning of the next.</summary>
-    private const double Everyday = 0.3;
+    /// <summary>The weight of characters of a script without spaces that never occur beside each other in the book: most are the end of one word
+    /// and the beginning of the next.</summary>
     private const double UnknownCharacter = 0.4;
 
     /// <summary>How much more a word weighs that the book does not have. Such a word is mostly the name of another subject.</summary>
@@ -53,7 +52,7 @@ internal sealed class Coverage
     {
         _words = [.. Words(question.Text).Where(word => word.Terms.Any(rarity.ContainsKey)).Select(word => new Word(word, question.Discount(word.Terms[0])))];
         _weights = [.. _words.Select(word => Weigh(word, texts, rarity, passageCount))];
-        _certainty = Certainty(_weights, MoreWords + (MoreWordsOfMany * Math.Log(Math.Clamp(passageCount, ManyPassages, MostPassages) / ManyPassages)));
+        _certainty = Certainty(MoreWords + (MoreWordsOfMany * Math.Log(Math.Clamp(passageCount, ManyPassages, MostPassages) / ManyPassages)));
     }
 
     /// <summary>The weight of each word that counts.</summary>
@@ -135,9 +134,17 @@ internal sealed class Coverage
                 yield return new(run[starts[i]..starts[i + 1]], true, grams[Math.Max(0, i - gramLength + 1)..Math.Min(i + 1, grams.Length)]);
     }
 
-    /// <summary>The share of the question's own words in its weight with more words, which weigh as the heavier of its words do.</summary>
-    private static double Certainty(double[] weights, double moreWords) =>
-        weights.Sum() is > 0 and var all ? all / (all + (moreWords * weights.Sum(weight => weight * weight) / all)) : 0;
+    /// <summary>The share of the question's own words in its weight with more words, which weigh as the heavier of its words do, and as other words
+    /// where it has none but everyday words.</summary>
+    private double Certainty(double moreWords)
+    {
+        if (_weights.Sum() is not (> 0 and var all))
+            return 0;
+        var heavier = _weights.Sum(weight => weight * weight) / all / _words.Max(ShareOf);
+        return all / (all + (moreWords * heavier));
+    }
+
+    private static double ShareOf(Word word) => word.IsRun ? 1 : EverydayWords.WeightOf(word.Terms[0]);
 
     /// <summary>What a word weighs: its rarity, or that of its stem, because a rare form of a common word says little; else that of the words that
     /// are like it.</summary>
@@ -146,7 +153,7 @@ internal sealed class Coverage
         var unknown = Unknown * Rarity(0, passageCount);
         if (word.IsRun)
             return word.Terms.Min(rarity.GetValueOrDefault) ?? (UnknownCharacter * unknown);
-        var share = EverydayWords.Contain(word.Terms[0]) ? Everyday : 1;
+        var share = ShareOf(word);
         return share * (new[] { rarity.GetValueOrDefault(word.Terms[0]), word.Stem is { } stem ? rarity.GetValueOrDefault(stem) : null }.Min()
             ?? (texts.Any(text => word.DegreeIn(text) > 0) ? Rarity(1, passageCount) : unknown));
     }

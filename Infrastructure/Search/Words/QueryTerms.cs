@@ -1,7 +1,7 @@
 namespace ChatBackend.Infrastructure.Search.Words;
 
 /// <summary>A term that an index looks up for a question.</summary>
-/// <param name="Weight">How often the question has it; less for a corrected word.</param>
+/// <param name="Weight">How often the question has it; less for a corrected word and an everyday word.</param>
 internal sealed record QueryTerm(string Term, double Weight);
 
 internal static class QueryTerms
@@ -13,5 +13,5 @@ internal static class QueryTerms
     public static QueryTerm[] Of(SpelledQuestion question) =>
         [.. TextAnalyzer.AnalyzeQuery(question.Text).Frequencies
             .OrderByDescending(t => TextAnalyzer.IsWord(t.Key)).ThenByDescending(t => t.Key.Length)
-            .Take(MaxTerms).Select(t => new QueryTerm(t.Key, question.Discount(t.Key) * t.Value))];
+            .Take(MaxTerms).Select(t => new QueryTerm(t.Key, question.Discount(t.Key) * EverydayWords.WeightOf(t.Key) * t.Value))];
 }

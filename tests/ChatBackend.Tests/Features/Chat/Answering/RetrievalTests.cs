@@ -145,7 +145,7 @@ public sealed class RetrievalTests(ChatApp app) : IClassFixture<ChatApp>
     {
         app.Model.Answer(model);
 
-        var answer = await app.AnswerAsync(new { message = "How do nodes talk over topics, how does a service answer the request of a client, and what keeps the balance of a humanoid?" });
+        var answer = await app.AnswerAsync(new { message = "How do nodes talk over topics, how does a service answer the request of a client with a response, and what keeps the balance of a humanoid?" });
 
         var citations = answer.GetProperty("citations").EnumerateArray().ToArray();
         Assert.Equal(

@@ -114,6 +114,22 @@ public sealed class CoverageTests
         Assert.InRange(Cover("walrus", 10_000_000), 0.35, 0.4);
     }
 
+    /// <summary>"Which book is written so?" says so little that no passage covers it, whatever it has.</summary>
+    [Fact]
+    public void A_question_of_everyday_words_is_covered_less_than_one_of_other_words()
+    {
+        var passage = TextAnalyzer.Analyze("book written walrus gyroscope");
+        double Cover(string question) => new Coverage(new(question), [passage], QueryTerms.Of(new(question)).ToDictionary(t => t.Term, double? (t) => 5.0), 150)
+            .OfPassage(passage, TextAnalyzer.Analyze(""), [passage]);
+
+        Assert.Equal(2 / 2.5, Cover("walrus gyroscope"), 6);
+        Assert.Equal(0.6 / 1.1, Cover("book written"), 6);
+    }
+
+    [Fact]
+    public void An_everyday_word_counts_less_than_others() =>
+        Assert.Equal([("differ", 0.3), ("topic", 1)], QueryTerms.Of(new("difference of topics")).OrderBy(t => t.Term).Select(t => (t.Term, t.Weight)));
+
     /// <summary>A book may have a form of a word in one passage alone, and the word itself in most.</summary>
     [Fact]
     public void A_rare_form_of_a_common_word_weighs_what_the_word_weighs()
