@@ -62,7 +62,7 @@ internal static partial class TextAnalyzer
     public static AnalyzedText AnalyzeQuery(string text)
     {
         var normalized = Normalize(text);
-        var terms = new Analysis(normalized, isQuestion: true, keepStopWords: false).Run();
+        var terms = new Analysis(StopPhrase().Replace(normalized, " "), isQuestion: true, keepStopWords: false).Run();
         return terms.Length > 0 ? terms : new Analysis(normalized, isQuestion: true, keepStopWords: true).Run();
     }
 
@@ -71,7 +71,7 @@ internal static partial class TextAnalyzer
     {
         var normalized = Normalize(text);
         var words = new List<AnalyzedWord>();
-        if (new Analysis(normalized, isQuestion: true, keepStopWords: false, words).Run().Length == 0)
+        if (new Analysis(StopPhrase().Replace(normalized, " "), isQuestion: true, keepStopWords: false, words).Run().Length == 0)
             new Analysis(normalized, isQuestion: true, keepStopWords: true, words).Run();
         return words;
     }
@@ -201,6 +201,10 @@ internal static partial class TextAnalyzer
     // Not inside a word (no-cache) and not a line of dashes.
     [GeneratedRegex(@"(?<![\p{L}\p{N}_-])--?[A-Za-z][A-Za-z0-9]*(?:[-_][A-Za-z0-9]+)*", RegexOptions.None, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex CommandOption();
+
+    // "What does ZMP stand for?" says nothing about standing.
+    [GeneratedRegex(@"\b(?:(?:stands?|stood|short)\s+for|refers?\s+to)(?=\W*$)|\bfull\s+form\b", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1_000)]
+    private static partial Regex StopPhrase();
 
     // An alphabet has too few letters for bigrams to tell one text from another: Thai, Lao, Myanmar and Khmer.
     private static int GramLengthOfRun(string run) =>

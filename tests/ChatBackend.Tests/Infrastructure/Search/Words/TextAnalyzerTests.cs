@@ -11,6 +11,16 @@ public sealed class TextAnalyzerTests
     /// <summary>Linear work takes milliseconds; only quadratic work takes this long.</summary>
     private static readonly TimeSpan Unbearable = TimeSpan.FromMinutes(1);
 
+    [Fact]
+    public void What_only_asks_for_a_meaning_is_not_searched_for()
+    {
+        Assert.Equal(["zmp"], QueryTerms.Of(new("What does ZMP stand for?")).Select(t => t.Term));
+        Assert.Equal(["zmp"], QueryTerms.Of(new("full form of ZMP")).Select(t => t.Term));
+        Assert.Contains("stand", QueryTerms.Of(new("Does the robot stand for long hours?")).Select(t => t.Term));
+        // There is nothing else to search for.
+        Assert.Contains("stand", QueryTerms.Of(new("stand for")).Select(t => t.Term));
+    }
+
     [Theory]
     [InlineData("How do two nodes communicate?", "two node communic")]
     [InlineData("The robot’s joints don't move", "robot joint move")]
