@@ -28,7 +28,11 @@ internal static class OfflineAnswerer
     /// <summary>The same for a question with selected text: one passage contains only a part of it.</summary>
     private const double LeastCoverageOfMuch = 0.15;
 
+    /// <summary>The same where nobody is quoted for "who", or no number for "how many".</summary>
+    private const double EnoughWithoutFact = 0.5;
+
     private const int MuchWords = 12;
+    private const int FewWords = 3;
 
     /// <summary>One quoted sentence, or two beside each other, that cover this much of the question very likely answer it. Headings do not
     /// count, because the sentences below them say other things too.</summary>
@@ -59,6 +63,8 @@ internal static class OfflineAnswerer
     // These accept code after a quoted sentence, but do not ask for it.
     private static readonly HashSet<string> MayWantCode = new([.. AsksForCode, "how", "کیسے"], StringComparer.OrdinalIgnoreCase);
 
+    private static readonly HashSet<string> Articles = new(["a", "an", "the"], StringComparer.OrdinalIgnoreCase);
+
     private static readonly HashSet<string> Defines = new(["is", "are", "means"], StringComparer.OrdinalIgnoreCase);
 
     /// <summary>An answer that is written already, piece by piece.</summary>
@@ -85,6 +91,7 @@ internal static class OfflineAnswerer
     /// <param name="quotedFrom">The line above a quotation, with <c>{heading}</c> for its headings.</param>
     public static OfflineAnswer? Answer(string question, IReadOnlyList<Passage> passages, string quotedFrom)
     {
+        var asked = new AskedFact(question);
         question = Spelling.CorrectBy([.. passages.Select(p => p.Terms)], question);
         var sources = passages.Select((passage, rank) => new Source(passage, rank)).Where(s => s.Sentences.Length > 0).ToArray();
         var coverage = Coverage.Among(question, [.. sources.SelectMany(s => s.Sentences).Select(s => s.Terms)]);
@@ -97,10 +104,14 @@ internal static class OfflineAnswerer
             return null;
 
         var words = Words(question);
+        // "URDF nedir?" and "What does URDF stand for?" have no other word that says something.
+        var isOneTerm = coverage.AreEveryday.Count(isEveryday => !isEveryday) == 1;
         var kind = new Kind(
-            // "URDF nedir?" has no other word that says something.
-            IsDefinition: coverage.Weights.Count == 1 || (words.Length > 1 && words[0].Equals("what", StringComparison.OrdinalIgnoreCase) && Defines.Contains(words[1])),
+            isOneTerm,
+            IsDefinition: isOneTerm || (words.Length > 1 && words[0].Equals("what", StringComparison.OrdinalIgnoreCase) && Defines.Contains(words[1])),
             AsksForCode: words.Any(AsksForCode.Contains));
+        foreach (var sentence in kind.IsDefinition ? sources.SelectMany(s => s.Sentences) : [])
+            sentence.IsSpelledOut = Acronym.IsSpelledOut(words, sentence.Quote.Text);
         var chosen = Choose(sources, coverage, kind);
         // A question in another language, or in quite other words, shares no word with the passage that is near to it.
         if (chosen.Count == 0 && nearest is not null)
@@ -109,13 +120,22 @@ internal static class OfflineAnswerer
             AddWhatFollows(chosen, EnoughElsewhere);
         }
 
-        return chosen.Count == 0 ? null : new(Write(chosen, quotedFrom, wantsCode: words.Any(MayWantCode.Contains)), IsWhole(chosen, coverage));
+        if (chosen.Count == 0 || (nearest is null && sources.Max(s => s.Coverage) is > 0 and < EnoughWithoutFact && !HasFact(chosen, asked)))
+            return null;
+        return new(Write(chosen, quotedFrom, wantsCode: words.Any(MayWantCode.Contains)), IsWhole(chosen, coverage, kind, asked));
     }
 
-    private static bool IsWhole(List<Sentence> chosen, Coverage coverage) => chosen.Exists(sentence =>
+    private static bool HasFact(List<Sentence> chosen, AskedFact asked) => chosen.Exists(sentence =>
+        sentence.Source.HoldsSelection || (sentence.Degrees.Any(degree => degree > 0) && asked.IsKindOf(sentence.Source.Heading, sentence.Quote.Text)));
+
+    private static bool IsWhole(List<Sentence> chosen, Coverage coverage, Kind kind, AskedFact asked) => chosen.Exists(sentence =>
     {
+        if (sentence.Source.HoldsSelection)
+            return true;
         var next = chosen.Find(s => s.Source == sentence.Source && s.Position == sentence.Position + 1);
-        return sentence.Source.HoldsSelection || coverage.Of(Coverage.Most(sentence.Degrees, next?.Degrees ?? sentence.Degrees)) >= Whole;
+        return coverage.Of(Coverage.Most(sentence.Degrees, next?.Degrees ?? sentence.Degrees)) >= Whole
+            && (coverage.Weights.Count > 1 || Explains(sentence, coverage, kind) > 1 || coverage.Of(sentence.Source.HeadingDegrees) >= Whole)
+            && asked.MayBeIn(sentence.Source.Heading, $"{sentence.Quote.Text} {next?.Quote.Text}", isShort: coverage.Weights.Count <= FewWords);
     });
 
     /// <summary>Takes the best sentence of the best passage and those that add to it, then the best of each passage that scores nearly as well
@@ -183,7 +203,7 @@ internal static class OfflineAnswerer
 
         var heading = coverage.Weights.Zip(sentence.Source.HeadingDegrees, (weight, degree) => weight * degree).Sum();
         var opening = sentence.Quote is { IsFirst: true, Block: 0 } ? 1.25 : 1;
-        var defining = kind.IsDefinition && IsDefinition(sentence, coverage) ? 2 : 1;
+        var defining = Explains(sentence, coverage, kind);
         // A long sentence is less to the point, and a question or the end of a sentence answers nothing.
         var length = 1 / (1 + (0.15 * Math.Log(1 + (sentence.Terms.Frequencies.Count / 12.0))));
         var form = sentence.Quote.TableHead is not null ? 0.8 : sentence.Quote.Text.EndsWith('?') || sentence.Quote.GoesOn ? 0.4 : 1;
@@ -193,13 +213,27 @@ internal static class OfflineAnswerer
         return (own + (0.5 * heading)) * opening * defining * length * form * coding;
     }
 
-    /// <summary>"What is a node?" is answered by "A node is …".</summary>
+    /// <summary>How much more a sentence is worth that says what the question's term is; 1 for others.</summary>
+    private static double Explains(Sentence sentence, Coverage coverage, Kind kind) =>
+        !kind.IsDefinition ? 1
+        : sentence.IsSpelledOut ? 3
+        : IsDefinition(sentence, coverage) ? 2
+        : kind.IsOneTerm && IsSubject(sentence, coverage) ? 1.5
+        : 1;
+
+    /// <summary>"What is a node in ROS?" is answered by "A node is …", and neither by "In ROS it is …" nor by "Stopping nodes is …".</summary>
     private static bool IsDefinition(Sentence sentence, Coverage coverage)
     {
         var words = Words(sentence.Quote.Text);
         return Array.FindIndex(words, Defines.Contains) is > 0 and < 8 and var verb
-            && coverage.Degrees(TextAnalyzer.Analyze(string.Join(' ', words[..verb]))).Any(degree => degree > 0);
+            && IsIn(words[verb - 1], coverage) && (words[..verb].Any(Articles.Contains) || IsIn(words[0], coverage)) && words.ElementAtOrDefault(verb + 1) != "not";
     }
+
+    /// <summary>"What is a lidar?" is answered by "A lidar sends out …".</summary>
+    private static bool IsSubject(Sentence sentence, Coverage coverage) =>
+        Words(sentence.Quote.Text) is [var first, ..] words && (Articles.Contains(first) ? words.Skip(1).Take(3) : words.Take(2)).Any(word => IsIn(word, coverage));
+
+    private static bool IsIn(string word, Coverage coverage) => coverage.Degrees(TextAnalyzer.Analyze(word)).Any(degree => degree > 0);
 
     private static Sentence? Before(Sentence sentence)
     {
@@ -266,7 +300,7 @@ internal static class OfflineAnswerer
     private static string[] Words(string text) =>
         text.Split([' ', '\n', '\t', ',', '.', '?', '!', ':', ';', '"', '(', ')', '؟', '،', '۔'], StringSplitOptions.RemoveEmptyEntries);
 
-    private sealed record Kind(bool IsDefinition, bool AsksForCode);
+    private sealed record Kind(bool IsOneTerm, bool IsDefinition, bool AsksForCode);
 
     /// <summary>A passage divided into sentences.</summary>
     private sealed class Source
@@ -317,6 +351,9 @@ internal static class OfflineAnswerer
         public AnalyzedText Terms { get; } = TextAnalyzer.Analyze(quote.Text);
 
         public double[] Degrees { get; set; } = [];
+
+        /// <summary>Whether it says what an acronym of the question means.</summary>
+        public bool IsSpelledOut { get; set; }
 
         public string Folded { get; } = TextAnalyzer.Fold(quote.Text);
     }

@@ -226,6 +226,52 @@ public sealed class OfflineAnswererTests
             [Quotable("Choice", "If nobody waits, it is a topic. If the caller waits, it is a service."), Quotable("Domains", "Topics with different ids do not see one another.")]),
         StringComparison.Ordinal);
 
+    [Theory]
+    [InlineData("What does ZMP stand for?")]
+    [InlineData("what is zmp short for")]
+    [InlineData("full form of ZMP")]
+    [InlineData("ZMP ne demek?")]
+    [InlineData("Was bedeutet ZMP?")]
+    public void A_question_for_the_meaning_of_an_acronym_is_answered_where_it_is_spelled_out(string question)
+    {
+        var answer = OfflineAnswerer.Answer(question, [Quotable("Steps", "The ZMP stands under the standing foot."), Quotable("Balance", "Robots fall. The zero moment point (ZMP) has no moment.")], From)!;
+
+        Assert.StartsWith("From *Balance*:\n\n> The zero moment point (ZMP) has no moment. [2]", answer.Text, StringComparison.Ordinal);
+        Assert.True(answer.IsWhole);
+    }
+
+    [Theory]
+    [InlineData("What does ROS stand for?", "ROS is a graph of nodes.", false)]
+    [InlineData("What does ROS stand for?", "The Robot Operating System, ROS, is a graph of nodes.", true)]
+    [InlineData("Which axis points up?", "The axis of a joint goes through the point.", false)]
+    [InlineData("Which axis points up?", "The last axis points up.", true)]
+    [InlineData("How many joints has an arm?", "An arm has many joints.", false)]
+    [InlineData("How many joints has an arm?", "An arm has as many as seven joints.", true)]
+    [InlineData("Who invented the filter?", "The filter was invented long ago.", false)]
+    [InlineData("Who invented the filter?", "The filter was invented by Rudolf Kalman.", true)]
+    [InlineData("What is a quaternion?", "Subtracting two quaternions is not an error.", false)]
+    [InlineData("What is a quaternion?", "A unit quaternion has four numbers.", true)]
+    public void An_answer_is_whole_only_if_it_has_the_kind_of_thing_that_is_asked_for(string question, string book, bool isWhole) =>
+        Assert.Equal(isWhole, OfflineAnswerer.Answer(question, [Quotable("Chapter", book)], From)!.IsWhole);
+
+    [Fact]
+    public void Who_wrote_something_is_not_answered_by_a_text_that_names_nobody_unless_it_covers_most_of_the_question()
+    {
+        var book = Quotable("What this book covers", "The book follows the path of a signal.");
+
+        Assert.Null(Answer("Who wrote this book?", [book with { Coverage = 0.4 }]));
+        Assert.NotNull(Answer("Who wrote this book?", [book with { Coverage = 0.6 }]));
+        Assert.NotNull(Answer("Who wrote this book?", [Quotable("Preface", "The book is by Jane Roe.") with { Coverage = 0.4 }]));
+    }
+
+    [Fact]
+    public void A_definition_has_the_asked_term_as_its_subject() => Assert.StartsWith(
+        "From *Nodes*:",
+        Answer(
+            "What is a node in ROS?",
+            [Quotable("Launch", "Launch files describe which nodes run in ROS. In ROS 2 it is usually a function."), Quotable("Nodes", "A node is a participant in the ROS graph.")]),
+        StringComparison.Ordinal);
+
     [Fact]
     public void The_line_above_a_quotation_is_the_callers() => Assert.StartsWith(
         "摘自*Hand*：\n\n> A hand grasps.", OfflineAnswerer.Answer("Which hand grasps?", [Quotable("Hand", "A hand grasps.")], "摘自{heading}：")!.Text, StringComparison.Ordinal);
