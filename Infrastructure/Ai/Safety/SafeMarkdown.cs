@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Text;
 using System.Text.RegularExpressions;
 
@@ -28,6 +29,10 @@ internal sealed partial class SafeMarkdown
 
     /// <summary>Pieces are processed in slices of this length, so that a huge one is not copied repeatedly.</summary>
     private const int Slice = 1_000;
+
+    /// <summary>What <see cref="Normalize"/> replaces or removes.</summary>
+    private static readonly SearchValues<char> Unwanted =
+        SearchValues.Create([.. Enumerable.Range(0, char.MaxValue).Select(c => (char)c).Where(c => c is '\u2028' or '\u2029' || (char.IsControl(c) && c is not ('\n' or '\t')))]);
 
     private const int Never = -1;
     private const int NotYet = -2;
@@ -76,7 +81,7 @@ internal sealed partial class SafeMarkdown
     {
         for (var start = 0; start < piece.Length; start += Slice)
         {
-            _text = string.Concat(_text.AsSpan(_at), Normalize(piece.AsSpan(start, Math.Min(Slice, piece.Length - start))));
+            _text = string.Concat(_text.AsSpan(_at), Normalize(piece.Length <= Slice ? piece : piece.Substring(start, Math.Min(Slice, piece.Length - start))));
             _at = 0;
             Advance();
         }
@@ -100,8 +105,11 @@ internal sealed partial class SafeMarkdown
     }
 
     /// <summary>Unifies line ends and removes other control characters: parsers, browsers and PostgreSQL treat them differently.</summary>
-    private string Normalize(ReadOnlySpan<char> piece)
+    private string Normalize(string piece)
     {
+        if (!_afterReturn && !piece.AsSpan().ContainsAny(Unwanted))
+            return piece;
+
         var text = new StringBuilder(piece.Length);
         foreach (var character in piece)
         {
