@@ -13,6 +13,14 @@ namespace ChatBackend.Infrastructure.Search.Postgres;
 /// <param name="dense">Null without an embedder: then words are searched alone.</param>
 internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors? dense = null, ILogger<PostgresPassageIndex>? log = null) : IPassageIndex, IPassageVectors, IDisposable
 {
+    /// <summary>The most searches at once. A thousand at once would make every other request wait for a thread, and hold all their candidates.</summary>
+    internal static readonly int MostAtOnce = 2 * Environment.ProcessorCount;
+
+    private readonly SemaphoreSlim _turns = new(MostAtOnce);
+
+    /// <summary>How long a search waits for its turn: as long as for a connection. Where the database does not answer, searches hold theirs until they fail.</summary>
+    internal TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(5);
+
     private readonly LoadedBook _book = new(db, dense?.Embedder.Model);
 
     /// <summary>The terms that this process holds.</summary>
@@ -195,12 +203,21 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
             return [];
 
         var index = await _book.LoadAsync(cancellationToken);
-        // The model answers while the words are ranked, and before there is a connection.
-        var asking = AskAsync(index);
-        var byWords = BookSearch.Run(index, query, selection);
-        var meaning = await asking;
-        if (await db.RetryAsync(connection => TrySearchAsync(connection, index), cancellationToken) is { } found)
-            return found;
+        // The model answers before the search has its turn, and a connection.
+        var meaning = await AskAsync(index);
+        BookSearch byWords;
+        var hasTurn = await _turns.WaitAsync(Patience, cancellationToken);
+        try
+        {
+            byWords = BookSearch.Run(index, query, selection);
+            if (await db.RetryAsync(connection => TrySearchAsync(connection, index), cancellationToken) is { } found)
+                return found;
+        }
+        finally
+        {
+            if (hasTurn)
+                _turns.Release();
+        }
 
         // The first vectors may have come since.
         if (dense is not null && !index.HasVectors)

@@ -42,6 +42,38 @@ public sealed class PostgresPassageIndexTests(SearchDatabase database) : IClassF
     }
 
     [Fact]
+    public async Task Searches_at_once_take_turns_but_not_for_ever()
+    {
+        await PutAsync("turns/a.md", "the dibbler dashes");
+
+        // Connections stay open, so these are the most that there were.
+        Assert.InRange(await SearchAtOnceAsync("patient", TimeSpan.FromMinutes(5), untilWaiting: PostgresPassageIndex.MostAtOnce), 1, PostgresPassageIndex.MostAtOnce);
+        // The second half goes on without a turn.
+        Assert.Equal(2 * PostgresPassageIndex.MostAtOnce, await SearchAtOnceAsync("impatient", TimeSpan.FromMilliseconds(1), untilWaiting: 2 * PostgresPassageIndex.MostAtOnce));
+
+        async Task<long> SearchAtOnceAsync(string name, TimeSpan patience, long untilWaiting)
+        {
+            await using var connections = NpgsqlDataSource.Create(new NpgsqlConnectionStringBuilder(database.ConnectionString) { ApplicationName = name }.ConnectionString);
+            using var index = new PostgresPassageIndex(connections) { Patience = patience };
+            Assert.Single(await index.SearchAsync(new("dibbler"), None));
+            await using var other = await database.Connections.OpenConnectionAsync(None);
+            await using var transaction = await other.BeginTransactionAsync(None);
+            await using (var locking = new NpgsqlCommand("lock table passages in access exclusive mode", other, transaction))
+                await locking.ExecuteNonQueryAsync(None);
+
+            var searches = Enumerable.Range(0, 2 * PostgresPassageIndex.MostAtOnce).Select(_ => index.SearchAsync(new("dibbler"), None)).ToArray();
+            await Until.TrueAsync(async () => await CountAsync("and wait_event_type = 'Lock'") >= untilWaiting, "The searches did not come to the lock.");
+            await transaction.RollbackAsync(None);
+
+            Assert.All(await Task.WhenAll(searches), found => Assert.Single(found));
+            return await CountAsync("");
+
+            Task<long> CountAsync(string more) =>
+                database.ScalarAsync<long>($"select count(*) from pg_stat_activity where datname = current_database() and application_name = '{name}' {more}");
+        }
+    }
+
+    [Fact]
     public async Task A_replacement_that_fails_leaves_the_old_passages()
     {
         await PutAsync("atomic/a.md", "the quoll hunts");
