@@ -164,7 +164,7 @@ internal sealed class ServiceProcess : IAsyncDisposable
             }
         },
         () => $"The service did not start:\n{Output}",
-        TimeSpan.FromMinutes(3));
+        TimeSpan.FromMinutes(5));
 
     private void Keep(object sender, DataReceivedEventArgs line)
     {

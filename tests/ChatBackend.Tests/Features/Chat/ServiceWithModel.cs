@@ -20,6 +20,8 @@ internal sealed class ServiceWithModel : IAsyncDisposable
         var all = settings.ToDictionary(s => s.Name, s => s.Value);
         all["ASPNETCORE_ENVIRONMENT"] = "Production";
         all.TryAdd("DATABASE_URL", Database);
+        // As in ChatApp.
+        all.TryAdd("ModelLimits__Gap", "00:05:00");
         all["OPENAI_BASE_URL"] = Model.BaseUrl;
         return ServiceProcess.Start(all);
     }
