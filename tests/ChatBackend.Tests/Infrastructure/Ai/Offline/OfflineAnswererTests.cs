@@ -266,10 +266,10 @@ public sealed class OfflineAnswererTests
 
     [Fact]
     public void A_definition_has_the_asked_term_as_its_subject() => Assert.StartsWith(
-        "From *Nodes*:",
+        "From *Parts*:",
         Answer(
             "What is a node in ROS?",
-            [Quotable("Launch", "Launch files describe which nodes run in ROS. In ROS 2 it is usually a function."), Quotable("Nodes", "A node is a participant in the ROS graph.")]),
+            [Quotable("Launch", "Launch files start programs. In a ROS node it is usually a function."), Quotable("Parts", "A node is a participant in the ROS graph.")]),
         StringComparison.Ordinal);
 
     [Fact]
