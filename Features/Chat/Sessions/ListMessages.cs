@@ -82,7 +82,7 @@ internal static class ListMessages
                 from chat_sessions as s
                 left join lateral (
                     select m.*, t.state, t.grounding, t.request ->> 'selected_text' as selected_text, coalesce((t.response ->> 'incomplete')::boolean, false) as is_incomplete from messages as m
-                    join turns as t on t.id = m.turn_id
+                    join turns as t on t.id = m.turn_id and t.session_id = m.session_id
                     where m.session_id = s.id and m.position {comparison} @from and t.superseded_by is null
                     order by m.position {order}
                     limit @size + 1

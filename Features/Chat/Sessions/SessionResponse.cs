@@ -21,7 +21,7 @@ internal sealed record SessionResponse(Guid SessionId, string Title, DateTime Cr
         left join lateral (
             select left(m.content, 500) as content
             from messages as m
-            join turns as t on t.id = m.turn_id
+            join turns as t on t.id = m.turn_id and t.session_id = m.session_id
             where m.session_id = s.id and m.role = 'user' and t.superseded_by is null
             order by m.position
             limit 1

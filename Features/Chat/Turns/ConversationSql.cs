@@ -9,7 +9,8 @@ namespace ChatBackend.Features.Chat.Turns;
 /// <summary>Two columns for a select from a relation named <c>turn</c> (session_id, number).</summary>
 internal static class ConversationSql
 {
-    /// <summary>Leaves out questions without an answer (failed, or stopped before the first word), because the model would answer them too.</summary>
+    /// <summary>Leaves out questions without an answer (failed, or stopped before the first word), because the model would answer them too. The session of the
+    /// turns is named although their ids suffice: before PostgreSQL has statistics it expects few completed turns, and would begin with those of all sessions.</summary>
     public const string Columns =
         """
 
@@ -18,8 +19,8 @@ internal static class ConversationSql
                 from (
                     select m.position, m.role, m.content, m.role = 'assistant' and coalesce((t.response ->> 'incomplete')::boolean, false) as is_cut
                     from messages as m
-                    join turns as t on t.id = m.turn_id
-                    where m.session_id = turn.session_id and m.position < turn.number * 2 - 1 and t.superseded_by is null
+                    join turns as t on t.id = m.turn_id and t.session_id = m.session_id
+                    where turn.number > 1 and m.session_id = turn.session_id and m.position < turn.number * 2 - 1 and t.superseded_by is null
                       and (t.state = 'completed' or (t.state = 'stopped' and t.response ->> 'response' <> ''))
                     order by m.position desc
                     limit @HistoryLimit
