@@ -1205,6 +1205,9 @@
   channel.onmessage = ({ data }) => {
     if (panel.isOpen && data === panel.session)
       panel.load()
+    // The tab that deleted the conversation has removed its id, too.
+    else if (panel.isOpen && !panel.session && !panel.running)
+      panel.begin()
   }
 
   // ---- Text that the reader selects ----

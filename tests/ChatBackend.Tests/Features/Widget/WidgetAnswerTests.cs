@@ -337,6 +337,22 @@ public sealed class WidgetAnswerTests(WidgetSite site)
     }
 
     [Fact]
+    public async Task A_tab_is_told_of_a_deletion_also_when_the_conversations_id_is_gone_already()
+    {
+        await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
+        await reader.AnswerAsync();
+        await using var tab = await (await reader.OpenTabAsync()).OpenPanelAsync();
+        await Expect(tab.Turns).ToHaveCountAsync(1);
+        var session = await reader.SessionAsync();
+
+        await reader.Page.EvaluateAsync("() => localStorage.removeItem('chatbackend-session')");
+        await tab.Page.WaitForFunctionAsync("() => localStorage.getItem('chatbackend-session') === null");
+        await reader.Page.EvaluateAsync("id => new BroadcastChannel('chatbackend').postMessage(id)", session);
+
+        await Expect(tab.Turns).ToHaveCountAsync(0);
+    }
+
+    [Fact]
     public async Task The_sessions_id_is_all_that_is_stored()
     {
         await using var reader = await (await site.OpenAsync()).OpenPanelAsync();
