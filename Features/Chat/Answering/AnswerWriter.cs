@@ -39,7 +39,7 @@ internal sealed class AnswerWriter(
         draft.SetRetrieved(sources);
 
         var quotation = model is null && found.Written is null
-            ? OfflineAnswerer.Answer(found.SearchText, found.Passages, SmallTalk.QuotedFrom(question, site.Value, language))
+            ? OfflineAnswerer.Answer(found.SearchText, question.Message, found.Passages, SmallTalk.QuotedFrom(question, site.Value, language))
             : null;
         var written = model is null ? found.Written ?? quotation?.Text ?? SmallTalk.NotCovered(question, site.Value, language)
             : sources.Length == 0 ? found.Written : null;

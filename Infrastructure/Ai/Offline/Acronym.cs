@@ -12,13 +12,10 @@ internal static class Acronym
         string[]? parts = null;
         foreach (var word in words)
         {
-            var at = text.IndexOf(word, StringComparison.OrdinalIgnoreCase);
-            if (at < 0 || !IsAcronym(text.AsSpan(at, word.Length)))
-                continue;
-            if (text.Contains($"({word})", StringComparison.OrdinalIgnoreCase))
-                return true;
             parts ??= text.Split(Separators, StringSplitOptions.RemoveEmptyEntries);
-            if (IsInitials(text.AsSpan(at, word.Length), parts))
+            if (Array.Find(parts, part => part.Equals(word, StringComparison.OrdinalIgnoreCase) && IsAcronym(part)) is not { } acronym)
+                continue;
+            if (text.Contains($"({word})", StringComparison.OrdinalIgnoreCase) || IsInitials(acronym, parts))
                 return true;
         }
 
@@ -43,15 +40,18 @@ internal static class Acronym
         return capitals > 1;
     }
 
-    private static bool IsInitials(ReadOnlySpan<char> acronym, string[] words)
+    private static bool IsInitials(string acronym, string[] words)
     {
+        // Any text has two words with these initials somewhere.
+        if (acronym.Length < 3)
+            return false;
         for (var start = 0; start < words.Length; start++)
         {
             var (at, next) = (start, 0);
             for (; next < acronym.Length && at < words.Length; next++)
             {
                 // LoRA, QoS: a small letter is the initial of a small word, or none.
-                if (char.ToUpperInvariant(words[at][0]) == char.ToUpperInvariant(acronym[next]) && (words[at].Length > 1 || char.IsDigit(words[at][0])))
+                if (char.ToUpperInvariant(words[at][0]) == char.ToUpperInvariant(acronym[next]) && (words[at].Length > 1 || char.IsDigit(words[at][0])) && words[at] != acronym)
                     at++;
                 else if (!char.IsLower(acronym[next]))
                     break;

@@ -87,11 +87,12 @@ internal static class OfflineAnswerer
 
     /// <summary>Null when no passage covers the question.</summary>
     /// <param name="question">The question with its context: the text that the book was searched for.</param>
+    /// <param name="message">The question as the reader asked it.</param>
     /// <param name="passages">What may be quoted, best first. A citation is the place in this list, from 1.</param>
     /// <param name="quotedFrom">The line above a quotation, with <c>{heading}</c> for its headings.</param>
-    public static OfflineAnswer? Answer(string question, IReadOnlyList<Passage> passages, string quotedFrom)
+    public static OfflineAnswer? Answer(string question, string message, IReadOnlyList<Passage> passages, string quotedFrom)
     {
-        var asked = new AskedFact(question);
+        var asked = new AskedFact(message);
         question = Spelling.CorrectBy([.. passages.Select(p => p.Terms)], question);
         var sources = passages.Select((passage, rank) => new Source(passage, rank)).Where(s => s.Sentences.Length > 0).ToArray();
         var coverage = Coverage.Among(question, [.. sources.SelectMany(s => s.Sentences).Select(s => s.Terms)]);

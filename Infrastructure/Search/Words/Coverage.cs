@@ -134,13 +134,13 @@ internal sealed class Coverage
                 yield return new(run[starts[i]..starts[i + 1]], true, grams[Math.Max(0, i - gramLength + 1)..Math.Min(i + 1, grams.Length)]);
     }
 
-    /// <summary>The share of the question's own words in its weight with more words, which weigh as the heavier of its words do, and as other words
-    /// where it has none but everyday words.</summary>
+    /// <summary>The weight of the question's words as a share of that and of the words that it may lack. One of these weighs as the mean of the question's
+    /// words does, in which heavier words count more, and as an ordinary word if the question has several words and all are everyday words.</summary>
     private double Certainty(double moreWords)
     {
         if (_weights.Sum() is not (> 0 and var all))
             return 0;
-        var heavier = _weights.Sum(weight => weight * weight) / all / _words.Max(ShareOf);
+        var heavier = _weights.Sum(weight => weight * weight) / all / (_words.Length > 1 ? _words.Max(ShareOf) : 1);
         return all / (all + (moreWords * heavier));
     }
 

@@ -203,7 +203,7 @@ internal static partial class TextAnalyzer
     private static partial Regex CommandOption();
 
     // "What does ZMP stand for?" says nothing about standing.
-    [GeneratedRegex(@"\b(?:(?:stands?|stood|short)\s+for|refers?\s+to)(?=\W*$)|\bfull\s+form\b", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1_000)]
+    [GeneratedRegex(@"\b(?:(?:stands?|stood|short)\s+for|refers?\s+to)(?=\W*$)|\bfull\s+form\b", RegexOptions.IgnoreCase | RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex StopPhrase();
 
     // An alphabet has too few letters for bigrams to tell one text from another: Thai, Lao, Myanmar and Khmer.

@@ -170,7 +170,7 @@ public sealed class OfflineAnswererTests
     [InlineData("Which typed messages do two ROS 2 nodes exchange in a cathedral?", false)]
     [InlineData("Do nodes talk and do sensors grasp an eggshell?", false)]
     public void An_answer_is_whole_where_one_sentence_or_two_beside_each_other_have_nearly_all_of_the_question(string question, bool isWhole) =>
-        Assert.Equal(isWhole, OfflineAnswerer.Answer(question, Book, From)!.IsWhole);
+        Assert.Equal(isWhole, OfflineAnswerer.Answer(question, question, Book, From)!.IsWhole);
 
     [Fact]
     public void Another_passage_is_quoted_only_for_words_that_the_first_lacks()
@@ -234,7 +234,7 @@ public sealed class OfflineAnswererTests
     [InlineData("Was bedeutet ZMP?")]
     public void A_question_for_the_meaning_of_an_acronym_is_answered_where_it_is_spelled_out(string question)
     {
-        var answer = OfflineAnswerer.Answer(question, [Quotable("Steps", "The ZMP stands under the standing foot."), Quotable("Balance", "Robots fall. The zero moment point (ZMP) has no moment.")], From)!;
+        var answer = OfflineAnswerer.Answer(question, question, [Quotable("Steps", "The ZMP stands under the standing foot."), Quotable("Balance", "Robots fall. The zero moment point (ZMP) has no moment.")], From)!;
 
         Assert.StartsWith("From *Balance*:\n\n> The zero moment point (ZMP) has no moment. [2]", answer.Text, StringComparison.Ordinal);
         Assert.True(answer.IsWhole);
@@ -252,7 +252,7 @@ public sealed class OfflineAnswererTests
     [InlineData("What is a quaternion?", "Subtracting two quaternions is not an error.", false)]
     [InlineData("What is a quaternion?", "A unit quaternion has four numbers.", true)]
     public void An_answer_is_whole_only_if_it_has_the_kind_of_thing_that_is_asked_for(string question, string book, bool isWhole) =>
-        Assert.Equal(isWhole, OfflineAnswerer.Answer(question, [Quotable("Chapter", book)], From)!.IsWhole);
+        Assert.Equal(isWhole, OfflineAnswerer.Answer(question, question, [Quotable("Chapter", book)], From)!.IsWhole);
 
     [Fact]
     public void Who_wrote_something_is_not_answered_by_a_text_that_names_nobody_unless_it_covers_most_of_the_question()
@@ -274,11 +274,24 @@ public sealed class OfflineAnswererTests
 
     [Fact]
     public void The_line_above_a_quotation_is_the_callers() => Assert.StartsWith(
-        "摘自*Hand*：\n\n> A hand grasps.", OfflineAnswerer.Answer("Which hand grasps?", [Quotable("Hand", "A hand grasps.")], "摘自{heading}：")!.Text, StringComparison.Ordinal);
+        "摘自*Hand*：\n\n> A hand grasps.", OfflineAnswerer.Answer("Which hand grasps?", "Which hand grasps?", [Quotable("Hand", "A hand grasps.")], "摘自{heading}：")!.Text, StringComparison.Ordinal);
 
     private const string From = "From {heading}:";
 
-    private static string? Answer(string question, IReadOnlyList<Passage> passages) => OfflineAnswerer.Answer(question, passages, From)?.Text;
+    [Theory]
+    [InlineData("imu", "In simulation an IMU (inertial measurement unit) drifts.", true)]
+    [InlineData("ai", "AI is an important field.", false)]
+    [InlineData("zmp", "ZMP moves with the pelvis.", false)]
+    public void An_acronym_is_spelled_out_by_other_words_than_itself(string acronym, string text, bool isSpelledOut) =>
+        Assert.Equal(isSpelledOut, Acronym.IsSpelledOut([acronym], text));
+
+    [Theory]
+    [InlineData("Who holds the cup?", "Who holds the cup?", false)]
+    [InlineData("Who holds the cup?\nHow?", "How?", true)]
+    public void What_is_asked_for_is_told_by_the_readers_own_question(string question, string message, bool isWhole) =>
+        Assert.Equal(isWhole, OfflineAnswerer.Answer(question, message, [Quotable("Hands", "The gripper holds the cup."), Quotable("Legs", "A leg bends at the knee.")], From)!.IsWhole);
+
+    private static string? Answer(string question, IReadOnlyList<Passage> passages) => OfflineAnswerer.Answer(question, question, passages, From)?.Text;
 
     internal static Passage Quotable(string headings, string text) => new()
     {
