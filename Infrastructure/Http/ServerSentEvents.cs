@@ -74,7 +74,7 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
         {
             // A browser reconnects after one second.
             await PacedText.AddAsync(context, IsReconnecting ? Reconnect : default);
-            // One timer for the whole stream: a quiet one has a comment 15 s after the last, or after its start.
+            // One timer for the whole stream: a comment is due every 15 s, and is sent when no event is ready.
             var tick = Task.Delay(Quiet, time, ended.Token);
             while (true)
             {
@@ -90,6 +90,9 @@ internal sealed class ServerSentEvents(IAsyncEnumerable<ServerSentEvent> events)
                     }
                 }
 
+                // What was added before a failure is sent.
+                if (next.IsFaulted)
+                    await PacedText.FlushAsync(context);
                 if (!await next)
                     break;
                 await PacedText.AddAsync(context, source.Current.Bytes);

@@ -16,6 +16,7 @@ internal sealed record McpExchange(HttpContext Context, CurrentReader Reader, Gu
 {
     private readonly Channel<JsonRpcMessage> _received = Channel.CreateBounded<JsonRpcMessage>(1);
     private readonly Channel<JsonRpcMessage?> _sent = Channel.CreateUnbounded<JsonRpcMessage?>();
+    private Task _answering = Task.CompletedTask;
 
     string? ITransport.SessionId => null;
 
@@ -27,7 +28,7 @@ internal sealed record McpExchange(HttpContext Context, CurrentReader Reader, Gu
     /// <returns>The error, where the protocol gives it a status of its own; null if the messages are a stream.</returns>
     public async Task<JsonHttpResult<JsonRpcError>?> AnswerAsync(JsonRpcRequest request, McpServerOptions options)
     {
-        var answering = RunAsync(request, options);
+        _answering = RunAsync(request, options);
         if (!await _sent.Reader.WaitToReadAsync() || !_sent.Reader.TryPeek(out var first) || first is not JsonRpcError error)
             return null;
         int? status = (McpErrorCode)error.Error.Code switch
@@ -38,7 +39,7 @@ internal sealed record McpExchange(HttpContext Context, CurrentReader Reader, Gu
         };
         if (status is null)
             return null;
-        await answering;
+        await _answering;
         return TypedResults.Json(error, McpJsonUtilities.DefaultOptions, statusCode: status);
     }
 
@@ -47,11 +48,19 @@ internal sealed record McpExchange(HttpContext Context, CurrentReader Reader, Gu
 
     public async IAsyncEnumerable<ServerSentEvent> EventsAsync()
     {
-        // The server ends when the client is gone, and the messages with it.
-        await foreach (var message in _sent.Reader.ReadAllAsync())
+        try
         {
-            if (message is not null)
-                yield return new(JsonSerializer.Serialize(message, McpJsonUtilities.DefaultOptions));
+            // When the client disconnects, the server ends and completes the channel.
+            await foreach (var message in _sent.Reader.ReadAllAsync())
+            {
+                if (message is not null)
+                    yield return new(JsonSerializer.Serialize(message, McpJsonUtilities.DefaultOptions));
+            }
+        }
+        finally
+        {
+            // A client that left while a message was written: its turn is stopped before the request ends.
+            await _answering;
         }
     }
 

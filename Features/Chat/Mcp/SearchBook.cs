@@ -21,6 +21,7 @@ internal static class SearchBook
         if (rate.Take(McpExchange.Of(call).Context) is { ProblemDetails: var refusal })
             return ToolResults.Of(refusal);
 
+        McpExchange.Of(call).BeginStream();
         var found = await index.SearchAsync(new(query.Trim(), limit), cancellationToken);
         Result[] passages = [.. found.Select(p => new Result(p.Title, p.Heading, RetrievedPassage.From(p).Link, BookPages.UriOf(p.DocumentPath), p.Text))];
         var text = found.Count == 0 ? "The book has nothing on it." : string.Join("\n\n", found.Zip(passages, (p, r) => $"## {p.Headings}\n{r.Url ?? r.Resource}\n\n{p.Text}"));

@@ -13,12 +13,14 @@ namespace ChatBackend.Infrastructure.Search.Postgres;
 /// <param name="dense">Null without an embedder: then words are searched alone.</param>
 internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors? dense = null, ILogger<PostgresPassageIndex>? log = null) : IPassageIndex, IPassageVectors, IDisposable
 {
-    /// <summary>The most searches at once. A thousand at once would make every other request wait for a thread, and hold all their candidates.</summary>
-    internal static readonly int MostAtOnce = 2 * Environment.ProcessorCount;
+    /// <summary>How many searches have a turn at once. A thousand at once would make every other request wait for a thread, and hold all their candidates.
+    /// Fewer than the connections of the pool.</summary>
+    internal static readonly int MostAtOnce = Math.Min(2 * Environment.ProcessorCount, 16);
 
     private readonly SemaphoreSlim _turns = new(MostAtOnce);
 
-    /// <summary>How long a search waits for its turn: as long as for a connection. Where the database does not answer, searches hold theirs until they fail.</summary>
+    /// <summary>How long a search waits for its turn: as long as for a connection. After that it runs without one: while the database does not answer, others
+    /// may hold all turns.</summary>
     internal TimeSpan Patience { get; init; } = TimeSpan.FromSeconds(5);
 
     private readonly LoadedBook _book = new(db, dense?.Embedder.Model);
@@ -209,6 +211,8 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
         var hasTurn = await _turns.WaitAsync(Patience, cancellationToken);
         try
         {
+            // The book may have changed meanwhile.
+            index = _book.Index;
             byWords = BookSearch.Run(index, query, selection);
             if (await db.RetryAsync(connection => TrySearchAsync(connection, index), cancellationToken) is { } found)
                 return found;

@@ -18,6 +18,7 @@ public sealed class ChatApp : ChatBackendApp
         this["OPENAI_BASE_URL"] ??= Model.BaseUrl;
         // A test may take its time while the stub holds back the rest of an answer.
         this["ModelLimits:Gap"] ??= "00:05:00";
+        this["MODEL_TIMEOUT_SECONDS"] ??= "600";
         // The stub's vectors have no meaning.
         this["OPENAI_EMBEDDING_MODEL"] ??= "off";
         await base.InitializeAsync();

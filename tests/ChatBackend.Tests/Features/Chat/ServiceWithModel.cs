@@ -22,6 +22,7 @@ internal sealed class ServiceWithModel : IAsyncDisposable
         all.TryAdd("DATABASE_URL", Database);
         // As in ChatApp.
         all.TryAdd("ModelLimits__Gap", "00:05:00");
+        all.TryAdd("MODEL_TIMEOUT_SECONDS", "600");
         all["OPENAI_BASE_URL"] = Model.BaseUrl;
         return ServiceProcess.Start(all);
     }

@@ -147,7 +147,7 @@ public sealed class TurnOrderTests(ChatApp app) : IClassFixture<ChatApp>
 
         await app.Client.DeleteAsync($"/chat/sessions/{session}");
 
-        // At the next beat (1 s), long before the silence of the model (20 s) would end it.
+        // At the next beat (1 s), long before the time limit of the model would end it.
         await app.Model.Requests[^1].Aborted.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         await (await asking).ProblemAsync(404, "session_not_found");
         Assert.Equal(0, await app.ScalarAsync<int>("select count(*) from messages where session_id = @session", new { session }));

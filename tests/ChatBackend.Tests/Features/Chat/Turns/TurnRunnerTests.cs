@@ -28,7 +28,7 @@ public sealed class TurnRunnerTests
 
         var turn = await app.ScalarAsync<Guid>("select id from turns");
         var runner = app.Services.GetRequiredService<TurnRunner>();
-        // Long before the silence of the model (20 s) would end it.
+        // Long before the time limit of the model would end it.
         await app.Model.Requests[0].Aborted.WaitAsync(TimeSpan.FromMinutes(2), TestContext.Current.CancellationToken);
         await Until.TrueAsync(() => runner.Attempts.Count == 1, "The first attempt does not end.");
         Assert.Equal(2, runner.Find(turn)?.Turn.Attempt);
