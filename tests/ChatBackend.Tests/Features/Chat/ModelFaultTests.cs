@@ -16,7 +16,7 @@ public sealed class ModelFaultTests
     {
         { "500", 500, "model_failed", 3 },
         { "503", 503, "model_unavailable", 3 },
-        { "429 for a minute", 503, "model_rate_limited", 1 },
+        { "429 for an hour", 503, "model_rate_limited", 1 },
         { "hang", 500, "model_timeout", 3 },
         { "malformed JSON", 500, "model_failed", 3 },
         { "empty answer", 500, "model_failed", 1 },
@@ -241,7 +241,7 @@ public sealed class ModelFaultTests
     {
         "500" => app.Model.Fail(500, times: 3),
         "503" => app.Model.Fail(503, times: 3),
-        "429 for a minute" => app.Model.Fail(429, "rate_limit_exceeded", headers: ("Retry-After", "60")),
+        "429 for an hour" => app.Model.Fail(429, "rate_limit_exceeded", headers: ("Retry-After", "3600")),
         "hang" => app.Model.Hang(times: 3),
         "malformed JSON" => app.Model.Bytes(HalfAnEvent).Bytes(HalfAnEvent).Bytes(HalfAnEvent),
         "empty answer" => app.Model.Stream(["finish stop", "[DONE]"]),
