@@ -118,7 +118,7 @@ internal static class PostIngest
         }
         finally
         {
-            // It leaves megabytes of garbage, and the next collection may be hours away. This one takes milliseconds.
+            // It leaves megabytes of garbage, to which the next upload would add its own before the service is idle.
             if (request.ContentLength is null or > LargeUpload)
                 GC.Collect(GC.MaxGeneration, GCCollectionMode.Aggressive);
         }

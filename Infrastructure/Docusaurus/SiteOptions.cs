@@ -1,10 +1,10 @@
 using System.ComponentModel.DataAnnotations;
-using System.Text.RegularExpressions;
+using ChatBackend.Infrastructure.Ai.Safety;
 
 namespace ChatBackend.Infrastructure.Docusaurus;
 
 /// <summary>The book's title and language, and the address where it is published, to which citations link.</summary>
-internal sealed partial class SiteOptions
+internal sealed class SiteOptions
 {
     /// <summary>The book's title in plain text; null if unknown.</summary>
     [ConfigurationKeyName("BOOK_TITLE")]
@@ -38,8 +38,5 @@ internal sealed partial class SiteOptions
     public string? Exclude { get; set; }
 
     /// <summary>The book's title in italics, for a sentence of Markdown; <paramref name="otherwise"/> without a title.</summary>
-    public string NameBook(string otherwise) => BookTitle is null ? otherwise : $"*{Markup().Replace(BookTitle, @"\$0")}*";
-
-    [GeneratedRegex(@"[\\`*_\[\]<>]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
-    private static partial Regex Markup();
+    public string NameBook(string otherwise) => BookTitle is null ? otherwise : $"*{PlainMarkdown.Of(BookTitle)}*";
 }

@@ -51,10 +51,13 @@ public sealed class PostgresServer : IAsyncLifetime
         }
     }
 
-    /// <summary>A new, empty database on the server; the caller drops it. A busy machine is not an outage: its time limits are longer than the service's own.</summary>
+    /// <summary>A busy machine is not an outage: the time limits are longer than the service's own.</summary>
+    private static NpgsqlConnectionStringBuilder Settings => new(_connectionString) { Timeout = 60, CommandTimeout = 60 };
+
+    /// <summary>A new, empty database on the server; the caller drops it.</summary>
     public static async Task<string> CreateDatabaseAsync()
     {
-        var settings = new NpgsqlConnectionStringBuilder(_connectionString) { Timeout = 60, CommandTimeout = 60 };
+        var settings = Settings;
         await using var connection = new NpgsqlConnection(settings.ConnectionString);
         await connection.OpenAsync();
         settings.Database = $"test_{Guid.NewGuid():N}";
@@ -66,7 +69,7 @@ public sealed class PostgresServer : IAsyncLifetime
     public static async Task DropDatabaseAsync(string connectionString)
     {
         var name = new NpgsqlConnectionStringBuilder(connectionString).Database;
-        await using var connection = new NpgsqlConnection(new NpgsqlConnectionStringBuilder(_connectionString) { Timeout = 60, CommandTimeout = 60 }.ConnectionString);
+        await using var connection = new NpgsqlConnection(Settings.ConnectionString);
         await connection.OpenAsync();
         await connection.ExecuteAsync($"drop database if exists {name} with (force)");
     }

@@ -3,6 +3,7 @@ using System.Text;
 using System.Text.RegularExpressions;
 using ChatBackend.Infrastructure.Ai;
 using ChatBackend.Infrastructure.Ai.Offline;
+using ChatBackend.Infrastructure.Ai.Safety;
 using ChatBackend.Infrastructure.Docusaurus;
 using ChatBackend.Infrastructure.Search;
 using Microsoft.Extensions.Options;
@@ -102,13 +103,13 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
         var answer = new Answered([]);
         answer.Text.Append(Sentence(asked, asked.Answer.Chapter, number, chapter.Label));
         if (chapter.Description is { } description)
-            answer.Text.Append(' ').Append(Plain(description));
+            answer.Text.Append(' ').Append(PlainMarkdown.Of(description));
         answer.Text.Append('\n');
         foreach (var page in pages)
         {
             answer.Text.Append(CultureInfo.InvariantCulture, $"\n- {Described(page.Outline.Label ?? page.Title, page.Outline.Description, page.Outline.Opening)} [{answer.Add(page, [chapter.Label], isBrief: pages.Length > FewPages)}]");
             if (page.Outline.Headings.Count > 0)
-                answer.Text.Append(CultureInfo.InvariantCulture, $"\n  - {string.Join(" · ", page.Outline.Headings.Select(Plain))}");
+                answer.Text.Append(CultureInfo.InvariantCulture, $"\n  - {string.Join(" · ", page.Outline.Headings.Select(PlainMarkdown.Of))}");
         }
 
         // Of each page the first passage, then of each page the second, and so on.
@@ -127,7 +128,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
         answer.Text.Append(Sentence(asked, sentence, number, label ?? page.Outline.Label ?? page.Title)).Append('\n');
         var whole = answer.Add(page, []);
         if (page.Outline.Description is { } description)
-            answer.Text.Append(CultureInfo.InvariantCulture, $"\n- {Plain(description)} [{whole}]");
+            answer.Text.Append(CultureInfo.InvariantCulture, $"\n- {PlainMarkdown.Of(description)} [{whole}]");
 
         var passages = Fits(await index.GetFirstAsync([page.Path], MostPassagesOfPage, cancellationToken), answer.Passages);
         foreach (var section in passages.Index().GroupBy(p => p.Item.HeadingPath.ElementAtOrDefault(1)))
@@ -135,7 +136,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
             // A section may begin with code, a diagram or a table.
             if (section.Select(p => (p.Index, Sentence: Sentences(p.Item).FirstOrDefault())).FirstOrDefault(p => p.Sentence is not null) is not { Sentence: { } first } found)
                 continue;
-            answer.Text.Append(CultureInfo.InvariantCulture, $"\n- {(section.Key is { } heading ? $"**{Plain(heading)}**: " : "")}{first} [{answer.Passages.Count + found.Index + 1}]");
+            answer.Text.Append(CultureInfo.InvariantCulture, $"\n- {(section.Key is { } heading ? $"**{PlainMarkdown.Of(heading)}**: " : "")}{first} [{answer.Passages.Count + found.Index + 1}]");
         }
 
         answer.Passages.AddRange(passages);
@@ -181,7 +182,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
         var text = sentence
             .Replace("{number}", number.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
             .Replace("{count}", count.ToString(CultureInfo.InvariantCulture), StringComparison.Ordinal)
-            .Replace("{title}", $"*{Plain(title)}*", StringComparison.Ordinal)
+            .Replace("{title}", $"*{PlainMarkdown.Of(title)}*", StringComparison.Ordinal)
             .Replace("{book}", site.Value.NameBook(asked.TheBook), StringComparison.Ordinal);
         return $"{char.ToUpperInvariant(text[0])}{text[1..]}";
     }
@@ -191,12 +192,7 @@ internal sealed partial class BookOutline(IPassageIndex index, IOptions<AiOption
         QuotableMarkdown.Split(passage.Text).Where(quote => quote.TableHead is null && !quote.Text.TrimEnd('*').EndsWith(':')).Select(quote => quote.Text);
 
     private static string Described(string label, params IEnumerable<string?> texts) =>
-        string.Join(": ", new[] { $"**{Plain(label)}**", string.Join(' ', texts.OfType<string>().Select(Plain)) }.Where(part => part.Length > 0));
-
-    private static string Plain(string text) => Markup().Replace(text, @"\$0");
-
-    [GeneratedRegex(@"[\\`*_\[\]<>]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
-    private static partial Regex Markup();
+        string.Join(": ", new[] { $"**{PlainMarkdown.Of(label)}**", string.Join(' ', texts.OfType<string>().Select(PlainMarkdown.Of)) }.Where(part => part.Length > 0));
 
     [GeneratedRegex(@"^(?:index|readme|intro|introduction|preface|welcome|start)\.", RegexOptions.CultureInvariant | RegexOptions.IgnoreCase, matchTimeoutMilliseconds: 10_000)]
     private static partial Regex Opening();

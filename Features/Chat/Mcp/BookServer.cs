@@ -46,7 +46,7 @@ internal sealed class BookServer(IServiceProvider services, BookPages pages, IOp
         {
             var failure = ExceptionMapping.ToFailure(e);
             log.LogError(e, "A tool call failed with {Code}", failure.Code);
-            return ToolResults.Of(Problem.Details(failure.Status, failure.Code, failure.Detail, failure.RetryAfter));
+            return ToolResults.Of(failure.ToProblem());
         }
     }
 

@@ -1,8 +1,8 @@
 using System.Runtime.CompilerServices;
 using System.Text.Json.Serialization;
-using System.Text.RegularExpressions;
 using ChatBackend.Features.Chat.Answering;
 using ChatBackend.Features.Chat.Turns;
+using ChatBackend.Infrastructure.Ai.Safety;
 using ChatBackend.Infrastructure.Http;
 using ChatBackend.Infrastructure.Http.OpenApi;
 using ChatBackend.Infrastructure.Http.Problems;
@@ -20,7 +20,7 @@ namespace ChatBackend.Features.Chat.OpenAi;
 /// <param name="Grounding">How well the book supports the answer.</param>
 /// <param name="TurnId">The turn, for <c>GET /chat/turns/{id}</c>.</param>
 /// <example>{"id":"chatcmpl-019a7c1e5b0e7c3a9f520d3b8a6f4e21","object":"chat.completion","created":1772357400,"model":"book"}</example>
-internal sealed partial record Completion(
+internal sealed record Completion(
     string Id, string Object, long Created, string Model, IReadOnlyList<CompletionChoice> Choices,
     [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] CompletionUsage? Usage,
     IReadOnlyList<Citation> Citations, Grounding Grounding, Guid TurnId)
@@ -92,7 +92,7 @@ internal sealed partial record Completion(
 
     /// <summary>A list whose numbers are those of the markers in the text.</summary>
     private static string Footnotes(IReadOnlyList<Citation> citations) => citations.Count == 0 ? "" : "\n\n---\n\n" + string.Join('\n', citations.Select(c =>
-        c.Link is { } link ? $"{c.Number}. [{Markup().Replace(c.Label, @"\$0")}](<{link}>)" : $"{c.Number}. {Markup().Replace(c.Label, @"\$0")}"));
+        c.Link is { } link ? $"{c.Number}. [{PlainMarkdown.Of(c.Label)}](<{link}>)" : $"{c.Number}. {PlainMarkdown.Of(c.Label)}"));
 
     private static object ErrorOf(ProblemDetails problem) => new
     {
@@ -101,9 +101,6 @@ internal sealed partial record Completion(
         Param = problem.Extensions.TryGetValue("errors", out var errors) && errors is IDictionary<string, string[]> { Count: > 0 } fields ? fields.First().Key : null,
         Code = problem.Extensions["code"],
     };
-
-    [GeneratedRegex(@"[\\`*_\[\]<>]", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 10_000)]
-    private static partial Regex Markup();
 }
 
 /// <summary>The answer of a completion.</summary>

@@ -9,10 +9,9 @@ internal static class Acronym
     /// <param name="words">A question's words; it may have the acronym in lower case.</param>
     public static bool IsSpelledOut(IReadOnlyList<string> words, string text)
     {
-        string[]? parts = null;
+        var parts = text.Split(Separators, StringSplitOptions.RemoveEmptyEntries);
         foreach (var word in words)
         {
-            parts ??= text.Split(Separators, StringSplitOptions.RemoveEmptyEntries);
             if (Array.Find(parts, part => part.Equals(word, StringComparison.OrdinalIgnoreCase) && IsAcronym(part)) is not { } acronym)
                 continue;
             if (text.Contains($"({word})", StringComparison.OrdinalIgnoreCase) || IsInitials(acronym, parts))

@@ -81,7 +81,7 @@ internal sealed partial class SafeMarkdown
     {
         for (var start = 0; start < piece.Length; start += Slice)
         {
-            _text = string.Concat(_text.AsSpan(_at), Normalize(piece.Length <= Slice ? piece : piece.Substring(start, Math.Min(Slice, piece.Length - start))));
+            _text = string.Concat(_text.AsSpan(_at), Normalize(piece.Substring(start, Math.Min(Slice, piece.Length - start))));
             _at = 0;
             Advance();
         }

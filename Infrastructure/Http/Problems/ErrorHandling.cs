@@ -34,7 +34,7 @@ internal sealed class ErrorHandling(IProblemDetailsService problems, ILogger<Err
         {
             var failure = ExceptionMapping.ToFailure(exception);
             log.LogError(exception, "Request failed with {Code}", failure.Code);
-            details = Problem.Details(failure.Status, failure.Code, failure.Detail, failure.RetryAfter);
+            details = failure.ToProblem();
         }
 
         context.Response.StatusCode = details.Status!.Value;

@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Mvc;
+
 namespace ChatBackend.Infrastructure.Http.Problems;
 
 /// <summary>What a caller is told about an exception. A request answers with it as a problem; a turn stores it.</summary>
@@ -8,6 +10,8 @@ internal sealed record Failure(int Status, string Code, string Detail, TimeSpan?
     public static readonly TimeSpan DefaultRetryAfter = TimeSpan.FromSeconds(2);
 
     public int? RetryAfterSeconds => RetryAfter is { } wait ? Problem.RetryAfterSeconds(wait) : null;
+
+    public ProblemDetails ToProblem() => Problem.Details(Status, Code, Detail, RetryAfter);
 
     public static Failure Unavailable(string code, string detail, TimeSpan? retryAfter = null) =>
         new(StatusCodes.Status503ServiceUnavailable, code, detail, retryAfter ?? DefaultRetryAfter);

@@ -54,6 +54,7 @@ internal static class CostCurves
             var passages = await connection.ExecuteScalarAsync<int>("select count(*) from passages");
             await runner.ExecuteAsync("vacuum analyze");
             var rows = new CostRows(options, service, meter, stub, book, statements: null);
+            // A new process compiles first.
             if (byPassages.Count == 0)
                 await rows.FirstTurnsAsync();
             byPassages.Add(new(passages, await rows.TurnCostAsync()));
