@@ -9,6 +9,9 @@ namespace ChatBackend.Infrastructure.Observability;
 /// <summary>One line of JSON per event; docs/logging.md lists the events.</summary>
 internal static class Logging
 {
+    /// <summary>In characters; longer lines are written in parts.</summary>
+    private const int LongestLine = 4 * 1024;
+
     /// <param name="isCommand">Standard output is the command's own then: warnings and errors go to standard error.</param>
     public static void AddLogging(this WebApplicationBuilder builder, bool isCommand)
     {
@@ -30,7 +33,11 @@ internal static class Logging
                 outputTemplate: "{Timestamp:HH:mm:ss} {Level:u4} {Message:lj}{NewLine}{Exception}", formatProvider: CultureInfo.InvariantCulture,
                 standardErrorFromLevel: toError);
         else
+        {
+            // A line is written at once. The console's own buffer of 256 characters takes three calls for it, between which others can write.
+            Console.SetOut(new StreamWriter(Console.OpenStandardOutput(), bufferSize: LongestLine) { AutoFlush = true });
             configuration.WriteTo.Console(new JsonFormatter(renderMessage: true), standardErrorFromLevel: toError);
+        }
 
         builder.Logging.ClearProviders();
         builder.Logging.AddSerilog(configuration.CreateLogger(), dispose: true);
