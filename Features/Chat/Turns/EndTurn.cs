@@ -9,10 +9,12 @@ namespace ChatBackend.Features.Chat.Turns;
 internal static class EndTurn
 {
     /// <summary>With the whole answer or, if its reader stopped it, with what was written so far.</summary>
-    public static Task<bool> CompleteAsync(NpgsqlDataSource database, ClaimedTurn turn, ChatResponse response, long tokens, CancellationToken cancellationToken) =>
+    /// <param name="json">The response, as its readers get it.</param>
+    public static Task<bool> CompleteAsync(
+        NpgsqlDataSource database, ClaimedTurn turn, ChatResponse response, string json, long tokens, CancellationToken cancellationToken) =>
         RunAsync(
             database, turn, response.IsStopped ? "stopped" : "completed", response.MessageId, "assistant", response.Response, TurnJson.Write(response.Citations),
-            TurnJson.Write(response), error: null, response, response.Usage, tokens, cancellationToken);
+            json, error: null, response, response.Usage, tokens, cancellationToken);
 
     public static Task<bool> FailAsync(
         NpgsqlDataSource database, ClaimedTurn turn, TurnFailure failure, int latencyMs, long tokens, CancellationToken cancellationToken) =>

@@ -77,7 +77,8 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
 
             var answer = await WriteAsync(running, conversation);
             var response = ChatResponse.From(answer, turn, time.GetUtcNow(), LatencyMs(started));
-            running.Finish(await CompleteAsync(running, response, dropped) ? new(TurnJson.Write(response), null, response.IsStopped) : TurnEnd.Lost);
+            var json = TurnJson.Write(response);
+            running.Finish(await CompleteAsync(running, response, json, dropped) ? new(json, null, response.IsStopped) : TurnEnd.Lost);
         }
         catch (OperationCanceledException) when (dropped.IsCancellationRequested)
         {
@@ -130,14 +131,14 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         }
     }
 
-    private async Task<bool> CompleteAsync(RunningTurn running, ChatResponse response, CancellationToken dropped)
+    private async Task<bool> CompleteAsync(RunningTurn running, ChatResponse response, string json, CancellationToken dropped)
     {
         var started = time.GetTimestamp();
         while (true)
         {
             try
             {
-                return await EndTurn.CompleteAsync(database, running.Turn, response, running.Tally.Total, dropped);
+                return await EndTurn.CompleteAsync(database, running.Turn, response, json, running.Tally.Total, dropped);
             }
             catch (Exception e) when (e.IsDatabaseUnavailable() && time.GetElapsedTime(started) < KeepFor)
             {
