@@ -1,4 +1,3 @@
-using System.ClientModel;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -16,7 +15,7 @@ internal static class ChatRequest
         Converters = { new JsonStringEnumConverter(JsonNamingPolicy.SnakeCaseLower) },
     };
 
-    public static BinaryContent Of(string model, ModelRequest request) => BinaryContent.Create(BinaryData.FromBytes(JsonSerializer.SerializeToUtf8Bytes(
+    public static byte[] Of(string model, ModelRequest request) => JsonSerializer.SerializeToUtf8Bytes(
         new
         {
             model,
@@ -28,5 +27,5 @@ internal static class ChatRequest
                 ? new { Type = "json_schema", JsonSchema = new { Name = "answer", Schema = JsonElement.Parse(schema), Strict = true } }
                 : null,
         },
-        Options)));
+        Options);
 }

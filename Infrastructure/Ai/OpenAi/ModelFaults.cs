@@ -1,5 +1,4 @@
 using System.ClientModel;
-using System.ClientModel.Primitives;
 using System.Globalization;
 using System.Text.Json;
 
@@ -44,7 +43,8 @@ internal static class ModelFaults
     public static ModelException From(Exception exception, TimeProvider time) => exception switch
     {
         ModelException known => known,
-        ClientResultException { Status: >= 300 } answer => FromAnswer(answer, time),
+        ClientResultException { Status: >= 300 } answer => FromAnswer(
+            answer.Status, answer.GetRawResponse()?.Content, name => answer.GetRawResponse()!.Headers.TryGetValue(name, out var value) ? value : null, time),
         // The handler's connect timeout cancelled it, not this service or the caller.
         OperationCanceledException => Unreachable(exception),
         // Status 0 is the SDK's for a connection that failed before the headers.
@@ -53,6 +53,11 @@ internal static class ModelFaults
         AggregateException { InnerException: { } inner } => From(inner, time),
         _ => Malformed(),
     };
+
+    /// <summary>Classifies a response whose status is not a success.</summary>
+    public static async Task<ModelException> FromAsync(HttpResponseMessage answer, TimeProvider time) => FromAnswer(
+        (int)answer.StatusCode, await answer.Content.ReadAsByteArrayAsync(),
+        name => answer.Headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : null, time);
 
     /// <summary>Classifies an error object: with its status, or with 200 if it came within a stream.</summary>
     public static ModelException FromError(int status, string? code, string? type, string? message, TimeSpan? retryAfter)
@@ -95,25 +100,21 @@ internal static class ModelFaults
         ServerText = exception.GetBaseException().Message,
     };
 
-    private static ModelException FromAnswer(ClientResultException answer, TimeProvider time)
+    private static ModelException FromAnswer(int status, ReadOnlyMemory<byte> body, Func<string, string?> header, TimeProvider time)
     {
-        var response = answer.GetRawResponse();
-        var (code, type, message) = ReadError(response);
+        var (code, type, message) = ReadError(body);
 
-        var fault = FromError(answer.Status, code, type, message, response is null ? null : RetryAfter(response.Headers, time));
+        var fault = FromError(status, code, type, message, RetryAfter(header, time));
         fault.ServerText = message;
         return fault;
     }
 
     /// <summary>OpenAI's form and those of compatible servers: an <c>error</c> object, its members at the top level, or no JSON.</summary>
-    private static (string? Code, string? Type, string? Message) ReadError(PipelineResponse? response)
+    private static (string? Code, string? Type, string? Message) ReadError(ReadOnlyMemory<byte> body)
     {
         try
         {
-            if (response?.Content is not { Length: > 0 } content)
-                return default;
-
-            using var json = JsonDocument.Parse(content);
+            using var json = JsonDocument.Parse(body);
             var root = json.RootElement is { ValueKind: JsonValueKind.Array } list && list.GetArrayLength() > 0 ? list[0] : json.RootElement;
             if (root.ValueKind == JsonValueKind.Object && root.TryGetProperty("error", out var nested))
                 root = nested;
@@ -141,12 +142,11 @@ internal static class ModelFaults
             || message.Contains("context window", StringComparison.OrdinalIgnoreCase));
 
     /// <summary>Retry-After in milliseconds, seconds or as a date.</summary>
-    private static TimeSpan? RetryAfter(PipelineResponseHeaders headers, TimeProvider time)
+    private static TimeSpan? RetryAfter(Func<string, string?> header, TimeProvider time)
     {
-        if (headers.TryGetValue("retry-after-ms", out var text) && Number(text) is { } milliseconds)
+        if (Number(header("retry-after-ms")) is { } milliseconds)
             return TimeSpan.FromMilliseconds(milliseconds);
-        if (!headers.TryGetValue("retry-after", out text))
-            return null;
+        var text = header("retry-after");
         if (Number(text) is { } seconds)
             return TimeSpan.FromSeconds(seconds);
 

@@ -1,10 +1,7 @@
-using System.ClientModel;
-using System.ClientModel.Primitives;
 using System.Net.ServerSentEvents;
 using System.Runtime.CompilerServices;
 using System.Text.Json;
 using Microsoft.Extensions.Options;
-using OpenAI.Chat;
 
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
@@ -81,7 +78,7 @@ internal sealed class OpenAiChatModel(
         {
             // A search query gets a few seconds: a model that is slower may still answer in time.
             var isAmple = budget.Total >= limits.Value.FirstPiece || budget.Total.TotalSeconds >= _options.TimeoutSeconds / 2.0;
-            var answer = new OpenAiAnswer(clients.Chat(model), ChatRequest.Of(model, request), request, call, limits.Value, budget, isAmple, time, token);
+            var answer = new OpenAiAnswer(clients, ChatRequest.Of(model, request), request, call, limits.Value, budget, isAmple, time, token);
             try
             {
                 await answer.BeginAsync();
@@ -99,7 +96,7 @@ internal sealed class OpenAiChatModel(
     }
 }
 
-/// <summary>One attempt at an answer: the SDK's request, our reading of the stream, our deadlines, and the check that it is complete.</summary>
+/// <summary>One attempt at an answer: its request, its stream, its deadlines, and the check that it is complete.</summary>
 internal sealed class OpenAiAnswer : IAsyncDisposable
 {
     private readonly ModelCall _call;
@@ -111,9 +108,10 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
     private readonly TokenTally? _tally;
     private readonly CancellationTokenSource _silence;
     private readonly CancellationTokenSource _abort;
-    private readonly ChatClient _client;
-    private BinaryContent? _body;
-    private PipelineResponse? _response;
+    private readonly OpenAiClients _clients;
+    private byte[]? _body;
+    private HttpResponseMessage? _response;
+    private BoundedEvents? _stream;
     private IAsyncEnumerator<SseItem<ChatChunk?>>? _chunks;
     private ModelPiece? _first;
     private string? _finish;
@@ -127,9 +125,9 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
     private long _counted;
 
     public OpenAiAnswer(
-        ChatClient client, BinaryContent body, ModelRequest request, ModelCall call, ModelLimits limits, ModelBudget budget, bool isAmple, TimeProvider time, CancellationToken cancellationToken)
+        OpenAiClients clients, byte[] body, ModelRequest request, ModelCall call, ModelLimits limits, ModelBudget budget, bool isAmple, TimeProvider time, CancellationToken cancellationToken)
     {
-        (_client, _body, _call, _limits, _budget, _isAmple, _time, _caller) = (client, body, call, limits, budget, isAmple, time, cancellationToken);
+        (_clients, _body, _call, _limits, _budget, _isAmple, _time, _caller) = (clients, body, call, limits, budget, isAmple, time, cancellationToken);
         _room = OutputLimit.Characters(request.MaxOutputTokens);
         _tally = request.Tally;
         Count(request.Messages.Sum(m => (long)TokenEstimate.Of(m.Content)));
@@ -188,7 +186,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         _silence.Dispose();
     }
 
-    private async Task<ModelPiece> ReadUpstreamAsync()
+    private async ValueTask<ModelPiece> ReadUpstreamAsync()
     {
         while (!_isCut && await NextAsync() is { } chunk)
         {
@@ -201,8 +199,8 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
             _isRefused |= chunk.IsRefusal;
             if (chunk.Usage is { } usage)
             {
-                _usage = new(usage.PromptTokens, usage.CompletionTokens);
-                Count((long)usage.PromptTokens + usage.CompletionTokens - _counted);
+                _usage = usage;
+                Count((long)usage.InputTokens + usage.OutputTokens - _counted);
             }
 
             var text = chunk.Text;
@@ -231,6 +229,7 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         try
         {
             _chunks ??= await SendAsync();
+            _stream!.Restart();
             return await _chunks.MoveNextAsync() ? _chunks.Current.Data : null;
         }
         catch (Exception) when (_caller.IsCancellationRequested)
@@ -250,10 +249,9 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
         {
             throw ModelFaults.Silent();
         }
-        catch (JsonException e)
+        catch (JsonException)
         {
-            // A truncated event is not JSON; another one has members of other types.
-            throw e.InnerException is JsonException ? ModelFaults.Truncated() : ModelFaults.Malformed();
+            throw ModelFaults.Truncated();
         }
         catch (Exception e)
         {
@@ -263,11 +261,13 @@ internal sealed class OpenAiAnswer : IAsyncDisposable
 
     private async Task<IAsyncEnumerator<SseItem<ChatChunk?>>> SendAsync()
     {
-        var sent = await _client.CompleteChatAsync(_body!, new() { BufferResponse = false, CancellationToken = _abort.Token });
+        _response = await _clients.AskAsync(_body!, _abort.Token);
         // The prompt is not kept while the answer streams.
         _body = null;
-        _response = sent.GetRawResponse();
-        return SseParser.Create(_response.ContentStream!, (_, data) => ChatChunk.Read(data)).EnumerateAsync(_abort.Token).GetAsyncEnumerator(_abort.Token);
+        if (!_response.IsSuccessStatusCode)
+            throw await ModelFaults.FromAsync(_response, _time);
+        _stream = new(await _response.Content.ReadAsStreamAsync(_abort.Token));
+        return SseParser.Create(_stream, (_, data) => ChatChunk.Read(data)).EnumerateAsync(_abort.Token).GetAsyncEnumerator(_abort.Token);
     }
 
     private void Count(long tokens)

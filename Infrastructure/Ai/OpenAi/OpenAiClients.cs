@@ -1,13 +1,13 @@
 using System.ClientModel;
 using System.ClientModel.Primitives;
+using System.Net.Http.Headers;
 using Microsoft.Extensions.Options;
 using OpenAI;
-using OpenAI.Chat;
 using OpenAI.Embeddings;
 
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
-/// <summary>The official SDK's clients over one connection pool, without the SDK's own retries and timeouts.</summary>
+/// <summary>One connection pool: the official SDK for embeddings, without its own retries and timeouts, and <see cref="HttpClient"/> itself for answers.</summary>
 internal sealed class OpenAiClients : IDisposable
 {
     /// <summary>The most bytes of one number of an embedding, indented.</summary>
@@ -16,8 +16,12 @@ internal sealed class OpenAiClients : IDisposable
     /// <summary>The dimensions that an answer may have where the setting does not say: 20 MiB for the largest batch.</summary>
     private const int MostDimensions = 4096;
 
+    private static readonly MediaTypeHeaderValue Json = new("application/json");
+
     private readonly HttpClient _http;
     private readonly OpenAIClient _client;
+    private readonly Uri _chat;
+    private readonly string _authorization;
 
     public OpenAiClients(IOptions<AiOptions> options, IOptions<ModelLimits> limits)
     {
@@ -34,7 +38,12 @@ internal sealed class OpenAiClients : IDisposable
         _http = new(new BoundedAnswers(connections, embeddingBytes)) { Timeout = Timeout.InfiniteTimeSpan };
 
         // Local servers need no key, but the SDK does.
-        _client = new(new ApiKeyCredential(options.Value.ApiKey is { Length: > 0 } key ? key : "none"), new OpenAIClientOptions
+        var key = options.Value.ApiKey is { Length: > 0 } given ? given : "none";
+        _authorization = $"Bearer {key}";
+        var address = new UriBuilder(options.Value.BaseUrl ?? new Uri("https://api.openai.com/v1"));
+        address.Path = address.Path.TrimEnd('/') + "/chat/completions";
+        _chat = address.Uri;
+        _client = new(new ApiKeyCredential(key), new OpenAIClientOptions
         {
             Endpoint = options.Value.BaseUrl,
             RetryPolicy = new ClientRetryPolicy(0),
@@ -43,7 +52,20 @@ internal sealed class OpenAiClients : IDisposable
         });
     }
 
-    public ChatClient Chat(string model) => _client.GetChatClient(model);
+    /// <summary>Asks for a streamed answer. The SDK's pipeline would take as much time as the request itself.</summary>
+    /// <param name="body">A <see cref="ChatRequest"/>.</param>
+    /// <returns>The response, once its headers are there. An error's body is there, too.</returns>
+    public async Task<HttpResponseMessage> AskAsync(byte[] body, CancellationToken cancellationToken)
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, _chat) { Content = new ByteArrayContent(body) { Headers = { ContentType = Json } } };
+        request.Headers.TryAddWithoutValidation("Authorization", _authorization);
+        request.Headers.TryAddWithoutValidation("Accept", "application/json, text/event-stream");
+        request.Headers.TryAddWithoutValidation("User-Agent", "chatbackend");
+        var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        // The response keeps its request: the prompt is not kept while the answer streams.
+        request.Content = null;
+        return response;
+    }
 
     public EmbeddingClient Embeddings(string model) => _client.GetEmbeddingClient(model);
 

@@ -69,6 +69,17 @@ public sealed class OpenAiChatModelTests
         Assert.Equal("The stub's answer.", (await tested.RunAsync()).Text);
     }
 
+    [Theory]
+    [InlineData("/")]
+    [InlineData("?api-version=1")]
+    public async Task The_servers_address_may_end_with_a_slash_or_a_query(string end)
+    {
+        await using var stub = await StubOpenAi.StartAsync();
+        using var tested = new ModelUnderTest(stub.BaseUrl + end);
+
+        Assert.Equal("The stub's answer.", (await tested.RunAsync()).Text);
+    }
+
     [Fact]
     public async Task Requests_are_what_OpenAIs_own_description_allows()
     {
