@@ -18,8 +18,15 @@ internal static class TokenEstimate
     {
         var hundredths = 0L;
 
-        foreach (var character in text)
-            hundredths += Weight(character);
+        while (!text.IsEmpty)
+        {
+            // Most texts are mostly ASCII, which is skipped many characters at a time.
+            var plain = text.IndexOfAnyExceptInRange('\0', '\u007F') is >= 0 and var other ? other : text.Length;
+            hundredths += (long)plain * Weight('\0');
+            text = text[plain..];
+            for (; !text.IsEmpty && !char.IsAscii(text[0]); text = text[1..])
+                hundredths += Weight(text[0]);
+        }
 
         return (int)((hundredths + Whole - 1) / Whole);
     }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Infrastructure.Search;
@@ -30,20 +31,42 @@ internal static class NearDuplicates
 
     private sealed class Text(Passage passage)
     {
-        private readonly HashSet<string> _terms = [.. passage.Sentences.SelectMany(sentence => sentence.Frequencies.Keys)];
+        /// <summary>One bit for each term, by its hash: few terms share one.</summary>
+        private readonly ulong[] _terms = BitsOf(passage.Sentences);
 
         public Passage Passage => passage;
 
         private HashSet<int> Shingles => field ??= ShinglesOf(passage.Text);
 
-        public bool IsLike(Text other) => AreAlike(_terms, other._terms, LeastCommonTerms) && AreAlike(Shingles, other.Shingles, Threshold);
+        public bool IsLike(Text other) => HaveCommonTerms(_terms, other._terms) && AreAlike(Shingles, other.Shingles);
 
-        private static bool AreAlike<T>(HashSet<T> one, HashSet<T> other, double threshold)
+        private static bool HaveCommonTerms(ulong[] one, ulong[] other)
         {
-            if (Math.Min(one.Count, other.Count) < threshold * Math.Max(one.Count, other.Count))
+            var (common, all) = (0, 0);
+            for (var i = 0; i < one.Length; i++)
+                (common, all) = (common + BitOperations.PopCount(one[i] & other[i]), all + BitOperations.PopCount(one[i] | other[i]));
+            return common >= LeastCommonTerms * all;
+        }
+
+        private static bool AreAlike(HashSet<int> one, HashSet<int> other)
+        {
+            if (Math.Min(one.Count, other.Count) < Threshold * Math.Max(one.Count, other.Count))
                 return false;
             var common = one.Count(other.Contains);
-            return common >= threshold * (one.Count + other.Count - common);
+            return common >= Threshold * (one.Count + other.Count - common);
+        }
+
+        private static ulong[] BitsOf(IReadOnlyList<AnalyzedText> sentences)
+        {
+            var bits = new ulong[16];
+            foreach (var sentence in sentences)
+                foreach (var term in sentence.Frequencies.Keys)
+                {
+                    var hash = (uint)term.GetHashCode(StringComparison.Ordinal);
+                    bits[hash / 64 % bits.Length] |= 1UL << (int)(hash % 64);
+                }
+
+            return bits;
         }
 
         private static HashSet<int> ShinglesOf(string text)

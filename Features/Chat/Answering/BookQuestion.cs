@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 using System.Text.RegularExpressions;
 using ChatBackend.Infrastructure.Docusaurus;
@@ -64,6 +65,9 @@ internal sealed partial record BookQuestion(BookQuestionKind Kind, int Chapter, 
         private readonly string[] _beside;
         private readonly Dictionary<string, int> _numbers;
         private readonly (BookQuestionKind Kind, Regex Pattern)[] _names;
+
+        /// <summary>A part of each name. Few messages have one.</summary>
+        private readonly SearchValues<string> _partsOfNames;
         private readonly HashSet<string> _about;
         private readonly HashSet<string> _whole;
         private readonly HashSet<string> _first;
@@ -75,11 +79,14 @@ internal sealed partial record BookQuestion(BookQuestionKind Kind, int Chapter, 
             _numbers = block.Numbers.SelectMany(number => number.Value.Select(word => (Word: SmallTalk.Fold(word), number.Key)))
                 .Distinct().ToDictionary(number => number.Word, number => number.Key);
             _names = [(BookQuestionKind.Chapter, AnyOf(block.Chapter)), (BookQuestionKind.Page, AnyOf(block.Page)), (BookQuestionKind.Book, AnyOf(block.Book))];
+            _partsOfNames = SearchValues.Create(
+                [.. block.Chapter.Concat(block.Page).Concat(block.Book).Select(name => Parts(name).MaxBy(part => part.Length)!)], StringComparison.Ordinal);
             (_about, _whole, _first) = ([.. block.About.Select(Shape), It], [.. block.Whole.Select(Shape)], [.. block.First.Select(Shape)]);
         }
 
         public BookQuestion? Match(string message)
         {
+            var names = message.AsSpan().ContainsAny(_partsOfNames) ? _names : [];
             foreach (var text in WithoutBeside(message))
             {
                 if (_first.Contains(text))
@@ -87,7 +94,7 @@ internal sealed partial record BookQuestion(BookQuestionKind Kind, int Chapter, 
                 if (_whole.Contains(text))
                     return Found(BookQuestionKind.Book);
 
-                foreach (var (kind, pattern) in _names)
+                foreach (var (kind, pattern) in names)
                 {
                     foreach (Match match in pattern.Matches(text))
                     {
@@ -137,11 +144,15 @@ internal sealed partial record BookQuestion(BookQuestionKind Kind, int Chapter, 
             $"(?<![\\p{{L}}-[\u2E80-\uFFFF]])(?:{string.Join('|', names.Select(Pattern).OrderByDescending(name => name.Length))})(?![\\p{{L}}\\p{{N}}-[\u2E80-\uFFFF]])",
             RegexOptions.CultureInvariant | RegexOptions.ExplicitCapture, TimeSpan.FromSeconds(10));
 
-        private string Pattern(string name) => name.Split("{number}") switch
+        private string Pattern(string name) => Parts(name) switch
         {
-            [var before, var after] => $"{Regex.Escape(SmallTalk.Fold(before))} ?(?<number>[0-9]{{1,4}}|{string.Join('|', _numbers.Keys.Select(Regex.Escape).OrderByDescending(n => n.Length))}) ?{Regex.Escape(SmallTalk.Fold(after))}",
-            _ => name == "{book}" ? Title : Regex.Escape(SmallTalk.Fold(name)),
+            [var before, var after] => $"{Regex.Escape(before)} ?(?<number>[0-9]{{1,4}}|{string.Join('|', _numbers.Keys.Select(Regex.Escape).OrderByDescending(n => n.Length))}) ?{Regex.Escape(after)}",
+            [var whole] => Regex.Escape(whole),
+            _ => throw new FormatException($"{name} has more than one number."),
         };
+
+        /// <summary>What stands before and after the number, or the whole name if it has none.</summary>
+        private static string[] Parts(string name) => name == "{book}" ? [Title] : Array.ConvertAll(name.Split("{number}"), SmallTalk.Fold);
     }
 
     private sealed class LanguageBlock

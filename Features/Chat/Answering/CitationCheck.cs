@@ -69,11 +69,15 @@ internal sealed partial class CitationCheck(string question, IReadOnlyList<Passa
     /// <param name="least">The least share of them. What the question has too says nothing about the passage.</param>
     private bool HasFacts(int place, string[] facts, double least)
     {
+        if (facts.Length == 0)
+            return true;
         var asked = Numbers(question).Concat(Code(question)).Concat(Names(question)).ToHashSet(StringComparer.OrdinalIgnoreCase);
         var telling = facts.Where(fact => !asked.Contains(fact)).ToArray();
+        if (telling.Length == 0)
+            return true;
         var passage = passages[place];
         var numbers = Numbers($"{passage.Headings}\n{passage.Text}").ToHashSet();
-        return telling.Length == 0 || (telling.Count(Has) is > 0 and var held && held >= least * telling.Length);
+        return telling.Count(Has) is > 0 and var held && held >= least * telling.Length;
 
         bool Has(string fact) => numbers.Contains(fact)
             || (TextAnalyzer.AnalyzeQuery(fact).Frequencies.Keys.ToArray() is { Length: > 0 } terms && terms.Count(passage.Terms.Frequencies.ContainsKey) * 2 >= terms.Length);

@@ -146,17 +146,18 @@ internal sealed class BookSearch
     {
         var order = Comparer<int>.Create((one, other) => scores[other].CompareTo(scores[one]) is not 0 and var byScore ? byScore : _index.Compare(one, other));
         var best = new PriorityQueue<int, int>(Comparer<int>.Create((one, other) => order.Compare(other, one)));
-        var (count, most, least) = (_index.OrdinalCount, ListLength, double.Epsilon);
-        for (var ordinal = 0; ordinal < count; ordinal++)
+        ReadOnlySpan<double> all = scores.AsSpan(0, _index.OrdinalCount);
+        var (most, least) = (ListLength, double.Epsilon);
+        for (var ordinal = 0; ordinal < all.Length; ordinal++)
         {
-            if (scores[ordinal] < least)
+            if (all[ordinal] < least)
                 continue;
             if (best.Count < most)
                 best.Enqueue(ordinal, ordinal);
             else if (order.Compare(ordinal, best.Peek()) < 0)
                 best.DequeueEnqueue(ordinal, ordinal);
             if (best.Count == most)
-                least = scores[best.Peek()];
+                least = all[best.Peek()];
         }
 
         return best.UnorderedItems.Select(item => item.Element).Order(order);

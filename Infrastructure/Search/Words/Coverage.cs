@@ -62,11 +62,15 @@ internal sealed class Coverage
     public IReadOnlyList<bool> AreEveryday => field ??= [.. _words.Select(w => !w.IsRun && EverydayWords.Contain(w.Terms[0]))];
 
     /// <summary>The coverage where these texts are the whole book.</summary>
-    public static Coverage Among(string question, IReadOnlyList<AnalyzedText> texts) => new(
-        new(question), texts,
-        QueryTerms.Of(new(question)).ToDictionary(
-            t => t.Term, t => texts.Count(text => text.Frequencies.ContainsKey(t.Term)) is > 0 and var holding ? Rarity(holding, texts.Count) : (double?)null),
-        texts.Count);
+    public static Coverage Among(string question, IReadOnlyList<AnalyzedText> texts)
+    {
+        var spelled = new SpelledQuestion(question);
+        return new(
+            spelled, texts,
+            QueryTerms.Of(spelled).ToDictionary(
+                t => t.Term, t => texts.Count(text => text.Frequencies.ContainsKey(t.Term)) is > 0 and var holding ? Rarity(holding, texts.Count) : (double?)null),
+            texts.Count);
+    }
 
     /// <summary>The coverage (0 to 1) by a passage: the mean of that by all of it, where words count more that it has more often, and that by its
     /// headings and two sentences beside each other. A passage that answers mentions the question's words often, and together. A short question
@@ -74,13 +78,14 @@ internal sealed class Coverage
     public double OfPassage(AnalyzedText passage, AnalyzedText headings, IReadOnlyList<AnalyzedText> sentences)
     {
         var whole = Degrees(passage);
-        for (var i = 0; i < whole.Length; i++)
-            whole[i] *= Math.Min(1, _words[i].FrequencyIn(passage) / EnoughOften);
-        var above = Degrees(headings);
-        var degrees = sentences.Select(Degrees).ToArray();
+        var above = DegreesOfPart(headings, whole);
+        double[][] degrees = [.. sentences.Select(sentence => DegreesOfPart(sentence, whole))];
         var together = Of(above);
         for (var i = 0; i < degrees.Length; i++)
             together = Math.Max(together, Of(Most(above, degrees[i], degrees[Math.Min(i + 1, degrees.Length - 1)])));
+        for (var i = 0; i < whole.Length; i++)
+            if (whole[i] > 0)
+                whole[i] *= Math.Min(1, _words[i].FrequencyIn(passage) / EnoughOften);
         return _certainty * (Of(whole) + together) / 2;
     }
 
@@ -108,6 +113,15 @@ internal sealed class Coverage
 
     /// <summary>The degree (0 to 1) to which a text has each word that counts.</summary>
     public double[] Degrees(AnalyzedText text) => Array.ConvertAll(_words, word => word.Discount * word.DegreeIn(text));
+
+    /// <summary>The degrees of a part of a text. What the whole text does not have, no part has: most passages have few of the words.</summary>
+    private double[] DegreesOfPart(AnalyzedText part, double[] whole)
+    {
+        var degrees = new double[_words.Length];
+        for (var i = 0; i < degrees.Length; i++)
+            degrees[i] = whole[i] > 0 ? _words[i].Discount * _words[i].DegreeIn(part) : 0;
+        return degrees;
+    }
 
     /// <summary>The words that say something about the topic; all words if there are none.</summary>
     private static AnalyzedWord[] Words(string question)
