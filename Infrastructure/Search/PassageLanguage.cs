@@ -19,9 +19,11 @@ internal static class PassageLanguage
 
     /// <summary>Puts passages in the question's language first. If the book does not have that language, its own comes first; if the question does
     /// not tell its language, that of the reader's page.</summary>
-    public static IReadOnlyList<Passage> Prefer(IReadOnlyList<Passage> ranked, PassageQuery query)
+    public static IReadOnlyList<Passage> Prefer(IReadOnlyList<Passage> ranked, PassageQuery query) => Prefer(ranked, p => Split(p.DocumentPath).Language, query);
+
+    public static IReadOnlyList<T> Prefer<T>(IReadOnlyList<T> ranked, Func<T, string?> languageOf, PassageQuery query)
     {
-        var languages = ranked.Select(LanguageOf).ToHashSet(StringComparer.Ordinal);
+        var languages = ranked.Select(languageOf).ToHashSet(StringComparer.Ordinal);
         if (languages.Count < 2)
             return ranked;
 
@@ -30,8 +32,6 @@ internal static class PassageLanguage
             ? query.PageUrl?.Split('/').FirstOrDefault(languages.Contains)
             : languages.FirstOrDefault(language => language is not null && asked.Split('-')[0] == language.Split('-')[0]);
 
-        return [.. ranked.OrderByDescending(passage => LanguageOf(passage) == wanted)];
+        return [.. ranked.OrderByDescending(passage => languageOf(passage) == wanted)];
     }
-
-    private static string? LanguageOf(Passage passage) => Split(passage.DocumentPath).Language;
 }

@@ -1,4 +1,5 @@
 using ChatBackend.Infrastructure.Search.Meaning;
+using ChatBackend.Infrastructure.Search.Words;
 
 namespace ChatBackend.Infrastructure.Search.Memory;
 
@@ -121,6 +122,12 @@ internal sealed class BookIndex
     /// <summary>The passage with its terms, so that its text need not be cut into words.</summary>
     public Passage WithTerms(Passage passage, int ordinal) => PartOf(ordinal).WithTerms(passage, ordinal);
 
+    /// <summary>The terms of a passage.</summary>
+    public AnalyzedText TermsOf(int ordinal) => PartOf(ordinal).TermsOf(ordinal);
+
+    /// <summary>The language of a passage's document, if it is a translation (<see cref="PassageLanguage"/>).</summary>
+    public string? LanguageOf(int ordinal) => PartOf(ordinal).LanguageOf(ordinal);
+
     private Part PartOf(int ordinal) => _parts[ordinal < _parts[1].First ? 0 : 1];
 
     /// <param name="First">The ordinal of the segment's first passage.</param>
@@ -141,6 +148,10 @@ internal sealed class BookIndex
         public Guid IdOf(int ordinal) => Segment.PassageIds[ordinal - First];
 
         public Passage WithTerms(Passage passage, int ordinal) => Segment.WithTerms(passage, ordinal - First);
+
+        public AnalyzedText TermsOf(int ordinal) => Segment.TermsOf(ordinal - First);
+
+        public string? LanguageOf(int ordinal) => Segment.Languages[Segment.DocumentOf(ordinal - First)];
 
         public Guid DocumentIdOf(int ordinal) => Segment.DocumentIds[Segment.DocumentOf(ordinal - First)];
 

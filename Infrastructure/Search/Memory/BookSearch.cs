@@ -62,8 +62,18 @@ internal sealed class BookSearch
     /// <summary>The most passages of each list: by words and by meaning.</summary>
     private int ListLength => _index.HasVectors ? Math.Max(_query.Candidates, ScoreFusion.ListLength) : _query.Candidates;
 
-    /// <summary>The passages whose texts are needed.</summary>
-    public IReadOnlyCollection<Guid> Ids => _candidates.Keys;
+    /// <summary>The candidates, best first. The texts of some of the best are needed: of all if there is selected text.</summary>
+    public IReadOnlyList<Guid> Ranked()
+    {
+        (Guid Id, Candidate Candidate)[] ranked =
+        [
+            .. _candidates.Select(c => (c.Key, c.Value))
+                .OrderByDescending(c => _selection is not null && c.Value.IsOnPage)
+                .ThenByDescending(c => c.Value.Score)
+                .ThenBy(c => c.Value.Ordinal, Comparer<int>.Create(_index.Compare)),
+        ];
+        return [.. (_selection is null ? PassageLanguage.Prefer(ranked, c => _index.LanguageOf(c.Candidate.Ordinal), _query) : ranked).Select(c => c.Id)];
+    }
 
     /// <summary>If the question has a word that the book does not have, it is read as one that is spelled nearly so.</summary>
     public static BookSearch Run(BookIndex index, PassageQuery query, Selection? selection)
@@ -100,24 +110,17 @@ internal sealed class BookSearch
     }
 
     /// <summary>The best passages, best first, without near-duplicates.</summary>
-    /// <param name="texts">The passages of <see cref="Ids"/>. The search adds what it knows of them.</param>
-    public IReadOnlyList<Passage> Choose(IEnumerable<Passage> texts)
+    /// <param name="texts">Passages in the order of <see cref="Ranked"/>. The search adds what it knows of them.</param>
+    public IReadOnlyList<Passage> Choose(IReadOnlyList<Passage> texts)
     {
-        Passage[] found =
-        [
-            .. texts.Select(p => (Passage: p, Candidate: _candidates[p.Id]))
-                .OrderByDescending(f => _selection is not null && f.Candidate.IsOnPage)
-                .ThenByDescending(f => f.Candidate.Score)
-                .ThenBy(f => f.Passage.DocumentPath, StringComparer.Ordinal).ThenBy(f => f.Passage.Position)
-                .Select(f => f.Passage with
-                {
-                    Score = f.Candidate.Score, Holds = f.Candidate.Holds, Similarity = f.Candidate.Similarity, Nearness = f.Candidate.Nearness,
-                }),
-        ];
-        var ranked = _selection?.Order(found, _query.Limit) ?? PassageLanguage.Prefer(found, _query);
+        var found = texts.Select(p => (Passage: p, Candidate: _candidates[p.Id])).Select(f => f.Passage with
+        {
+            Score = f.Candidate.Score, Holds = f.Candidate.Holds, Similarity = f.Candidate.Similarity, Nearness = f.Candidate.Nearness,
+        });
+        var ranked = _selection?.Order([.. found], _query.Limit) ?? found;
         // Only a word that the book does not have is compared with all candidates.
         var coverage = new Coverage(
-            _question, _rarities.ContainsValue(null) ? [.. found.Select(p => WithTerms(p).Terms)] : [], _rarities, _index.PassageCount);
+            _question, _rarities.ContainsValue(null) ? [.. _candidates.Values.Select(c => _index.TermsOf(c.Ordinal))] : [], _rarities, _index.PassageCount);
         return [.. NearDuplicates.Cut(ranked.Select(p => WithTerms(p).CoveredBy(coverage)).Where(p => p.IsRelated), _query.Limit).Select(p => p.Chosen())];
     }
 

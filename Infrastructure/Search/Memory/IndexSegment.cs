@@ -14,6 +14,9 @@ internal sealed class IndexSegment
     /// <summary>The addresses of the documents' pages, without a slash at the end.</summary>
     public required string[] Urls { get; init; }
 
+    /// <summary>The language of each document that is a translation; null for others.</summary>
+    public required string?[] Languages { get; init; }
+
     /// <summary>Null for a document whose passages have none.</summary>
     public required PassageVectors?[] Vectors { get; init; }
 
@@ -55,15 +58,18 @@ internal sealed class IndexSegment
         return found;
     }
 
+    public AnalyzedText TermsOf(int passage)
+    {
+        var contents = ContentsOf(passage);
+        var (terms, frequencies) = ReadTerms(ref contents);
+        return new(new NumberedTerms(Terms, terms, frequencies), Lengths[passage]);
+    }
+
     /// <summary>The passage with what the coverage and the search for near-duplicates need to know of its words.</summary>
     public Passage WithTerms(Passage passage, int ordinal)
     {
         var contents = ContentsOf(ordinal);
-        var terms = new int[contents.Next()];
-        var frequencies = new int[terms.Length];
-        for (var i = 0; i < terms.Length; i++)
-            (terms[i], frequencies[i]) = (contents.Next(), contents.Next());
-
+        var (terms, frequencies) = ReadTerms(ref contents);
         var headings = Part(ref contents);
         var sentences = new AnalyzedText[contents.Next()];
         for (var i = 0; i < sentences.Length; i++)
@@ -77,5 +83,13 @@ internal sealed class IndexSegment
                 part[i] = terms[contents.Next()];
             return new(new NumberedTerms(Terms, part), part.Length);
         }
+    }
+    private static (int[] Terms, int[] Frequencies) ReadTerms(ref NumberReader contents)
+    {
+        var terms = new int[contents.Next()];
+        var frequencies = new int[terms.Length];
+        for (var i = 0; i < terms.Length; i++)
+            (terms[i], frequencies[i]) = (contents.Next(), contents.Next());
+        return (terms, frequencies);
     }
 }

@@ -8,6 +8,7 @@ internal sealed class SegmentBuilder
 {
     private readonly List<Guid> _documentIds = [];
     private readonly List<string> _urls = [];
+    private readonly List<string?> _languages = [];
     private readonly List<PassageVectors?> _vectors = [];
     private readonly List<int> _firstPassages = [];
     private readonly List<Guid> _passageIds = [];
@@ -20,14 +21,15 @@ internal sealed class SegmentBuilder
     public IReadOnlyList<Guid> DocumentIds => _documentIds;
 
     /// <param name="terms">As <see cref="PackedTerms"/> packed them.</param>
+    /// <param name="language">Of a translation; null for other documents.</param>
     /// <exception cref="SearchException">A later version of the service wrote them.</exception>
-    public void Add(Guid documentId, string url, ReadOnlySpan<byte> terms, PassageVectors? vectors = null)
+    public void Add(Guid documentId, string url, ReadOnlySpan<byte> terms, PassageVectors? vectors = null, string? language = null)
     {
         var reader = new NumberReader(terms);
         if (reader.Next() != PackedTerms.Format)
             throw PackedTerms.Later();
 
-        AddDocument(documentId, url, vectors);
+        AddDocument(documentId, url, vectors, language);
         var numbers = new int[reader.Next()];
         for (var i = 0; i < numbers.Length; i++)
             numbers[i] = _terms.Add(reader.Take(reader.Next()));
@@ -49,7 +51,7 @@ internal sealed class SegmentBuilder
         {
             if (isLeftOut(document))
                 continue;
-            AddDocument(segment.DocumentIds[document], segment.Urls[document], segment.Vectors[document]);
+            AddDocument(segment.DocumentIds[document], segment.Urls[document], segment.Vectors[document], segment.Languages[document]);
             for (var passage = segment.FirstPassages[document]; passage < segment.FirstPassages[document + 1]; passage++)
             {
                 AddPassage(segment.PassageIds[passage], segment.Lengths[passage]);
@@ -73,6 +75,7 @@ internal sealed class SegmentBuilder
         {
             DocumentIds = [.. _documentIds],
             Urls = [.. _urls],
+            Languages = [.. _languages],
             Vectors = [.. _vectors],
             FirstPassages = [.. _firstPassages, _passageIds.Count],
             PassageIds = [.. _passageIds],
@@ -85,10 +88,11 @@ internal sealed class SegmentBuilder
         };
     }
 
-    private void AddDocument(Guid id, string url, PassageVectors? vectors)
+    private void AddDocument(Guid id, string url, PassageVectors? vectors, string? language)
     {
         _documentIds.Add(id);
         _urls.Add(url);
+        _languages.Add(language);
         _vectors.Add(vectors);
         _firstPassages.Add(_passageIds.Count);
     }

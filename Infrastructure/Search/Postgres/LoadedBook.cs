@@ -79,7 +79,7 @@ internal sealed class LoadedBook(NpgsqlDataSource database, string? model = null
                 // A document without passages is read, too: it may have had some. Terms that cannot be read are not sent.
                 new(
                     """
-                    select t.document_id, rtrim(d.url, '/'), case when get_byte(t.terms, 0) <= $2 then t.terms end
+                    select t.document_id, d.path, rtrim(d.url, '/'), case when get_byte(t.terms, 0) <= $2 then t.terms end
                     from document_terms t join documents d on d.id = t.document_id
                     where t.version > $1
                     """)
@@ -101,24 +101,24 @@ internal sealed class LoadedBook(NpgsqlDataSource database, string? model = null
             return await ReadNewerAsync(connection, BookIndex.None, cancellationToken);
         }
 
-        var documents = new List<(Guid Id, string Url, byte[] Terms)>();
+        var documents = new List<(Guid Id, string Path, string Url, byte[] Terms)>();
         await reader.NextResultAsync(cancellationToken);
         while (await reader.ReadAsync(cancellationToken))
         {
-            if (await reader.IsDBNullAsync(2, cancellationToken))
+            if (await reader.IsDBNullAsync(3, cancellationToken))
             {
                 _isLater = true;
                 throw PackedTerms.Later();
             }
 
-            documents.Add((reader.GetGuid(0), reader.GetString(1), reader.GetFieldValue<byte[]>(2)));
+            documents.Add((reader.GetGuid(0), reader.GetString(1), reader.GetString(2), reader.GetFieldValue<byte[]>(3)));
         }
 
         var (related, vectors) = model is null ? (null, []) : await PostgresVectors.ReadAsync(reader, cancellationToken);
 
         var changed = new SegmentBuilder();
-        foreach (var (id, url, terms) in documents)
-            changed.Add(id, url, terms, vectors.GetValueOrDefault(id));
+        foreach (var (id, path, url, terms) in documents)
+            changed.Add(id, url, terms, vectors.GetValueOrDefault(id), PassageLanguage.Split(path).Language);
         _isLater = false;
         return known.With(new(number, stamps[..BookVersion.StampLength]), changed, remaining, related);
     }

@@ -17,6 +17,10 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
     /// Fewer than the connections of the pool.</summary>
     internal static readonly int MostAtOnce = Math.Min(2 * Environment.ProcessorCount, 16);
 
+    /// <summary>How many more texts than needed are read at first. Near-duplicates and unrelated passages are rare: if there are more, all texts are read.
+    /// An answer needs six: for fewer than ten PostgreSQL, which expects ten where it does not know, would plan the statement each time.</summary>
+    private const int Spare = 4;
+
     private readonly SemaphoreSlim _turns = new(MostAtOnce);
 
     /// <summary>How long a search waits for its turn: as long as for a connection. After that it runs without one: while the database does not answer, others
@@ -239,18 +243,22 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
         {
             var search = book == index ? byWords : BookSearch.Run(book, query, selection);
             search.Fuse(meaning);
-            var (version, passages) = await FetchAsync(connection, search.Ids, cancellationToken);
-            if (version != book.Version)
-                return null;
-            if (passages.Count == search.Ids.Count)
-                return search.Choose(passages);
-            // The terms are of passages that are not there. What is there is the answer.
-            return !_book.IsReadAgain(book) ? null : passages.Count > 0 ? search.Choose(passages) : throw Damaged();
+            var ids = search.Ranked();
+            for (var count = selection is null ? Math.Min(query.Limit + Spare, ids.Count) : ids.Count; ; count = ids.Count)
+            {
+                var (version, passages) = await FetchAsync(connection, [.. ids.Take(count)], cancellationToken);
+                // The terms may be of passages that are not there. Once they were read again, what is there is the answer.
+                if (version != book.Version || (passages.Count < count && !_book.IsReadAgain(book)))
+                    return null;
+                var chosen = search.Choose(passages);
+                if (chosen.Count == query.Limit || count == ids.Count)
+                    return passages.Count > 0 || count == 0 ? chosen : throw Damaged();
+            }
         }
     }
 
     private static async Task<(BookVersion Version, IReadOnlyList<Passage> Passages)> FetchAsync(
-        NpgsqlConnection connection, IEnumerable<Guid> ids, CancellationToken cancellationToken)
+        NpgsqlConnection connection, Guid[] ids, CancellationToken cancellationToken)
     {
         var rows = await connection.QueryAsync<BookVersion, Passage?, (BookVersion Version, Passage? Passage)>(
             new(
@@ -259,10 +267,10 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
                 from index_version v
                 left join (passages p join documents d on d.id = p.document_id) on p.id = any(@ids)
                 """,
-                new { ids = ids.ToArray(), stampLength = BookVersion.StampLength }, cancellationToken: cancellationToken),
+                new { ids, stampLength = BookVersion.StampLength }, cancellationToken: cancellationToken),
             (version, passage) => (version, passage), splitOn: "id");
         var found = rows.AsList();
-        return (found[0].Version, [.. found.Select(row => row.Passage).OfType<Passage>()]);
+        return (found[0].Version, [.. found.Select(row => row.Passage).OfType<Passage>().OrderBy(passage => Array.IndexOf(ids, passage.Id))]);
     }
 
     private static SearchException Damaged() => new(

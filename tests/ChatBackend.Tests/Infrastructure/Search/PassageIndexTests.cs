@@ -231,6 +231,31 @@ public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdra
     [Theory]
     [InlineData("postgres")]
     [InlineData("qdrant")]
+    public async Task Many_near_duplicates_leave_room_for_others(string index)
+    {
+        for (var copy = 0; copy < 12; copy++)
+            await PutAsync(index, $"copies/{copy}.md", "Install the numbat kit first, then source the workspace and build it with colcon before you launch anything.");
+        await PutAsync(index, "copies/other.md", "A numbat of another kind, in quite different words.", "What numbats eat is told at length elsewhere, far from any kit.");
+
+        Assert.Equal(3, (await FindAsync(index, "numbat kit")).Count);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
+    public async Task A_translation_that_ranks_low_comes_first_for_a_question_in_its_language(string index)
+    {
+        for (var page = 0; page < 10; page++)
+            await PutAsync(index, $"quokka/{page}.md", $"quokka quokka{page} quokka");
+        await PutAsync(index, "i18n/de/quokka.md", "Wie das Quokka lebt und was es auf der Insel frisst, steht hier in vielen langen Worten, damit diese Passage weit hinten steht.");
+
+        Assert.StartsWith("i18n/de/", (await FindAsync(index, "Was ist das quokka und wie ist es?"))[0].DocumentPath);
+        Assert.StartsWith("quokka/", (await FindAsync(index, "What is the quokka?"))[0].DocumentPath);
+    }
+
+    [Theory]
+    [InlineData("postgres")]
+    [InlineData("qdrant")]
     public async Task The_readers_page_decides_between_equals_and_not_more(string index)
     {
         await PutAsync(index, "page/a.md", "the fossa climbs up trees quickly", "unrelated filler sentence");

@@ -153,12 +153,12 @@ public sealed class BookSearchTests
 
         var query = new PassageQuery(question, 10);
         var search = BookSearch.Run(index, query, null);
-        var found = search.Choose(search.Ids.Select(id => passages[id]));
+        var found = search.Choose([.. search.Ranked().Select(id => passages[id])]);
 
         // Passages with equal scores may be on either side of the end of the list, so the scores are compared.
         Assert.Equal(
             scores.Values.OrderDescending().Take(query.Candidates).Select(score => Math.Round(score, 6)),
-            search.Ids.Select(id => Math.Round(scores[id], 6)).OrderDescending());
+            search.Ranked().Select(id => Math.Round(scores[id], 6)).OrderDescending());
         Assert.All(found, p => Assert.Equal(scores[p.Id], p.Score, 1e-6));
         Assert.Equal(found.Select(p => p.Score).OrderDescending(), found.Select(p => p.Score));
     }
