@@ -9,7 +9,7 @@ using Npgsql;
 namespace ChatBackend.Infrastructure.Search.Postgres;
 
 /// <summary>The passage index in PostgreSQL. It keeps the passages and their terms; every process ranks with the terms in its memory
-/// (<see cref="BookIndex"/>). Every operation takes one round trip, except the first search after a change of the book.</summary>
+/// (<see cref="BookIndex"/>). Every operation takes one round trip, except the first search after a change of the book and one that meets many near-duplicates.</summary>
 /// <param name="dense">Null without an embedder: then words are searched alone.</param>
 internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors? dense = null, ILogger<PostgresPassageIndex>? log = null) : IPassageIndex, IPassageVectors, IDisposable
 {
