@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Numerics;
 using ChatBackend.Infrastructure.Search.Meaning;
 using ChatBackend.Infrastructure.Search.Words;
 
@@ -151,10 +152,8 @@ internal sealed class BookSearch
         var best = new PriorityQueue<int, int>(Comparer<int>.Create((one, other) => order.Compare(other, one)));
         ReadOnlySpan<double> all = scores.AsSpan(0, _index.OrdinalCount);
         var (most, least) = (ListLength, double.Epsilon);
-        for (var ordinal = 0; ordinal < all.Length; ordinal++)
+        for (var ordinal = Next(all, 0, least); ordinal < all.Length; ordinal = Next(all, ordinal + 1, least))
         {
-            if (all[ordinal] < least)
-                continue;
             if (best.Count < most)
                 best.Enqueue(ordinal, ordinal);
             else if (order.Compare(ordinal, best.Peek()) < 0)
@@ -164,6 +163,16 @@ internal sealed class BookSearch
         }
 
         return best.UnorderedItems.Select(item => item.Element).Order(order);
+    }
+
+    /// <summary>The first place from <paramref name="at"/> on with at least this score. Most passages have none: several are compared at once.</summary>
+    private static int Next(ReadOnlySpan<double> scores, int at, double least)
+    {
+        while (at + Vector<double>.Count <= scores.Length && Vector.LessThanAll(new Vector<double>(scores[at..]), new Vector<double>(least)))
+            at += Vector<double>.Count;
+        while (at < scores.Length && scores[at] < least)
+            at++;
+        return at;
     }
 
     /// <summary>The share of a window's terms that passages have, where it is enough.</summary>
