@@ -94,7 +94,9 @@ internal sealed class Service : IAsyncDisposable
             UseShellExecute = false,
             Environment =
             {
+                // As in the image.
                 ["ASPNETCORE_ENVIRONMENT"] = "Production",
+                ["DOTNET_JitHostMaxSlabCache"] = "0",
                 ["DATABASE_URL"] = options.Database,
                 ["AI_PROVIDER"] = "offline",
                 ["SAMPLE_BOOK"] = "on",
