@@ -5,10 +5,13 @@ namespace ChatBackend.Features.Chat.Answering;
 
 /// <summary>Renumbers markers such as <c>[n]</c> in the order of first use while the answer streams, drops those without a passage, and splits
 /// <c>[1, 3]</c> and <c>[1-2]</c>. Brackets inside code stay, because they are indexes.</summary>
-/// <param name="fits">Whether a passage, by its number, fits the answer so far; null to trust every marker whose passage was given.</param>
+/// <param name="fits">Whether a passage, by its number, fits the end of the answer so far; null to trust every marker whose passage was given.</param>
 internal sealed partial class CitationMarkers(int passages, Func<string, int, bool>? fits = null)
 {
     private const int LongestMarker = 24;
+
+    /// <summary>In UTF-16 code units. A check reads the last two statements, and a thousand answers are written at once.</summary>
+    private const int LeastBefore = 1_000;
 
     private readonly StringBuilder _held = new();
     private readonly List<int> _used = [];
@@ -87,6 +90,8 @@ internal sealed partial class CitationMarkers(int passages, Func<string, int, bo
         {
             shown.Append(character);
             _before.Append(character);
+            if (_before.Length > 2 * LeastBefore)
+                _before.Remove(0, _before.Length - LeastBefore);
         }
     }
 

@@ -35,6 +35,24 @@ public sealed class CitationMarkersTests
     }
 
     [Fact]
+    public void A_marker_far_into_an_answer_is_checked_by_what_stands_before_it()
+    {
+        var checkedTexts = new List<string>();
+        var markers = new CitationMarkers(1, (before, _) =>
+        {
+            checkedTexts.Add(before);
+            return true;
+        });
+        var sentences = string.Concat(Enumerable.Range(1, 200).Select(i => $"Sentence {i} is about nodes. "));
+
+        var shown = markers.Push($"{sentences}The last one is about topics [1].") + markers.Flush();
+
+        Assert.Equal($"{sentences}The last one is about topics [1].", shown);
+        Assert.EndsWith("Sentence 199 is about nodes. Sentence 200 is about nodes. The last one is about topics", Assert.Single(checkedTexts));
+        Assert.InRange(checkedTexts[0].Length, 1_000, 2_000);
+    }
+
+    [Fact]
     public void Pieces_of_any_size_give_the_same_text()
     {
         const string Answer = "Topics [2] carry messages, `x[1]` not [9]; services [3, 2] answer, all [1-3]. ```\na[1]\n``` نوڈز [1] [";
