@@ -44,13 +44,13 @@ internal sealed class TurnOpener(
             named = sessionId is { } session ? IdempotencyKey.InSession(session, text) : new(reader.Subject is { } subject ? $"user:{subject}" : Anonymous, text);
         }
 
-        return await OpenAsync(question, sessionId ?? Guid.NewGuid(), named, place: null, reader, context, cancellationToken, isFollowed);
+        return await OpenAsync(question, sessionId ?? Guid.NewGuid(), named, place: null, reader, context, cancellationToken, isFollowed, isNewSession: sessionId is null);
     }
 
     /// <param name="place">What makes place for the turn if it is not simply the next one.</param>
     public async Task<OpenedTurn> OpenAsync(
         Question question, Guid sessionId, IdempotencyKey? key, TurnPlace? place, CurrentReader reader, HttpContext context, CancellationToken cancellationToken,
-        bool isFollowed = false)
+        bool isFollowed = false, bool isNewSession = false)
     {
         context.Items[RequestLog.SessionKey] = sessionId;
         // The limit is for calls to the model. A retry whose turn is answered or running makes none.
@@ -61,7 +61,8 @@ internal sealed class TurnOpener(
         var claimId = Guid.NewGuid();
         // Not the request's token: once the question may be stored, the turn starts even if the client has disconnected.
         var opening = await OpenTurn.RunAsync(
-            database, options.Value, runner.Process, sessionId, reader.Subject, question, key, budget, account, place, isFollowed, claimId, CancellationToken.None);
+            database, options.Value, runner.Process, sessionId, isNewSession, reader.Subject, question, key, budget, account, place, isFollowed, claimId,
+            CancellationToken.None);
         switch (opening)
         {
             case TurnOpening.SessionNotFound:

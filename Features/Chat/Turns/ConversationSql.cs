@@ -11,7 +11,9 @@ internal static class ConversationSql
 {
     /// <summary>Leaves out questions without an answer (failed, or stopped before the first word), because the model would answer them too. The session of the
     /// turns is named although their ids suffice: before PostgreSQL has statistics it expects few completed turns, and would begin with those of all sessions.</summary>
-    public const string Columns =
+    public const string Columns = History + "," + Profile;
+
+    private const string History =
         """
 
             (
@@ -25,7 +27,13 @@ internal static class ConversationSql
                     order by m.position desc
                     limit @HistoryLimit
                 ) as recent
-            ) as history,
+            ) as history
+        """;
+
+    /// <summary>The one of the two columns that a conversation without turns has.</summary>
+    public const string Profile =
+        """
+
             (
                 select json_build_object(
                     'preferred_language', p.preferred_language,

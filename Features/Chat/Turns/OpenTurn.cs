@@ -41,11 +41,12 @@ internal sealed record TurnPlace(string Name, Func<NpgsqlConnection, Guid, Task<
 internal static class OpenTurn
 {
     /// <summary>The same key and body find the turn that they opened before. It starts again if it failed or its process died.</summary>
+    /// <param name="isNewSession">True if the session's id was made for this question.</param>
     /// <param name="isFollowed">True if the client cannot come back for the answer: the turn also starts again if it was stopped, because the client of a
     /// stopped turn had left.</param>
     /// <param name="claimId">A new id of the request.</param>
     public static async Task<TurnOpening> RunAsync(
-        NpgsqlDataSource database, TurnOptions options, Guid process, Guid sessionId, string? userId, Question question,
+        NpgsqlDataSource database, TurnOptions options, Guid process, Guid sessionId, bool isNewSession, string? userId, Question question,
         IdempotencyKey? key, TokenBudget budget, TokenAccount account, TurnPlace? place, bool isFollowed, Guid claimId, CancellationToken cancellationToken)
     {
         var request = TurnJson.Write(question);
@@ -53,9 +54,10 @@ internal static class OpenTurn
         {
             SessionId = sessionId,
             UserId = userId,
-            TurnId = Guid.NewGuid(),
+            // In the order of time, so that their indexes grow at one end.
+            TurnId = Guid.CreateVersion7(),
             ClaimId = claimId,
-            MessageId = Guid.NewGuid(),
+            MessageId = Guid.CreateVersion7(),
             question.Message,
             Request = request,
             key?.Scope,
@@ -94,7 +96,7 @@ internal static class OpenTurn
         {
             // Null when the session was deleted in between, which frees the key.
             return await RepeatAsync(database, parameters, userId, question, account, cancellationToken)
-                ?? await RunAsync(database, options, process, sessionId, userId, question, key, budget, account, place, isFollowed, claimId, cancellationToken);
+                ?? await RunAsync(database, options, process, sessionId, isNewSession, userId, question, key, budget, account, place, isFollowed, claimId, cancellationToken);
         }
         catch (PostgresException e) when (e.ConstraintName == "turns_pkey")
         {
@@ -103,7 +105,7 @@ internal static class OpenTurn
         }
 
         async Task<(OpenedRow? Opened, TurnOpening? Refusal)> OpenAsync(NpgsqlConnection connection) =>
-            (await connection.QuerySingleAsync<OpenedRow>(new(Sql, parameters, cancellationToken: cancellationToken)), null);
+            (await connection.QuerySingleAsync<OpenedRow>(new(isNewSession ? SqlOfNewSession : Sql, parameters, cancellationToken: cancellationToken)), null);
 
         async Task<(OpenedRow? Opened, TurnOpening? Refusal)> OpenInPlaceAsync(NpgsqlConnection connection, TurnPlace place)
         {
@@ -131,11 +133,9 @@ internal static class OpenTurn
             new { key.Scope, key.Key, isFollowed }, cancellationToken: cancellationToken)),
         cancellationToken);
 
-    // The update locks the row of the session, so turns are numbered in the order of asking. The snapshot may be older than
-    // the lock: is_next is then false, and the conversation is read when the turns before have ended. All of them count, because a turn
-    // that is stopped while it waits ends before the one that it waited for. A retry after a lost reply finds its turn by the conflict of
-    // the ids, also if the budget was spent since.
-    private const string Sql =
+    // The update locks the row of the session, so turns are numbered in the order of asking. A retry after a lost reply finds its turn by the
+    // conflict of the ids, also if the budget was spent since.
+    private const string Opening =
         """
         with budget as materialized (
             select
@@ -167,6 +167,16 @@ internal static class OpenTurn
         select
             budget.is_spent,
             turn.number,
+        """;
+
+    private const string From = " from budget left join turn on true";
+
+    // The snapshot may be older than the lock: is_next is then false, and the conversation is read when the turns before have ended. All of them
+    // count, because a turn that is stopped while it waits ends before the one that it waited for.
+    private const string Sql =
+        Opening +
+        """
+
             turn.number = 1 or (
                 exists (select from turns as previous where previous.session_id = turn.session_id and previous.number = turn.number - 1)
                 and not exists (
@@ -174,7 +184,10 @@ internal static class OpenTurn
                     where previous.session_id = turn.session_id and previous.number < turn.number and previous.state = 'running'
                 )
             ) as is_next,
-        """ + ConversationSql.Columns + " from budget left join turn on true";
+        """ + ConversationSql.Columns + From;
+
+    // PostgreSQL sets up what reads a conversation also where there is none to read.
+    private const string SqlOfNewSession = Opening + " true as is_next, '[]' as history," + ConversationSql.Profile + From;
 
     private static async Task<TurnOpening?> RepeatAsync(
         NpgsqlDataSource database, object parameters, string? userId, Question question, TokenAccount account, CancellationToken cancellationToken)
@@ -213,7 +226,7 @@ internal static class OpenTurn
                 ),
                 cut as (
                     delete from messages using taken, earlier
-                    where earlier.state = 'stopped' and messages.turn_id = taken.id and messages.role = 'assistant'
+                    where earlier.state = 'stopped' and messages.session_id = earlier.session_id and messages.turn_id = taken.id and messages.role = 'assistant'
                 ),
                 joined as (
                     update turns set followers = array_remove(turns.followers, @ClaimId) || @ClaimId
