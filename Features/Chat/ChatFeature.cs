@@ -33,6 +33,7 @@ internal static class ChatFeature
         builder.Services.AddSingleton<Retrieval>();
         builder.Services.AddSingleton<AnswerWriter>();
         builder.Services.AddSingleton<TurnReader>();
+        builder.Services.AddSingleton<EndTurn>();
         builder.Services.AddSingleton<TurnRunner>();
         builder.Services.AddSingleton<TurnOpener>();
         builder.Services.AddSingleton<TurnAnswers>();

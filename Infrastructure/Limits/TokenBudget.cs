@@ -44,6 +44,16 @@ internal sealed class TokenBudget(NpgsqlDataSource database, IOptions<BudgetOpti
         on conflict (day, client, slot) do update set tokens = usage.tokens + excluded.tokens
         """;
 
+    /// <summary>The same for one account, <c>@Day</c> and <c>@Client</c>: <c>used</c> has one row at most, with the tokens alone.</summary>
+    public const string AddToOne =
+        """
+        insert into token_usage as usage (day, client, slot, tokens)
+        select @Day::date, account.client, @Slot, used.tokens
+        from used, (values (''), (@Client)) as account (client)
+        where used.tokens <> 0 and @Day::date is not null and account.client is not null
+        on conflict (day, client, slot) do update set tokens = usage.tokens + excluded.tokens
+        """;
+
     /// <summary>More than a process has connections, so that its own counts never wait for each other.</summary>
     private const int Slots = 32;
 
@@ -86,7 +96,7 @@ internal sealed class TokenBudget(NpgsqlDataSource database, IOptions<BudgetOpti
         {
             await database.OnceAsync(
                 connection => connection.ExecuteAsync(new(
-                    "with used as (select @Day::date as day, @Client as client, @tokens as tokens) " + Add,
+                    "with used as (select @tokens as tokens) " + AddToOne,
                     new { account.Day, account.Client, tokens, Slot = NewSlot() }, cancellationToken: CancellationToken.None)),
                 CancellationToken.None);
         }

@@ -9,7 +9,8 @@ using Npgsql;
 namespace ChatBackend.Features.Chat.Turns;
 
 /// <summary>Answers turns in the background, even if their clients disconnect.</summary>
-internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer, TokenBudget budget, TimeProvider time, ILogger<TurnRunner> log) : IDisposable
+internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer, EndTurn end, TokenBudget budget, TimeProvider time, ILogger<TurnRunner> log)
+    : IDisposable
 {
     private static readonly TimeSpan Poll = TimeSpan.FromMilliseconds(250);
 
@@ -138,7 +139,7 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
         {
             try
             {
-                return await EndTurn.CompleteAsync(database, running.Turn, response, json, running.Tally.Total, dropped);
+                return await end.CompleteAsync(running.Turn, response, json, running.Tally.Total, dropped);
             }
             catch (Exception e) when (e.IsDatabaseUnavailable() && time.GetElapsedTime(started) < KeepFor)
             {
@@ -169,7 +170,7 @@ internal sealed class TurnRunner(NpgsqlDataSource database, AnswerWriter writer,
     }
 
     private async Task FailAsync(RunningTurn running, TurnFailure failure, long started, CancellationToken dropped) =>
-        running.Finish(await EndTurn.FailAsync(database, running.Turn, failure, LatencyMs(started), running.Tally.Total, dropped) ? new(null, failure) : TurnEnd.Lost);
+        running.Finish(await end.FailAsync(running.Turn, failure, LatencyMs(started), running.Tally.Total, dropped) ? new(null, failure) : TurnEnd.Lost);
 
     private async Task ReleaseAsync()
     {

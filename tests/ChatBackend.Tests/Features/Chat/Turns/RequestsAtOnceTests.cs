@@ -55,6 +55,7 @@ public sealed class RequestsAtOnceTests
         ("A session is without a turn.", "chat_sessions as s where not exists (select from turns where session_id = s.id)"),
         ("A session's turns have gaps.", "(select session_id from turns join chat_sessions as s on s.id = session_id group by session_id, turn_count having count(*) <> turn_count or max(number) <> turn_count) as t"),
         ("A turn is without its two messages.", "turns as t where (select array_agg(position order by position) from messages where turn_id = t.id) is distinct from array[number * 2 - 1, number * 2]"),
+        ("A message is without its turn.", "messages as m where not exists (select from turns as t where t.id = m.turn_id and t.session_id = m.session_id)"),
         ("A turn was replaced by none that comes after it.", "turns as t where superseded_by is not null and not exists (select from turns as by where by.id = t.superseded_by and by.session_id = t.session_id and by.number > t.number)"),
         ("A conversation forks.", "turns as t where superseded_by is null and exists (select from turns as by where by.session_id = t.session_id and by.superseded_by is not null and (select number from turns where id = by.superseded_by) > t.number and by.number < t.number)"),
         ("An ended turn still names its client.", "turns where token_client is not null"),
