@@ -77,9 +77,9 @@ internal sealed class BookSearch
     }
 
     /// <summary>If the question has a word that the book does not have, it is read as one that is spelled nearly so.</summary>
-    public static BookSearch Run(BookIndex index, PassageQuery query, Selection? selection)
+    public static BookSearch Run(BookIndex index, PassageQuery query, SpelledQuestion question, Selection? selection)
     {
-        var search = new BookSearch(index, query, new(query.Text), selection);
+        var search = new BookSearch(index, query, question, selection);
         var words = Spelling.Find(query.Text, term => search._rarities.TryGetValue(term, out var rarity) && rarity is null);
         return words.Count > 0 && Spelling.Correct(query.Text, words, index.Has) is { } corrected ? new(index, query, corrected, selection) : search;
     }

@@ -205,7 +205,8 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
     public async Task<IReadOnlyList<Passage>> SearchAsync(PassageQuery query, CancellationToken cancellationToken)
     {
         var selection = Selection.Of(query.SelectedText);
-        if (query.Limit <= 0 || (new SpelledQuestion(query.Text).Terms.Length == 0 && selection is null))
+        var question = new SpelledQuestion(query.Text);
+        if (query.Limit <= 0 || (question.Terms.Length == 0 && selection is null))
             return [];
 
         var index = await _book.LoadAsync(cancellationToken);
@@ -217,7 +218,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
         {
             // The book may have changed meanwhile.
             index = _book.Index;
-            byWords = BookSearch.Run(index, query, selection);
+            byWords = BookSearch.Run(index, query, question, selection);
             if (await db.RetryAsync(connection => TrySearchAsync(connection, index), cancellationToken) is { } found)
                 return found;
         }
@@ -241,7 +242,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
 
         async Task<IReadOnlyList<Passage>?> TrySearchAsync(NpgsqlConnection connection, BookIndex book)
         {
-            var search = book == index ? byWords : BookSearch.Run(book, query, selection);
+            var search = book == index ? byWords : BookSearch.Run(book, query, question, selection);
             search.Fuse(meaning);
             var ids = search.Ranked();
             for (var count = selection is null ? Math.Min(query.Limit + Spare, ids.Count) : ids.Count; ; count = ids.Count)

@@ -152,7 +152,7 @@ public sealed class BookSearchTests
         }
 
         var query = new PassageQuery(question, 10);
-        var search = BookSearch.Run(index, query, null);
+        var search = BookSearch.Run(index, query, new(query.Text), null);
         var found = search.Choose([.. search.Ranked().Select(id => passages[id])]);
 
         // Passages with equal scores may be on either side of the end of the list, so the scores are compared.
