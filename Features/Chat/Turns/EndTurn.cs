@@ -40,7 +40,7 @@ internal sealed class EndTurn : IDisposable
 
     private Task<bool> RunAsync(EndedTurn turn, CancellationToken cancellationToken)
     {
-        _ended.Writer.TryWrite(turn);
+        ObjectDisposedException.ThrowIf(!_ended.Writer.TryWrite(turn), this);
         return turn.Stored.WaitAsync(cancellationToken);
     }
 

@@ -114,10 +114,7 @@ internal sealed class BookSearch
     /// <param name="texts">Passages in the order of <see cref="Ranked"/>. The search adds what it knows of them.</param>
     public IReadOnlyList<Passage> Choose(IReadOnlyList<Passage> texts)
     {
-        var found = texts.Select(p => (Passage: p, Candidate: _candidates[p.Id])).Select(f => f.Passage with
-        {
-            Score = f.Candidate.Score, Holds = f.Candidate.Holds, Similarity = f.Candidate.Similarity, Nearness = f.Candidate.Nearness,
-        });
+        var found = texts.Select(p => _candidates[p.Id].AddTo(p));
         var ranked = _selection?.Order([.. found], _query.Limit) ?? found;
         // Only a word that the book does not have is compared with all candidates.
         var coverage = new Coverage(
@@ -197,5 +194,8 @@ internal sealed class BookSearch
     }
 
     /// <param name="Holds">See <see cref="Passage.Holds"/>.</param>
-    private sealed record Candidate(int Ordinal, double Score, bool IsOnPage, int? Holds, double? Similarity, double? Nearness);
+    private sealed record Candidate(int Ordinal, double Score, bool IsOnPage, int? Holds, double? Similarity, double? Nearness)
+    {
+        public Passage AddTo(Passage passage) => passage with { Score = Score, Holds = Holds, Similarity = Similarity, Nearness = Nearness };
+    }
 }
