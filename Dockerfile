@@ -21,7 +21,7 @@ COPY --from=build /app .
 COPY sample-book sample-book
 
 # The service listens on PORT (default 8000). The base image's port setting would only cause a warning.
-# .NET's compiler gives its memory back after each method, not once 16 MB are kept (docs/performance.md).
+# The just-in-time compiler frees its memory after each method; by default it keeps up to 16 MB (docs/performance.md).
 ENV ASPNETCORE_ENVIRONMENT=Production \
     ASPNETCORE_HTTP_PORTS= \
     DOTNET_JitHostMaxSlabCache=0

@@ -1,11 +1,11 @@
--- What each turn paid for, and few statements need.
+-- Removes what every turn maintained and few statements used.
 
--- A message belongs to its session, and is deleted with it. Its turn is of the same session: the statement that inserts a message holds the
--- row of its turn, and turns are deleted only with their sessions. So no message can be left without its turn, and the second check
--- and the second index are not needed. Messages of a turn are found by the session and the turn's id.
+-- A message is deleted with its session. Its turn belongs to the same session and is deleted only with it, and the statement that inserts
+-- a message locks the row of the turn. So no message is left without its turn, and the foreign key to turns is not needed. Messages of
+-- a turn are found by session_id and turn_id, so the index on turn_id alone is not needed either.
 alter table messages drop constraint messages_turn_id_fkey;
 drop index messages_turn_id;
 
--- A question without a key is not found by one. A unique constraint would have an entry for each of its versions.
+-- Only questions with a key are in the index. The index of the constraint had an entry for every version of every row.
 alter table turns drop constraint turns_idempotency_key;
 create unique index turns_idempotency_key on turns (idempotency_scope, idempotency_key) where idempotency_key is not null;

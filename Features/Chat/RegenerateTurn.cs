@@ -108,7 +108,7 @@ internal static class RegenerateTurn
         return await OpenAsync(before.Id, $"edit-{before.Id}-{text}", reader, context, database, opener, cancellationToken, question);
     }
 
-    /// <summary>For every door: the turn of a question or an answer. If it was asked again or edited since, the turn that stands in its place.</summary>
+    /// <summary>Finds the turn of a question or an answer. If the question was asked again or edited since, it is the turn that replaced it. Every door uses this.</summary>
     internal static Task<FoundTurn?> FindAsync(
         Guid sessionId, string? subject, IEnumerable<string?> ids, string? questionKey, NpgsqlDataSource database, CancellationToken cancellationToken)
     {

@@ -20,7 +20,7 @@ internal static class TokenEstimate
 
         while (!text.IsEmpty)
         {
-            // Most texts are mostly ASCII, which is skipped many characters at a time.
+            // All ASCII characters weigh the same, and most text is ASCII: a run of them is counted at once.
             var plain = text.IndexOfAnyExceptInRange('\0', '\u007F') is >= 0 and var other ? other : text.Length;
             hundredths += (long)plain * Weight('\0');
             text = text[plain..];

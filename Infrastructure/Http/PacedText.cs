@@ -49,6 +49,7 @@ internal static class PacedText
         }
     }
 
+    /// <summary>Sends what was added, and waits until the client can take more. A client that takes nothing for too long is disconnected.</summary>
     /// <exception cref="OperationCanceledException">The client disconnected or was disconnected.</exception>
     public static async ValueTask FlushAsync(HttpContext context)
     {

@@ -44,7 +44,7 @@ internal sealed class TokenBudget(NpgsqlDataSource database, IOptions<BudgetOpti
         on conflict (day, client, slot) do update set tokens = usage.tokens + excluded.tokens
         """;
 
-    /// <summary>The same for one account, <c>@Day</c> and <c>@Client</c>: <c>used</c> has one row at most, with the tokens alone.</summary>
+    /// <summary>Adds the tokens of one account (<c>@Day</c>, <c>@Client</c>), as <see cref="Add"/> does. <c>used</c> has one column, tokens, and at most one row.</summary>
     public const string AddToOne =
         """
         insert into token_usage as usage (day, client, slot, tokens)
@@ -69,7 +69,7 @@ internal sealed class TokenBudget(NpgsqlDataSource database, IOptions<BudgetOpti
     /// <summary>True if the book is quoted once a budget is spent.</summary>
     public bool HasFallback => options.Value.Fallback == "offline";
 
-    /// <summary>A value for <c>@Slot</c> of <see cref="Add"/>.</summary>
+    /// <summary>A value for <c>@Slot</c> of <see cref="Add"/> and <see cref="AddToOne"/>.</summary>
     public static short NewSlot() => (short)((uint)Interlocked.Increment(ref _slot) % Slots);
 
     public async ValueTask<TokenAccount> AccountOfAsync(HttpContext context, CancellationToken cancellationToken)

@@ -29,12 +29,14 @@ internal static class Logging
 
         LogEventLevel? toError = isCommand ? LogEventLevel.Verbose : null;
         if (builder.Environment.IsDevelopment())
+        {
             configuration.WriteTo.Console(
                 outputTemplate: "{Timestamp:HH:mm:ss} {Level:u4} {Message:lj}{NewLine}{Exception}", formatProvider: CultureInfo.InvariantCulture,
                 standardErrorFromLevel: toError);
+        }
         else
         {
-            // A line is written at once. The console's own buffer of 256 characters takes three calls for it, between which others can write.
+            // Each line is written in one call. The console's own buffer of 256 characters takes three, and other writers could write in between.
             Console.SetOut(new StreamWriter(Console.OpenStandardOutput(), bufferSize: LongestLine) { AutoFlush = true });
             configuration.WriteTo.Console(new JsonFormatter(renderMessage: true), standardErrorFromLevel: toError);
         }

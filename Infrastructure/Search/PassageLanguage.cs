@@ -21,6 +21,8 @@ internal static class PassageLanguage
     /// not tell its language, that of the reader's page.</summary>
     public static IReadOnlyList<Passage> Prefer(IReadOnlyList<Passage> ranked, PassageQuery query) => Prefer(ranked, p => Split(p.DocumentPath).Language, query);
 
+    /// <inheritdoc cref="Prefer(IReadOnlyList{Passage}, PassageQuery)"/>
+    /// <param name="languageOf">The language of a translation; null for a passage in the book's own.</param>
     public static IReadOnlyList<T> Prefer<T>(IReadOnlyList<T> ranked, Func<T, string?> languageOf, PassageQuery query)
     {
         var languages = ranked.Select(languageOf).ToHashSet(StringComparer.Ordinal);

@@ -5,8 +5,9 @@ namespace ChatBackend.Bench;
 /// <summary>Clients that each send one request after the other, without a pause.</summary>
 internal static class Load
 {
-    /// <param name="spread">The clients begin at random moments within it; otherwise all at once.</param>
-    /// <param name="request">Takes the client's random numbers, which are the same in every run. False when the answer was not the right one.</param>
+    /// <param name="time">No request begins after it. Each client sends at least one.</param>
+    /// <param name="request">Takes the client's random numbers, which are the same in every run. False if the answer was not the right one.</param>
+    /// <param name="spread">The clients begin at random moments within it; by default all at once.</param>
     public static async Task<Result> RunAsync(int clients, TimeSpan time, Func<Random, Task<bool>> request, TimeSpan spread = default)
     {
         var started = Stopwatch.GetTimestamp();

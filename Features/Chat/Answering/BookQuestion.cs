@@ -66,7 +66,7 @@ internal sealed partial record BookQuestion(BookQuestionKind Kind, int Chapter, 
         private readonly Dictionary<string, int> _numbers;
         private readonly (BookQuestionKind Kind, Regex Pattern)[] _names;
 
-        /// <summary>A part of each name. Few messages have one.</summary>
+        /// <summary>The longest part of each name. A message without any of these has no name, so the patterns are not tried.</summary>
         private readonly SearchValues<string> _partsOfNames;
         private readonly HashSet<string> _about;
         private readonly HashSet<string> _whole;
@@ -151,7 +151,7 @@ internal sealed partial record BookQuestion(BookQuestionKind Kind, int Chapter, 
             _ => throw new FormatException($"{name} has more than one number."),
         };
 
-        /// <summary>What stands before and after the number, or the whole name if it has none.</summary>
+        /// <summary>The folded texts before and after the number; the whole name if it has no number.</summary>
         private static string[] Parts(string name) => name == "{book}" ? [Title] : Array.ConvertAll(name.Split("{number}"), SmallTalk.Fold);
     }
 

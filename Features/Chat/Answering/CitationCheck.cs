@@ -30,7 +30,7 @@ internal sealed partial class CitationCheck(string question, IReadOnlyList<Passa
 
     private readonly AnalyzedText[] _texts = [.. passages.Select(p => p.Terms)];
 
-    /// <param name="answer">The answer up to the marker, or the end of that.</param>
+    /// <param name="answer">The answer up to the marker, or the last thousand characters of it.</param>
     /// <param name="number">The passage's number, from 1.</param>
     public bool Fits(string answer, int number)
     {

@@ -10,7 +10,7 @@ internal sealed partial class CitationMarkers(int passages, Func<string, int, bo
 {
     private const int LongestMarker = 24;
 
-    /// <summary>In UTF-16 code units. A check reads the last two statements, and a thousand answers are written at once.</summary>
+    /// <summary>The least text before a marker that is kept for its check, in UTF-16 code units. A check reads two statements, and each of a thousand streams holds this text.</summary>
     private const int LeastBefore = 1_000;
 
     private readonly StringBuilder _held = new();

@@ -10,5 +10,6 @@ namespace ChatBackend.Features.Chat.Turns;
 internal sealed record ClaimedTurn(
     Guid Id, Guid SessionId, int Number, int Attempt, string? UserId, Question Question, TokenAccount? Account, bool IsOffline, int Takeovers = 0)
 {
+    // The id begins with the time; its last digits are random.
     public string ShortId => Id.ToString("N")[^8..];
 }

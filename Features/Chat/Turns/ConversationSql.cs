@@ -9,10 +9,11 @@ namespace ChatBackend.Features.Chat.Turns;
 /// <summary>Two columns for a select from a relation named <c>turn</c> (session_id, number).</summary>
 internal static class ConversationSql
 {
-    /// <summary>Leaves out questions without an answer (failed, or stopped before the first word), because the model would answer them too. The session of the
-    /// turns is named although their ids suffice: before PostgreSQL has statistics it expects few completed turns, and would begin with those of all sessions.</summary>
+    /// <summary>The history and the reader's profile.</summary>
     public const string Columns = History + "," + Profile;
 
+    /// <summary>Leaves out questions without an answer (failed, or stopped before the first word), because the model would answer them too. The session of the
+    /// turns is named although their ids suffice: before PostgreSQL has statistics it expects few completed turns, and would begin with those of all sessions.</summary>
     private const string History =
         """
 
@@ -30,7 +31,7 @@ internal static class ConversationSql
             ) as history
         """;
 
-    /// <summary>The one of the two columns that a conversation without turns has.</summary>
+    /// <summary>The reader's profile. A new session needs only this column.</summary>
     public const string Profile =
         """
 

@@ -6,21 +6,23 @@ using NpgsqlTypes;
 
 namespace ChatBackend.Features.Chat.Turns;
 
-/// <summary>Ends a turn once. An attempt that lost the turn to a later one changes nothing.</summary>
-/// <remarks>Turns that end while a transaction is on its way end together in the next one: one round trip and one commit for all.</remarks>
+/// <summary>Ends turns, each of them once. An attempt that lost its turn to a later one changes nothing.</summary>
+/// <remarks>While a transaction runs, the turns that end are collected. They end together in the next one: one round trip and one commit for all.</remarks>
 internal sealed class EndTurn : IDisposable
 {
+    /// <summary>The most turns of one transaction.</summary>
     private const int Most = 16;
 
-    /// <summary>A transaction that takes longer (it waits for a lock, say) holds up nobody: the next one begins.</summary>
+    /// <summary>A transaction that takes longer, because it waits for a lock for example, delays only its own turns: the next one begins.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
 
     private readonly Channel<EndedTurn> _ended = Channel.CreateUnbounded<EndedTurn>(new() { SingleReader = true });
     private readonly NpgsqlDataSource _database;
+    private readonly TimeProvider _time;
 
-    public EndTurn(NpgsqlDataSource database)
+    public EndTurn(NpgsqlDataSource database, TimeProvider time)
     {
-        _database = database;
+        (_database, _time) = (database, time);
         _ = Task.Run(StoreAllAsync);
     }
 
@@ -41,7 +43,7 @@ internal sealed class EndTurn : IDisposable
     private Task<bool> RunAsync(EndedTurn turn, CancellationToken cancellationToken)
     {
         ObjectDisposedException.ThrowIf(!_ended.Writer.TryWrite(turn), this);
-        return turn.Stored.WaitAsync(cancellationToken);
+        return turn.Stored.Task.WaitAsync(cancellationToken);
     }
 
     private async Task StoreAllAsync()
@@ -51,7 +53,7 @@ internal sealed class EndTurn : IDisposable
             var together = new List<EndedTurn>();
             while (together.Count < Most && _ended.Reader.TryRead(out var turn))
                 together.Add(turn);
-            await Task.WhenAny(StoreAsync(together), Task.Delay(Patience));
+            await Task.WhenAny(StoreAsync(together), Task.Delay(Patience, _time));
         }
     }
 
@@ -59,25 +61,25 @@ internal sealed class EndTurn : IDisposable
     {
         try
         {
-            // Whoever changes several turns locks them in the order of their ids, and does not wait for the other.
+            // Turns are locked in the order of their ids, as in TurnLeases and where conversations are deleted. In another order two would wait for each other.
             turns.Sort((a, b) => a.Turn.Id.CompareTo(b.Turn.Id));
-            var stored = await _database.RetryAsync(connection => StoreAsync(connection, turns), CancellationToken.None);
+            var stored = await _database.RetryAsync(connection => ExecuteAsync(connection, turns), CancellationToken.None);
             foreach (var (turn, isStored) in turns.Zip(stored))
-                turn.SetStored(isStored);
+                turn.Stored.TrySetResult(isStored);
         }
         catch (Exception e) when (turns.Count == 1 || e.IsDatabaseUnavailable())
         {
-            turns.ForEach(t => t.SetFailed(e));
+            turns.ForEach(t => t.Stored.TrySetException(e));
         }
         catch (Exception)
         {
-            // The conversation of one was deleted just now, say. Nothing of the others was stored, so each is stored by itself.
+            // One of them failed. The transaction stored nothing, so each turn is stored by itself.
             await Task.WhenAll(turns.Select(t => StoreAsync([t])));
         }
     }
 
     /// <summary>A batch without BEGIN is one transaction and one round trip.</summary>
-    private static async Task<bool[]> StoreAsync(NpgsqlConnection connection, List<EndedTurn> turns)
+    private static async Task<bool[]> ExecuteAsync(NpgsqlConnection connection, List<EndedTurn> turns)
     {
         await using var batch = new NpgsqlBatch(connection);
         var slot = TokenBudget.NewSlot();
@@ -150,13 +152,7 @@ internal sealed class EndTurn : IDisposable
         ClaimedTurn Turn, string State, Guid MessageId, string Role, string Content, string Citations, string? Response, string? Error, ChatResponse? Answer,
         Usage Usage, long Tokens)
     {
-        private readonly TaskCompletionSource<bool> _stored = new(TaskCreationOptions.RunContinuationsAsynchronously);
-
         /// <summary>False if the attempt had lost the turn.</summary>
-        public Task<bool> Stored => _stored.Task;
-
-        public void SetStored(bool isStored) => _stored.TrySetResult(isStored);
-
-        public void SetFailed(Exception exception) => _stored.TrySetException(exception);
+        public TaskCompletionSource<bool> Stored { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

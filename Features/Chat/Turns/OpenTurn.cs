@@ -54,7 +54,7 @@ internal static class OpenTurn
         {
             SessionId = sessionId,
             UserId = userId,
-            // In the order of time, so that their indexes grow at one end.
+            // Ids of version 7 follow the time, so their indexes grow at one end.
             TurnId = Guid.CreateVersion7(),
             ClaimId = claimId,
             MessageId = Guid.CreateVersion7(),
@@ -186,7 +186,7 @@ internal static class OpenTurn
             ) as is_next,
         """ + ConversationSql.Columns + From;
 
-    // PostgreSQL sets up what reads a conversation also where there is none to read.
+    // A new session has no history. PostgreSQL would still set up the subquery that reads one, for each question.
     private const string SqlOfNewSession = Opening + " true as is_next, '[]' as history," + ConversationSql.Profile + From;
 
     private static async Task<TurnOpening?> RepeatAsync(

@@ -126,8 +126,8 @@ internal sealed class TurnLeases(
     public static async Task<IReadOnlyDictionary<Guid, int>> RenewAsync(
         NpgsqlDataSource database, Guid process, TimeSpan lease, IReadOnlyList<(Guid Id, int Attempt, TurnPartial New)> turns, CancellationToken cancellationToken)
     {
-        // A beat after a lost reply sends the same text again, so only what is missing is appended. The turns are locked in the order of their ids, as by
-        // EndTurn: in another order two would wait for each other.
+        // A beat after a lost reply sends the same text again, so only what is missing is appended. The turns are locked in the order of their ids, as in
+        // EndTurn. In another order two would wait for each other.
         var beat = new CommandDefinition(
             """
             with mine as (

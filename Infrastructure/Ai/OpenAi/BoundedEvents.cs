@@ -1,6 +1,6 @@
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
-/// <summary>A stream of events that fails at one that is larger than any answer: the parser buffers each event without a limit.</summary>
+/// <summary>A stream of server-sent events. An event that is larger than any answer fails, because the parser would buffer it without a limit.</summary>
 internal sealed class BoundedEvents(Stream inner) : Stream
 {
     /// <summary>4 MiB: a server may send the longest answer that the settings allow in one event, escaped.</summary>
@@ -22,7 +22,7 @@ internal sealed class BoundedEvents(Stream inner) : Stream
         set => throw new NotSupportedException();
     }
 
-    /// <summary>An event is whole: what is read now belongs to the next ones.</summary>
+    /// <summary>Counts from zero again, for the next event.</summary>
     public void Restart() => _bytes = 0;
 
     public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
@@ -41,11 +41,4 @@ internal sealed class BoundedEvents(Stream inner) : Stream
     public override void SetLength(long value) => throw new NotSupportedException();
 
     public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
-
-    protected override void Dispose(bool disposing)
-    {
-        if (disposing)
-            inner.Dispose();
-        base.Dispose(disposing);
-    }
 }

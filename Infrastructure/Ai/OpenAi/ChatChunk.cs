@@ -2,7 +2,7 @@ using System.Text.Json;
 
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
-/// <summary>What is needed of one event of a streamed answer. It is read token by token: the serializer would take a quarter of the time of a model's request.</summary>
+/// <summary>What is needed of one event of a streamed answer. It is read token by token, because the serializer took a quarter of the time of a request to the model.</summary>
 internal sealed class ChatChunk
 {
     public string? Model { get; private set; }
@@ -20,8 +20,8 @@ internal sealed class ChatChunk
 
     /// <returns>Null for the event that ends the stream.</returns>
     /// <exception cref="JsonException">The event is not JSON: it was truncated.</exception>
-    /// <exception cref="InvalidOperationException">A member has another type.</exception>
-    /// <exception cref="FormatException">A number is no count.</exception>
+    /// <exception cref="InvalidOperationException">A member's value has an unexpected type.</exception>
+    /// <exception cref="FormatException">A number of tokens is not a 32-bit integer.</exception>
     public static ChatChunk? Read(ReadOnlySpan<byte> data)
     {
         if (data.SequenceEqual("[DONE]"u8))
@@ -31,7 +31,7 @@ internal sealed class ChatChunk
         var json = new Utf8JsonReader(data);
         json.Read();
         chunk.Read(ref json);
-        // Nothing may follow.
+        // Throws if anything follows the object.
         json.Read();
         return chunk;
     }
@@ -130,7 +130,7 @@ internal sealed class ChatChunk
             error.ValueKind == JsonValueKind.Object && error.TryGetProperty(name, out var value) && value.ValueKind == JsonValueKind.String ? value.GetString() : null;
     }
 
-    /// <summary>False for null.</summary>
+    /// <summary>True at the start of an object or array; false for null.</summary>
     private static bool Begins(ref Utf8JsonReader json, JsonTokenType start) =>
         json.TokenType == start || (json.TokenType == JsonTokenType.Null ? false : throw new InvalidOperationException($"{json.TokenType} is not {start}."));
 

@@ -39,12 +39,12 @@ internal static class ModelFaults
         ModelFailure.Failed, $"{model} answered with {got} dimensions instead of {dimensions}: set OPENAI_EMBEDDING_DIMENSIONS to {got}, or leave it unset.")
     { IsSettings = true };
 
-    /// <summary>Classifies an exception of the SDK, except cancellations, which are the caller's.</summary>
+    /// <summary>Classifies an exception of the SDK or of HttpClient, except cancellations, which are the caller's.</summary>
     public static ModelException From(Exception exception, TimeProvider time) => exception switch
     {
         ModelException known => known,
-        ClientResultException { Status: >= 300 } answer => FromAnswer(
-            answer.Status, answer.GetRawResponse()?.Content, name => answer.GetRawResponse()!.Headers.TryGetValue(name, out var value) ? value : null, time),
+        ClientResultException { Status: >= 300 } answer when answer.GetRawResponse() is { } response => FromAnswer(
+            answer.Status, response.Content, name => response.Headers.TryGetValue(name, out var value) ? value : null, time),
         // The handler's connect timeout cancelled it, not this service or the caller.
         OperationCanceledException => Unreachable(exception),
         // Status 0 is the SDK's for a connection that failed before the headers.
@@ -54,7 +54,7 @@ internal static class ModelFaults
         _ => Malformed(),
     };
 
-    /// <summary>Classifies a response whose status is not a success.</summary>
+    /// <summary>Classifies a response without a success status code. Its body is buffered already (<see cref="BoundedBodies"/>).</summary>
     public static async Task<ModelException> FromAsync(HttpResponseMessage answer, TimeProvider time) => FromAnswer(
         (int)answer.StatusCode, await answer.Content.ReadAsByteArrayAsync(),
         name => answer.Headers.NonValidated.TryGetValues(name, out var values) ? values.ToString() : null, time);

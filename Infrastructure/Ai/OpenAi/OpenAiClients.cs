@@ -7,7 +7,8 @@ using OpenAI.Embeddings;
 
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
-/// <summary>One connection pool: the official SDK for embeddings, without its own retries and timeouts, and <see cref="HttpClient"/> itself for answers.</summary>
+/// <summary>Sends requests to the model's server over one connection pool: embeddings by the official SDK, without its retries and timeouts, and answers by
+/// <see cref="HttpClient"/>.</summary>
 internal sealed class OpenAiClients : IDisposable
 {
     /// <summary>The most bytes of one number of an embedding, indented.</summary>
@@ -35,7 +36,7 @@ internal sealed class OpenAiClients : IDisposable
             ResponseDrainTimeout = TimeSpan.FromMilliseconds(100),
         };
         var embeddingBytes = (options.Value.EmbeddingDimensions ?? MostDimensions) * OpenAiEmbedder.MostTexts * NumberBytes;
-        _http = new(new BoundedAnswers(connections, embeddingBytes)) { Timeout = Timeout.InfiniteTimeSpan };
+        _http = new(new BoundedBodies(connections, embeddingBytes)) { Timeout = Timeout.InfiniteTimeSpan };
 
         // Local servers need no key, but the SDK does.
         var key = options.Value.ApiKey is { Length: > 0 } given ? given : "none";
@@ -52,9 +53,9 @@ internal sealed class OpenAiClients : IDisposable
         });
     }
 
-    /// <summary>Asks for a streamed answer. The SDK's pipeline would take as much time as the request itself.</summary>
+    /// <summary>Requests a streamed answer, without the SDK: its pipeline took as much time as the request itself.</summary>
     /// <param name="body">A <see cref="ChatRequest"/>.</param>
-    /// <returns>The response, once its headers are there. An error's body is there, too.</returns>
+    /// <returns>The response as soon as its headers are received; with its body if it is an error.</returns>
     public async Task<HttpResponseMessage> AskAsync(byte[] body, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, _chat) { Content = new ByteArrayContent(body) { Headers = { ContentType = Json } } };
@@ -62,7 +63,7 @@ internal sealed class OpenAiClients : IDisposable
         request.Headers.TryAddWithoutValidation("Accept", "application/json, text/event-stream");
         request.Headers.TryAddWithoutValidation("User-Agent", "chatbackend");
         var response = await _http.SendAsync(request, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
-        // The response keeps its request: the prompt is not kept while the answer streams.
+        // The response refers to its request. Without this the prompt would stay in memory while the answer streams.
         request.Content = null;
         return response;
     }

@@ -63,17 +63,18 @@ internal sealed class BookSearch
     /// <summary>The most passages of each list: by words and by meaning.</summary>
     private int ListLength => _index.HasVectors ? Math.Max(_query.Candidates, ScoreFusion.ListLength) : _query.Candidates;
 
-    /// <summary>The candidates, best first. The texts of some of the best are needed: of all if there is selected text.</summary>
+    /// <summary>The ids of the candidates, best first. With selected text, <see cref="Choose"/> needs the texts of all of them; otherwise the first are mostly enough.</summary>
     public IReadOnlyList<Guid> Ranked()
     {
-        (Guid Id, Candidate Candidate)[] ranked =
+        Candidate[] ranked =
         [
-            .. _candidates.Select(c => (c.Key, c.Value))
-                .OrderByDescending(c => _selection is not null && c.Value.IsOnPage)
-                .ThenByDescending(c => c.Value.Score)
-                .ThenBy(c => c.Value.Ordinal, Comparer<int>.Create(_index.Compare)),
+            .. _candidates.Values
+                .OrderByDescending(c => _selection is not null && c.IsOnPage)
+                .ThenByDescending(c => c.Score)
+                .ThenBy(c => c.Ordinal, Comparer<int>.Create(_index.Compare)),
         ];
-        return [.. (_selection is null ? PassageLanguage.Prefer(ranked, c => _index.LanguageOf(c.Candidate.Ordinal), _query) : ranked).Select(c => c.Id)];
+        var preferred = _selection is null ? PassageLanguage.Prefer(ranked, c => _index.LanguageOf(c.Ordinal), _query) : ranked;
+        return [.. preferred.Select(c => _index.IdOf(c.Ordinal))];
     }
 
     /// <summary>If the question has a word that the book does not have, it is read as one that is spelled nearly so.</summary>
@@ -111,7 +112,7 @@ internal sealed class BookSearch
     }
 
     /// <summary>The best passages, best first, without near-duplicates.</summary>
-    /// <param name="texts">Passages in the order of <see cref="Ranked"/>. The search adds what it knows of them.</param>
+    /// <param name="texts">The first passages of <see cref="Ranked"/>, in its order. The search adds what it knows of them.</param>
     public IReadOnlyList<Passage> Choose(IReadOnlyList<Passage> texts)
     {
         var found = texts.Select(p => _candidates[p.Id].AddTo(p));
@@ -162,7 +163,8 @@ internal sealed class BookSearch
         return best.UnorderedItems.Select(item => item.Element).Order(order);
     }
 
-    /// <summary>The first place from <paramref name="at"/> on with at least this score. Most passages have none: several are compared at once.</summary>
+    /// <summary>The first ordinal from <paramref name="at"/> on with at least this score; the number of scores if there is none. Most passages have no score,
+    /// so several are compared at once.</summary>
     private static int Next(ReadOnlySpan<double> scores, int at, double least)
     {
         while (at + Vector<double>.Count <= scores.Length && Vector.LessThanAll(new Vector<double>(scores[at..]), new Vector<double>(least)))

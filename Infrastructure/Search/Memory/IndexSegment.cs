@@ -84,6 +84,7 @@ internal sealed class IndexSegment
             return new(new NumberedTerms(Terms, part), part.Length);
         }
     }
+
     private static (int[] Terms, int[] Frequencies) ReadTerms(ref NumberReader contents)
     {
         var terms = new int[contents.Next()];

@@ -9,7 +9,8 @@ using Npgsql;
 namespace ChatBackend.Infrastructure.Search.Postgres;
 
 /// <summary>The passage index in PostgreSQL. It keeps the passages and their terms; every process ranks with the terms in its memory
-/// (<see cref="BookIndex"/>). Every operation takes one round trip, except the first search after a change of the book and one that meets many near-duplicates.</summary>
+/// (<see cref="BookIndex"/>). Every operation takes one round trip. The first search after a change of the book takes more, and so
+/// does one whose first texts are not enough (<see cref="Spare"/>).</summary>
 /// <param name="dense">Null without an embedder: then words are searched alone.</param>
 internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors? dense = null, ILogger<PostgresPassageIndex>? log = null) : IPassageIndex, IPassageVectors, IDisposable
 {
@@ -17,8 +18,8 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
     /// Fewer than the connections of the pool.</summary>
     internal static readonly int MostAtOnce = Math.Min(2 * Environment.ProcessorCount, 16);
 
-    /// <summary>How many more texts than needed are read at first. Near-duplicates and unrelated passages are rare: if there are more, all texts are read.
-    /// An answer needs six: for fewer than ten PostgreSQL, which expects ten where it does not know, would plan the statement each time.</summary>
+    /// <summary>How many more texts than needed are read at first. If near-duplicates and unrelated passages leave too few, the texts of all candidates are read.
+    /// An answer needs six, so ten are read: PostgreSQL's general plan expects ten, and for fewer it would plan the statement each time.</summary>
     private const int Spare = 4;
 
     private readonly SemaphoreSlim _turns = new(MostAtOnce);
@@ -198,7 +199,7 @@ internal sealed class PostgresPassageIndex(NpgsqlDataSource db, PostgresVectors?
             new { paths = paths.Select(StoredText.Clean).ToArray(), most }, cancellationToken);
     }
 
-    /// <summary>Takes one round trip, beside the model's: the question is ranked in memory, and the texts of the best passages are read with the book's version. If the
+    /// <summary>Takes one round trip, or two (<see cref="Spare"/>), beside the model's: the question is ranked in memory, and the texts of the best passages are read with the book's version. If the
     /// version is another, or a passage is gone, it is ranked once more, in one snapshot of the database. If passages are missing there, too, all terms are
     /// read again, once in a version of the book.</summary>
     /// <exception cref="SearchException">The terms are not loaded yet, or a later version of the service has packed them.</exception>

@@ -114,7 +114,7 @@ internal sealed class Coverage
     /// <summary>The degree (0 to 1) to which a text has each word that counts.</summary>
     public double[] Degrees(AnalyzedText text) => Array.ConvertAll(_words, word => word.Discount * word.DegreeIn(text));
 
-    /// <summary>The degrees of a part of a text. What the whole text does not have, no part has: most passages have few of the words.</summary>
+    /// <summary>The degrees of a part of a text. A part has no word that the whole text lacks, and most passages have few of the words.</summary>
     private double[] DegreesOfPart(AnalyzedText part, double[] whole)
     {
         var degrees = new double[_words.Length];

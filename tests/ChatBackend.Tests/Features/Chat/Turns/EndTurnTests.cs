@@ -24,7 +24,7 @@ public sealed class EndTurnTests : IAsyncLifetime
 
         Assert.All(await Task.WhenAll(turns.Select(EndAsync)), Assert.True);
 
-        Assert.InRange(await _app.ScalarAsync<int>("select count(distinct xmin::text) from turns"), 1, Turns / 2);
+        Assert.InRange(await _app.ScalarAsync<int>("select count(distinct xmin::text) from turns"), 1, Turns - 1);
         Assert.Equal(Turns, await _app.ScalarAsync<int>("select count(*) from turns as t join messages as m on m.turn_id = t.id and m.position = 2 where t.state = 'failed'"));
         Assert.Equal($"{Turns * 10} {Turns * 10}", await _app.ScalarAsync<string>(
             "select concat_ws(' ', sum(tokens) filter (where client = ''), sum(tokens) filter (where client = 'reader')) from token_usage"));
@@ -33,7 +33,7 @@ public sealed class EndTurnTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task A_turn_that_cannot_be_stored_does_not_keep_the_others_from_it()
+    public async Task A_turn_that_cannot_be_stored_does_not_stop_the_others()
     {
         var turns = await BeginAsync();
         var refused = turns[Turns / 2];
@@ -72,7 +72,7 @@ public sealed class EndTurnTests : IAsyncLifetime
         Assert.Equal(Turns - 1, await FreeAsync());
         var ends = turns.Select(EndAsync).ToArray();
         await WaitingAsync(2);
-        Assert.Equal((await RunningAsync()).Length - 1, await FreeAsync());
+        await Until.TrueAsync(async () => (await RunningAsync()).Length - 1 == await FreeAsync(), "An end holds turns while it waits for another one.");
 
         await transaction.RollbackAsync(TestContext.Current.CancellationToken);
         await beat;

@@ -1,8 +1,9 @@
 namespace ChatBackend.Infrastructure.Ai.OpenAi;
 
-/// <summary>Reads embeddings and errors up to a limit: the SDK would buffer any body, and wait for the end of an error's body without a timeout.</summary>
-/// <param name="embeddingBytes">The largest body that holds embeddings; an error's may have <see cref="BoundedEvents.MostBytes"/>.</param>
-internal sealed class BoundedAnswers(HttpMessageHandler inner, int embeddingBytes) : DelegatingHandler(inner)
+/// <summary>Buffers the bodies of embeddings and errors, up to a limit and within the time of the request. The SDK would buffer any body without a limit,
+/// and wait for the end of an error's body without a timeout. Answers are bounded by <see cref="BoundedEvents"/>.</summary>
+/// <param name="embeddingBytes">The largest body with embeddings. An error's body may have <see cref="BoundedEvents.MostBytes"/>.</param>
+internal sealed class BoundedBodies(HttpMessageHandler inner, int embeddingBytes) : DelegatingHandler(inner)
 {
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)
     {
