@@ -139,7 +139,7 @@ internal static class GetInsights
         from (
             select count(*) filter (where f.rating = 'up') as up, count(*) filter (where f.rating = 'down') as down
             from turns as t
-            join messages as m on m.session_id = t.session_id and m.turn_id = t.id
+            join messages as m on m.session_id = t.session_id and m.position = t.number * 2
             join message_feedback as f on f.message_id = m.id
             where t.created_at >= @from
             union all
@@ -150,16 +150,16 @@ internal static class GetInsights
 
         select f.rating, f.comment, q.content as question, f.updated_at as commented_at
         from turns as t
-        join messages as m on m.session_id = t.session_id and m.turn_id = t.id
+        join messages as m on m.session_id = t.session_id and m.position = t.number * 2
         join message_feedback as f on f.message_id = m.id
-        join messages as q on q.session_id = t.session_id and q.turn_id = t.id and q.role = 'user'
+        join messages as q on q.session_id = t.session_id and q.position = t.number * 2 - 1
         where t.created_at >= @from and f.comment <> ''
         order by f.updated_at desc, f.message_id
         limit @Comments;
 
         select (array_agg(m.content order by t.created_at desc))[1] as question, count(*)::integer as count, max(t.created_at) as last_asked_at
         from turns as t
-        join messages as m on m.session_id = t.session_id and m.turn_id = t.id and m.role = 'user'
+        join messages as m on m.session_id = t.session_id and m.position = t.number * 2 - 1
         where t.created_at >= @from and t.grounding = 'none' and t.model is distinct from @SmallTalk
           and not exists (select from turns as again where again.id = t.superseded_by and again.request::text = t.request::text)
         group by md5(lower(m.content))

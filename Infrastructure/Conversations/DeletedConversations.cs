@@ -8,24 +8,16 @@ internal static class DeletedConversations
     /// <param name="which">A condition on <c>chat_sessions as s</c>.</param>
     /// <returns>Two statements, for one transaction. They may be repeated: what they count is what they have deleted themselves.</returns>
     // The sessions are locked first, as by whoever opens, claims or regenerates: in another order two would wait for each other. After the lock
-    // nobody adds a turn, so all are counted. The lock lets EndTurn, which has locked turns, refer to the session. The turns are locked in the order
-    // of their ids, as in EndTurn. A turn that is running is deleted like the others, so its owner finds no row to write to. Messages and feedback go with the sessions, keys with the turns.
+    // nobody adds a turn, so all are counted. The lock lets EndTurn, which has locked a turn, refer to the session. A turn that is running is
+    // deleted like the others, so its owner finds no row to write to. Messages, feedback and keys go with the turns and the sessions.
     public static string Delete(string which) =>
         $"""
         select from chat_sessions as s where {which} order by s.id for no key update;
-        with locked as (
-            select t.id
-            from turns as t
-            join chat_sessions as s on s.id = t.session_id
-            where {which}
-            order by t.id
-            for update of t
-        ),
-        gone as (
+        with gone as (
             delete from turns as t
-            using locked
-            where t.id = locked.id
-            returning t.id, t.session_id, t.created_at, t.state, t.grounding, t.model, t.input_tokens, t.output_tokens
+            using chat_sessions as s
+            where s.id = t.session_id and {which}
+            returning t.session_id, t.number, t.created_at, t.state, t.grounding, t.model, t.input_tokens, t.output_tokens
         ),
         counted as (
             insert into deleted_turns as d (hour, completed, failed, stopped, grounded, partial, none, up, down, input_tokens, output_tokens)
@@ -42,7 +34,7 @@ internal static class DeletedConversations
                 coalesce(sum(input_tokens), 0),
                 coalesce(sum(output_tokens), 0)
             from gone
-            left join messages as m on m.session_id = gone.session_id and m.turn_id = gone.id and m.role = 'assistant'
+            left join messages as m on m.session_id = gone.session_id and m.position = gone.number * 2
             left join message_feedback as f on f.message_id = m.id
             where state <> 'running'
             group by 1

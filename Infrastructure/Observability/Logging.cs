@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using Serilog;
 using Serilog.Core;
 using Serilog.Events;
@@ -37,7 +38,8 @@ internal static class Logging
         else
         {
             // Each line is written in one call. The console's own buffer of 256 characters takes three, and other writers could write in between.
-            Console.SetOut(new StreamWriter(Console.OpenStandardOutput(), bufferSize: LongestLine) { AutoFlush = true });
+            // Characters that are not valid UTF-16 are replaced: this writer's default encoding would throw, and keep them for the next line.
+            Console.SetOut(new StreamWriter(Console.OpenStandardOutput(), new UTF8Encoding(encoderShouldEmitUTF8Identifier: false), LongestLine) { AutoFlush = true });
             configuration.WriteTo.Console(new JsonFormatter(renderMessage: true), standardErrorFromLevel: toError);
         }
 

@@ -26,7 +26,7 @@ internal sealed record ChatResponse(
     public bool IsStopped => FinishReason == Stopped;
 
     public static ChatResponse From(Answer answer, ClaimedTurn turn, DateTimeOffset timestamp, int latencyMs) => new(
-        answer.Text, turn.SessionId, timestamp, Guid.CreateVersion7(), turn.Id, answer.Citations, answer.Grounding, answer.IsIncomplete,
+        answer.Text, turn.SessionId, timestamp, Guid.NewGuid(), turn.Id, answer.Citations, answer.Grounding, answer.IsIncomplete,
         answer.IsStopped ? Stopped : answer.Finish is { } finish ? TurnJson.Name(finish) : "interrupted", answer.Model,
         new(answer.Usage?.InputTokens, answer.Usage?.OutputTokens, latencyMs));
 }

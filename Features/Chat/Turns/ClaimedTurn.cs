@@ -10,6 +10,5 @@ namespace ChatBackend.Features.Chat.Turns;
 internal sealed record ClaimedTurn(
     Guid Id, Guid SessionId, int Number, int Attempt, string? UserId, Question Question, TokenAccount? Account, bool IsOffline, int Takeovers = 0)
 {
-    // The id begins with the time; its last digits are random.
-    public string ShortId => Id.ToString("N")[^8..];
+    public string ShortId => Id.ToString("N")[..8];
 }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Threading.Channels;
 using ChatBackend.Infrastructure.Database;
 using ChatBackend.Infrastructure.Limits;
@@ -7,14 +8,15 @@ using NpgsqlTypes;
 namespace ChatBackend.Features.Chat.Turns;
 
 /// <summary>Ends turns, each of them once. An attempt that lost its turn to a later one changes nothing.</summary>
-/// <remarks>While a transaction runs, the turns that end are collected. They end together in the next one: one round trip and one commit for all.</remarks>
+/// <remarks>While a transaction runs, the turns that end are collected. They end together in the next one: one round trip and one commit for all.
+/// Such a transaction does not wait for a turn that somebody has locked: that turn is ended by itself.</remarks>
 internal sealed class EndTurn : IDisposable
 {
     /// <summary>The most turns of one transaction.</summary>
     private const int Most = 16;
 
-    /// <summary>A transaction that takes longer, because it waits for a lock for example, delays only its own turns: the next one begins.</summary>
-    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(250);
+    /// <summary>A transaction that takes longer, because it waits for a connection for example, delays only its own turns: the next one begins.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(25);
 
     private readonly Channel<EndedTurn> _ended = Channel.CreateUnbounded<EndedTurn>(new() { SingleReader = true });
     private readonly NpgsqlDataSource _database;
@@ -32,18 +34,17 @@ internal sealed class EndTurn : IDisposable
     /// <param name="json">The response, as its readers get it.</param>
     public Task<bool> CompleteAsync(ClaimedTurn turn, ChatResponse response, string json, long tokens, CancellationToken cancellationToken) => RunAsync(
         new(turn, response.IsStopped ? "stopped" : "completed", response.MessageId, "assistant", response.Response, TurnJson.Write(response.Citations),
-            json, Error: null, response, response.Usage, tokens),
-        cancellationToken);
+            json, Error: null, response, response.Usage, tokens, cancellationToken));
 
     public Task<bool> FailAsync(ClaimedTurn turn, TurnFailure failure, int latencyMs, long tokens, CancellationToken cancellationToken) => RunAsync(
-        new(turn, "failed", Guid.CreateVersion7(), "system", $"This question was not answered ({failure.Code}).", "[]",
-            Response: null, TurnJson.Write(failure), Answer: null, new(null, null, latencyMs), tokens),
-        cancellationToken);
+        new(turn, "failed", Guid.NewGuid(), "system", $"This question was not answered ({failure.Code}).", "[]",
+            Response: null, TurnJson.Write(failure), Answer: null, new(null, null, latencyMs), tokens, cancellationToken));
 
-    private Task<bool> RunAsync(EndedTurn turn, CancellationToken cancellationToken)
+    private async Task<bool> RunAsync(EndedTurn turn)
     {
         ObjectDisposedException.ThrowIf(!_ended.Writer.TryWrite(turn), this);
-        return turn.Stored.Task.WaitAsync(cancellationToken);
+        // A turn that is dropped meanwhile is waited for, too: either it is ended and its tokens are counted, or neither.
+        return await turn.Stored.Task;
     }
 
     private async Task StoreAllAsync()
@@ -59,47 +60,50 @@ internal sealed class EndTurn : IDisposable
 
     private async Task StoreAsync(List<EndedTurn> turns)
     {
+        Activity.Current = turns[0].Activity;
         try
         {
-            // Turns are locked in the order of their ids, as in TurnLeases and where conversations are deleted. In another order two would wait for each other.
-            turns.Sort((a, b) => a.Turn.Id.CompareTo(b.Turn.Id));
-            var stored = await _database.RetryAsync(connection => ExecuteAsync(connection, turns), CancellationToken.None);
+            var dropped = turns.Count == 1 ? turns[0].Dropped : CancellationToken.None;
+            var stored = await _database.RetryAsync(connection => ExecuteAsync(connection, turns, dropped), dropped);
             foreach (var (turn, isStored) in turns.Zip(stored))
-                turn.Stored.TrySetResult(isStored);
+                if (isStored || turns.Count == 1)
+                    turn.Stored.TrySetResult(isStored);
         }
-        catch (Exception e) when (turns.Count == 1 || e.IsDatabaseUnavailable())
+        catch (Exception e) when (turns.Count == 1)
         {
-            turns.ForEach(t => t.Stored.TrySetException(e));
+            turns[0].Stored.TrySetException(e);
         }
         catch (Exception)
         {
-            // One of them failed. The transaction stored nothing, so each turn is stored by itself.
-            await Task.WhenAll(turns.Select(t => StoreAsync([t])));
+            // The transaction stored nothing. What failed fails again below, for its own turn alone.
         }
+
+        // These were locked, or lost, or not stored because of another one.
+        await Task.WhenAll(turns.Where(t => !t.Stored.Task.IsCompleted).Select(t => StoreAsync([t])));
     }
 
     /// <summary>A batch without BEGIN is one transaction and one round trip.</summary>
-    private static async Task<bool[]> ExecuteAsync(NpgsqlConnection connection, List<EndedTurn> turns)
+    private static async Task<bool[]> ExecuteAsync(NpgsqlConnection connection, List<EndedTurn> turns, CancellationToken cancellationToken)
     {
         await using var batch = new NpgsqlBatch(connection);
         var slot = TokenBudget.NewSlot();
-        turns.ForEach(t => batch.BatchCommands.Add(CommandOf(t, slot)));
-        await using var rows = await batch.ExecuteReaderAsync();
+        turns.ForEach(t => batch.BatchCommands.Add(CommandOf(t, slot, turns.Count == 1 ? Sql : SqlUnlessLocked)));
+        await using var rows = await batch.ExecuteReaderAsync(cancellationToken);
         var stored = new bool[turns.Count];
         for (var i = 0; i < stored.Length; i++)
         {
-            await rows.ReadAsync();
+            await rows.ReadAsync(cancellationToken);
             stored[i] = rows.GetBoolean(0);
-            await rows.NextResultAsync();
+            await rows.NextResultAsync(cancellationToken);
         }
 
         return stored;
     }
 
-    private static NpgsqlBatchCommand CommandOf(EndedTurn ended, short slot)
+    private static NpgsqlBatchCommand CommandOf(EndedTurn ended, short slot, string sql)
     {
         var (turn, answer) = (ended.Turn, ended.Answer);
-        return new(Sql)
+        return new(sql)
         {
             Parameters =
             {
@@ -118,8 +122,7 @@ internal sealed class EndTurn : IDisposable
         static NpgsqlParameter Integer(string name, int? value) => new(name, NpgsqlDbType.Integer) { Value = (object?)value ?? DBNull.Value };
     }
 
-    // The message's id tells a retry after a lost reply from a turn that another process ended.
-    private const string Sql =
+    private const string Before =
         """
         with ended as (
             update turns
@@ -127,7 +130,13 @@ internal sealed class EndTurn : IDisposable
                 input_tokens = @InputTokens, output_tokens = @OutputTokens, latency_ms = @LatencyMs,
                 ended_at = now(), lease_until = null, partial_sources = null, partial_text = default,
                 token_client = null
-            where id = @Id and attempt = @Attempt and state = 'running'
+            where
+        """ + " ";
+
+    // The message's id tells a retry after a lost reply from a turn that another process ended.
+    private const string After =
+        """
+
             returning id, session_id, number, counted_tokens
         ),
         used as (
@@ -148,10 +157,18 @@ internal sealed class EndTurn : IDisposable
         select exists (select from answer) or exists (select from messages where id = @MessageId)
         """;
 
+    private const string Running = "id = @Id and attempt = @Attempt and state = 'running'";
+
+    private const string Sql = Before + Running + After;
+
+    private const string SqlUnlessLocked = Before + "id = (select id from turns where " + Running + " for no key update skip locked)" + After;
+
     private sealed record EndedTurn(
         ClaimedTurn Turn, string State, Guid MessageId, string Role, string Content, string Citations, string? Response, string? Error, ChatResponse? Answer,
-        Usage Usage, long Tokens)
+        Usage Usage, long Tokens, CancellationToken Dropped)
     {
+        public Activity? Activity { get; } = Activity.Current;
+
         /// <summary>False if the attempt had lost the turn.</summary>
         public TaskCompletionSource<bool> Stored { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }

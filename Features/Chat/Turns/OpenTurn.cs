@@ -54,10 +54,9 @@ internal static class OpenTurn
         {
             SessionId = sessionId,
             UserId = userId,
-            // Ids of version 7 follow the time, so their indexes grow at one end.
-            TurnId = Guid.CreateVersion7(),
+            TurnId = Guid.NewGuid(),
             ClaimId = claimId,
-            MessageId = Guid.CreateVersion7(),
+            MessageId = Guid.NewGuid(),
             question.Message,
             Request = request,
             key?.Scope,

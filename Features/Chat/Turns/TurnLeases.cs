@@ -126,19 +126,10 @@ internal sealed class TurnLeases(
     public static async Task<IReadOnlyDictionary<Guid, int>> RenewAsync(
         NpgsqlDataSource database, Guid process, TimeSpan lease, IReadOnlyList<(Guid Id, int Attempt, TurnPartial New)> turns, CancellationToken cancellationToken)
     {
-        // A beat after a lost reply sends the same text again, so only what is missing is appended. The turns are locked in the order of their ids, as in
-        // EndTurn. In another order two would wait for each other.
+        // A beat after a lost reply sends the same text again, so only what is missing is appended.
         var beat = new CommandDefinition(
             """
-            with mine as (
-                select given.*, turns.counted_tokens
-                from unnest(@Ids, @Attempts, @Sources, @Starts, @Texts, @Tokens) as given (id, attempt, sources, start, text, tokens)
-                join turns using (id)
-                where turns.attempt = given.attempt and turns.lease_owner = @process and turns.state = 'running'
-                order by turns.id
-                for no key update of turns
-            ),
-            renewed as (
+            with renewed as (
                 update turns
                 set lease_until = case when turns.stop_requested_at is null then now() + @lease else turns.lease_until end,
                     partial_sources = coalesce(mine.sources::json, turns.partial_sources),
@@ -148,11 +139,12 @@ internal sealed class TurnLeases(
                         else turns.partial_text
                     end,
                     counted_tokens = mine.tokens
-                from mine
-                where turns.id = mine.id
+                from unnest(@Ids, @Attempts, @Sources, @Starts, @Texts, @Tokens) as mine (id, attempt, sources, start, text, tokens)
+                join turns as before using (id)
+                where turns.id = mine.id and turns.attempt = mine.attempt and turns.lease_owner = @process and turns.state = 'running'
                 returning
                     turns.id, octet_length(turns.partial_text) / 2 as saved,
-                    turns.token_day as day, turns.token_client as client, mine.tokens - mine.counted_tokens as tokens
+                    turns.token_day as day, turns.token_client as client, mine.tokens - before.counted_tokens as tokens
             ),
             used as (
                 select day, client, tokens from renewed
@@ -217,10 +209,7 @@ internal sealed class TurnLeases(
     /// <summary>The turns have no owner then, so a renewal that arrives later finds nothing to renew.</summary>
     public static Task ReleaseAsync(NpgsqlDataSource database, Guid process, CancellationToken cancellationToken) => database.OnceAsync(
         connection => connection.ExecuteAsync(new(
-            """
-            with mine as (select id from turns where lease_owner = @process and state = 'running' order by id for no key update)
-            update turns set lease_owner = null, lease_until = now() - interval '1 second' from mine where turns.id = mine.id
-            """,
+            "update turns set lease_owner = null, lease_until = now() - interval '1 second' where lease_owner = @process and state = 'running'",
             new { process }, cancellationToken: cancellationToken)),
         cancellationToken);
 

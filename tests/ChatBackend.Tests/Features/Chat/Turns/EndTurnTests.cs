@@ -57,32 +57,21 @@ public sealed class EndTurnTests : IAsyncLifetime
     }
 
     [Fact]
-    public async Task Beats_and_ends_lock_turns_in_one_order_so_that_they_cannot_wait_for_each_other()
+    public async Task A_turn_that_somebody_has_locked_keeps_only_its_own_end_waiting()
     {
-        var turns = (await BeginAsync()).OrderByDescending(t => t.Id).ToArray();
+        var turns = await BeginAsync();
+        var locked = turns[Turns / 2];
         await using var connection = await _app.OpenDatabaseAsync();
         await using var transaction = await connection.BeginTransactionAsync(TestContext.Current.CancellationToken);
-        await connection.ExecuteAsync("select from turns where id = @Id for update", new { turns[^1].Id });
+        await connection.ExecuteAsync("select from turns where id = @Id for update", new { locked.Id });
 
-        var database = _app.Services.GetRequiredService<NpgsqlDataSource>();
-        var beat = TurnLeases.RenewAsync(
-            database, Process, TimeSpan.FromMinutes(1), [.. turns.Select(t => (t.Id, 1, new TurnPartial(null, 0, "", 0)))],
-            TestContext.Current.CancellationToken);
-        await WaitingAsync(1);
-        Assert.Equal(Turns - 1, await FreeAsync());
-        var ends = turns.Select(EndAsync).ToArray();
-        await WaitingAsync(2);
-        await Until.TrueAsync(async () => (await RunningAsync()).Length - 1 == await FreeAsync(), "An end holds turns while it waits for another one.");
+        var ends = turns.Select(t => (Turn: t, End: EndAsync(t))).ToArray();
+
+        Assert.All(await Task.WhenAll(ends.Where(e => e.Turn != locked).Select(e => e.End)), Assert.True);
+        Assert.Equal([locked.Id], await RunningAsync());
 
         await transaction.RollbackAsync(TestContext.Current.CancellationToken);
-        await beat;
-        Assert.All(await Task.WhenAll(ends), Assert.True);
-
-        Task WaitingAsync(int count) => Until.TrueAsync(
-            async () => await _app.ScalarAsync<int>("select count(*) from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'") >= count,
-            "Nobody waits for the lock.");
-
-        Task<int> FreeAsync() => _app.ScalarAsync<int>("with free as (select from turns where state = 'running' for update skip locked) select count(*) from free");
+        Assert.True(await ends.Single(e => e.Turn == locked).End);
     }
 
     private static Guid Process { get; } = Guid.NewGuid();
