@@ -247,7 +247,7 @@ public sealed class PassageIndexTests(SearchDatabase database, SearchQdrant qdra
     {
         for (var page = 0; page < 10; page++)
             await PutAsync(index, $"quokka/{page}.md", $"quokka quokka{page} quokka");
-        await PutAsync(index, "i18n/de/quokka.md", "Wie das Quokka lebt und was es auf der Insel frisst, steht hier in vielen langen Worten, damit diese Passage weit hinten steht.");
+        await PutAsync(index, "i18n/de/quokka.md", "Beuteltiere leben auf Inseln weit im Westen, Quokka gehören dazu, sie fressen Blätter, Gräser, Rinde, sie schlafen tagsüber, sie klettern nachts.");
 
         Assert.StartsWith("i18n/de/", (await FindAsync(index, "Was ist das quokka und wie ist es?"))[0].DocumentPath);
         Assert.StartsWith("quokka/", (await FindAsync(index, "What is the quokka?"))[0].DocumentPath);

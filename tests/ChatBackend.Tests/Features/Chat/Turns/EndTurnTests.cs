@@ -69,6 +69,8 @@ public sealed class EndTurnTests : IAsyncLifetime
 
         Assert.All(await Task.WhenAll(ends.Where(e => e.Turn != locked).Select(e => e.End)), Assert.True);
         Assert.Equal([locked.Id], await RunningAsync());
+        // They went together, and not one by one after a transaction that had waited for the lock until its time limit.
+        Assert.InRange(await _app.ScalarAsync<int>("select count(distinct xmin::text) from turns where state = 'failed'"), 1, Turns - 2);
 
         await transaction.RollbackAsync(TestContext.Current.CancellationToken);
         Assert.True(await ends.Single(e => e.Turn == locked).End);
